@@ -1,0 +1,59 @@
+import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint } from "#api/docker/container.ts";
+import type { Endpoint } from "#engine/network/networks.ts";
+import type { ResolvedMount } from "#engine/volumes/volumes.ts";
+
+/** Times are RFC 3339 with nanoseconds; the zero time is `0001-01-01T00:00:00Z`. */
+export const zeroTime = "0001-01-01T00:00:00Z";
+
+export type ContainerStatus =
+  | "created"
+  | "running"
+  | "paused"
+  | "restarting"
+  | "removing"
+  | "exited"
+  | "dead";
+
+/** @see Docker Engine API v1.51, definition ContainerState */
+export interface ContainerState {
+  readonly status: ContainerStatus;
+  /** 0 unless running or paused. */
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: tells this process from a later one with the same pid. */
+  readonly pidStartTime: string;
+  readonly exitCode: number;
+  readonly error: string;
+  readonly oomKilled: boolean;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+}
+
+/** Everything that is kept about a container; plain data, one JSON row. Replaced as a whole, never changed in place. */
+export interface ContainerRecord {
+  readonly id: string;
+  /** Without the slash. */
+  readonly name: string;
+  readonly created: string;
+  /** Image ID. */
+  readonly imageId: string;
+  /** Digest of its manifest, what `ImageManifestDescriptor` shows. */
+  readonly manifest: string;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  /** What create asked for, by network name. */
+  readonly endpointsConfig: Readonly<Record<string, Partial<EndpointSettings>>>;
+  readonly mounts: readonly ResolvedMount[];
+  readonly state: ContainerState;
+  /** While running; the last one's ports are not kept. */
+  readonly endpoint?: Endpoint;
+  readonly restartCount: number;
+  /** A stop or kill by a user: restart policies and `unless-stopped` look at it. */
+  readonly isManuallyStopped: boolean;
+  /** Path and Args as inspect shows them. */
+  readonly args: readonly string[];
+}
+
+/** As inspect shows mounts. */
+export function mountPoints(record: ContainerRecord): readonly MountPoint[] {
+  return record.mounts.map((mount) => mount.point);
+}

@@ -1,0 +1,80 @@
+import type { Readable } from "node:stream";
+import type { Digest } from "#oci/digest.ts";
+import type { ImageConfig } from "#oci/image-config.ts";
+
+export interface ImageRecord {
+  /** The image ID: the digest of the config. */
+  readonly id: Digest;
+  readonly manifest: Digest;
+  readonly config: ImageConfig;
+  /** Layer descriptors, base first. */
+  readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly mediaType: string }[];
+  /** Chain IDs, base first; the last one is what a container's snapshot has as parent. */
+  readonly chainIds: readonly Digest[];
+  /** Bytes on disk of its unpacked layers. */
+  readonly size: number;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+}
+
+/** What containers need of images. The rest of the interface is for the API and the CLI. */
+export interface ImageResolver {
+  /**
+   * By reference (`busybox`, `localhost/x:1`, `name@sha256:…`), image ID or unique prefix of one, with or without `sha256:`.
+   *
+   * @throws {Fault} `not-found` with Docker's text "No such image: X:tag"; `invalid` for a malformed or ambiguous one.
+   */
+  resolve(name: string): ImageRecord;
+  findById(id: Digest): ImageRecord | undefined;
+}
+
+/** How `load` and `import` report; the API turns each into a line of its progress stream. */
+export interface Progress {
+  readonly status?: string;
+  readonly stream?: string;
+  readonly id?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  readonly aux?: object;
+}
+
+export interface ImageUse {
+  /** IDs of containers made from the image, running ones told apart. */
+  containersOf(imageId: Digest): readonly { readonly id: string; readonly isRunning: boolean }[];
+}
+
+export interface RemovedImage {
+  readonly Untagged?: string;
+  readonly Deleted?: string;
+}
+
+export interface Images extends ImageResolver {
+  list(): readonly ImageRecord[];
+  /** Docker archives and OCI layouts, plain or compressed (gzip, bzip2 and xz if the host has the tool, zstd). */
+  load(archive: Readable, report: (progress: Progress) => void, signal: AbortSignal): Promise<void>;
+  /** A Docker archive that is an OCI layout too, layers shared. @throws {Fault} `not-found` before the first byte */
+  save(names: readonly string[], signal: AbortSignal): Promise<Readable>;
+  /** `docker import`: a root file system as an image of one layer. Returns the image ID. */
+  importRootfs(
+    archive: Readable,
+    options: {
+      readonly reference?: string;
+      readonly message?: string;
+      readonly changes: readonly string[];
+      readonly platform?: string;
+    },
+    signal: AbortSignal,
+  ): Promise<Digest>;
+  /** @throws {Fault} `not-found`, `invalid` */
+  tag(name: string, repository: string, tag: string): Promise<void>;
+  /** Untags, and deletes what nothing needs any more. @throws {Fault} `not-found`; `conflict` with Docker's texts */
+  remove(
+    name: string,
+    options: { readonly force: boolean; readonly noprune: boolean },
+  ): Promise<readonly RemovedImage[]>;
+  /** Removes dangling images (all unused ones with `all`). `until` is milliseconds since 1970. */
+  prune(filter: {
+    readonly all: boolean;
+    readonly until?: number;
+    readonly matches: (labels: Readonly<Record<string, string>>) => boolean;
+  }): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }>;
+}

@@ -1,0 +1,83 @@
+import { DatabaseSync } from "node:sqlite";
+import { migrations } from "./schema.ts";
+
+interface Pending {
+  readonly apply: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The engine's one database: SQLite in WAL mode, `synchronous=FULL`. Reads go straight to {@link Database.sql}; writes go
+ * through {@link Database.write}, which commits all that were asked for within one turn of the event loop together, so a
+ * burst of requests pays for one fsync.
+ *
+ * @see docs/formats/metadata.md for the schema
+ */
+export class Database implements Disposable {
+  readonly sql: DatabaseSync;
+  #pending: Pending[] = [];
+
+  /** Opens the file, creating it, and brings its schema up to date. Refuses a schema newer than it knows. */
+  constructor(file: string) {
+    this.sql = new DatabaseSync(file);
+    this.sql.exec(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000",
+    );
+    migrate(this.sql, file);
+  }
+
+  /** Resolves when what `apply` wrote is durable. When `apply` throws, its own writes alone are undone. */
+  write(apply: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#pending.push({ apply, resolve, reject });
+    if (this.#pending.length === 1) setImmediate(() => this.#flush());
+    return promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.#flush();
+    this.sql.close();
+  }
+
+  #flush(): void {
+    const batch = this.#pending;
+    if (batch.length === 0) return;
+    this.#pending = [];
+    const settle: (() => void)[] = [];
+    try {
+      this.sql.exec("BEGIN IMMEDIATE");
+      for (const write of batch) settle.push(this.#applyOne(write));
+      this.sql.exec("COMMIT");
+    } catch (error) {
+      if (this.sql.isTransaction) this.sql.exec("ROLLBACK");
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    for (const done of settle) done();
+  }
+
+  #applyOne({ apply, resolve, reject }: Pending): () => void {
+    this.sql.exec("SAVEPOINT one");
+    try {
+      apply();
+      this.sql.exec("RELEASE one");
+      return resolve;
+    } catch (error) {
+      this.sql.exec("ROLLBACK TO one; RELEASE one");
+      return () => reject(error);
+    }
+  }
+}
+
+function migrate(sql: DatabaseSync, file: string): void {
+  const row = sql.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (row.user_version > migrations.length)
+    throw new Error(
+      `${file} has schema ${row.user_version}, this Gantry knows ${migrations.length}: use the newer Gantry that wrote it`,
+    );
+  for (const [index, migration] of migrations.entries()) {
+    if (index < row.user_version) continue;
+    sql.exec(`BEGIN IMMEDIATE; ${migration}; PRAGMA user_version=${index + 1}; COMMIT`);
+  }
+}

@@ -1,0 +1,127 @@
+import type { ContainerConfig, ExecConfig, HostConfig } from "#api/docker/container.ts";
+import type { ResolvedMount } from "#engine/volumes/volumes.ts";
+
+/** What the host allows, read once at start by host/facts.ts. */
+export interface HostFacts {
+  /** Names as in the OCI spec, `CAP_CHOWN` …, that the daemon's bounding set has. */
+  readonly capabilities: readonly string[];
+  /** Hard limits by OCI name, e.g. `RLIMIT_NOFILE`; `Infinity` for none. */
+  readonly hardLimits: Readonly<Record<string, number>>;
+  readonly canRaiseLimits: boolean;
+  readonly kernel: { readonly major: number; readonly minor: number };
+  readonly architecture: "amd64" | "arm64";
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly cgroup: CgroupLayout;
+  readonly hasSeccomp: boolean;
+  readonly hasAppArmor: boolean;
+  /** Possible CPUs that have a thermal_throttle folder, for the masked paths. */
+  readonly throttledCpus: readonly number[];
+}
+
+/** Which controllers live where. The one place that knows is host/cgroup. */
+export type CgroupLayout =
+  | { readonly kind: "v2"; readonly controllers: readonly string[] }
+  | {
+      readonly kind: "v1" | "hybrid";
+      /** v1 controller → mount point. */
+      readonly controllers: Readonly<Record<string, string>>;
+      /** The v2 mount beside them, in a hybrid. */
+      readonly unified?: string;
+    };
+
+/** Everything that decides a container's OCI config. Plain data: the same input gives the same spec, byte for byte. */
+export interface SpecInput {
+  readonly id: string;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  readonly args: readonly string[];
+  readonly user: ResolvedUser;
+  /** Where the root file system will be mounted when the runtime starts. */
+  readonly rootPath: string;
+  readonly mounts: readonly ResolvedMount[];
+  /** Files of the engine's own that are bound to `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` unless a mount covers them. */
+  readonly etc: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
+  /** `path`: e.g. `/proc/self/fd/9`; `new`: a private one without interfaces; `host`. */
+  readonly network: { readonly kind: "path"; readonly path: string } | { readonly kind: "new" | "host" };
+  /** Namespaces of another container or process, for `container:` modes. */
+  readonly joined: { readonly ipc?: string; readonly pid?: string; readonly uts?: string };
+  /** Bind-mounted as `/sbin/docker-init` with `--init`. */
+  readonly initPath: string;
+  /** Relative to each hierarchy's root, e.g. `/gantry/<id>`. */
+  readonly cgroupPath: string;
+  readonly host: HostFacts;
+}
+
+/** A user as the image's passwd and group files resolve it. */
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly additionalGids: readonly number[];
+  /** `/` when passwd does not say. */
+  readonly home: string;
+}
+
+/** @see OCI runtime-spec v1.2, config.md; the parts that Gantry writes */
+export interface RuntimeSpec {
+  readonly ociVersion: string;
+  readonly process: ProcessSpec;
+  readonly root: { readonly path: string; readonly readonly: boolean };
+  readonly hostname?: string;
+  readonly domainname?: string;
+  readonly mounts: readonly {
+    readonly destination: string;
+    readonly type: string;
+    readonly source: string;
+    readonly options: readonly string[];
+  }[];
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly linux: object;
+}
+
+export interface ProcessSpec {
+  readonly terminal: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number };
+  readonly user: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly additionalGids: readonly number[];
+    readonly umask?: number;
+  };
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities?: {
+    readonly bounding: readonly string[];
+    readonly permitted: readonly string[];
+    readonly effective: readonly string[];
+    readonly inheritable: readonly string[];
+    readonly ambient: readonly string[];
+  };
+  readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
+  readonly noNewPrivileges: boolean;
+  readonly oomScoreAdj?: number;
+  readonly apparmorProfile?: string;
+}
+
+/**
+ * engine/runtime/spec.ts implements these two, purely:
+ *
+ *   planSpec(input: SpecInput): { spec: RuntimeSpec; warnings: readonly string[] }
+ *   planExec(container: ProcessSpec, config: ContainerConfig, hostConfig: HostConfig, exec: ExecConfig, user: ResolvedUser, host: HostFacts): ProcessSpec
+ *
+ * engine/runtime/users.ts:
+ *
+ *   resolveUser(user: string, groupAdd: readonly string[], layerFolders: readonly string[]): Promise<ResolvedUser>
+ *
+ * where layerFolders are absolute, top first, as the overlay stacks them.
+ */
+export type PlanExec = (
+  container: ProcessSpec,
+  config: ContainerConfig,
+  hostConfig: HostConfig,
+  exec: ExecConfig,
+  user: ResolvedUser,
+  host: HostFacts,
+) => ProcessSpec;

@@ -1,0 +1,61 @@
+import type { Digest } from "#oci/digest.ts";
+
+/**
+ * An overlay of folders, all relative to {@link Snapshotter.root} so that the mount options of many layers stay under a page.
+ * `lower` is ordered top first, as overlayfs wants it.
+ */
+export interface OverlayMount {
+  readonly lower: readonly string[];
+  /** Absent for a read-only view. */
+  readonly upper?: string;
+  readonly work?: string;
+}
+
+export interface LayerSource {
+  /** The blob's file, readable by its path. */
+  readonly path: string;
+  /** From the descriptor: decides between gzip, zstd and plain; what the bytes say wins where a peer's archive lies about it. */
+  readonly mediaType: string;
+  /** What the image config says that the uncompressed layer's digest is. */
+  readonly diffId: Digest;
+}
+
+/**
+ * File systems over layers. A *layer* is committed, read-only, shared, and named by its chain ID; a *container* snapshot is
+ * the writable folder of one container, named by the container's ID.
+ *
+ * Folders are `<root>/snapshots/<n>/fs` (and `work` for writable ones); n is never used twice. The row in the database is the
+ * truth: a folder without a row is rubbish that {@link Snapshotter.reconcile} removes, so a kill at any point leaks nothing.
+ *
+ * @see OCI image-spec v1.1.1, config.md#layer-chainid and layer.md
+ */
+export interface Snapshotter {
+  /** `<root>/snapshots`. */
+  readonly root: string;
+  hasLayer(chainId: Digest): boolean;
+  /**
+   * Unpacks the layer on top of `parent`, in a process of its own that is locked into the folder. Doing it twice, or twice at
+   * once, gives one layer.
+   *
+   * @throws {Fault} `invalid` for an archive that is truncated, lies, bombs, escapes or does not match `diffId`; `exhausted`
+   *   when the disk is full. Nothing is left behind then.
+   */
+  unpack(
+    chainId: Digest,
+    parent: Digest | undefined,
+    source: LayerSource,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Makes the writable folder of a container. @throws {Fault} `not-found` when the parent is not there; `already-exists` */
+  prepare(containerId: string, parent: Digest | undefined, signal: AbortSignal): Promise<void>;
+  /** Of a container's snapshot or, read-only, of a layer. @throws {Fault} `not-found` */
+  mountOf(key: string): OverlayMount;
+  /** Bytes on disk of one snapshot without its parents. */
+  usage(key: string): Promise<number>;
+  /** @throws {Fault} `not-found`; `conflict` while another snapshot has it as its parent */
+  remove(key: string): Promise<void>;
+  /** Layers that nothing has as parent, and containers: what garbage collection starts from. */
+  list(): readonly { readonly key: string; readonly kind: "layer" | "container"; readonly parent?: string }[];
+  /** Removes folders without a row and rows without a folder. Called once, before anything else. */
+  reconcile(): Promise<void>;
+}

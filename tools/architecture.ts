@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix, relative } from "node:path";
+
+const nouns = [
+  "engine/content",
+  "engine/images",
+  "engine/snapshots",
+  "engine/metadata",
+  "engine/gc",
+  "engine/runtime",
+  "engine/containers",
+  "engine/network",
+  "engine/volumes",
+  "engine/logs",
+  "engine/events",
+  "engine/supervise",
+];
+const below = ["oci", "api", "host", "base"];
+const engineWide = [...below, "engine/metadata", "engine/events"];
+
+/** Who may import whom. Anything that is not here is an error; a room may always import itself. */
+export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  api: ["base"],
+  oci: ["base"],
+  host: ["base"],
+  client: ["api", "base"],
+  "engine/metadata": below,
+  "engine/events": below,
+  "engine/content": engineWide,
+  "engine/supervise": engineWide,
+  "engine/logs": engineWide,
+  "engine/snapshots": [...engineWide, "engine/content"],
+  "engine/images": [...engineWide, "engine/content", "engine/snapshots", "engine/gc"],
+  "engine/gc": [...engineWide, "engine/content", "engine/snapshots"],
+  "engine/network": [...engineWide, "engine/supervise"],
+  "engine/volumes": [...engineWide, "engine/snapshots"],
+  "engine/runtime": [...engineWide, "engine/supervise", "engine/snapshots", "engine/volumes"],
+  "engine/containers": [
+    ...engineWide,
+    "engine/runtime",
+    "engine/images",
+    "engine/snapshots",
+    "engine/network",
+    "engine/volumes",
+    "engine/logs",
+    "engine/supervise",
+  ],
+  "engine/docker-api": [...below, ...nouns],
+  "engine/daemon": [...below, ...nouns, "engine/docker-api"],
+  cli: ["client", "oci", "api", "host", "base"],
+  bin: ["engine/daemon", "cli", "base", "host"],
+  bench: ["base", "host", "client", "api"],
+};
+
+/** These may import anything. */
+const free = new Set(["test", "tools"]);
+
+export interface Import {
+  readonly file: string;
+  readonly specifier: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export function isAllowed(from: string, to: string): boolean {
+  return from === to || free.has(from) || (arrowsOf[from]?.includes(to) ?? false);
+}
+
+/** Every import in the tree that crosses from one room to another; tests count as part of the room they stand in. */
+export function importsOf(root: string): readonly Import[] {
+  const found: Import[] = [];
+  for (const file of sourcesOf(root)) {
+    const isTest = /\.(test|contract)\.ts$/.test(file);
+    for (const [, specifier] of readFileSync(join(root, file), "utf8").matchAll(
+      /^(?:import|export)[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|import\("([^"]+)"\)/gm,
+    )) {
+      const target = specifier === undefined ? undefined : targetOf(file, specifier);
+      if (target === undefined) continue;
+      const from = roomOf(file);
+      const to = roomOf(target);
+      if (from !== to && !isTest) found.push({ file, specifier: specifier ?? "", from, to });
+    }
+  }
+  return found;
+}
+
+function targetOf(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith("#")) return specifier.slice(1);
+  if (specifier.startsWith(".")) return posix.join(dirname(file), specifier);
+  return undefined;
+}
+
+function roomOf(file: string): string {
+  const [area = "", ...rest] = file.split("/");
+  if (area !== "engine") return area;
+  return rest.length === 1 ? "engine/daemon" : `engine/${rest[0]}`;
+}
+
+function* sourcesOf(root: string, folder = root): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name === "node_modules" || entry.name.startsWith(".")) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* sourcesOf(root, path);
+    else if (entry.name.endsWith(".ts")) yield relative(root, path);
+  }
+}
