@@ -72,9 +72,10 @@ export function importsOf(root: string): readonly Import[] {
   const found: Import[] = [];
   for (const file of sourcesOf(root)) {
     const isTest = /\.(test|contract)\.ts$/.test(file);
-    for (const [, specifier] of readFileSync(join(root, file), "utf8").matchAll(
+    for (const [, named, bare, lazy] of readFileSync(join(root, file), "utf8").matchAll(
       /^(?:import|export)[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|import\("([^"]+)"\)/gm,
     )) {
+      const specifier = named ?? bare ?? lazy;
       const target = specifier === undefined ? undefined : targetOf(file, specifier);
       if (target === undefined) continue;
       const from = roomOf(file);
