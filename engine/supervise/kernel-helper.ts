@@ -35,6 +35,10 @@ export interface KernelHelper {
     readonly address: string;
     readonly port: number;
   }): Promise<{ readonly handle: Handle; readonly port: number }>;
+  /** False once the spawner that held it has died, with everything it held. */
+  isHeld(handle: Handle): boolean;
+  /** A path through which other processes can open it, e.g. to enter the namespace. */
+  pathOf(handle: Handle): string;
   /** Lets go of a handle that was not given to a container. */
   release(handle: Handle): Promise<void>;
 }

@@ -1,0 +1,180 @@
+import net from "node:net";
+import { Fault } from "#base/fault.ts";
+import { encodeFrame, FrameReader } from "./frames.ts";
+
+export interface StartedTask {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat; `0` when the process had ended before anybody could look. */
+  readonly startTime: string;
+}
+
+export interface ExitedTask {
+  readonly exitCode: number;
+  /** Nanoseconds since 1970. */
+  readonly finishedAt: bigint;
+}
+
+/**
+ * The daemon's control connection to one shim. Survives nothing: a daemon that starts again connects again, and the shim
+ * repeats what it has to say.
+ */
+export class ShimControl {
+  readonly #socket: net.Socket;
+  readonly #started = Promise.withResolvers<StartedTask>();
+  readonly #exited = Promise.withResolvers<ExitedTask | undefined>();
+  readonly #execExits = new Map<string, (code: number | undefined) => void>();
+  #hasStarted = false;
+
+  /** @throws {Fault} `not-found` when nobody listens: the shim is gone */
+  static async connect(path: string): Promise<ShimControl> {
+    const socket = await connect(path);
+    return new ShimControl(socket);
+  }
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    const reader = new FrameReader();
+    socket.on("data", (bytes: Buffer) => {
+      for (const frame of reader.push(bytes)) this.#take(frame);
+    });
+    socket.on("close", () => this.#end());
+    socket.on("error", () => {}); // `close` follows
+    this.#started.promise.catch(() => {}); // whoever waits for it sees it
+    socket.write(encodeFrame(["control"]));
+  }
+
+  /** Rejects with a Fault `internal` that has the runtime's text when the container could not be started. */
+  get started(): Promise<StartedTask> {
+    return this.#started.promise;
+  }
+
+  /** Settles when the container has ended and its log is complete; undefined when the shim was lost instead. */
+  get exited(): Promise<ExitedTask | undefined> {
+    return this.#exited.promise;
+  }
+
+  go(): void {
+    this.#socket.write(encodeFrame(["go"]));
+  }
+
+  signal(number: number): void {
+    this.#socket.write(encodeFrame(["signal", String(number)]));
+  }
+
+  resize(height: number, width: number): void {
+    this.#socket.write(encodeFrame(["resize", String(height), String(width)]));
+  }
+
+  resizeExec(id: string, height: number, width: number): void {
+    this.#socket.write(encodeFrame(["exec-resize", id, String(height), String(width)]));
+  }
+
+  /** Settles with the exit code of an exec, or undefined when the shim is lost before it ends. Ask before starting it. */
+  execExit(id: string): Promise<number | undefined> {
+    const { promise, resolve } = Promise.withResolvers<number | undefined>();
+    this.#execExits.set(id, resolve);
+    return promise;
+  }
+
+  /** Lets go of the shim, which goes on. */
+  detach(): void {
+    this.#socket.removeAllListeners("close");
+    this.#socket.destroy();
+  }
+
+  #take([kind, first = "", second = ""]: readonly string[]): void {
+    if (kind === "started") {
+      this.#hasStarted = true;
+      this.#started.resolve({ pid: Number(first), startTime: second });
+    } else if (kind === "failed") this.#started.reject(new Fault("internal", first.trim()));
+    else if (kind === "exit") this.#exited.resolve({ exitCode: Number(first), finishedAt: BigInt(second) });
+    else if (kind === "exec-exit") {
+      this.#execExits.get(first)?.(Number(second));
+      this.#execExits.delete(first);
+    }
+  }
+
+  #end(): void {
+    if (!this.#hasStarted) this.#started.reject(new Fault("internal", "the shim ended before the container started"));
+    this.#exited.resolve(undefined);
+    for (const resolve of this.#execExits.values()) resolve(undefined);
+    this.#execExits.clear();
+  }
+}
+
+/** Joins the container's streams: what is written goes to its stdin, what is read is its output, framed unless it has a tty. */
+export async function openAttach(
+  path: string,
+  streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean },
+): Promise<net.Socket> {
+  const socket = await connect(path);
+  const frame = await greet(socket, ["attach", bit(streams.stdin), bit(streams.stdout), bit(streams.stderr)]);
+  if (frame === undefined) throw new Fault("conflict", "the container has ended");
+  return socket;
+}
+
+/** Runs a process in the container; the socket is then joined to its streams as with attach. @throws {Fault} `internal` with the runtime's text */
+export async function openExec(
+  path: string,
+  exec: {
+    readonly id: string;
+    readonly tty: boolean;
+    readonly stdin: boolean;
+    readonly stdout: boolean;
+    readonly stderr: boolean;
+    /** OCI process as JSON, relative to the bundle. */
+    readonly processFile: string;
+  },
+): Promise<{ readonly pid: number; readonly socket: net.Socket }> {
+  const socket = await connect(path);
+  const frame = await greet(socket, [
+    "exec",
+    exec.id,
+    bit(exec.tty),
+    bit(exec.stdin),
+    bit(exec.stdout),
+    bit(exec.stderr),
+    exec.processFile,
+  ]);
+  if (frame?.[0] === "started") return { pid: Number(frame[1]), socket };
+  socket.destroy();
+  throw new Fault("internal", (frame?.[1] ?? "the container ended").trim());
+}
+
+function bit(value: boolean): string {
+  return value ? "1" : "0";
+}
+
+function connect(path: string): Promise<net.Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
+  const socket = net.connect({ path, allowHalfOpen: true });
+  socket.once("connect", () => {
+    socket.removeAllListeners("error");
+    resolve(socket);
+  });
+  socket.once("error", (cause) => reject(new Fault("not-found", `no shim at ${path}`, { cause })));
+  return promise;
+}
+
+/** Sends the first frame and waits for the answer's; what follows it is left to be read. Undefined when the shim hangs up. */
+function greet(socket: net.Socket, fields: readonly string[]): Promise<readonly string[] | undefined> {
+  const { promise, resolve } = Promise.withResolvers<readonly string[] | undefined>();
+  const reader = new FrameReader();
+  const onEnd = () => resolve(undefined);
+  const onReadable = () => {
+    const bytes = socket.read() as Buffer | null;
+    const frame = bytes === null ? undefined : reader.take(bytes);
+    if (frame === undefined) return;
+    socket.off("readable", onReadable);
+    socket.off("end", onEnd);
+    socket.off("close", onEnd);
+    if (reader.rest.length > 0) socket.unshift(reader.rest);
+    resolve(frame);
+  };
+  socket.on("readable", onReadable);
+  socket.on("end", onEnd);
+  socket.on("close", onEnd);
+  socket.on("error", () => {}); // `close` follows; whoever pipes the socket adds listeners of their own
+  socket.write(encodeFrame(fields));
+  return promise;
+}

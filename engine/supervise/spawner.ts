@@ -1,0 +1,170 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { Fault } from "#base/fault.ts";
+import type { Log } from "#base/log.ts";
+import { encodeFrame, FrameReader } from "./frames.ts";
+import type { Handle, KernelHelper, SandboxRequest } from "./kernel-helper.ts";
+
+interface Waiting {
+  readonly resolve: (fields: readonly string[]) => void;
+  readonly reject: (error: Fault) => void;
+}
+
+interface Child {
+  readonly process: ChildProcess;
+  readonly generation: number;
+  readonly waiting: Map<string, Waiting>;
+}
+
+/** Handles count the spawner they belong to, so that one of a dead spawner is never taken for a descriptor of its successor. */
+const generationStep = 1 << 20;
+
+/**
+ * The daemon's end of the native spawner. Answers come in the order of the requests. When the spawner dies, everything it
+ * held is gone: pending requests fail as `unavailable`, and the next request starts another one.
+ */
+export class Spawner implements KernelHelper, AsyncDisposable {
+  readonly #binary: string;
+  readonly #log: Log;
+  #child: Child | undefined;
+  #generation = 0;
+  #serial = 0;
+  #isClosed = false;
+
+  constructor(binary: string, log: Log) {
+    this.#binary = binary;
+    this.#log = log;
+    this.#child = this.#start();
+  }
+
+  async createSandbox(request: SandboxRequest | undefined): Promise<Handle> {
+    const fields =
+      request === undefined
+        ? []
+        : [
+            request.bridge,
+            request.hostName,
+            request.name,
+            request.address,
+            String(request.prefixLength),
+            request.gateway,
+            request.mac,
+            String(request.mtu),
+          ];
+    const [fd] = await this.#request("sandbox", fields);
+    return this.#handleOf(fd);
+  }
+
+  async bindPort(port: { readonly protocol: string; readonly address: string; readonly port: number }): Promise<{
+    readonly handle: Handle;
+    readonly port: number;
+  }> {
+    const [fd, bound] = await this.#request("bind", [port.protocol, port.address, String(port.port)]);
+    return { handle: this.#handleOf(fd), port: Number(bound) };
+  }
+
+  async release(handle: Handle): Promise<void> {
+    if (this.isHeld(handle)) await this.#request("close", [this.#descriptorOf(handle)]);
+  }
+
+  isHeld(handle: Handle): boolean {
+    return this.#child !== undefined && Math.floor(handle / generationStep) === this.#child.generation;
+  }
+
+  pathOf(handle: Handle): string {
+    return `/proc/${this.#child?.process.pid}/fd/${this.#descriptorOf(handle)}`;
+  }
+
+  /**
+   * Starts a shim that listens on the socket from the moment this resolves. The handles become the shim's.
+   *
+   * @throws {Fault} `unavailable` when a handle went with an earlier spawner
+   */
+  async startShim(socket: string, netns: Handle | undefined, held: readonly Handle[], args: readonly string[]): Promise<number> {
+    const all = netns === undefined ? held : [netns, ...held];
+    if (!all.every((handle) => this.isHeld(handle))) throw lost();
+    const handles = all.map((handle) => this.#descriptorOf(handle));
+    const named = handles.map((fd, index) => (netns !== undefined && index === 0 ? `netns=${fd}` : `hold=${fd}`));
+    const [pid] = await this.#request("shim", [socket, String(handles.length), ...handles, ...args, ...named]);
+    return Number(pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    const child = this.#child?.process;
+    if (child === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    child.once("exit", () => resolve());
+    child.stdin?.end();
+    await promise;
+  }
+
+  #handleOf(fd: string | undefined): Handle {
+    return (Number(fd) + this.#generation * generationStep) as Handle;
+  }
+
+  #descriptorOf(handle: Handle): string {
+    return String(handle % generationStep);
+  }
+
+  #request(op: string, fields: readonly string[]): Promise<readonly string[]> {
+    if (this.#isClosed) return Promise.reject(lost());
+    this.#child ??= this.#start();
+    const seq = String(++this.#serial);
+    const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
+    this.#child.waiting.set(seq, { resolve, reject });
+    this.#child.process.stdin?.write(encodeFrame([seq, op, ...fields]));
+    return promise;
+  }
+
+  #start(): Child {
+    const process = spawn(this.#binary, ["spawner"], { stdio: ["pipe", "pipe", "inherit"] });
+    const child: Child = { process, generation: ++this.#generation, waiting: new Map() };
+    const reader = new FrameReader();
+    process.stdout?.on("data", (bytes: Buffer) => {
+      for (const frame of reader.push(bytes)) answer(child, frame);
+    });
+    process.stdin?.on("error", () => {}); // it is dead: its exit says so
+    const end = () => {
+      if (this.#child === child) this.#child = undefined;
+      for (const { reject } of child.waiting.values()) reject(lost());
+      child.waiting.clear();
+    };
+    process.on("exit", (code, signal) => {
+      if (!this.#isClosed) this.#log.error("spawner died", { code, signal });
+      end();
+    });
+    process.on("error", (error) => {
+      this.#log.error("spawner cannot be started", { error });
+      end();
+    });
+    return child;
+  }
+}
+
+function lost(): Fault {
+  return new Fault("unavailable", "the spawner was lost; try again");
+}
+
+function answer(child: Child, [seq = "", status, ...fields]: readonly string[]): void {
+  const waiting = child.waiting.get(seq);
+  child.waiting.delete(seq);
+  if (status === "ok") waiting?.resolve(fields);
+  else waiting?.reject(new Fault("exhausted", `${fields[1]}: ${reasonOf(Number(fields[0]))}`, { detail: { errno: Number(fields[0]) } }));
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  12: "cannot allocate memory",
+  13: "permission denied",
+  17: "file exists",
+  22: "invalid argument",
+  24: "too many open files",
+  28: "no space left on device",
+  36: "file name too long",
+  97: "address family not supported by protocol",
+  98: "address already in use",
+  99: "cannot assign requested address",
+};
+
+function reasonOf(errno: number): string {
+  return reasons[errno] ?? `errno ${errno}`;
+}

@@ -1,0 +1,31 @@
+// Starting the OCI runtime for a container or for an exec in it.
+#ifndef GANTRY_LAUNCH_H
+#define GANTRY_LAUNCH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define CGROUPS_MAX 32
+#define NETNS_FD 10 // where the runtime finds the network namespace: /proc/self/fd/10 in config.json
+
+struct launch_options {
+  const char *id;
+  const char *runtime;  // path of crun or runc
+  const char *state;    // its --root
+  const char *layers;   // overlay folders are relative to this one
+  const char *overlay;  // options of the overlay mount on ./rootfs
+  const char *cgroup_base; // hybrid or v1: where the hierarchies stay reachable while plain cgroup2 covers them; else NULL
+  const char *cgroup[CGROUPS_MAX]; // cgroup.procs files to join
+  int cgroups;
+  int netns; // -1: none to hand over
+  bool tty;
+};
+
+// Both fork, and return the runtime's pid or -1. Stdio is what the three descriptors say. The runtime writes its errors to
+// the file `log` and the pid of what it started to the file `pid_file`, all in the current folder, the bundle.
+pid_t launch_container(const struct launch_options *options, const int stdio[3], const char *pid_file, const char *log,
+                       const char *console);
+pid_t launch_exec(const struct launch_options *options, const int stdio[3], const char *pid_file, const char *log,
+                  const char *console, const char *process, bool tty);
+
+#endif

@@ -1,0 +1,190 @@
+#include "log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct log_options log_to;
+static int log_fd = -1;
+static long log_size;
+// A record can grow sixfold by escaping; what is here is written out whenever the next record might not fit.
+static char out[LOG_LINE_MAX * 6 + 256 + 128 * 1024];
+static size_t out_used;
+static char stamp[64];
+static size_t stamp_length;
+
+static void open_file(int flags) {
+  log_fd = open(log_to.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | flags, 0640);
+  struct stat info;
+  log_size = log_fd >= 0 && fstat(log_fd, &info) == 0 ? (long)info.st_size : 0;
+}
+
+void log_open(const struct log_options *options) {
+  log_to = *options;
+  if (log_to.path) open_file(0);
+}
+
+static void rotate(void) {
+  char from[4200], to[4200];
+  close(log_fd);
+  for (int i = log_to.max_files - 1; i > 0; i--) {
+    snprintf(to, sizeof to, "%s.%d", log_to.path, i);
+    if (i > 1) snprintf(from, sizeof from, "%s.%d", log_to.path, i - 1);
+    rename(i > 1 ? from : log_to.path, to);
+  }
+  open_file(log_to.max_files <= 1 ? O_TRUNC : 0);
+}
+
+static void flush(void) {
+  if (out_used == 0) return;
+  size_t done = 0;
+  while (done < out_used) {
+    ssize_t n = write(log_fd, out + done, out_used - done);
+    if (n <= 0) break;
+    done += (size_t)n;
+  }
+  log_size += (long)done;
+  // Half a record would spoil the next one: end it.
+  if (done > 0 && done < out_used && out[done - 1] != '\n' && write(log_fd, "\n", 1) == 1) log_size++;
+  out_used = 0;
+}
+
+// How many bytes of valid UTF-8 start here; 0 when it is not.
+static size_t rune_length(const unsigned char *at, size_t left) {
+  unsigned char c = at[0];
+  size_t length = c >= 0xf0 && c <= 0xf4 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 && c < 0xe0 ? 2 : 0;
+  if (length == 0 || length > left) return 0;
+  for (size_t i = 1; i < length; i++)
+    if ((at[i] & 0xc0) != 0x80) return 0;
+  if (c == 0xe0 && at[1] < 0xa0) return 0;
+  if (c == 0xed && at[1] > 0x9f) return 0; // surrogates
+  if (c == 0xf0 && at[1] < 0x90) return 0;
+  if (c == 0xf4 && at[1] > 0x8f) return 0;
+  return length;
+}
+
+static const unsigned char is_plain[256] = {
+    [0x20 ... 0x21] = 1, [0x23 ... 0x25] = 1, [0x27 ... 0x3b] = 1, ['='] = 1,
+    ['?' ... '['] = 1,   [']' ... 0x7f] = 1,
+};
+
+static void put(const char *text, size_t length) {
+  memcpy(out + out_used, text, length);
+  out_used += length;
+}
+
+static void put_special(unsigned char c) {
+  char code[8];
+  switch (c) {
+    case '\n': put("\\n", 2); return;
+    case '\r': put("\\r", 2); return;
+    case '\t': put("\\t", 2); return;
+    case '"': put("\\\"", 2); return;
+    case '\\': put("\\\\", 2); return;
+    default: put(code, (size_t)snprintf(code, sizeof code, "\\u%04x", c)); return;
+  }
+}
+
+static void put_escaped(const char *bytes, size_t length) {
+  const unsigned char *at = (const unsigned char *)bytes, *end = at + length;
+  while (at < end) {
+    const unsigned char *run = at;
+    while (at < end && is_plain[*at]) at++;
+    put((const char *)run, (size_t)(at - run));
+    if (at == end) return;
+    if (*at < 0x80) {
+      put_special(*at++);
+      continue;
+    }
+    size_t rune = rune_length(at, (size_t)(end - at));
+    if (rune == 0) {
+      put("\\ufffd", 6);
+      at++;
+    } else if (rune == 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] | 1) == 0xa9) {
+      put(at[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
+      at += 3;
+    } else {
+      put((const char *)at, rune);
+      at += rune;
+    }
+  }
+}
+
+static void put_record(const char *name, const char *bytes, size_t length) {
+  bool is_full = log_to.max_bytes > 0 && log_size + (long)out_used >= log_to.max_bytes;
+  if (is_full || out_used + length * 6 + 256 > sizeof out) flush();
+  if (is_full) rotate();
+  put("{\"log\":\"", 8);
+  put_escaped(bytes, length);
+  put("\",\"stream\":\"", 12);
+  put(name, 6);
+  put("\",\"time\":\"", 10);
+  put(stamp, stamp_length);
+  put("\"}\n", 3);
+}
+
+static void take_stamp(void) {
+  struct timespec now;
+  struct tm parts;
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &parts);
+  stamp_length = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
+  // Go's RFC3339Nano: no trailing zeros, no dot without digits.
+  if (now.tv_nsec) {
+    stamp_length += (size_t)snprintf(stamp + stamp_length, 16, ".%09ld", now.tv_nsec);
+    while (stamp[stamp_length - 1] == '0') stamp_length--;
+  }
+  stamp[stamp_length++] = 'Z';
+}
+
+static void hold(struct log_stream *stream, const char *bytes, size_t length) {
+  if (length == 0) return;
+  if (!stream->line && !(stream->line = malloc(LOG_LINE_MAX))) return;
+  memcpy(stream->line + stream->held, bytes, length);
+  stream->held += length;
+}
+
+void log_write(struct log_stream *stream, const char *bytes, size_t length) {
+  if (log_fd < 0) return;
+  take_stamp();
+  const char *end = bytes + length;
+  while (bytes < end) {
+    const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
+    const char *stop = newline ? newline + 1 : end;
+    size_t room = LOG_LINE_MAX - stream->held, text = (size_t)(stop - bytes);
+    if (text - (newline != NULL) > room) {
+      text = room; // too long: a record without a newline, the rest follows
+      newline = NULL;
+    } else if (!newline && text < room) {
+      hold(stream, bytes, text);
+      break;
+    }
+    if (stream->held == 0) {
+      put_record(stream->name, bytes, text);
+    } else {
+      static char joined[LOG_LINE_MAX + 1]; // the newline may be the one byte beyond a full line
+      memcpy(joined, stream->line, stream->held);
+      memcpy(joined + stream->held, bytes, text);
+      put_record(stream->name, joined, stream->held + text);
+      stream->held = 0;
+    }
+    bytes += text;
+  }
+  flush();
+}
+
+void log_finish(struct log_stream *stream) {
+  if (stream->held == 0 || log_fd < 0) return;
+  take_stamp();
+  put_record(stream->name, stream->line, stream->held);
+  stream->held = 0;
+  flush();
+}
+
+void log_sync(void) {
+  if (log_fd >= 0) fdatasync(log_fd);
+}

@@ -1,0 +1,18 @@
+// gantry-shim: everything of Gantry that is native, one static program with three roles.
+//   spawner  one child of the daemon: owns what must be made by system calls on a small process
+//   shim     one per running container: its parent, log writer and door for attach and exec
+//   init     pid 1 of containers that ask for --init
+#include "wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv) {
+  // Bound into containers as /sbin/docker-init, the name alone says the role.
+  const char *slash = strrchr(argv[0], '/');
+  if (strcmp(slash ? slash + 1 : argv[0], "docker-init") == 0) return init_main(argc, argv);
+  if (argc > 1 && strcmp(argv[1], "spawner") == 0) return spawner_main(argc - 1, argv + 1);
+  if (argc > 1 && strcmp(argv[1], "shim") == 0) return supervisor_main(argc - 1, argv + 1);
+  fputs("gantry-shim is started by the gantry engine, not by hand\n", stderr);
+  return 2;
+}
