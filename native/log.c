@@ -17,15 +17,15 @@ static size_t out_used;
 static char stamp[64];
 static size_t stamp_length;
 
-static void open_file(int flags) {
-  log_fd = open(log_to.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | flags, 0640);
+static void open_file(void) {
+  log_fd = open(log_to.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
   struct stat info;
   log_size = log_fd >= 0 && fstat(log_fd, &info) == 0 ? (long)info.st_size : 0;
 }
 
 void log_open(const struct log_options *options) {
   log_to = *options;
-  if (log_to.path) open_file(0);
+  if (log_to.path) open_file();
 }
 
 static void rotate(void) {
@@ -36,7 +36,9 @@ static void rotate(void) {
     if (i > 1) snprintf(from, sizeof from, "%s.%d", log_to.path, i - 1);
     rename(i > 1 ? from : log_to.path, to);
   }
-  open_file(log_to.max_files <= 1 ? O_TRUNC : 0);
+  // Not truncated: whoever follows the file still reads it to its end.
+  if (log_to.max_files <= 1) unlink(log_to.path);
+  open_file();
 }
 
 static void flush(void) {
@@ -133,11 +135,8 @@ static void take_stamp(void) {
   clock_gettime(CLOCK_REALTIME, &now);
   gmtime_r(&now.tv_sec, &parts);
   stamp_length = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
-  // Go's RFC3339Nano: no trailing zeros, no dot without digits.
-  if (now.tv_nsec) {
-    stamp_length += (size_t)snprintf(stamp + stamp_length, 16, ".%09ld", now.tv_nsec);
-    while (stamp[stamp_length - 1] == '0') stamp_length--;
-  }
+  // Always nine digits: a reader finds every field at a known place.
+  stamp_length += (size_t)snprintf(stamp + stamp_length, 16, ".%09ld", now.tv_nsec);
   stamp[stamp_length++] = 'Z';
 }
 
@@ -159,6 +158,7 @@ void log_write(struct log_stream *stream, const char *bytes, size_t length) {
     if (text - (newline != NULL) > room) {
       text = room; // too long: a record without a newline, the rest follows
       newline = NULL;
+      for (int back = 0; back < 3 && text > 1 && (bytes[text] & 0xc0) == 0x80; back++) text--; // not inside a character
     } else if (!newline && text < room) {
       hold(stream, bytes, text);
       break;

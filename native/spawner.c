@@ -72,24 +72,31 @@ static void make_sandbox(const char *seq, struct fields *f) {
   else answer(seq, "ok", text_of(netns), NULL);
 }
 
-static int bind_socket(int family, const char *protocol, const char *address, int port) {
-  bool is_udp = strcmp(protocol, "udp") == 0;
-  int number = strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0, on = 1;
-  int fd = socket(family, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, number);
-  if (fd < 0) return -errno;
+static int try_bind(int family, const char *protocol, const char *address, int port, bool is_shared) {
+  bool is_udp = strcmp(protocol, "udp") == 0, is_four = family == AF_INET;
+  int number = strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0, on = 1, off = 0, error = 0;
   struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
   struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  bool is_four = family == AF_INET;
-  int error = 0;
-  if (inet_pton(family, address, is_four ? (void *)&four.sin_addr : (void *)&six.sin6_addr) != 1) error = EINVAL;
-  if (!error && !is_four && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) error = errno;
-  // Connections of an earlier holder in TIME_WAIT do not make the port taken; a listener still does.
-  if (!error && !is_udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) error = errno;
+  if (inet_pton(family, address, is_four ? (void *)&four.sin_addr : (void *)&six.sin6_addr) != 1) return -EINVAL;
+  int fd = socket(family, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, number);
+  if (fd < 0) return -errno;
+  if (!is_four && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) error = errno;
+  if (is_shared) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   struct sockaddr *where = is_four ? (void *)&four : (void *)&six;
   if (!error && bind(fd, where, is_four ? sizeof four : sizeof six) < 0) error = errno;
+  // Who binds with SO_REUSEADDR learns of listeners only by listening. Back to not listening: the port refuses, and stays ours.
+  if (!error && is_shared && (listen(fd, 0) < 0 || shutdown(fd, SHUT_RD) < 0)) error = errno;
+  if (is_shared) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof off);
   if (!error) return fd;
   close(fd);
   return -error;
+}
+
+static int bind_socket(int family, const char *protocol, const char *address, int port) {
+  int fd = try_bind(family, protocol, address, port, false);
+  // It may be taken only by connections in TIME_WAIT of a server that is gone.
+  if (fd != -EADDRINUSE || strcmp(protocol, "tcp") != 0) return fd;
+  return try_bind(family, protocol, address, port, true);
 }
 
 // bind protocol address port → fd port

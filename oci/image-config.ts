@@ -9,6 +9,8 @@ export interface ImageConfig {
   readonly "os.version"?: string;
   readonly variant?: string;
   readonly config?: ImageRuntimeConfig;
+  /** Of the engine that made it; only Docker's older ones write it. */
+  readonly docker_version?: string;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly string[] };
   readonly history?: readonly ImageHistory[];
 }

@@ -35,7 +35,13 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "engine/gc": [...engineWide, "engine/content", "engine/snapshots"],
   "engine/network": [...engineWide, "engine/supervise"],
   "engine/volumes": [...engineWide, "engine/snapshots"],
-  "engine/runtime": [...engineWide, "engine/supervise", "engine/snapshots", "engine/volumes"],
+  "engine/runtime": [
+    ...engineWide,
+    "engine/supervise",
+    "engine/snapshots",
+    "engine/volumes",
+    "engine/network",
+  ],
   "engine/containers": [
     ...engineWide,
     "engine/runtime",
@@ -50,7 +56,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "engine/daemon": [...below, ...nouns, "engine/docker-api"],
   cli: ["client", "oci", "api", "host", "base"],
   bin: ["engine/daemon", "cli", "base", "host"],
-  bench: ["base", "host", "client", "api"],
+  bench: ["base", "host", "client", "api", "engine/logs"],
 };
 
 /** These may import anything. */

@@ -55,5 +55,5 @@ export interface ContainerRecord {
 
 /** As inspect shows mounts. */
 export function mountPoints(record: ContainerRecord): readonly MountPoint[] {
-  return record.mounts.map((mount) => mount.point);
+  return record.mounts.filter((mount) => !mount.isUnlisted).map((mount) => mount.point);
 }

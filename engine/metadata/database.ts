@@ -27,7 +27,7 @@ export class Database implements Disposable {
     migrate(this.sql, file);
   }
 
-  /** Resolves when what `apply` wrote is durable. When `apply` throws, its own writes alone are undone. */
+  /** Resolves when what `apply` wrote is durable; rejects once the database is closed. When `apply` throws, its own writes alone are undone. */
   write(apply: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#pending.push({ apply, resolve, reject });
@@ -37,7 +37,7 @@ export class Database implements Disposable {
 
   [Symbol.dispose](): void {
     this.#flush();
-    this.sql.close();
+    if (this.sql.isOpen) this.sql.close();
   }
 
   #flush(): void {
@@ -50,7 +50,7 @@ export class Database implements Disposable {
       for (const write of batch) settle.push(this.#applyOne(write));
       this.sql.exec("COMMIT");
     } catch (error) {
-      if (this.sql.isTransaction) this.sql.exec("ROLLBACK");
+      if (this.sql.isOpen && this.sql.isTransaction) this.sql.exec("ROLLBACK");
       for (const { reject } of batch) reject(error);
       return;
     }

@@ -1,6 +1,7 @@
 import type { ContainerConfig, ExecConfig, HostConfig } from "#api/docker/container.ts";
 import type { HostFacts } from "#host/facts.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
+import type { HostDevices } from "./host-devices.ts";
 
 /** Everything that decides a container's OCI config. Plain data: the same input gives the same spec, byte for byte. */
 export interface SpecInput {
@@ -17,11 +18,20 @@ export interface SpecInput {
   /** `path`: e.g. `/proc/self/fd/9`; `new`: a private one without interfaces; `host`. */
   readonly network: { readonly kind: "path"; readonly path: string } | { readonly kind: "new" | "host" };
   /** Namespaces of another container or process, for `container:` modes. */
-  readonly joined: { readonly ipc?: string; readonly pid?: string; readonly uts?: string };
+  readonly joined: {
+    readonly ipc?: string;
+    readonly pid?: string;
+    readonly uts?: string;
+    /** Folder on the tmpfs that is /dev/shm where it is shared: with the owner of a `shareable` one as with who joins it. */
+    readonly shm?: string;
+  };
   /** Bind-mounted as `/sbin/docker-init` with `--init`. */
   readonly initPath: string;
   /** Relative to each hierarchy's root, e.g. `/gantry/<id>`. */
   readonly cgroupPath: string;
+  /** Where the runtime's mount namespace has the host's `/sys/fs/cgroup`, on v1 and hybrid machines. */
+  readonly cgroupHostBase: string;
+  readonly devices: HostDevices;
   readonly host: HostFacts;
 }
 

@@ -95,7 +95,8 @@ export class ShimControl {
   }
 
   #end(): void {
-    if (!this.#hasStarted) this.#started.reject(new Fault("internal", "the shim ended before the container started"));
+    if (!this.#hasStarted)
+      this.#started.reject(new Fault("internal", "the shim ended before the container started"));
     this.#exited.resolve(undefined);
     for (const resolve of this.#execExits.values()) resolve(undefined);
     this.#execExits.clear();

@@ -54,7 +54,11 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     return this.#handleOf(fd);
   }
 
-  async bindPort(port: { readonly protocol: string; readonly address: string; readonly port: number }): Promise<{
+  async bindPort(port: {
+    readonly protocol: string;
+    readonly address: string;
+    readonly port: number;
+  }): Promise<{
     readonly handle: Handle;
     readonly port: number;
   }> {
@@ -79,12 +83,25 @@ export class Spawner implements KernelHelper, AsyncDisposable {
    *
    * @throws {Fault} `unavailable` when a handle went with an earlier spawner
    */
-  async startShim(socket: string, netns: Handle | undefined, held: readonly Handle[], args: readonly string[]): Promise<number> {
+  async startShim(
+    socket: string,
+    netns: Handle | undefined,
+    held: readonly Handle[],
+    args: readonly string[],
+  ): Promise<number> {
     const all = netns === undefined ? held : [netns, ...held];
     if (!all.every((handle) => this.isHeld(handle))) throw lost();
     const handles = all.map((handle) => this.#descriptorOf(handle));
-    const named = handles.map((fd, index) => (netns !== undefined && index === 0 ? `netns=${fd}` : `hold=${fd}`));
-    const [pid] = await this.#request("shim", [socket, String(handles.length), ...handles, ...args, ...named]);
+    const named = handles.map((fd, index) =>
+      netns !== undefined && index === 0 ? `netns=${fd}` : `hold=${fd}`,
+    );
+    const [pid] = await this.#request("shim", [
+      socket,
+      String(handles.length),
+      ...handles,
+      ...args,
+      ...named,
+    ]);
     return Number(pid);
   }
 
@@ -149,7 +166,12 @@ function answer(child: Child, [seq = "", status, ...fields]: readonly string[]):
   const waiting = child.waiting.get(seq);
   child.waiting.delete(seq);
   if (status === "ok") waiting?.resolve(fields);
-  else waiting?.reject(new Fault("exhausted", `${fields[1]}: ${reasonOf(Number(fields[0]))}`, { detail: { errno: Number(fields[0]) } }));
+  else
+    waiting?.reject(
+      new Fault("exhausted", `${fields[1]}: ${reasonOf(Number(fields[0]))}`, {
+        detail: { errno: Number(fields[0]) },
+      }),
+    );
 }
 
 const reasons: Readonly<Record<number, string>> = {

@@ -1,19 +1,27 @@
 import type { HostConfig, MountPoint } from "#api/docker/container.ts";
 
-/** A mount as the runtime spec needs it: what to bind where, and how. */
+/** A mount as the runtime spec needs it: what to bind where, and how. Plain data, kept in the container's record. */
 export interface ResolvedMount {
   readonly point: MountPoint;
-  readonly type: "bind" | "tmpfs";
+  /** `bind`, `tmpfs`, or the file system that the options of a local volume name, such as `nfs`. */
+  readonly type: string;
   readonly source: string;
   readonly destination: string;
   readonly options: readonly string[];
+  /** The source is a folder of the host that is made before each start when it is missing (`-v`). */
+  readonly createsSource?: true;
+  /** Of `HostConfig.Tmpfs`, which inspect does not list. */
+  readonly isUnlisted?: true;
+  /** The part of the volume that `source` is, checked before each start. */
+  readonly subpath?: string;
 }
 
 /** What containers need of volumes. */
 export interface VolumeMounts {
   /**
    * Binds, Mounts, Tmpfs, VolumesFrom and the image's VOLUMEs as one list without duplicates, sorted by destination. Creates
-   * what has to exist (anonymous and named volumes, and folders for `-v` sources) and counts the container as their user.
+   * what has to exist (anonymous and named volumes, and folders for `-v` sources), fills new volumes from the image and counts
+   * the container as their user. When it throws, all of that is undone.
    *
    * @throws {Fault} `invalid` with Docker's texts ("Duplicate mount point: X", "invalid mount config for type …")
    */
@@ -25,6 +33,18 @@ export interface VolumeMounts {
   ): Promise<readonly ResolvedMount[]>;
   /** At start of the daemon, for every container there is. */
   adopt(containerId: string, points: readonly MountPoint[]): void;
-  /** The container is gone; with `anonymous`, so are the volumes that were made for it and have no other user. */
+  /**
+   * Before each start: makes `-v` sources that are missing again, and publishes `volume mount`.
+   *
+   * @throws {Fault} `invalid` for a source that is gone or cannot be made, with Docker's texts
+   */
+  beforeStart(containerId: string, mounts: readonly ResolvedMount[]): Promise<void>;
+  /** After each stop: publishes `volume unmount`. */
+  afterStop(containerId: string, mounts: readonly ResolvedMount[]): void;
+  /**
+   * The container is going; with `anonymous`, so are the volumes that were made for it and have no other user. Best called
+   * before its row is deleted: a kill between the two leaves volumes that only prune removes, or removes those of a container
+   * that never started. May be repeated.
+   */
   release(containerId: string, anonymous: boolean): Promise<void>;
 }

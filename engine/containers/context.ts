@@ -1,0 +1,52 @@
+import type { KeyedLock } from "#base/keyed-lock.ts";
+import type { Log } from "#base/log.ts";
+import type { Clock } from "#base/time.ts";
+import type { EventSink } from "#engine/events/events.ts";
+import type { ImageResolver } from "#engine/images/images.ts";
+import type { Networks } from "#engine/network/networks.ts";
+import type { Launcher, Task } from "#engine/runtime/launcher.ts";
+import type { EnginePaths } from "#engine/runtime/paths.ts";
+import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import type { VolumeMounts } from "#engine/volumes/volumes.ts";
+import type { ContainerRecord } from "./record.ts";
+import type { ContainerRegistry } from "./registry.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What everything in this folder shares. Built once by the daemon. */
+export interface ContainerContext {
+  readonly paths: EnginePaths;
+  readonly registry: ContainerRegistry;
+  readonly images: ImageResolver;
+  readonly snapshots: Snapshotter;
+  readonly networks: Networks;
+  readonly volumes: VolumeMounts;
+  readonly events: EventSink;
+  readonly launcher: Launcher;
+  /** By container ID: what runs now. */
+  readonly tasks: Map<string, Task>;
+  readonly waiters: Waiters;
+  /** By container ID: one change of state at a time. */
+  readonly lock: KeyedLock;
+  readonly log: Log;
+  readonly now: Clock;
+}
+
+/** Publishes a container's event with the attributes that Docker gives it: image, name and labels. */
+export function publish(
+  { events }: Pick<ContainerContext, "events">,
+  record: ContainerRecord,
+  action: string,
+  extra: Readonly<Record<string, string>> = {},
+): void {
+  events.publish("container", action, record.id, {
+    ...record.config.Labels,
+    ...extra,
+    image: record.config.Image,
+    name: record.name,
+  });
+}
+
+/** @throws what the record's state forbids */
+export function taskOf(context: Pick<ContainerContext, "tasks">, record: ContainerRecord): Task | undefined {
+  return context.tasks.get(record.id);
+}

@@ -1,0 +1,206 @@
+import { randomBytes } from "node:crypto";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import type { ExecConfig } from "#api/docker/container.ts";
+import { Fault, messageOf } from "#base/fault.ts";
+import { planExec } from "#engine/runtime/exec-spec.ts";
+import type { Task } from "#engine/runtime/launcher.ts";
+import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
+import { openExec } from "#engine/supervise/shim-client.ts";
+import type { Attachment, ExecRecord, TerminalSize } from "./containers.ts";
+import { type ContainerContext, publish } from "./context.ts";
+import { parseDetachKeys } from "./detach-keys.ts";
+import { joinStreams } from "./join-streams.ts";
+import type { ContainerRecord } from "./record.ts";
+
+/** Ended execs that can still be inspected; the oldest go first. */
+const keptExecs = 1000;
+
+interface Exec {
+  record: ExecRecord;
+  isStarted: boolean;
+}
+
+/** Processes that clients run in containers. They live in the shim and go on without the daemon; their records do not. */
+export class Execs {
+  readonly #context: ContainerContext;
+  readonly #byId = new Map<string, Exec>();
+
+  constructor(context: ContainerContext) {
+    this.#context = context;
+  }
+
+  create(ref: string, config: ExecConfig): string {
+    const container = this.#running(ref);
+    if ((config.Cmd ?? []).length === 0) throw new Fault("invalid", "No exec command specified");
+    const detachKeys = config.DetachKeys ?? "";
+    parseDetachKeys(detachKeys);
+    const id = randomBytes(32).toString("hex");
+    this.#byId.set(id, {
+      isStarted: false,
+      record: { id, containerId: container.id, config, isRunning: false, exitCode: null, pid: 0, detachKeys },
+    });
+    this.#forgetOldest();
+    publish(this.#context, container, `exec_create: ${commandOf(config)}`, { execID: id });
+    return id;
+  }
+
+  get(id: string): ExecRecord {
+    return this.#get(id).record;
+  }
+
+  /** Of a container that runs, those that have not ended. */
+  runningIn(containerId: string): readonly string[] {
+    return [...this.#byId.values()]
+      .filter(({ record }) => record.containerId === containerId && record.isRunning)
+      .map(({ record }) => record.id);
+  }
+
+  start(
+    id: string,
+    options: { readonly detach: boolean; readonly tty: boolean; readonly size?: TerminalSize },
+  ): Attachment {
+    const exec = this.#get(id);
+    if (exec.isStarted)
+      throw new Fault(
+        "conflict",
+        exec.record.isRunning ? `Exec ${id} is already running` : `Exec command ${id} is already running`,
+      );
+    const container = this.#running(exec.record.containerId);
+    exec.isStarted = true;
+    return {
+      isTty: exec.record.config.Tty ?? false,
+      cancel: () => {
+        exec.isStarted = false;
+      },
+      connect: async (client) => this.#run(exec, container, client, options),
+    };
+  }
+
+  resize(id: string, size: TerminalSize): void {
+    const { record } = this.#get(id);
+    const task = this.#context.tasks.get(record.containerId);
+    if (task === undefined || !record.isRunning) throw new Fault("not-found", `No such exec instance: ${id}`);
+    task.control.resizeExec(id, size.height, size.width);
+  }
+
+  async #run(
+    exec: Exec,
+    container: ContainerRecord,
+    client: Duplex,
+    { detach, size }: { readonly detach: boolean; readonly size?: TerminalSize },
+  ): Promise<void> {
+    const { id, config, detachKeys } = exec.record;
+    const task = this.#task(container);
+    const exit = task.control.execExit(id);
+    const streams = {
+      stdin: !detach && (config.AttachStdin ?? false),
+      stdout: !detach && (config.AttachStdout ?? false),
+      stderr: !detach && (config.AttachStderr ?? false),
+    };
+    const opened = await this.#open(exec, container, task, streams, size);
+    exec.record = { ...exec.record, isRunning: true, pid: opened.pid };
+    publish(this.#context, container, `exec_start: ${commandOf(config)}`, { execID: id });
+    const ended = exit.then((code) => this.#ended(exec, container, code ?? 137));
+    if (detach) {
+      opened.socket.destroy();
+      return;
+    }
+    const how = await joinStreams(client, opened.socket, {
+      stdin: streams.stdin,
+      ended,
+      ...(config.Tty ? { detachKeys: parseDetachKeys(detachKeys) } : {}),
+    });
+    if (how === "detached") publish(this.#context, container, "exec_detach", { execID: id });
+  }
+
+  async #open(
+    exec: Exec,
+    container: ContainerRecord,
+    task: Task,
+    streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean },
+    size: TerminalSize | undefined,
+  ) {
+    const { id, config } = exec.record;
+    const { launcher } = this.#context;
+    const processFile = `exec-${id.slice(0, 20)}.json`;
+    const path = join(task.bundle, processFile);
+    try {
+      const user = await launcher.userOf(
+        container.id,
+        config.User || container.config.User,
+        container.hostConfig,
+      );
+      const spec = planExec(
+        task.process,
+        container.config,
+        container.hostConfig,
+        config,
+        user,
+        launcher.host,
+      );
+      const process = config.Tty && size !== undefined ? { ...spec, consoleSize: size } : spec;
+      writeFileSync(path, JSON.stringify(process), { mode: 0o600 });
+      return await openExec(task.socket, { id, tty: config.Tty ?? false, ...streams, processFile });
+    } catch (error) {
+      throw this.#failed(exec, container, messageOf(error));
+    } finally {
+      rmSync(path, { force: true });
+    }
+  }
+
+  #failed(exec: Exec, container: ContainerRecord, text: string): Fault {
+    const failure = explainStartFailure(text, exec.record.config.Cmd ?? [], "exec");
+    exec.record = { ...exec.record, exitCode: failure.exitCode === 128 ? 126 : failure.exitCode };
+    publish(this.#context, container, "exec_die", {
+      execID: exec.record.id,
+      exitCode: String(exec.record.exitCode),
+    });
+    return new Fault(failure.isClients ? "invalid" : "internal", failure.message);
+  }
+
+  #ended(exec: Exec, container: ContainerRecord, exitCode: number): void {
+    exec.record = { ...exec.record, isRunning: false, exitCode, pid: 0 };
+    publish(this.#context, container, "exec_die", { execID: exec.record.id, exitCode: String(exitCode) });
+  }
+
+  #get(id: string): Exec {
+    const exec = this.#byId.get(id);
+    if (exec === undefined) throw new Fault("not-found", `No such exec instance: ${id}`);
+    return exec;
+  }
+
+  #running(ref: string): ContainerRecord {
+    const container = this.#context.registry.get(ref);
+    if (container.state.status === "paused")
+      throw new Fault("conflict", `Container ${ref} is paused, unpause the container before exec`);
+    if (container.state.status === "restarting")
+      throw new Fault(
+        "conflict",
+        `Container ${container.id} is restarting, wait until the container is running`,
+      );
+    if (container.state.status !== "running")
+      throw new Fault("conflict", `container ${container.id} is not running`);
+    return container;
+  }
+
+  #task(container: ContainerRecord): Task {
+    const task = this.#context.tasks.get(container.id);
+    if (task === undefined) throw new Fault("conflict", `container ${container.id} is not running`);
+    return task;
+  }
+
+  #forgetOldest(): void {
+    if (this.#byId.size <= keptExecs) return;
+    for (const [id, { record, isStarted }] of this.#byId) {
+      if (isStarted && record.isRunning) continue;
+      this.#byId.delete(id);
+      return;
+    }
+  }
+}
+
+function commandOf(config: ExecConfig): string {
+  return (config.Cmd ?? []).join(" ");
+}

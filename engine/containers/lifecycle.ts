@@ -1,0 +1,437 @@
+import { Fault, isFault, messageOf } from "#base/fault.ts";
+import { formatTime, parseTime } from "#base/time.ts";
+import type { EndpointRequest, Sandbox } from "#engine/network/networks.ts";
+import type { Task } from "#engine/runtime/launcher.ts";
+import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
+import type { ExitedTask, StartedTask } from "#engine/supervise/shim-client.ts";
+import type { Attachments } from "./attachments.ts";
+import { type ContainerContext, publish } from "./context.ts";
+import { type ContainerRecord, type ContainerState, zeroTime } from "./record.ts";
+import { planRestart } from "./restart-policy.ts";
+import { parseSignal } from "./signals.ts";
+
+const defaultStopTimeoutS = 10;
+const sigkill = 9;
+
+export interface StopOptions {
+  readonly signal?: string;
+  readonly timeoutS?: number;
+}
+
+/**
+ * Starting and ending containers. Every change of state happens under the container's lock; what a shim reports is taken in
+ * under the same lock, so that a stop that waits for an exit does not hold it.
+ */
+export class Lifecycle {
+  readonly #context: ContainerContext;
+  readonly #attachments: Attachments;
+  readonly #remove: (record: ContainerRecord) => Promise<void>;
+  /** Back-off timers by container ID, with the delay that they run. */
+  readonly #restarts = new Map<string, { readonly timer: NodeJS.Timeout; readonly delayMs: number }>();
+  readonly #lastDelays = new Map<string, number>();
+  /** Being restarted by a user: `--rm` does not apply to this end. */
+  readonly #keepsAutoRemove = new Set<string>();
+  /** Settles when the exit of the present run has been taken in. */
+  readonly #exits = new Map<string, Promise<void>>();
+
+  constructor(
+    context: ContainerContext,
+    attachments: Attachments,
+    remove: (record: ContainerRecord) => Promise<void>,
+  ) {
+    this.#context = context;
+    this.#attachments = attachments;
+    this.#remove = remove;
+  }
+
+  async start(ref: string, signal: AbortSignal): Promise<void> {
+    const { id } = this.#context.registry.get(ref);
+    await this.#context.lock.run(id, async () => {
+      const record = this.#context.registry.get(id);
+      if (record.state.status === "running")
+        throw new Fault("not-modified", `Container ${id} is already running`);
+      if (record.state.status === "paused")
+        throw new Fault("conflict", "cannot start a paused container, try unpause instead");
+      if (record.state.status === "removing" || record.state.status === "dead")
+        throw new Fault("conflict", "container is marked for removal and cannot be started");
+      this.cancelRestart(id);
+      this.#lastDelays.delete(id);
+      await this.#launch({ ...record, isManuallyStopped: false, restartCount: 0 }, signal);
+    });
+  }
+
+  async stop(ref: string, options: StopOptions): Promise<void> {
+    const { id } = this.#context.registry.get(ref);
+    const record = await this.#markStopped(id);
+    if (!isAlive(record.state)) {
+      if (this.cancelRestart(id)) return this.#settleStopped(id);
+      throw new Fault("not-modified", `Container ${id} is already stopped`);
+    }
+    await this.#end(record, options);
+    publish(this.#context, this.#context.registry.find(id) ?? record, "stop");
+  }
+
+  async restart(ref: string, options: StopOptions): Promise<void> {
+    const { id } = this.#context.registry.get(ref);
+    const record = this.#context.registry.get(id);
+    this.cancelRestart(id);
+    if (isAlive(record.state)) {
+      await this.#markStopped(id);
+      await this.#end(record, options, { keepsAutoRemove: true });
+      publish(this.#context, record, "stop");
+    }
+    await this.start(id, new AbortController().signal);
+    publish(this.#context, this.#context.registry.get(id), "restart");
+  }
+
+  /** @throws {Fault} `conflict` when it does not run */
+  async kill(ref: string, signalName: string): Promise<void> {
+    const number = parseSignal(signalName);
+    const record = this.#context.registry.get(ref);
+    const task = this.#context.tasks.get(record.id);
+    if (task === undefined || !isAlive(record.state))
+      throw new Fault("conflict", `cannot kill container: ${ref}: container ${record.id} is not running`);
+    if (number === sigkill || number === parseSignal(record.config.StopSignal ?? "SIGTERM"))
+      await this.#markStopped(record.id);
+    const exit = this.#exits.get(record.id);
+    this.#signal(record, task, number);
+    if (number === sigkill) await exit;
+  }
+
+  /** Kills it and waits until its end has been taken in. Fine when it does not run. */
+  async destroy(record: ContainerRecord): Promise<void> {
+    this.cancelRestart(record.id);
+    const task = this.#context.tasks.get(record.id);
+    if (task === undefined) return;
+    await this.#markStopped(record.id);
+    this.#signal(record, task, sigkill);
+    await this.#exits.get(record.id);
+  }
+
+  async pause(ref: string): Promise<void> {
+    await this.#freeze(ref, true);
+  }
+
+  async unpause(ref: string): Promise<void> {
+    await this.#freeze(ref, false);
+  }
+
+  async #freeze(ref: string, isPause: boolean): Promise<void> {
+    const { registry, lock, launcher } = this.#context;
+    const { id } = registry.get(ref);
+    await lock.run(id, async () => {
+      const record = registry.get(id);
+      if (!isAlive(record.state)) throw new Fault("conflict", `Container ${id} is not running`);
+      if (isPause && record.state.status === "paused")
+        throw new Fault("conflict", `Container ${id} is already paused`);
+      if (!isPause && record.state.status !== "paused")
+        throw new Fault("conflict", `Container ${id} is not paused`);
+      if (isPause) await launcher.cgroups.freeze(id);
+      else launcher.cgroups.thaw(id);
+      const next = { ...record, state: { ...record.state, status: isPause ? "paused" : "running" } } as const;
+      await registry.replace(next);
+      publish(this.#context, next, isPause ? "pause" : "unpause");
+    });
+  }
+
+  // ---------------------------------------------------------------- starting
+
+  async #launch(record: ContainerRecord, signal: AbortSignal): Promise<void> {
+    const { networks, volumes, launcher, log } = this.#context;
+    const { id } = record;
+    await using undo = new AsyncDisposableStack();
+    await volumes.beforeStart(id, record.mounts);
+    undo.defer(() => volumes.afterStop(id, record.mounts));
+    const sandbox = await this.#acquire(record, signal);
+    undo.defer(() => networks.release(id));
+    const resolvConf = networks.resolvConf(sandbox.endpoint, {
+      dns: record.hostConfig.Dns,
+      search: record.hostConfig.DnsSearch,
+      options: record.hostConfig.DnsOptions,
+    });
+    const { task, warnings } = await launcher.prepare({
+      id,
+      config: record.config,
+      hostConfig: record.hostConfig,
+      args: record.args,
+      mounts: record.mounts,
+      sandbox,
+      resolvConf,
+      joined: this.#joined(record),
+    });
+    undo.defer(() => launcher.clear(id));
+    for (const warning of warnings) log.warn(warning, { container: id });
+    await this.#attachments.connect(id, task.socket);
+    task.control.go();
+    const started = await this.#started(record, task);
+    await this.#running(record, task, started, sandbox);
+    undo.move();
+  }
+
+  async #acquire(record: ContainerRecord, signal: AbortSignal): Promise<Sandbox> {
+    const request = endpointRequest(record);
+    try {
+      return await this.#context.networks.acquire(request, signal);
+    } catch (error) {
+      await this.#failed(record, messageOf(error), 128);
+      throw error;
+    }
+  }
+
+  async #started(record: ContainerRecord, task: Task): Promise<StartedTask> {
+    try {
+      return await task.control.started;
+    } catch (error) {
+      const failure = explainStartFailure(messageOf(error), record.args, "create");
+      task.control.detach();
+      await this.#failed(record, failure.message, failure.exitCode);
+      throw new Fault(failure.isClients ? "invalid" : "internal", failure.message);
+    }
+  }
+
+  /** A container that could not be started stays as it was, but says why. */
+  async #failed(record: ContainerRecord, error: string, exitCode: number): Promise<void> {
+    const { registry, waiters } = this.#context;
+    const state: ContainerState = { ...record.state, status: endedStatus(record), exitCode, error };
+    await registry.replace({ ...record, state });
+    this.#attachments.abandon(record.id);
+    waiters.exited(record.id, { exitCode, error });
+    if (record.hostConfig.AutoRemove) setImmediate(() => void this.#autoRemove(record.id));
+  }
+
+  async #running(record: ContainerRecord, task: Task, started: StartedTask, sandbox: Sandbox): Promise<void> {
+    const { registry, now } = this.#context;
+    const next: ContainerRecord = {
+      ...record,
+      endpoint: sandbox.endpoint,
+      state: {
+        status: "running",
+        pid: started.pid,
+        pidStartTime: started.startTime,
+        exitCode: 0,
+        error: "",
+        oomKilled: false,
+        startedAt: formatTime(now()),
+        finishedAt: record.state.finishedAt,
+      },
+    };
+    await registry.replace(next);
+    publish(this.#context, next, "start");
+    this.watch(next, task);
+  }
+
+  /** From here on the end of the container is taken in whenever it comes. Also for those that outlived an earlier daemon. */
+  watch(record: ContainerRecord, task: Task): void {
+    const { id } = record;
+    this.#context.tasks.set(id, task);
+    const exit = task.control.exited.then((exited) =>
+      this.#context.lock.run(id, () => this.ended(id, exited)),
+    );
+    this.#exits.set(
+      id,
+      exit.catch((error: unknown) =>
+        this.#context.log.error("end of a container was not taken in", { container: id, error }),
+      ),
+    );
+  }
+
+  #joined(record: ContainerRecord) {
+    const namespaceOf = (mode: string, kind: string) => {
+      if (!mode.startsWith("container:")) return undefined;
+      const other = this.#context.registry.get(mode.slice("container:".length));
+      if (!isAlive(other.state))
+        throw new Fault("conflict", `cannot join namespace of a non running container: ${other.id}`);
+      return `/proc/${other.state.pid}/ns/${kind}`;
+    };
+    const { hostConfig } = record;
+    const found = {
+      ipc: namespaceOf(hostConfig.IpcMode, "ipc"),
+      pid: namespaceOf(hostConfig.PidMode, "pid"),
+      network: namespaceOf(hostConfig.NetworkMode, "net"),
+    };
+    return Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined));
+  }
+
+  // ------------------------------------------------------------------ ending
+
+  /** Takes in that a container has ended; undefined when its shim was lost. Under the container's lock. */
+  async ended(id: string, exited: ExitedTask | undefined): Promise<void> {
+    const { registry, tasks, networks, volumes, launcher, waiters, now } = this.#context;
+    const record = registry.find(id);
+    tasks.get(id)?.control.detach();
+    tasks.delete(id);
+    this.#exits.delete(id);
+    if (record === undefined) return;
+    const { isOomKilled } = await launcher.settle(id);
+    const finishedAt = exited?.finishedAt ?? now();
+    const exitCode = exited?.exitCode ?? 137;
+    const { endpoint: _endpoint, ...rest } = record;
+    const next: ContainerRecord = {
+      ...rest,
+      state: {
+        ...record.state,
+        status: "exited",
+        pid: 0,
+        pidStartTime: "",
+        exitCode,
+        error: exited === undefined ? "the container's shim was killed" : "",
+        oomKilled: isOomKilled,
+        finishedAt: formatTime(finishedAt),
+      },
+    };
+    const ranMs = Number((finishedAt - parseTime(record.state.startedAt)) / 1_000_000n);
+    const stored = registry.replace(next);
+    await networks.release(id);
+    await volumes.afterStop(id, record.mounts);
+    launcher.clear(id);
+    await stored;
+    if (isOomKilled) publish(this.#context, next, "oom");
+    publish(this.#context, next, "die", {
+      exitCode: String(exitCode),
+      execDuration: String(Math.floor(ranMs / 1000)),
+    });
+    waiters.exited(id, { exitCode });
+    this.#afterwards(next, ranMs);
+  }
+
+  #afterwards(record: ContainerRecord, ranMs: number): void {
+    const delayMs = planRestart({
+      policy: record.hostConfig.RestartPolicy,
+      exitCode: record.state.exitCode,
+      restartCount: record.restartCount,
+      isManuallyStopped: record.isManuallyStopped,
+      ranMs,
+      lastDelayMs: this.#lastDelays.get(record.id) ?? 0,
+    });
+    if (delayMs !== undefined) this.scheduleRestart(record.id, delayMs);
+    else if (record.hostConfig.AutoRemove && !this.#keepsAutoRemove.has(record.id))
+      setImmediate(() => void this.#autoRemove(record.id));
+  }
+
+  /** Removes one whose time is over, with the volumes made for it. */
+  discard(record: ContainerRecord): Promise<void> {
+    return this.#remove(record);
+  }
+
+  async #autoRemove(id: string): Promise<void> {
+    const record = this.#context.registry.find(id);
+    if (record === undefined || isAlive(record.state)) return;
+    try {
+      await this.#remove(record);
+    } catch (error) {
+      if (!isFault(error, "not-found") && !isFault(error, "conflict"))
+        this.#context.log.error("container was not removed by itself", { container: id, error });
+    }
+  }
+
+  /** Starts it after the delay; it reports `restarting` meanwhile. */
+  scheduleRestart(id: string, delayMs: number): void {
+    const { registry, log } = this.#context;
+    this.#lastDelays.set(id, delayMs);
+    const mark = registry.get(id);
+    void registry.replace({ ...mark, state: { ...mark.state, status: "restarting" } });
+    const restart = async () => {
+      const record = registry.find(id);
+      if (record === undefined || isAlive(record.state) || record.isManuallyStopped) return;
+      await this.#launch({ ...record, restartCount: record.restartCount + 1 }, new AbortController().signal);
+    };
+    const timer = setTimeout(() => {
+      this.#restarts.delete(id);
+      this.#context.lock.run(id, restart).catch((error: unknown) => {
+        log.warn("container could not be restarted", { container: id, error });
+        const record = registry.find(id);
+        if (record !== undefined) this.#afterwards(record, 0);
+      });
+    }, delayMs);
+    this.#restarts.set(id, { timer, delayMs });
+  }
+
+  /** Whether one was pending. */
+  cancelRestart(id: string): boolean {
+    const pending = this.#restarts.get(id);
+    if (pending === undefined) return false;
+    clearTimeout(pending.timer);
+    return this.#restarts.delete(id);
+  }
+
+  async #settleStopped(id: string): Promise<void> {
+    const record = this.#context.registry.get(id);
+    await this.#context.registry.replace({ ...record, state: { ...record.state, status: "exited" } });
+  }
+
+  async #markStopped(id: string): Promise<ContainerRecord> {
+    const record = { ...this.#context.registry.get(id), isManuallyStopped: true };
+    await this.#context.registry.replace(record);
+    return record;
+  }
+
+  async #end(
+    record: ContainerRecord,
+    options: StopOptions,
+    how: { readonly keepsAutoRemove?: boolean } = {},
+  ): Promise<void> {
+    const { id, config } = record;
+    const task = this.#context.tasks.get(id);
+    const exit = this.#exits.get(id);
+    if (task === undefined || exit === undefined) return;
+    if (how.keepsAutoRemove) this.#keepsAutoRemove.add(id);
+    try {
+      this.#signal(record, task, parseSignal(options.signal || config.StopSignal || "SIGTERM"));
+      const timeoutS = options.timeoutS ?? config.StopTimeout ?? defaultStopTimeoutS;
+      if (timeoutS >= 0 && !(await endsWithin(exit, timeoutS * 1000))) this.#signal(record, task, sigkill);
+      await exit;
+    } finally {
+      this.#keepsAutoRemove.delete(id);
+    }
+  }
+
+  #signal(record: ContainerRecord, task: Task, number: number): void {
+    task.control.signal(number);
+    publish(this.#context, record, "kill", { signal: String(number) });
+    // Frozen processes take a signal only when they are thawed, and one that is to end has to take it.
+    const isEnd = number === sigkill || number === parseSignal(record.config.StopSignal ?? "SIGTERM");
+    if (isEnd && this.#context.registry.find(record.id)?.state.status === "paused")
+      this.#context.launcher.cgroups.thaw(record.id);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { timer } of this.#restarts.values()) clearTimeout(timer);
+    for (const task of this.#context.tasks.values()) task.control.detach();
+  }
+}
+
+export function isAlive(state: ContainerState): boolean {
+  return state.status === "running" || state.status === "paused";
+}
+
+/** What a container that does not run calls itself: it has run before, or not. */
+function endedStatus(record: ContainerRecord): "created" | "exited" {
+  return record.state.startedAt === zeroTime ? "created" : "exited";
+}
+
+export function endpointRequest(record: ContainerRecord): EndpointRequest {
+  const { config, hostConfig } = record;
+  const mode = hostConfig.NetworkMode;
+  const settings = record.endpointsConfig[mode];
+  return {
+    containerId: record.id,
+    containerName: record.name,
+    hostname: config.Hostname,
+    // Whoever joins another container's namespace needs none of its own.
+    mode: mode.startsWith("container:") ? "none" : mode,
+    ...(settings === undefined ? {} : { settings }),
+    portBindings: hostConfig.PortBindings,
+    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
+    publishAll: hostConfig.PublishAllPorts,
+  };
+}
+
+async function endsWithin(exit: Promise<void>, milliseconds: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), milliseconds);
+  try {
+    return await Promise.race([exit.then(() => true), promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,140 @@
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { isFault } from "#base/fault.ts";
+import { parseTime } from "#base/time.ts";
+import { containerFolder, exitFile, shimSocket } from "#engine/runtime/paths.ts";
+import type { ExitedTask } from "#engine/supervise/shim-client.ts";
+import { startTimeOf } from "#host/process-end.ts";
+import type { ContainerContext } from "./context.ts";
+import { isAlive, type Lifecycle } from "./lifecycle.ts";
+import { type ContainerRecord, mountPoints, zeroTime } from "./record.ts";
+import { startsWithDaemon } from "./restart-policy.ts";
+
+/** What Docker says of a container that ended when nobody could see it, a reboot of the host above all. */
+const unseenExitCode = 255;
+
+/**
+ * Brings the kernel and the records together when the daemon starts, whatever its predecessor was doing when it ended: adopts
+ * what still runs, takes in what ended meanwhile, and removes everything that no record speaks of. May be repeated.
+ */
+export async function reconcile(context: ContainerContext, lifecycle: Lifecycle): Promise<void> {
+  const { registry, networks, volumes } = context;
+  const before = registry.list();
+  for (const record of before) volumes.adopt(record.id, mountPoints(record));
+  const sockets = new Set(namesIn(join(context.paths.run, "s")));
+  const ended = await Promise.all(before.map((record) => reconcileOne(context, lifecycle, record, sockets)));
+  await removeStrays(context);
+  await networks.settle();
+  for (const [record, exited] of ended.filter((pair) => pair !== undefined))
+    await lifecycle.ended(record.id, exited);
+  await resume(context, lifecycle, before);
+}
+
+/** Returns the record with how it ended, if it did; that is taken in after the networks are settled. */
+async function reconcileOne(
+  context: ContainerContext,
+  lifecycle: Lifecycle,
+  record: ContainerRecord,
+  sockets: ReadonlySet<string>,
+): Promise<readonly [ContainerRecord, ExitedTask] | undefined> {
+  const { launcher, networks, log } = context;
+  const hasSocket = sockets.has(record.id.slice(0, 20));
+  if (!isAlive(record.state) && !hasSocket) return undefined;
+  try {
+    const { task, started } = await launcher.reconnect(record.id);
+    if (isAlive(record.state) && started.pid === record.state.pid) {
+      if (record.endpoint !== undefined) networks.adopt(record.id, record.endpoint);
+      lifecycle.watch(record, task);
+      return undefined;
+    }
+    // A start that nobody was told of: undo it.
+    task.control.signal(9);
+    await task.control.exited;
+    task.control.detach();
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    log.debug("no shim to adopt", { container: record.id, error });
+  }
+  if (!isAlive(record.state)) {
+    await endLeftovers(context, record);
+    return undefined;
+  }
+  const exited = exitOf(context, record);
+  if (exited === undefined) await endLeftovers(context, record);
+  return [record, exited ?? { exitCode: unseenExitCode, finishedAt: context.now() }];
+}
+
+/** What the shim wrote when the container ended; undefined when it never did, or for an earlier run. */
+function exitOf({ paths }: ContainerContext, record: ContainerRecord): ExitedTask | undefined {
+  try {
+    const [code = "", at = "0"] = readFileSync(exitFile(paths, record.id), "utf8").trim().split(" ");
+    const exited = { exitCode: Number(code), finishedAt: BigInt(at) };
+    const isOfThisRun =
+      record.state.startedAt === zeroTime || exited.finishedAt >= parseTime(record.state.startedAt);
+    return isOfThisRun && Number.isInteger(exited.exitCode) ? exited : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The shim is gone: nothing of its container may go on without it. */
+async function endLeftovers(context: ContainerContext, record: ContainerRecord): Promise<void> {
+  const { pid, pidStartTime } = record.state;
+  if (pid > 0 && startTimeOf(pid) === pidStartTime) process.kill(pid, "SIGKILL");
+  await context.launcher.settle(record.id);
+  context.launcher.clear(record.id);
+}
+
+/** Bundles, cgroups, sockets, folders and snapshots that no record speaks of. */
+async function removeStrays({ registry, launcher, snapshots, paths, log }: ContainerContext): Promise<void> {
+  const known = new Set(registry.list().map((record) => record.id));
+  const strays = new Set([
+    ...namesIn(join(paths.run, "c")),
+    ...namesIn(join(paths.run, "crun")),
+    ...launcher.cgroups.list(),
+  ]);
+  for (const id of strays) {
+    if (known.has(id) || !/^[0-9a-f]{64}$/.test(id)) continue;
+    log.info("removing what a container left", { container: id });
+    await launcher.settle(id);
+    launcher.clear(id);
+  }
+  const sockets = new Set([...known].map((id) => shimSocket(paths, id)));
+  for (const name of namesIn(join(paths.run, "s")))
+    if (!sockets.has(join(paths.run, "s", name))) rmSync(join(paths.run, "s", name), { force: true });
+  for (const id of namesIn(join(paths.root, "containers")))
+    if (!known.has(id)) rmSync(containerFolder(paths, id), { recursive: true, force: true });
+  for (const { key, kind } of snapshots.list())
+    if (kind === "container" && !known.has(key)) await snapshots.remove(key);
+}
+
+/** Containers that are to run whenever the daemon does, and those whose restart was pending. */
+async function resume(
+  { registry, tasks, log }: ContainerContext,
+  lifecycle: Lifecycle,
+  before: readonly ContainerRecord[],
+): Promise<void> {
+  for (const { id } of before) {
+    const record = registry.find(id);
+    if (record === undefined || tasks.has(id)) continue;
+    const { RestartPolicy: policy, AutoRemove } = record.hostConfig;
+    const isStarted = record.state.startedAt !== zeroTime;
+    if (
+      record.state.status === "restarting" ||
+      (isStarted && startsWithDaemon(policy, record.isManuallyStopped))
+    )
+      lifecycle.scheduleRestart(id, 0);
+    else if (AutoRemove && isStarted)
+      await lifecycle
+        .discard(record)
+        .catch((error: unknown) => log.warn("not removed", { container: id, error }));
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,52 @@
+import { rmSync } from "node:fs";
+import { Fault } from "#base/fault.ts";
+import { containerFolder } from "#engine/runtime/paths.ts";
+import type { Attachments } from "./attachments.ts";
+import { type ContainerContext, publish } from "./context.ts";
+import { isAlive } from "./lifecycle.ts";
+import type { ContainerRecord } from "./record.ts";
+
+/**
+ * Removes a container that does not run: its volumes, then its record, so that a kill in between leaves only what the next start
+ * of the daemon removes.
+ *
+ * @throws {Fault} `conflict` when it runs (again)
+ */
+export async function removeContainer(
+  context: ContainerContext,
+  attachments: Attachments,
+  id: string,
+  withVolumes: boolean,
+): Promise<void> {
+  const { registry, volumes, lock } = context;
+  await lock.run(id, async () => {
+    const record = registry.get(id);
+    refuseRunning(record);
+    await volumes.release(id, withVolumes);
+    await registry.delete(record);
+    await dispose(context, record);
+    attachments.abandon(id);
+    publish(context, record, "destroy");
+    context.waiters.removed(id, { exitCode: record.state.exitCode });
+  });
+}
+
+async function dispose(context: ContainerContext, record: ContainerRecord): Promise<void> {
+  const { snapshots, paths, log } = context;
+  await snapshots
+    .remove(record.id)
+    .catch((error: unknown) =>
+      log.warn("snapshot is left for the next start to remove", { container: record.id, error }),
+    );
+  rmSync(containerFolder(paths, record.id), { recursive: true, force: true });
+}
+
+/** @throws {Fault} `conflict` with Docker's texts */
+export function refuseRunning(record: ContainerRecord): void {
+  if (!isAlive(record.state)) return;
+  const advice =
+    record.state.status === "paused"
+      ? "container is paused and must be unpaused first"
+      : "container is running: stop the container before removing or force remove";
+  throw new Fault("conflict", `cannot remove container "/${record.name}": ${advice}`);
+}

@@ -1,0 +1,198 @@
+import { Fault } from "#base/fault.ts";
+import { KeyedLock } from "#base/keyed-lock.ts";
+import { readLog } from "#engine/logs/json-file.ts";
+import { logFile } from "#engine/runtime/paths.ts";
+import { Attachments } from "./attachments.ts";
+import { ContainerFiles } from "./container-files.ts";
+import type { Containers } from "./containers.ts";
+import { type ContainerContext, publish } from "./context.ts";
+import { createContainer } from "./create.ts";
+import { Execs } from "./execs.ts";
+import { isAlive, Lifecycle } from "./lifecycle.ts";
+import { reconcile } from "./reconcile.ts";
+import type { ContainerRecord } from "./record.ts";
+import { refuseRunning, removeContainer } from "./remove.ts";
+import { Waiters } from "./waiters.ts";
+
+export type ContainerServiceDeps = Omit<ContainerContext, "tasks" | "waiters" | "lock">;
+
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** The engine's containers: brings together what the files of this folder do. */
+export class ContainerService implements Containers, Disposable {
+  readonly #context: ContainerContext;
+  readonly #attachments: Attachments;
+  readonly #lifecycle: Lifecycle;
+  readonly #execs: Execs;
+  readonly #files: ContainerFiles;
+
+  /** Reconciles records and kernel before it resolves. */
+  static async open(deps: ContainerServiceDeps): Promise<ContainerService> {
+    const service = new ContainerService(deps);
+    await reconcile(service.#context, service.#lifecycle);
+    return service;
+  }
+
+  private constructor(deps: ContainerServiceDeps) {
+    this.#context = { ...deps, tasks: new Map(), waiters: new Waiters(), lock: new KeyedLock() };
+    this.#attachments = new Attachments(this.#context);
+    this.#lifecycle = new Lifecycle(this.#context, this.#attachments, (record) => this.#discard(record));
+    this.#execs = new Execs(this.#context);
+    this.#files = new ContainerFiles(this.#context);
+  }
+
+  /** Lets go of every container; they go on. */
+  [Symbol.dispose](): void {
+    this.#lifecycle[Symbol.dispose]();
+  }
+
+  create: Containers["create"] = (request, signal) => createContainer(this.#context, request, signal);
+  get: Containers["get"] = (ref) => this.#context.registry.get(ref);
+  list: Containers["list"] = () => this.#context.registry.list();
+  revisionOf: Containers["revisionOf"] = (id) => this.#context.registry.revisionOf(id);
+
+  start: Containers["start"] = (ref, signal) => this.#lifecycle.start(ref, signal);
+  stop: Containers["stop"] = (ref, options) => this.#lifecycle.stop(ref, options);
+  restart: Containers["restart"] = (ref, options) => this.#lifecycle.restart(ref, options);
+  kill: Containers["kill"] = (ref, signal) => this.#lifecycle.kill(ref, signal);
+  pause: Containers["pause"] = (ref) => this.#lifecycle.pause(ref);
+  unpause: Containers["unpause"] = (ref) => this.#lifecycle.unpause(ref);
+
+  async rename(ref: string, name: string): Promise<void> {
+    const { registry, lock, networks } = this.#context;
+    const { id } = registry.get(ref);
+    const wanted = name.replace(/^\//, "");
+    if (wanted === "") throw new Fault("invalid", "Neither old nor new names may be empty");
+    if (!namePattern.test(wanted))
+      throw new Fault(
+        "invalid",
+        `Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      );
+    await lock.run(id, async () => {
+      const record = registry.get(id);
+      if (record.name === wanted)
+        throw new Fault("invalid", "Renaming a container with the same name as its current name");
+      await registry.replace({ ...record, name: wanted });
+      networks.rename(id, wanted);
+      publish(this.#context, registry.get(id), "rename", { oldName: `/${record.name}` });
+    });
+  }
+
+  async remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
+    const { registry } = this.#context;
+    const record = registry.get(ref);
+    if (isAlive(record.state)) {
+      if (!options.force) refuseRunning(record);
+      await this.#lifecycle.destroy(record);
+    }
+    this.#lifecycle.cancelRestart(record.id);
+    // With --rm the end just waited for removes it too; whoever is first does.
+    if (registry.find(record.id) === undefined) return;
+    await removeContainer(this.#context, this.#attachments, record.id, options.volumes);
+  }
+
+  async wait(
+    ref: string,
+    condition: "not-running" | "next-exit" | "removed",
+    signal: AbortSignal,
+  ): Promise<{ readonly exitCode: number; readonly error?: string }> {
+    const record = this.#context.registry.get(ref);
+    if (condition === "not-running" && !isAlive(record.state) && record.state.status !== "restarting")
+      return {
+        exitCode: record.state.exitCode,
+        ...(record.state.error !== "" && { error: record.state.error }),
+      };
+    return this.#context.waiters.wait(record.id, condition, signal);
+  }
+
+  attach: Containers["attach"] = (ref, options) => this.#attachments.attach(ref, options);
+
+  async resize(ref: string, size: { readonly height: number; readonly width: number }): Promise<void> {
+    const record = this.#context.registry.get(ref);
+    const task = this.#context.tasks.get(record.id);
+    if (task === undefined) throw new Fault("conflict", `Container ${record.id} is not running`);
+    task.control.resize(size.height, size.width);
+    publish(this.#context, record, "resize", { height: String(size.height), width: String(size.width) });
+  }
+
+  logs(ref: string, query: Parameters<Containers["logs"]>[1], signal: AbortSignal): AsyncIterable<Buffer> {
+    const { registry, tasks, paths } = this.#context;
+    const record = registry.get(ref);
+    if (!query.stdout && !query.stderr)
+      throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
+    if (record.hostConfig.LogConfig.Type === "none")
+      throw new Fault("not-implemented", "configured logging driver does not support reading");
+    const { details, ...rest } = query;
+    const ended = tasks.get(record.id)?.control.exited.then(() => undefined) ?? Promise.resolve();
+    return readLog(
+      { path: logFile(paths, record.id), ended },
+      {
+        ...rest,
+        framing: record.config.Tty ? "raw" : "multiplexed",
+        ...(details && { prefix: detailsOf(record) }),
+      },
+      signal,
+    );
+  }
+
+  async createExec(...args: Parameters<Containers["createExec"]>): Promise<string> {
+    return this.#execs.create(...args);
+  }
+  async startExec(...args: Parameters<Containers["startExec"]>): ReturnType<Containers["startExec"]> {
+    return this.#execs.start(...args);
+  }
+  getExec: Containers["getExec"] = (execId) => this.#execs.get(execId);
+  async resizeExec(...args: Parameters<Containers["resizeExec"]>): Promise<void> {
+    this.#execs.resize(...args);
+  }
+
+  async processes(ref: string): Promise<readonly number[]> {
+    const record = this.#context.registry.get(ref);
+    if (!isAlive(record.state)) throw new Fault("conflict", `container ${record.id} is not running`);
+    return this.#context.launcher.cgroups.processes(record.id);
+  }
+
+  statPath: Containers["statPath"] = (ref, path) => this.#files.stat(ref, path);
+  readArchive: Containers["readArchive"] = (ref, path, signal) => this.#files.read(ref, path, signal);
+  writeArchive: Containers["writeArchive"] = (...args) => this.#files.write(...args);
+  export: Containers["export"] = (ref, signal) => this.#files.export(ref, signal);
+  changes: Containers["changes"] = (ref) => this.#files.changes(ref);
+  sizeRw: Containers["sizeRw"] = (ref) => this.#context.snapshots.usage(this.#context.registry.get(ref).id);
+  logPath: Containers["logPath"] = (ref) => logFile(this.#context.paths, this.#context.registry.get(ref).id);
+
+  async prune(
+    matches: (record: ContainerRecord) => boolean,
+  ): Promise<{ readonly removed: readonly string[]; readonly bytes: number }> {
+    const removed: string[] = [];
+    let bytes = 0;
+    for (const record of this.list()) {
+      if (isAlive(record.state) || record.state.status === "restarting" || !matches(record)) continue;
+      bytes += await this.#context.snapshots.usage(record.id).catch(() => 0);
+      await this.remove(record.id, { force: false, volumes: false });
+      removed.push(record.id);
+    }
+    return { removed, bytes };
+  }
+
+  #discard(record: ContainerRecord): Promise<void> {
+    return removeContainer(this.#context, this.#attachments, record.id, true);
+  }
+}
+
+/** What `logs --details` puts before each line: the labels and variables that the log options name. */
+function detailsOf({ config, hostConfig }: ContainerRecord): string {
+  const names = (key: string) =>
+    (hostConfig.LogConfig.Config[key] ?? "").split(",").filter((name) => name !== "");
+  const labels = names("labels").flatMap((name) => {
+    const value = config.Labels[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const env = names("env").flatMap((name) => {
+    const entry = config.Env.find((candidate) => candidate.startsWith(`${name}=`));
+    return entry === undefined ? [] : [[name, entry.slice(name.length + 1)] as const];
+  });
+  const pairs = [...labels, ...env].map(
+    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
+  return `${pairs.join(",")} `;
+}

@@ -1,0 +1,71 @@
+import type { HostConfig } from "#api/docker/container.ts";
+import { freeze, killAll, oomKills, processIds, thaw } from "#host/cgroup/control.ts";
+import type { CgroupLayout } from "#host/cgroup/layout.ts";
+import { processEnd } from "#host/process-end.ts";
+import { planCgroup } from "#host/cgroup/plan.ts";
+import { createCgroup, listCgroups, removeCgroup } from "#host/cgroup/tree.ts";
+import type { HostDevices } from "./host-devices.ts";
+import { planResources } from "./plan-resources.ts";
+
+const freezeTimeoutMs = 10_000;
+
+/** The cgroups of this instance's containers, `<instance>/<id>` in every hierarchy. */
+export class ContainerCgroups {
+  readonly layout: CgroupLayout;
+  readonly #parent: string;
+
+  constructor(layout: CgroupLayout, instance: string) {
+    this.layout = layout;
+    this.#parent = `/${instance}`;
+  }
+
+  /** Relative to each hierarchy's root. */
+  pathOf(id: string): string {
+    return `${this.#parent}/${id}`;
+  }
+
+  /** Returns the files by which a process joins; none on pure v2, where the runtime makes the cgroup from the spec. */
+  create(id: string, hostConfig: HostConfig, devices: HostDevices): readonly string[] {
+    if (this.layout.kind === "v2") return [];
+    const plan = planCgroup(this.layout, this.pathOf(id), planResources(hostConfig, devices));
+    createCgroup(plan);
+    return plan.processFiles;
+  }
+
+  /** Resolves when nothing in it runs any more. @throws {Fault} `not-found` when there is none */
+  freeze(id: string): Promise<void> {
+    return freeze(this.layout, this.pathOf(id), AbortSignal.timeout(freezeTimeoutMs));
+  }
+
+  thaw(id: string): void {
+    thaw(this.layout, this.pathOf(id));
+  }
+
+  killAll(id: string): void {
+    killAll(this.layout, this.pathOf(id));
+  }
+
+  /** Resolves when nothing of what is in it now runs any more. */
+  async untilEmpty(id: string): Promise<void> {
+    for (const pid of this.processes(id)) await processEnd(pid);
+  }
+
+  /** Host pids, ascending. */
+  processes(id: string): readonly number[] {
+    return processIds(this.layout, this.pathOf(id));
+  }
+
+  oomKills(id: string): number {
+    return oomKills(this.layout, this.pathOf(id));
+  }
+
+  /** False while something still runs in it. */
+  remove(id: string): boolean {
+    return removeCgroup(this.layout, this.pathOf(id));
+  }
+
+  /** IDs of those that exist. */
+  list(): readonly string[] {
+    return listCgroups(this.layout, this.#parent);
+  }
+}

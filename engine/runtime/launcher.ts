@@ -1,0 +1,276 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
+import { Fault } from "#base/fault.ts";
+import type { Log } from "#base/log.ts";
+import type { Endpoint, Sandbox } from "#engine/network/networks.ts";
+import type { OverlayMount, Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import { ShimControl, type StartedTask } from "#engine/supervise/shim-client.ts";
+import type { Spawner } from "#engine/supervise/spawner.ts";
+import type { ResolvedMount } from "#engine/volumes/volumes.ts";
+import type { HostFacts } from "#host/facts.ts";
+import type { ContainerCgroups } from "./container-cgroups.ts";
+import { hostsText } from "./etc-files.ts";
+import { type HostDevices, readHostDevices } from "./host-devices.ts";
+import {
+  bundleFolder,
+  containerFolder,
+  type EnginePaths,
+  exitFile,
+  logFile,
+  runtimeState,
+  shimSocket,
+} from "./paths.ts";
+import type { ProcessSpec, ResolvedUser, RuntimeSpec } from "./runtime-spec.ts";
+import { planSpec } from "./spec.ts";
+import { resolveUser } from "./users.ts";
+
+/** What a container needs to be started; all of it comes from its record and its sandbox. */
+export interface LaunchRequest {
+  readonly id: string;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  readonly args: readonly string[];
+  readonly mounts: readonly ResolvedMount[];
+  readonly sandbox: Sandbox;
+  readonly resolvConf: string;
+  readonly joined: {
+    readonly ipc?: string;
+    readonly pid?: string;
+    readonly uts?: string;
+    readonly network?: string;
+  };
+}
+
+/** A container that runs (or is about to): the daemon's end of its shim. Gone with the daemon, made again from the records. */
+export interface Task {
+  readonly control: ShimControl;
+  readonly socket: string;
+  readonly bundle: string;
+  /** What execs inherit. */
+  readonly process: ProcessSpec;
+}
+
+export interface LauncherDeps {
+  readonly paths: EnginePaths;
+  readonly spawner: Spawner;
+  readonly snapshots: Snapshotter;
+  readonly cgroups: ContainerCgroups;
+  readonly host: HostFacts;
+  readonly shimBinary: string;
+  readonly runtimeBinary: string;
+  readonly log: Log;
+}
+
+/** Makes a container's bundle and cgroups and starts its shim. */
+export class Launcher {
+  readonly #deps: LauncherDeps;
+
+  constructor(deps: LauncherDeps) {
+    this.#deps = deps;
+    for (const folder of ["c", "s", "crun"])
+      mkdirSync(join(deps.paths.run, folder), { recursive: true, mode: 0o700 });
+  }
+
+  get cgroups(): ContainerCgroups {
+    return this.#deps.cgroups;
+  }
+
+  get host(): HostFacts {
+    return this.#deps.host;
+  }
+
+  /**
+   * Starts the shim and connects to it; it waits for {@link ShimControl.go}. When this throws, nothing of the container is
+   * left; when what follows fails, {@link Launcher.clear} is the caller's.
+   */
+  async prepare(
+    request: LaunchRequest,
+  ): Promise<{ readonly task: Task; readonly warnings: readonly string[] }> {
+    const { id } = request;
+    this.clear(id);
+    try {
+      return await this.#prepare(request);
+    } catch (error) {
+      this.clear(id);
+      throw error;
+    }
+  }
+
+  async #prepare(
+    request: LaunchRequest,
+  ): Promise<{ readonly task: Task; readonly warnings: readonly string[] }> {
+    const { paths, spawner, cgroups } = this.#deps;
+    const { id, sandbox } = request;
+    const overlay = this.#deps.snapshots.mountOf(id);
+    const devices = readHostDevices(request.hostConfig);
+    const processFiles = cgroups.create(id, request.hostConfig, devices);
+    const { spec, warnings } = await this.#plan(request, devices);
+    const bundle = this.#writeBundle(id, spec);
+    const socket = shimSocket(paths, id);
+    const args = this.#shimArguments(request, overlay, processFiles);
+    await spawner.startShim(socket, sandbox.netns, sandbox.portHandles, args);
+    const control = await ShimControl.connect(socket);
+    return { task: { control, socket, bundle, process: spec.process }, warnings };
+  }
+
+  /** As the container's own passwd and group files have it. */
+  userOf(id: string, user: string, hostConfig: HostConfig): Promise<ResolvedUser> {
+    const { root } = this.#deps.snapshots;
+    const { upper, lower } = this.#deps.snapshots.mountOf(id);
+    const folders = upper === undefined ? lower : [upper, ...lower];
+    return resolveUser(
+      user,
+      hostConfig.GroupAdd ?? [],
+      folders.map((folder) => join(root, folder)),
+    );
+  }
+
+  async #plan(request: LaunchRequest, devices: HostDevices) {
+    const { paths, host, cgroups } = this.#deps;
+    const { id, config, hostConfig, args, mounts, sandbox, joined } = request;
+    const user = await this.userOf(id, config.User, hostConfig);
+    return planSpec({
+      id,
+      config,
+      hostConfig,
+      args,
+      user,
+      rootPath: join(bundleFolder(paths, id), "rootfs"),
+      mounts,
+      etc: this.#writeEtcFiles(request),
+      network: networkOf(sandbox, joined.network),
+      joined,
+      initPath: this.#deps.shimBinary,
+      cgroupPath: cgroups.pathOf(id),
+      cgroupHostBase: join(bundleFolder(paths, id), "cgroup"),
+      devices,
+      host,
+    });
+  }
+
+  #writeEtcFiles({ id, config, hostConfig, sandbox, resolvConf }: LaunchRequest) {
+    const folder = containerFolder(this.#deps.paths, id);
+    mkdirSync(folder, { recursive: true, mode: 0o710 });
+    const files = {
+      hosts: join(folder, "hosts"),
+      hostname: join(folder, "hostname"),
+      resolvConf: join(folder, "resolv.conf"),
+    };
+    writeFileSync(
+      files.hosts,
+      hostsText({
+        hostname: config.Hostname,
+        domainname: config.Domainname,
+        endpoint: sandbox.endpoint,
+        extraHosts: hostConfig.ExtraHosts ?? [],
+      }),
+    );
+    writeFileSync(files.hostname, `${config.Hostname}\n`);
+    writeFileSync(files.resolvConf, resolvConf);
+    return files;
+  }
+
+  #writeBundle(id: string, spec: object): string {
+    const bundle = bundleFolder(this.#deps.paths, id);
+    mkdirSync(bundle, { mode: 0o700 });
+    mkdirSync(join(bundle, "rootfs"));
+    mkdirSync(join(bundle, "cgroup"));
+    writeFileSync(join(bundle, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+    return bundle;
+  }
+
+  #shimArguments(
+    request: LaunchRequest,
+    overlay: OverlayMount,
+    processFiles: readonly string[],
+  ): readonly string[] {
+    const { paths, snapshots, host, runtimeBinary } = this.#deps;
+    const { id, config, hostConfig } = request;
+    const bundle = bundleFolder(paths, id);
+    return [
+      id,
+      `bundle=${bundle}`,
+      `socket=${shimSocket(paths, id)}`,
+      `runtime=${runtimeBinary}`,
+      `state=${runtimeState(paths)}`,
+      `layers=${snapshots.root}`,
+      `overlay=${overlayOptions(overlay)}`,
+      ...(host.cgroup.kind === "v2" ? [] : [`cgroup-base=${bundle}/cgroup`]),
+      ...processFiles.map((file) => `cgroup=${file}`),
+      ...logArguments(logFile(paths, id), hostConfig),
+      `exit-file=${exitFile(paths, id)}`,
+      `tty=${Number(config.Tty)}`,
+      `stdin=${Number(config.OpenStdin)}`,
+      `stdin-once=${Number(config.StdinOnce)}`,
+    ];
+  }
+
+  /** Connects to the shim of a container that outlived the daemon. @throws {Fault} `not-found` when there is none any more */
+  async reconnect(id: string): Promise<{ readonly task: Task; readonly started: StartedTask }> {
+    const socket = shimSocket(this.#deps.paths, id);
+    const bundle = bundleFolder(this.#deps.paths, id);
+    const control = await ShimControl.connect(socket);
+    const started = await control.started;
+    const { process } = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as RuntimeSpec;
+    return { task: { control, socket, bundle, process }, started };
+  }
+
+  /** After the container's first process has ended: ends what it left behind, and says whether memory ran out. */
+  async settle(id: string): Promise<{ readonly isOomKilled: boolean }> {
+    const { cgroups } = this.#deps;
+    const isOomKilled = cgroups.oomKills(id) > 0;
+    if (cgroups.processes(id).length > 0) {
+      cgroups.killAll(id);
+      await cgroups.untilEmpty(id);
+    }
+    return { isOomKilled };
+  }
+
+  /** Removes what a container has while it runs: bundle, runtime state, cgroups. Repeating it is fine. */
+  clear(id: string): void {
+    const { paths, cgroups, log } = this.#deps;
+    for (const folder of [bundleFolder(paths, id), join(runtimeState(paths), id)])
+      rmSync(folder, { recursive: true, force: true });
+    rmSync(shimSocket(paths, id), { force: true });
+    if (!cgroups.remove(id)) log.warn("cgroup is still in use", { container: id });
+  }
+}
+
+function networkOf(sandbox: Sandbox, joined: string | undefined) {
+  if (joined !== undefined) return { kind: "path", path: joined } as const;
+  if (sandbox.netns !== undefined) return { kind: "path", path: "/proc/self/fd/10" } as const;
+  return { kind: isHost(sandbox.endpoint) ? "host" : "new" } as const;
+}
+
+function isHost(endpoint: Endpoint): boolean {
+  return endpoint.networkName === "host";
+}
+
+function overlayOptions({ lower, upper, work }: OverlayMount): string {
+  const options = [`lowerdir=${lower.join(":")}`];
+  if (upper !== undefined) options.push(`upperdir=${upper}`, `workdir=${work}`);
+  const text = options.join(",");
+  if (text.length >= 4096) throw new Fault("invalid", `the image has too many layers: ${lower.length}`);
+  return text;
+}
+
+function logArguments(path: string, { LogConfig }: HostConfig): readonly string[] {
+  if (LogConfig.Type === "none") return [];
+  const size = LogConfig.Config["max-size"];
+  return [
+    `log=${path}`,
+    ...(size === undefined ? [] : [`log-max-bytes=${parseSize(size)}`]),
+    `log-max-files=${LogConfig.Config["max-file"] ?? "1"}`,
+  ];
+}
+
+const units: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** `10m` as bytes. @throws {Fault} `invalid` */
+export function parseSize(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s?([bkmg]?)(?:i?b)?$/i.exec(text) ?? [];
+  const factor = units[unit.toLowerCase()];
+  if (number === undefined || factor === undefined) throw new Fault("invalid", `invalid size: '${text}'`);
+  return Math.floor(Number(number) * factor);
+}

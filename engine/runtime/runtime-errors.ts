@@ -1,0 +1,48 @@
+/** Why a process could not be started, in the words that Docker's clients parse. */
+export interface StartFailure {
+  /** 126 not executable, 127 not found, 128 anything else. */
+  readonly exitCode: 126 | 127 | 128;
+  readonly message: string;
+  /** The caller's doing rather than ours. */
+  readonly isClients: boolean;
+}
+
+const createPrefix =
+  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ";
+const execPrefix = "OCI runtime exec failed: exec failed: unable to start container process: ";
+
+/** Translates what crun wrote when it could not start `args`. */
+export function explainStartFailure(
+  text: string,
+  args: readonly string[],
+  kind: "create" | "exec",
+): StartFailure {
+  const prefix = kind === "create" ? createPrefix : execPrefix;
+  const program = JSON.stringify(args[0] ?? "");
+  const of = (exitCode: StartFailure["exitCode"], reason: string): StartFailure => ({
+    exitCode,
+    message: `${prefix}${reason}: unknown`,
+    isClients: exitCode !== 128,
+  });
+  if (/executable file .* not found in \$PATH/.test(text))
+    return of(127, `exec: ${program}: executable file not found in $PATH`);
+  if (
+    /executable file .* not found|open executable: No such file|execve?:? .*No such file|exec .*: No such file/i.test(
+      text,
+    )
+  )
+    return args[0]?.includes("/")
+      ? of(127, `exec: ${program}: stat ${args[0]}: no such file or directory`)
+      : of(127, `exec: ${program}: executable file not found in $PATH`);
+  if (/is a directory/i.test(text)) return of(126, `exec: ${program}: is a directory: permission denied`);
+  if (/(open executable|exec).*permission denied/i.test(text))
+    return of(126, `exec: ${program}: permission denied`);
+  if (/exec format error/i.test(text))
+    return { ...of(126, `exec ${args[0]}: exec format error`), exitCode: 126 };
+  if (/not a directory/i.test(text))
+    return of(
+      127,
+      `${text}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+    );
+  return of(128, text);
+}

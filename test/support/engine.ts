@@ -1,0 +1,178 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { promisify } from "node:util";
+
+export const checkout = join(import.meta.dirname, "../..");
+const run = promisify(execFile);
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+  // biome-ignore lint: tests look into answers of every shape
+  readonly json: unknown;
+}
+
+/** A real engine on a root and run folder of its own, driven through its socket. */
+export class EngineUnderTest implements AsyncDisposable {
+  readonly root: string;
+  readonly run: string;
+  readonly bridgeCidr: string;
+  #child: ChildProcess | undefined;
+  #log = "";
+
+  static async start(bridgeCidr = "10.213.0.1/16"): Promise<EngineUnderTest> {
+    const engine = new EngineUnderTest(mkdtempSync(join(tmpdir(), "gantry-test-")), bridgeCidr);
+    await engine.up();
+    return engine;
+  }
+
+  private constructor(folder: string, bridgeCidr: string) {
+    this.root = join(folder, "root");
+    this.run = join(folder, "run");
+    this.bridgeCidr = bridgeCidr;
+  }
+
+  get socket(): string {
+    return join(this.run, "docker.sock");
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** What the daemon has logged so far, of all its lives. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Starts the daemon; resolves with the milliseconds until its first answer. */
+  async up(): Promise<number> {
+    const begin = performance.now();
+    const child = spawn(
+      join(checkout, "bin/gantry"),
+      ["engine", "--root", this.root, "--run", this.run, "--bridge-cidr", this.bridgeCidr],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    this.#child = child;
+    child.stderr?.on("data", (bytes: Buffer) => {
+      this.#log += bytes.toString();
+    });
+    while (!(await this.#answers())) {
+      if (child.exitCode !== null) throw new Error(`the engine ended at once:\n${this.#log}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return performance.now() - begin;
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      return (await this.api("GET", "/_ping")).status === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Ends the daemon the hard way, or politely; containers go on. */
+  async stop(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+
+  /** One request on a connection of its own. */
+  api(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers =
+      text === undefined
+        ? {}
+        : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
+    const request = http.request(
+      { socketPath: this.socket, method, path, agent: false, headers },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+        answer.on("error", reject);
+        answer.on("end", () => {
+          const content = Buffer.concat(chunks).toString();
+          resolve({ status: answer.statusCode ?? 0, body: content, json: parseJson(content) });
+        });
+      },
+    );
+    request.on("error", reject);
+    request.end(text);
+    return promise;
+  }
+
+  /** Streams a body in, e.g. an archive to load. */
+  upload(method: string, path: string, body: Readable): Promise<ApiAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
+    const request = http.request(
+      {
+        socketPath: this.socket,
+        method,
+        path,
+        agent: false,
+        headers: { "Content-Type": "application/x-tar" },
+      },
+      (answer) => {
+        let content = "";
+        answer.on("data", (chunk: Buffer) => {
+          content += chunk.toString();
+        });
+        answer.on("error", reject);
+        answer.on("end", () =>
+          resolve({ status: answer.statusCode ?? 0, body: content, json: parseJson(content) }),
+        );
+      },
+    );
+    request.on("error", reject);
+    body.pipe(request);
+    return promise;
+  }
+
+  /** The real docker CLI against this engine. Never throws for its exit code. */
+  async docker(
+    ...args: string[]
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    const env = {
+      ...process.env,
+      DOCKER_HOST: `unix://${this.socket}`,
+      DOCKER_CLI_HINTS: "0",
+      DOCKER_CONFIG: "/nonexistent",
+    };
+    try {
+      const { stdout, stderr } = await run("docker", args, { env, maxBuffer: 1 << 26 });
+      return { code: 0, stdout, stderr };
+    } catch (error) {
+      const failed = error as { code?: number | string; stdout?: string; stderr?: string };
+      if (typeof failed.code !== "number") throw error;
+      return { code: failed.code, stdout: failed.stdout ?? "", stderr: failed.stderr ?? "" };
+    }
+  }
+
+  /** Removes every container, ends the daemon and deletes its folders. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child?.exitCode === null && this.#child.signalCode === null) {
+      const { json } = await this.api("GET", "/containers/json?all=1");
+      for (const { Id } of json as { Id: string }[])
+        await this.api("DELETE", `/containers/${Id}?force=1&v=1`);
+    }
+    await this.stop("SIGTERM");
+    rmSync(join(this.root, ".."), { recursive: true, force: true });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
