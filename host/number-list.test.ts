@@ -21,7 +21,7 @@ test("parseNumberList: refuses anything else, also what would be a very long lis
 
 test("parseNumberList: any text is a list or invalid", () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(..."0123456789-, ") }), (text) => {
+    fc.property(fc.string({ unit: fc.constantFrom(..."0123456789-, ".split("")) }), (text) => {
       try {
         assert.ok(parseNumberList(text).every((number) => number >= 0 && number < 8192));
       } catch (error) {

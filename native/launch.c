@@ -91,8 +91,8 @@ pid_t launch_container(const struct launch_options *options, const int stdio[3],
   pid_t pid = fork();
   if (pid) return pid;
   log_path = log;
+  join_cgroups(options); // while their files are where their paths say
   enter_mounts(options);
-  join_cgroups(options);
   mount_root(options);
   use_stdio(stdio);
   if (options->netns >= 0 && dup2(options->netns, NETNS_FD) < 0) give_up("network namespace");
@@ -119,8 +119,8 @@ pid_t launch_exec(const struct launch_options *options, const int stdio[3], cons
   pid_t pid = fork();
   if (pid) return pid;
   log_path = log;
-  if (options->cgroup_base) enter_mounts(options);
   join_cgroups(options);
+  if (options->cgroup_base) enter_mounts(options);
   use_stdio(stdio);
   const char *argv[24], **next = common_arguments(options, log, argv);
   *next++ = "exec";

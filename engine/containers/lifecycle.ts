@@ -282,7 +282,7 @@ export class Lifecycle {
     const ranMs = Number((finishedAt - parseTime(record.state.startedAt)) / 1_000_000n);
     const stored = registry.replace(next);
     await networks.release(id);
-    await volumes.afterStop(id, record.mounts);
+    volumes.afterStop(id, record.mounts);
     launcher.clear(id);
     await stored;
     if (isOomKilled) publish(this.#context, next, "oom");

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
 
@@ -6,15 +7,19 @@ export interface ImageRecord {
   /** The image ID: the digest of the config. */
   readonly id: Digest;
   readonly manifest: Digest;
+  /** Of the manifest. */
+  readonly descriptor: Descriptor;
   readonly config: ImageConfig;
-  /** Layer descriptors, base first. */
-  readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly mediaType: string }[];
+  /** Layer descriptors, base first, with the bytes on disk of each when unpacked. */
+  readonly layers: readonly (Descriptor & { readonly unpackedSize: number })[];
   /** Chain IDs, base first; the last one is what a container's snapshot has as parent. */
   readonly chainIds: readonly Digest[];
   /** Bytes on disk of its unpacked layers. */
   readonly size: number;
   readonly repoTags: readonly string[];
   readonly repoDigests: readonly string[];
+  /** RFC 3339; absent when it never had a name given here. */
+  readonly lastTaggedAt?: string;
 }
 
 /** What containers need of images. The rest of the interface is for the API and the CLI. */

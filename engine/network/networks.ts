@@ -1,4 +1,5 @@
 import type { EndpointSettings, PortMap } from "#api/docker/container.ts";
+import type { NetworkCreateBody } from "#api/docker/shapes.ts";
 import type { Handle } from "#engine/supervise/kernel-helper.ts";
 
 /** What a container asks of the network when it starts. */
@@ -14,6 +15,8 @@ export interface EndpointRequest {
   readonly portBindings: PortMap;
   readonly exposedPorts: readonly string[];
   readonly publishAll: boolean;
+  /** `HostConfig.Dns`: whom the embedded server of a user-defined network asks on. */
+  readonly dns?: readonly string[];
 }
 
 /** A container's place in a network, kept in its record while it runs. Plain data. */
@@ -27,8 +30,10 @@ export interface Endpoint {
   readonly gateway: string;
   readonly mac: string;
   readonly aliases: readonly string[];
-  /** Everything that DNS answers for it. */
+  /** Everything that DNS answers for it, the container's name first. */
   readonly dnsNames: readonly string[];
+  /** Whom the embedded server asks on, where not the host's own servers. */
+  readonly dns?: readonly string[];
   /** As `NetworkSettings.Ports` shows it: `{"80/tcp": [{HostIp, HostPort}], "81/tcp": null}`. */
   readonly ports: PortMap;
 }
@@ -54,12 +59,18 @@ export interface Networks {
   acquire(request: EndpointRequest, signal: AbortSignal): Promise<Sandbox>;
   /** Gives back address, names and forwards. Handles that the shim did not take are released. Repeating it is fine. */
   release(containerId: string): Promise<void>;
-  /** At start, for each container that outlived the daemon: takes its address and ports again before anybody else can. */
-  adopt(containerId: string, endpoint: Endpoint): void;
-  /** After the last adopt: makes the kernel's rules what the adopted endpoints say, all at once. */
+  /**
+   * At start, for each container that outlived the daemon: takes its address and ports again before anybody else can.
+   * `netnsPath`, `/proc/PID/ns/net`, is what name resolution in a user-defined network needs to go on.
+   */
+  adopt(containerId: string, endpoint: Endpoint, netnsPath?: string): void;
+  /**
+   * After the last adopt, and whenever somebody else changed the kernel's rules or bridges: makes them what the endpoints say,
+   * all at once.
+   */
   settle(): Promise<void>;
-  /** Renames in DNS. */
-  rename(containerId: string, name: string): void;
+  /** Renames in DNS. Returns what is to be kept in the container's record, undefined while it does not run. */
+  rename(containerId: string, name: string): Endpoint | undefined;
   /** Lines for the container's `/etc/resolv.conf`. */
   resolvConf(
     endpoint: Endpoint,
@@ -69,4 +80,62 @@ export interface Networks {
       readonly options: readonly string[];
     },
   ): string;
+}
+
+/** A network as it is kept: plain data, one JSON row. */
+export interface NetworkRecord {
+  readonly id: string;
+  readonly name: string;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly driver: "bridge" | "host" | "null";
+  /** Of the bridge in the kernel; empty without one. */
+  readonly bridge: string;
+  readonly isInternal: boolean;
+  readonly isAttachable: boolean;
+  /** Stored and shown; containers get IPv4 addresses only. */
+  readonly hasIPv6: boolean;
+  /** The creator chose it, so containers may choose their addresses. */
+  readonly hasChosenSubnet: boolean;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ipam: {
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>> | null;
+    /** As the API shows it. The first with an IPv4 subnet is what addresses come from. */
+    readonly config: readonly IpamConfig[];
+  };
+}
+
+export interface IpamConfig {
+  readonly Subnet: string;
+  readonly IPRange?: string;
+  readonly Gateway?: string;
+  readonly AuxiliaryAddresses?: Readonly<Record<string, string>>;
+}
+
+/** Who is in a network. */
+export interface Member {
+  readonly containerId: string;
+  readonly endpoint: Endpoint;
+}
+
+/** What the API needs of networks. */
+export interface NetworkManagement {
+  /** The predefined ones first. */
+  list(): readonly NetworkRecord[];
+  /** By full ID, by name, or by an unambiguous beginning of an ID. @throws {Fault} `not-found`, `invalid` when ambiguous */
+  get(ref: string): NetworkRecord;
+  members(networkId: string): readonly Member[];
+  /**
+   * The network exists, in the kernel too, when it resolves.
+   *
+   * @throws {Fault} `invalid`, `forbidden` for predefined names and overlapping subnets, `already-exists`, `exhausted` when there
+   * are no more default subnets
+   */
+  create(body: NetworkCreateBody, signal: AbortSignal): Promise<NetworkRecord>;
+  /** @throws {Fault} `not-found`, `forbidden` for predefined networks and those in use */
+  remove(ref: string): Promise<void>;
+  /** Removes the unused user-defined ones that `matches` picks; returns their names. */
+  prune(matches: (network: NetworkRecord) => boolean): Promise<readonly string[]>;
 }

@@ -59,7 +59,8 @@ function nodesOf({ PathOnHost, PathInContainer, CgroupPermissions }: DeviceMappi
   try {
     const path = realpathSync(PathOnHost);
     const single = nodeAt(path, PathInContainer, CgroupPermissions);
-    const nodes = single === undefined ? walk(path, PathInContainer, CgroupPermissions) : [single];
+    if (single !== undefined) return [single];
+    const nodes = statSync(path).isDirectory() ? walk(path, PathInContainer, CgroupPermissions) : [];
     if (nodes.length > 0) return nodes;
   } catch (error) {
     throw gatheringFault(PathOnHost, messageOf(error));

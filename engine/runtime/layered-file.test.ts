@@ -79,7 +79,7 @@ test("LayeredFiles: a link to the host's file finds the image's", (t) => {
 });
 
 test("LayeredFiles: circles, pipes, devices and huge files are refused at once", { skip: !isRoot }, (t) => {
-  const pipe = (path: string) => void spawnSync("mkfifo", [path]);
+  const pipe = (path: string) => void spawnSync("/usr/bin/mkfifo", [path]);
   const sparse = (path: string) => {
     writeFileSync(path, "");
     truncateSync(path, 10 * 1024 ** 3);

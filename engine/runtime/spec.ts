@@ -11,7 +11,7 @@ import type { ProcessSpec, ResolvedUser, RuntimeSpec, SpecInput } from "./runtim
 import { parseSecurityOptions, type SecurityOptions } from "./security-options.ts";
 import { planSysctls } from "./sysctls.ts";
 
-const maskedPaths = [
+export const maskedPaths = [
   "/proc/acpi",
   "/proc/asound",
   "/proc/interrupts",
@@ -26,7 +26,7 @@ const maskedPaths = [
   "/sys/firmware",
 ];
 
-const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+export const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /** Annotations by which the runtime itself is steered. They are the engine's alone. */
 const reservedAnnotations = "run.oci.";

@@ -39,6 +39,6 @@ export interface KernelHelper {
   isHeld(handle: Handle): boolean;
   /** A path through which other processes can open it, e.g. to enter the namespace. */
   pathOf(handle: Handle): string;
-  /** Lets go of a handle that was not given to a container. */
+  /** Lets go of a handle. Does nothing for one that was given to a container or let go before: no handle is ever used again. */
   release(handle: Handle): Promise<void>;
 }

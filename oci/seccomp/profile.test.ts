@@ -241,6 +241,9 @@ test("parseProfile: refuses in the words of Docker and runc", () => {
   for (const [fields, message] of cases)
     assert.throws(() => parse({ ...denying, ...fields }), { kind: "invalid", message });
   assert.throws(() => parseProfile(""), { kind: "invalid", message: /^Decoding seccomp profile failed: / });
+  assert.throws(() => parseProfile("7"), {
+    message: "Decoding seccomp profile failed: profile is not an object",
+  });
 });
 
 test("parseProfile: whatever the text, the answer is a profile that compiles, nothing, or an invalid fault", () => {

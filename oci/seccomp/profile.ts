@@ -42,7 +42,10 @@ const MAX_ENTRIES = 100_000;
  * @see OCI runtime-spec v1.2, config-linux.md#seccomp; Docker, seccomp security profiles
  */
 export function parseProfile(json: string): Profile | undefined {
-  const document = decode(() => fieldsOf(parseExactly(json), "profile"));
+  const document = fieldsOf(
+    decode(() => parseExactly(json)),
+    "profile",
+  );
   const rules = list(document["syscalls"], "syscalls").map((rule) => fieldsOf(rule, "syscalls"));
   const defaultAction = decode(() => optionalString(document["defaultaction"], "defaultAction")) ?? "";
   if (defaultAction === "" && rules.length === 0) return undefined;

@@ -4,11 +4,9 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
-import { leaksOf } from "../support/leaks.ts";
 
 // The real docker CLI against a real engine: what people type first, with the outputs and exit codes that they expect.
 
-const leaks = leaksOf();
 let engine: EngineUnderTest;
 const docker = (...args: string[]) => engine.docker(...args);
 
@@ -18,7 +16,6 @@ before(async () => {
 });
 after(async () => {
   await engine[Symbol.asyncDispose]();
-  assert.deepEqual(await leaks.since(), []);
 });
 
 /** Feeds stdin to a docker command. */

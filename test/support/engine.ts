@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
+import { instanceName } from "#base/instance-name.ts";
+import { assertNoLeaks, type InstancePlaces } from "../../tools/leaks.ts";
 
 export const checkout = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -157,7 +159,13 @@ export class EngineUnderTest implements AsyncDisposable {
     }
   }
 
-  /** Removes every container, ends the daemon and deletes its folders. */
+  /** What this instance has in the kernel is called so. */
+  get places(): InstancePlaces {
+    const name = instanceName(this.root);
+    return { root: this.root, run: this.run, bridge: `${name}0`, nftTable: name.replaceAll("-", "_"), cgroup: name };
+  }
+
+  /** Removes every container, ends the daemon, deletes its folders, and asserts that nothing is left of the instance anywhere. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child?.exitCode === null && this.#child.signalCode === null) {
       const { json } = await this.api("GET", "/containers/json?all=1");
@@ -166,6 +174,7 @@ export class EngineUnderTest implements AsyncDisposable {
     }
     await this.stop("SIGTERM");
     rmSync(join(this.root, ".."), { recursive: true, force: true });
+    await assertNoLeaks([], this.places);
   }
 }
 

@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { dockerClient } from "#client/docker-client.ts";
+import { type Context, defineCommand, socketOf } from "../context.ts";
+import { findEngine } from "../instance/pid-file.ts";
+import { isAnswering, logPathOf } from "../instance/start-engine.ts";
+import { formatTable } from "../output/table.ts";
+import { formatBytes } from "../output/units.ts";
+import { unixTransport } from "../unix-transport.ts";
+
+const notRunning = 3;
+
+export const command = defineCommand({
+  usage: "[flags]",
+  about: "Shows whether the engine runs, where, and what it runs.",
+  flags: { json: { kind: "bool", help: "Print one JSON object" } },
+  operands: [0, 0],
+  examples: [
+    ["gantry status", "for people"],
+    ["gantry status --json", "for programs"],
+    ["gantry status >/dev/null || gantry up", "start it unless it runs"],
+  ],
+  exitCodes: [
+    [0, "it runs and answers"],
+    [notRunning, "it does not"],
+  ],
+  async run(context, { json }) {
+    const status = await readStatus(context);
+    const { out } = context;
+    if (json) out.write(`${JSON.stringify(status)}\n`);
+    else out.write(formatTable([], describe(status)));
+    return status.running ? 0 : notRunning;
+  },
+});
+
+interface Running {
+  readonly running: true;
+  readonly pid?: number;
+  readonly version: string;
+  readonly apiVersion: string;
+  readonly memoryBytes?: number;
+  readonly containers: number;
+  readonly containersRunning: number;
+  readonly images: number;
+}
+
+type Status = { readonly root: string; readonly socket: string; readonly log: string } & (
+  | Running
+  | { readonly running: false; readonly pid?: number }
+);
+
+async function readStatus({ instance, signal }: Context): Promise<Status> {
+  const socket = socketOf(instance);
+  const where = { root: instance.root, socket, log: logPathOf(instance) };
+  const pid = findEngine(instance.run)?.pid;
+  const process = pid === undefined ? {} : { pid };
+  if (!(await isAnswering(instance, signal))) return { ...where, running: false, ...process };
+  const client = dockerClient(unixTransport(socket));
+  const [version, info] = await Promise.all([client.version(signal), client.info(signal)]);
+  return {
+    ...where,
+    ...process,
+    running: true,
+    version: version.Version,
+    apiVersion: version.ApiVersion,
+    ...(pid === undefined ? {} : { memoryBytes: residentBytes(pid) }),
+    containers: info.Containers,
+    containersRunning: info.ContainersRunning,
+    images: info.Images,
+  };
+}
+
+function residentBytes(pid: number): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Number(kilobytes ?? 0) * 1024;
+}
+
+function describe(status: Status): readonly (readonly string[])[] {
+  const where = [
+    ["root", status.root],
+    ["socket", status.socket],
+    ["log", status.log],
+  ];
+  const pid = status.pid === undefined ? "" : ` (pid ${status.pid})`;
+  if (!status.running)
+    return [["engine", status.pid === undefined ? "not running" : `does not answer${pid}`], ...where];
+  const memory = status.memoryBytes === undefined ? [] : [["memory", formatBytes(status.memoryBytes)]];
+  return [
+    ["engine", `${status.version}, API ${status.apiVersion}, running${pid}`],
+    ...memory,
+    ...where,
+    ["containers", `${status.containersRunning} running, ${status.containers} in all`],
+    ["images", String(status.images)],
+  ];
+}

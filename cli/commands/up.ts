@@ -1,0 +1,47 @@
+import { type Context, defineCommand, socketOf } from "../context.ts";
+import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
+import { runEngine } from "../instance/run-engine.ts";
+import { isAnswering, startEngine } from "../instance/start-engine.ts";
+import { formatElapsed } from "../output/units.ts";
+
+export const command = defineCommand({
+  usage: "[flags]",
+  about: [
+    "Starts the engine in the background and returns when it answers. Nothing happens when it runs already.",
+    `Links ${usualSocket} to it when nothing else owns that, so that docker finds it by itself.`,
+  ].join("\n"),
+  flags: {
+    foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
+    "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
+  },
+  operands: [0, 0],
+  examples: [
+    ["gantry up", "start it"],
+    ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link", "a second one beside it"],
+  ],
+  exitCodes: [
+    [0, "it answers"],
+    [1, "it could not be started; the message shows the end of its log"],
+  ],
+  async run(context, { foreground, "no-link": noLink }) {
+    if (foreground)
+      return await runEngine(context, async () => {
+        if (!noLink) await linkSocket(usualSocket, socketOf(context.instance));
+      });
+    const before = performance.now();
+    const wasUp = await isAnswering(context.instance, context.signal);
+    if (!wasUp) await startEngine(context);
+    const isLinked = !noLink && (await linkSocket(usualSocket, socketOf(context.instance)));
+    const { out, instance } = context;
+    const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;
+    out.write(`engine ${wasUp ? "is already up" : out.green("up")} on ${socketOf(instance)}${took}\n`);
+    if (!noLink && !isLinked) tellAddress(context);
+    return 0;
+  },
+});
+
+function tellAddress({ out, instance }: Context): void {
+  out.write(
+    `${usualSocket} belongs to another daemon; use: export DOCKER_HOST=unix://${socketOf(instance)}\n`,
+  );
+}

@@ -1,0 +1,162 @@
+import { Fault } from "#base/fault.ts";
+
+interface FlagBase {
+  /** One letter, for `-x`. */
+  readonly short?: string;
+  readonly help: string;
+}
+
+/** A flag of a command, by kind. `value` is the placeholder that the help shows. */
+export type FlagSpec =
+  | (FlagBase & { readonly kind: "bool" | "count" })
+  | (FlagBase & { readonly kind: "text" | "list" | "number"; readonly value: string });
+
+/** Flags by their long name. */
+export type FlagTable = Readonly<Record<string, FlagSpec>>;
+
+interface ValueOfKind {
+  readonly bool: boolean;
+  readonly count: number;
+  readonly text: string | undefined;
+  readonly list: readonly string[];
+  readonly number: number | undefined;
+}
+
+export type FlagValues<T extends FlagTable> = { readonly [Name in keyof T]: ValueOfKind[T[Name]["kind"]] };
+
+export interface ParsedFlags<T extends FlagTable> {
+  readonly values: FlagValues<T>;
+  /** What is not a flag, in order, without the `--`. */
+  readonly operands: readonly string[];
+}
+
+/**
+ * Parses a command line as Docker's tools do: `--x=y`, `--x y`, `-xy`, `-x=y`, `-it` for `-i -t`, `--flag=false`, and `--` to
+ * end the flags. A text flag given twice keeps the last value, a list collects, a count counts.
+ *
+ * With `interspersed` flags may follow operands; without it the first operand ends them and the rest is left alone.
+ *
+ * @throws {Fault} `invalid` for a flag that is unknown, lacks its value, or has one that is not of its kind
+ */
+export function parseFlags<T extends FlagTable>(
+  table: T,
+  argv: readonly string[],
+  options: { readonly interspersed: boolean },
+): ParsedFlags<T> {
+  const found = new Map<string, string[]>();
+  const operands: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? "";
+    if (word === "--") {
+      operands.push(...argv.slice(at + 1));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      if (!options.interspersed) {
+        operands.push(...argv.slice(at));
+        break;
+      }
+      operands.push(word);
+      continue;
+    }
+    const read = word.startsWith("--")
+      ? readLong(table, word, argv[at + 1])
+      : readShort(table, word, argv[at + 1]);
+    for (const { name, text } of read.flags) append(found, name, text);
+    if (read.tookNext) at++;
+  }
+  return { values: valuesOf(table, found), operands };
+}
+
+interface ReadFlags {
+  readonly flags: readonly { readonly name: string; readonly text: string }[];
+  readonly tookNext: boolean;
+}
+
+function readLong(table: FlagTable, word: string, next: string | undefined): ReadFlags {
+  const equals = word.indexOf("=");
+  const name = word.slice(2, equals < 0 ? undefined : equals);
+  const spec = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (name === "") throw new Fault("invalid", `bad flag syntax: ${word}`);
+  if (spec === undefined) throw new Fault("invalid", `unknown flag: --${name}`);
+  if (equals >= 0) return { flags: [{ name, text: word.slice(equals + 1) }], tookNext: false };
+  if (!needsValue(spec)) return { flags: [{ name, text: "true" }], tookNext: false };
+  if (next === undefined) throw new Fault("invalid", `flag needs an argument: --${name}`);
+  return { flags: [{ name, text: next }], tookNext: true };
+}
+
+function readShort(table: FlagTable, word: string, next: string | undefined): ReadFlags {
+  const flags: { name: string; text: string }[] = [];
+  for (let at = 1; at < word.length; at++) {
+    const letter = word.charAt(at);
+    const rest = word.slice(at + 1);
+    const [name, spec] = findShort(table, letter, word);
+    if (rest.startsWith("=")) return { flags: [...flags, { name, text: rest.slice(1) }], tookNext: false };
+    if (!needsValue(spec)) {
+      flags.push({ name, text: "true" });
+      continue;
+    }
+    if (rest !== "") return { flags: [...flags, { name, text: rest }], tookNext: false };
+    if (next === undefined) throw new Fault("invalid", `flag needs an argument: '${letter}' in ${word}`);
+    return { flags: [...flags, { name, text: next }], tookNext: true };
+  }
+  return { flags, tookNext: false };
+}
+
+function findShort(table: FlagTable, letter: string, word: string): readonly [string, FlagSpec] {
+  const found = Object.entries(table).find(([, spec]) => spec.short === letter);
+  if (found === undefined) throw new Fault("invalid", `unknown shorthand flag: '${letter}' in ${word}`);
+  return found;
+}
+
+function needsValue(spec: FlagSpec): boolean {
+  return spec.kind !== "bool" && spec.kind !== "count";
+}
+
+function append(found: Map<string, string[]>, name: string, text: string): void {
+  const texts = found.get(name);
+  if (texts === undefined) found.set(name, [text]);
+  else texts.push(text);
+}
+
+function valuesOf<T extends FlagTable>(
+  table: T,
+  found: ReadonlyMap<string, readonly string[]>,
+): FlagValues<T> {
+  const values: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(table)) values[name] = valueOf(name, spec, found.get(name) ?? []);
+  return values as FlagValues<T>;
+}
+
+function valueOf(name: string, spec: FlagSpec, texts: readonly string[]): unknown {
+  switch (spec.kind) {
+    case "bool":
+      return texts.map((text) => parseBool(name, spec, text)).at(-1) ?? false;
+    case "count":
+      return texts.reduce((sum, text) => (text === "true" ? sum + 1 : parseNumber(name, spec, text)), 0);
+    case "number":
+      return texts.map((text) => parseNumber(name, spec, text)).at(-1);
+    case "text":
+      return texts.at(-1);
+    case "list":
+      return texts;
+    default:
+      return spec satisfies never;
+  }
+}
+
+function parseBool(name: string, spec: FlagSpec, text: string): boolean {
+  if (["true", "1", "t", "T", "TRUE", "True"].includes(text)) return true;
+  if (["false", "0", "f", "F", "FALSE", "False"].includes(text)) return false;
+  throw badValue(name, spec, text, "neither true nor false");
+}
+
+function parseNumber(name: string, spec: FlagSpec, text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw badValue(name, spec, text, "not a whole number");
+  return Number(text);
+}
+
+function badValue(name: string, spec: FlagSpec, text: string, why: string): Fault {
+  const shown = spec.short === undefined ? `--${name}` : `-${spec.short}, --${name}`;
+  return new Fault("invalid", `invalid argument "${text}" for "${shown}" flag: ${why}`);
+}

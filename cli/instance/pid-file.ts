@@ -1,0 +1,52 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+
+/** A process, told apart from a later one with the same pid by its start time (field 22 of /proc/PID/stat). */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+/** Writes this process into `<run>/engine.pid`: the pid, a blank, its start time. */
+export function writePidFile(run: string): Disposable {
+  const path = join(run, "engine.pid");
+  writeFileSync(`${path}.new`, `${process.pid} ${startTimeOf(process.pid)}\n`);
+  renameSync(`${path}.new`, path);
+  return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+}
+
+/** The process that the file names, unless it has ended. */
+export function findEngine(run: string): ProcessIdentity | undefined {
+  const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(readText(join(run, "engine.pid"))) ?? [];
+  if (pid === undefined || startTime === undefined) return undefined;
+  const found = { pid: Number(pid), startTime };
+  return isAlive(found) ? found : undefined;
+}
+
+/** False also for one that has ended and waits to be reaped. */
+export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
+  const fields = statOf(pid);
+  return fields[19] === startTime && fields[0] !== "Z";
+}
+
+/** Empty for a process that is not there. */
+function startTimeOf(pid: number): string {
+  return statOf(pid)[19] ?? "";
+}
+
+/** The fields from the third on: what is before them is a name that may contain blanks and brackets. */
+function statOf(pid: number): readonly string[] {
+  const text = readText(`/proc/${pid}/stat`);
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return "";
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, watch } from "node:fs";
+import { join } from "node:path";
+import { Fault } from "#base/fault.ts";
+import { dockerClient } from "#client/docker-client.ts";
+import { type Context, type EngineOptions, socketOf } from "../context.ts";
+import { unixTransport } from "../unix-transport.ts";
+import { isFolderLocked } from "./lock.ts";
+
+const pingTimeoutMs = 5000;
+const startTimeoutMs = 60_000;
+/** A listening socket appears a moment before it accepts: how long to wait for that before another look. */
+const settleMs = 5;
+const longLogBytes = 16 * 1024 * 1024;
+
+export function logPathOf(instance: EngineOptions): string {
+  return join(instance.root, "engine.log");
+}
+
+/** Whether the engine of this instance answers now. One that takes five seconds for a ping does not. */
+export async function isAnswering(instance: EngineOptions, signal: AbortSignal): Promise<boolean> {
+  const patience = AbortSignal.timeout(pingTimeoutMs);
+  try {
+    await dockerClient(unixTransport(socketOf(instance))).ping(AbortSignal.any([signal, patience]));
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (patience.aborted) return false;
+    if (error instanceof Fault && error.kind === "unavailable") return false;
+    throw error;
+  }
+}
+
+/**
+ * Starts `gantry engine` in the background with its log in `<root>/engine.log` and resolves once it answers. One that is being
+ * started by somebody else at the same time is waited for in the same way.
+ *
+ * @throws {Fault} `unavailable` with the log's end when it ends or does not answer within a minute
+ */
+export async function startEngine(context: Context): Promise<void> {
+  const { instance } = context;
+  mkdirSync(instance.root, { recursive: true, mode: 0o711 });
+  mkdirSync(instance.run, { recursive: true, mode: 0o755 });
+  const child = spawnEngine(context);
+  const deadline = AbortSignal.timeout(startTimeoutMs);
+  const signal = AbortSignal.any([context.signal, deadline]);
+  try {
+    await waitForAnswer(instance, child, signal);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!deadline.aborted) throw error;
+    throw new Fault("unavailable", `the engine does not answer${logEnd(instance)}`);
+  }
+}
+
+function spawnEngine({ instance, services, env }: Context): ChildProcess {
+  const path = logPathOf(instance);
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > longLogBytes) renameSync(path, `${path}.1`);
+  const log = openSync(path, "a", 0o640);
+  try {
+    const [program, ...args] = services.self;
+    const child = spawn(program, [...args, "engine", ...flagsOf(instance)], {
+      cwd: "/",
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: { ...env, GANTRY_LOG: instance.logLevel },
+    });
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+function flagsOf({ root, run, bridgeCidr }: EngineOptions): readonly string[] {
+  return ["--root", root, "--run", run, ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr])];
+}
+
+/** Looks when the run folder changes, when the process ends, and never otherwise. */
+async function waitForAnswer(
+  instance: EngineOptions,
+  child: ChildProcess,
+  signal: AbortSignal,
+): Promise<void> {
+  let change = Promise.withResolvers<void>();
+  const wake = () => change.resolve();
+  const watcher = watch(instance.run, { signal }, wake);
+  watcher.on("error", wake);
+  child.once("exit", wake);
+  child.once("error", wake);
+  signal.addEventListener("abort", wake, { once: true });
+  try {
+    while (!(await isAnswering(instance, signal))) {
+      if (hasEnded(child) && !isFolderLocked(instance.root))
+        throw new Fault("unavailable", `the engine did not start${logEnd(instance)}`);
+      const isThere = statSync(socketOf(instance), { throwIfNoEntry: false }) !== undefined;
+      const settle = isThere || hasEnded(child) ? setTimeout(wake, settleMs) : undefined;
+      await change.promise;
+      clearTimeout(settle);
+      signal.throwIfAborted();
+      change = Promise.withResolvers<void>();
+    }
+  } finally {
+    watcher.close();
+    child.removeAllListeners();
+    signal.removeEventListener("abort", wake);
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+/** The last lines of the engine's log, for a message. */
+function logEnd(instance: EngineOptions): string {
+  const path = logPathOf(instance);
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(-5);
+  return `; ${path} ends with:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}

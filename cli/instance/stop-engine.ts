@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "#base/fault.ts";
+import { isAlive, type ProcessIdentity } from "./pid-file.ts";
+
+const stopTimeoutMs = 30_000;
+/** A process that is not our child can only be looked at. */
+const lookMs = 10;
+
+/**
+ * Asks the engine to end and resolves when it has.
+ *
+ * @throws {Fault} `unavailable` when it is still there after half a minute
+ */
+export async function stopEngine(engine: ProcessIdentity, signal: AbortSignal): Promise<void> {
+  process.kill(engine.pid, "SIGTERM");
+  const deadline = performance.now() + stopTimeoutMs;
+  while (isAlive(engine)) {
+    if (performance.now() > deadline)
+      throw new Fault("unavailable", `the engine (pid ${engine.pid}) does not end`);
+    await sleep(lookMs, undefined, { signal });
+  }
+}

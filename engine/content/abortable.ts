@@ -1,0 +1,27 @@
+/** The source's items until `signal` aborts, which is thrown at once, also while the source keeps us waiting. */
+export async function* abortable<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  aborted.catch(() => {});
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const iterator = source[Symbol.asyncIterator]();
+  let isDone = false;
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      isDone = next.done === true;
+      if (isDone) return;
+      signal.throwIfAborted();
+      yield next.value as T;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    if (!isDone) {
+      // A generator that waits answers only when its wait is over: an abort does not wait for that.
+      const returned = iterator.return?.();
+      if (signal.aborted) returned?.catch(() => {});
+      else await returned;
+    }
+  }
+}

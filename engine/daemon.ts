@@ -1,0 +1,148 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { instanceName } from "#base/instance-name.ts";
+import { jsonLog, type LogLevel } from "#base/log.ts";
+import { isAlive } from "#engine/containers/lifecycle.ts";
+import { ContainerRegistry } from "#engine/containers/registry.ts";
+import { ContainerService } from "#engine/containers/service.ts";
+import { openFileStore } from "#engine/content/file-store.ts";
+import { dockerRoutes } from "#engine/docker-api/routes.ts";
+import { DockerServer } from "#engine/docker-api/server.ts";
+import type { EngineIdentity } from "#engine/docker-api/system.ts";
+import { readUsage } from "#engine/docker-api/usage.ts";
+import { EventBus } from "#engine/events/event-bus.ts";
+import { LocalImages } from "#engine/images/local-images.ts";
+import { Database } from "#engine/metadata/database.ts";
+import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
+import { Launcher } from "#engine/runtime/launcher.ts";
+import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
+import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
+import { Spawner } from "#engine/supervise/spawner.ts";
+import { LocalVolumes } from "#engine/volumes/local-volumes.ts";
+import { readHostFacts } from "#host/facts.ts";
+import { fileSystemOf, readHostIdentity } from "#host/identity.ts";
+import { runPs } from "#host/ps.ts";
+import { scratchNetworks } from "./scratch-networks.ts";
+
+export interface EngineOptions {
+  /** Absolute; what must survive a reboot. */
+  readonly root: string;
+  /** Absolute; what must not. */
+  readonly run: string;
+  /** Address of the default bridge with its prefix length. */
+  readonly bridgeCidr?: string;
+  readonly logLevel: LogLevel;
+}
+
+const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
+const runtimeBinary = "/usr/bin/crun";
+/** Of Docker's engine whose behaviour this one has. */
+const version = "28.5.2";
+
+/** Nanoseconds since 1970, with the microseconds that Date does not have. */
+function now(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+}
+
+/**
+ * Opens the engine: reconciles its records with the kernel, then serves `<run>/docker.sock`. Disposing of it leaves containers
+ * running.
+ */
+export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
+  await using undo = new AsyncDisposableStack();
+  const { root, run } = options;
+  const paths = { root, run };
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+  mkdirSync(run, { recursive: true, mode: 0o755 });
+  const log = jsonLog((line) => process.stderr.write(line), { level: options.logLevel, now: () => new Date() });
+  const host = readHostFacts();
+  const db = undo.use(new Database(join(root, "engine.db")));
+  const events = new EventBus(now);
+  const spawner = undo.use(new Spawner(shimBinary, log));
+  const content = await openFileStore(root);
+  const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
+  await snapshots.reconcile();
+  const registry = new ContainerRegistry(db);
+  const images = undo.use(
+    new LocalImages({
+      db,
+      content,
+      snapshots,
+      events,
+      log,
+      now: () => Date.now(),
+      platform: { os: "linux", architecture: host.architecture },
+      use: {
+        containersOf: (imageId) =>
+          registry
+            .list()
+            .filter((record) => record.imageId === imageId)
+            .map(({ id, state }) => ({ id, isRunning: isAlive(state) })),
+      },
+    }),
+  );
+  const volumes = new LocalVolumes({
+    root: join(root, "volumes"),
+    db,
+    events,
+    log,
+    now,
+    canReadOnlyBelow: host.kernel.major > 5 || (host.kernel.major === 5 && host.kernel.minor >= 12),
+    copyUp: async () => {},
+  });
+  const networks = scratchNetworks(spawner);
+  const cgroups = new ContainerCgroups(host.cgroup, instanceName(root));
+  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, runtimeBinary, log });
+  const containers = undo.use(
+    await ContainerService.open({ paths, registry, images, snapshots, networks, volumes, events, launcher, log, now }),
+  );
+  await volumes.reconcile();
+  const routes = dockerRoutes({
+    containers,
+    images,
+    networks: networks as never,
+    volumes,
+    snapshots,
+    events,
+    identity: identityOf(root),
+    host,
+    defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
+    usage: async ({ id, state }) =>
+      isAlive(state) ? readUsage(host.cgroup, cgroups.pathOf(id), state.pid) : undefined,
+    ps: runPs,
+    now,
+  });
+  const server = undo.use(new DockerServer({ routes, version, log }));
+  await server.listen(join(run, "docker.sock"));
+  void images.collect();
+  return undo.move();
+}
+
+function identityOf(root: string): EngineIdentity {
+  return {
+    ...readHostIdentity(),
+    id: installationId(root),
+    version,
+    gitCommit: "",
+    buildTime: "",
+    root,
+    runtime: { name: "crun", version: "" },
+    backingFileSystem: fileSystemOf(root),
+    warnings: [],
+  };
+}
+
+/** Made at the first start, kept for good. */
+function installationId(root: string): string {
+  const file = join(root, "engine-id");
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    const id = randomUUID();
+    writeFileSync(file, `${id}\n`);
+    return id;
+  }
+}

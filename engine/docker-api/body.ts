@@ -1,0 +1,66 @@
+import type { IncomingMessage } from "node:http";
+import { Fault } from "#base/fault.ts";
+
+const JSON_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Reads a request's body as JSON; undefined when there is none.
+ *
+ * @throws {Fault} `invalid` for another content type, broken JSON, more than one value, or more than 4 MiB
+ */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const bytes = await readAll(request);
+  if (bytes.length === 0) return undefined;
+  checkType(request.headers["content-type"]);
+  const text = bytes.toString("utf8");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Fault("invalid", `invalid JSON: ${goReason(error, text)}`);
+  }
+}
+
+async function readAll(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = () =>
+    new Fault("invalid", `request body too large: limit is ${JSON_LIMIT_BYTES} bytes`, {
+      detail: { limitBytes: JSON_LIMIT_BYTES },
+    });
+  if (Number(request.headers["content-length"] ?? 0) > JSON_LIMIT_BYTES) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  await new Promise<void>((resolve, reject) => {
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= JSON_LIMIT_BYTES) chunks.push(chunk);
+      else reject(tooLarge());
+    });
+    request.on("end", resolve);
+    request.on("error", () => reject(new Fault("invalid", "unexpected EOF")));
+    request.on("close", () => reject(new Fault("invalid", "unexpected EOF")));
+  });
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
+}
+
+/** A missing type is fine, as old clients leave it out. */
+function checkType(type: string | undefined): void {
+  if (type === undefined || type === "") return;
+  const [media = ""] = type.split(";");
+  if (media.trim().toLowerCase() !== "application/json")
+    throw new Fault("invalid", `unsupported Content-Type header (${type}): must be 'application/json'`);
+}
+
+/** What Go's decoder says about the same text, as near as V8's message allows. */
+function goReason(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : "";
+  if (message.includes("after JSON")) return "unexpected content after JSON";
+  const position = /at position (\d+)/.exec(message)?.[1];
+  const character =
+    /^Unexpected token '(.)'/su.exec(message)?.[1] ??
+    (position === undefined ? undefined : text[Number(position)]);
+  if (character === undefined || /^Unterminated|end of JSON/.test(message)) return "unexpected EOF";
+  return `invalid character ${quote(character)} looking for beginning of value`;
+}
+
+function quote(character: string): string {
+  return character === "'" ? "'\\''" : `'${JSON.stringify(character).slice(1, -1).replace('\\"', '"')}'`;
+}

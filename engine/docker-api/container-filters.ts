@@ -1,0 +1,159 @@
+import {
+  booleanFilter,
+  invalidValue,
+  matchesLabels,
+  matchesPattern,
+  parseFilters,
+  valuesFor,
+} from "#api/docker/filters.ts";
+import { parsePort } from "#api/docker/ports.ts";
+import { Fault } from "#base/fault.ts";
+import type { Containers } from "#engine/containers/containers.ts";
+import { type ContainerRecord, mountPoints } from "#engine/containers/record.ts";
+import type { ImageRecord, ImageResolver } from "#engine/images/images.ts";
+
+const keys = [
+  "ancestor",
+  "before",
+  "exited",
+  "expose",
+  "health",
+  "id",
+  "is-task",
+  "label",
+  "label!",
+  "name",
+  "network",
+  "publish",
+  "since",
+  "status",
+  "volume",
+];
+const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+const healths = ["starting", "healthy", "unhealthy", "none"];
+
+export interface ContainerFilter {
+  /** Asking for a status means stopped containers too. */
+  readonly impliesAll: boolean;
+  matches(record: ContainerRecord): boolean;
+}
+
+const everything: ContainerFilter = { impliesAll: false, matches: () => true };
+
+/**
+ * @throws {Fault} `invalid` for unknown keys and values; `not-found` for an unknown container in `before` or `since`
+ * @see Docker Engine API v1.51, GET /containers/json, parameter `filters`
+ */
+export function containerFilter(
+  deps: { readonly containers: Pick<Containers, "get">; readonly images: ImageResolver },
+  text: string | null,
+): ContainerFilter {
+  const filters = parseFilters(text, keys);
+  if (filters.size === 0) return everything;
+  const values = (key: string) => valuesFor(filters, key);
+  const status = oneOf("status", values("status"), statuses);
+  const health = oneOf("health", values("health"), healths);
+  const exitCodes = values("exited").map((value) => exitCodeOf(value));
+  const isTask = booleanFilter(filters, "is-task");
+  const publish = portsOf("publish", values("publish"));
+  const expose = portsOf("expose", values("expose"));
+  const before = values("before").map((ref) => deps.containers.get(ref).created);
+  const since = values("since").map((ref) => deps.containers.get(ref));
+  const isOfImage = ancestorFilter(deps.images, values("ancestor"));
+  return {
+    impliesAll: status.length > 0,
+    matches: (record) =>
+      matchesPattern(filters, "id", record.id) &&
+      matchesPattern(filters, "name", `/${record.name}`, record.name) &&
+      matchesLabels(filters, record.config.Labels) &&
+      (status.length === 0 || status.includes(record.state.status)) &&
+      (health.length === 0 || health.includes("none")) &&
+      (exitCodes.length === 0 || (hasEnded(record) && exitCodes.includes(record.state.exitCode))) &&
+      isTask !== true &&
+      before.every((created) => record.created < created) &&
+      since.every((other) => record.created > other.created && record.id !== other.id) &&
+      isOfImage(record) &&
+      (publish.size === 0 || hasPort(publish, record.hostConfig.PortBindings)) &&
+      (expose.size === 0 || hasPort(expose, record.config.ExposedPorts ?? {})) &&
+      hasNetwork(values("network"), record) &&
+      hasVolume(values("volume"), record),
+  };
+}
+
+function oneOf(key: string, values: readonly string[], allowed: readonly string[]): readonly string[] {
+  const wrong = values.find((value) => !allowed.includes(value));
+  if (wrong === undefined) return values;
+  if (key === "health") throw new Fault("invalid", `unrecognized filter value for health: ${wrong}`);
+  throw new Fault("invalid", `invalid filter '${key}=${wrong}'`);
+}
+
+function exitCodeOf(value: string): number {
+  if (/^-?\d{1,9}$/.test(value)) return Number(value);
+  throw new Fault("invalid", `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+}
+
+function hasEnded({ state }: ContainerRecord): boolean {
+  return state.status === "exited" || state.status === "dead";
+}
+
+/** `80`, `80/udp` or `8000-8010` as keys like `80/tcp`. */
+function portsOf(key: string, values: readonly string[]): ReadonlySet<string> {
+  const ports = new Set<string>();
+  for (const value of values) {
+    try {
+      const { range, protocol } = parsePort(value);
+      for (let port = range.first; port <= range.last; port++) ports.add(`${port}/${protocol}`);
+    } catch {
+      throw invalidValue(key, [value]);
+    }
+  }
+  return ports;
+}
+
+function hasPort(wanted: ReadonlySet<string>, ports: object): boolean {
+  return Object.keys(ports).some((port) => wanted.has(port.includes("/") ? port : `${port}/tcp`));
+}
+
+/** Containers of the image or of one that is built on it. An image that does not exist has none. */
+function ancestorFilter(
+  images: ImageResolver,
+  names: readonly string[],
+): (record: ContainerRecord) => boolean {
+  if (names.length === 0) return () => true;
+  const ancestors: ImageRecord[] = [];
+  for (const name of names) {
+    try {
+      ancestors.push(images.resolve(name));
+    } catch {
+      // an unknown ancestor matches nothing
+    }
+  }
+  return (record) => {
+    const image = images.findById(record.imageId as ImageRecord["id"]);
+    return ancestors.some(
+      (ancestor) => ancestor.id === record.imageId || (image !== undefined && isBuiltOn(image, ancestor)),
+    );
+  };
+}
+
+function isBuiltOn(image: ImageRecord, ancestor: ImageRecord): boolean {
+  const top = ancestor.chainIds.at(-1);
+  return (
+    top !== undefined && image.chainIds.length > ancestor.chainIds.length && image.chainIds.includes(top)
+  );
+}
+
+function hasNetwork(wanted: readonly string[], record: ContainerRecord): boolean {
+  if (wanted.length === 0) return true;
+  const { endpoint, endpointsConfig, hostConfig } = record;
+  const own = hostConfig.NetworkMode === "default" ? "bridge" : hostConfig.NetworkMode;
+  const names = [own, ...Object.keys(endpointsConfig), endpoint?.networkName, endpoint?.networkId];
+  return wanted.some((value) => names.includes(value));
+}
+
+function hasVolume(wanted: readonly string[], record: ContainerRecord): boolean {
+  if (wanted.length === 0) return true;
+  return mountPoints(record).some((point) =>
+    wanted.some((value) => value === (point.Name ?? point.Source) || value === point.Destination),
+  );
+}

@@ -1,0 +1,63 @@
+import { chmod, chown, lstat, readFile, rename, unlink } from "node:fs/promises";
+import { connect, type Server } from "node:net";
+import { Fault } from "#base/fault.ts";
+
+const CONNECT_TIMEOUT_MS = 2000;
+
+/**
+ * Makes the server listen on a unix socket that only root and the group `docker`, where there is one, may open. A socket that
+ * a dead daemon left is replaced in one step, so clients never find none. Returns what closes and removes it.
+ *
+ * @throws {Fault} `conflict` when another process answers on it, or something else than a socket has the name
+ */
+export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
+  if (await isAnswered(path))
+    throw new Fault("conflict", `${path} is in use by another daemon: stop it or choose another socket`);
+  const fresh = `${path}.new`;
+  await unlink(fresh).catch(() => {}); // left by a daemon that was killed right here
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(fresh, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+  try {
+    await chown(fresh, process.getuid?.() ?? 0, await groupId("docker"));
+    await chmod(fresh, 0o660);
+    await rename(fresh, path);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  const { ino } = await lstat(path);
+  return async () => {
+    const now = await lstat(path).catch(() => undefined);
+    if (now?.ino === ino) await unlink(path).catch(() => {});
+  };
+}
+
+async function isAnswered(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return false;
+  if (!found.isSocket()) throw new Fault("conflict", `${path} exists and is not a socket`);
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    const settle = (isAnswering: boolean) => {
+      probe.destroy();
+      resolve(isAnswering);
+    };
+    probe.setTimeout(CONNECT_TIMEOUT_MS, () => settle(true)); // accepted by the kernel, so somebody listens
+    probe.once("connect", () => settle(true));
+    probe.once("error", () => settle(false));
+  });
+}
+
+/** The caller's own group when there is none of that name, or it may not be given away. */
+async function groupId(name: string): Promise<number> {
+  const own = process.getgid?.() ?? 0;
+  if (process.getuid?.() !== 0) return own;
+  const groups = await readFile("/etc/group", "utf8").catch(() => "");
+  const id = new RegExp(`^${name}:[^:]*:(\\d+):`, "m").exec(groups)?.[1];
+  return id === undefined ? own : Number(id);
+}

@@ -1,0 +1,48 @@
+import type { Handler, Route } from "./call.ts";
+
+interface Match {
+  readonly handle: Handler;
+  /** What stands in the parameter's place; empty when the path has none. */
+  readonly name: string;
+}
+
+/**
+ * Finds routes by table look-ups only. A path has at most one parameter, always its second part: `{id}` is one part of the
+ * path, `{name}` may contain slashes, as image names do, and takes as much as it can.
+ */
+export class Router {
+  readonly #fixed = new Map<string, Handler>();
+  /** Keyed by method, first part, and what follows the parameter. */
+  readonly #open = new Map<string, Handler>();
+  readonly #greedy = new Set<string>();
+
+  constructor(routes: readonly Route[]) {
+    for (const { method, path, handle } of routes) {
+      const parameter = /^(\/[^/]+\/)\{(id|name)\}(.*)$/.exec(path);
+      if (parameter === null) {
+        this.#fixed.set(`${method} ${path}`, handle);
+        continue;
+      }
+      const [, first = "", kind, rest = ""] = parameter;
+      this.#open.set(`${method} ${first}*${rest}`, handle);
+      if (kind === "name") this.#greedy.add(first);
+    }
+  }
+
+  find(method: string, path: string): Match | undefined {
+    const fixed = this.#fixed.get(`${method} ${path}`);
+    if (fixed !== undefined) return { handle: fixed, name: "" };
+    const second = path.indexOf("/", 1) + 1;
+    if (second === 0) return undefined;
+    const first = path.slice(0, second);
+    const isGreedy = this.#greedy.has(first);
+    const end = isGreedy ? path.lastIndexOf("/") : path.indexOf("/", second);
+    if (end >= second) {
+      const handle = this.#open.get(`${method} ${first}*${path.slice(end)}`);
+      if (handle !== undefined && end > second) return { handle, name: path.slice(second, end) };
+      if (!isGreedy) return undefined;
+    }
+    const handle = this.#open.get(`${method} ${first}*`);
+    return handle === undefined || second === path.length ? undefined : { handle, name: path.slice(second) };
+  }
+}

@@ -1,0 +1,221 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { apiVersions, formatVersion, parseVersion } from "#api/docker/versions.ts";
+import { messageOf } from "#base/fault.ts";
+import type { Log } from "#base/log.ts";
+import { type Answer, empty, type HeaderPairs } from "./answer.ts";
+import { Call, type Connection, type Handler, type Route } from "./call.ts";
+import { errorAnswer, isUnexpected, messageAnswer } from "./errors.ts";
+import { answerOnSocket, DockerRequest } from "./hijack.ts";
+import { listenOnSocket } from "./listen.ts";
+import { findStrayInput } from "./stray-input.ts";
+import { Router } from "./router.ts";
+import { writeAnswer } from "./write-answer.ts";
+
+const MAX_HEADER_BYTES = 256 * 1024;
+const CLOSE_GRACE_MS = 2000;
+
+/** Serves routes over HTTP/1.1 on unix sockets, with the headers, versions and error texts of Docker's daemon. */
+export class DockerServer implements AsyncDisposable {
+  readonly #router: Router;
+  readonly #log: Log;
+  readonly #common: HeaderPairs;
+  readonly #lifetime = new AbortController();
+  readonly #servers: { readonly server: Server; readonly remove: () => Promise<void> }[] = [];
+  readonly #sockets = new Set<Socket>();
+
+  /** @param deps.version of the engine, for the `Server` header */
+  constructor(deps: { readonly routes: readonly Route[]; readonly version: string; readonly log: Log }) {
+    this.#router = new Router(deps.routes);
+    this.#log = deps.log;
+    this.#common = [
+      "Api-Version",
+      formatVersion(apiVersions.advertised),
+      "Docker-Experimental",
+      "false",
+      "Ostype",
+      "linux",
+      "Server",
+      `Docker/${deps.version} (linux)`,
+    ];
+  }
+
+  /** @throws {Fault} `conflict` when another daemon answers on the socket */
+  async listen(path: string): Promise<void> {
+    const server = this.#createServer();
+    const remove = await listenOnSocket(server, path);
+    this.#servers.push({ server, remove });
+  }
+
+  /** Removes the sockets, lets answers under way finish for two seconds, then cuts what is left (streams mostly). */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#servers.map(({ remove }) => remove()));
+    const closed = Promise.all(
+      this.#servers.map(({ server }) => new Promise((resolve) => server.close(resolve))),
+    );
+    this.#lifetime.abort();
+    for (const { server } of this.#servers) server.closeIdleConnections();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, CLOSE_GRACE_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #createServer(): Server {
+    const server = createServer(
+      {
+        IncomingMessage: DockerRequest,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        requireHostHeader: false,
+        // Streams last for days and uploads for hours, so no clock runs against a client that root let in.
+        requestTimeout: 0,
+        headersTimeout: 0,
+        keepAliveTimeout: 0,
+        connectionsCheckingInterval: 2 ** 31 - 1,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
+    server.on("upgrade", (request: IncomingMessage, connection: Duplex, rest: Buffer) => {
+      if (rest.length > 0) connection.unshift(rest);
+      void this.#serveTakeOver(request, connection);
+    });
+    server.on("clientError", (error: Error & ClientError, socket: Socket) =>
+      this.#onClientError(error, socket),
+    );
+    server.on("connection", (socket: Socket) => this.#keep(socket));
+    return server;
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on("error", () => {}); // the client has left
+    const { answer, call } = await this.#answer(request, response);
+    await writeAnswer(response, answer, this.#common, this.#log);
+    call?.finish();
+  }
+
+  async #serveTakeOver(request: IncomingMessage, connection: Duplex): Promise<void> {
+    connection.on("error", () => {}); // the client has left
+    const { answer, call } = await this.#answer(request, connection);
+    await answerOnSocket(request, connection, answer, this.#common, this.#log);
+    call?.finish();
+  }
+
+  /** Never throws. */
+  async #answer(
+    request: IncomingMessage,
+    connection: Connection,
+  ): Promise<{ readonly answer: Answer; readonly call?: Call }> {
+    try {
+      const found = this.#route(request, connection);
+      if (!("handle" in found)) return { answer: found };
+      const { call, handle } = found;
+      try {
+        return { answer: await handle(call), call };
+      } catch (error) {
+        return { answer: this.#failed(request, error), call };
+      }
+    } catch (error) {
+      return { answer: this.#failed(request, error) };
+    }
+  }
+
+  #failed(request: IncomingMessage, error: unknown): Answer {
+    if (isUnexpected(error))
+      this.#log.error("request failed", {
+        method: request.method,
+        url: request.url,
+        error: messageOf(error),
+        stack: error instanceof Error ? error.stack : undefined,
+      });
+    return errorAnswer(error);
+  }
+
+  #route(
+    request: IncomingMessage,
+    connection: Connection,
+  ): Answer | { readonly call: Call; readonly handle: Handler } {
+    const { method = "GET", url = "/" } = request;
+    const target = splitTarget(url);
+    if (target === undefined) return messageAnswer(400, "malformed path");
+    if (method === "OPTIONS") return empty(200);
+    if (target.path.includes("//") || /\/\.\.?(\/|$)/.test(target.path))
+      return { kind: "empty", status: 301, headers: ["Location", cleanPath(target.path)] };
+    const match = this.#router.find(method, target.path);
+    if (match === undefined) return messageAnswer(404, "page not found");
+    const version = target.version === undefined ? apiVersions.advertised : parseVersion(target.version);
+    const { name, handle } = match;
+    const lifetime = this.#lifetime.signal;
+    return {
+      call: new Call({ request, connection, name, search: target.search, version, lifetime }),
+      handle,
+    };
+  }
+
+  #onClientError(error: Error & ClientError, socket: Socket): void {
+    const stray = findStrayInput(error, socket);
+    if (stray !== undefined) {
+      this.#keep(socket);
+      if (stray.rest.length > 0) socket.unshift(stray.rest);
+      void this.#serveTakeOver(stray.request, socket);
+      return;
+    }
+    if (!socket.writable || socket.destroyed || error.code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    const status =
+      error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+    const body = `${JSON.stringify({ message: status.slice(4) })}\n`;
+    socket.end(
+      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      () => socket.destroy(),
+    );
+  }
+}
+
+export interface ClientError {
+  readonly code?: string;
+  readonly rawPacket?: Buffer;
+}
+
+interface Target {
+  readonly path: string;
+  readonly search: string;
+  /** Of the `/v1.NN` prefix. */
+  readonly version: string | undefined;
+}
+
+/** Undefined when the path's percent signs make no sense. */
+function splitTarget(url: string): Target | undefined {
+  const mark = url.indexOf("?");
+  const search = mark < 0 ? "" : url.slice(mark + 1);
+  let path = mark < 0 ? url : url.slice(0, mark);
+  if (path.includes("%")) {
+    try {
+      path = decodeURIComponent(path);
+    } catch {
+      return undefined;
+    }
+  }
+  if (!path.startsWith("/v")) return { path, search, version: undefined };
+  const prefix = /^\/v([0-9.]+)(?=\/)/.exec(path);
+  return prefix === null
+    ? { path, search, version: undefined }
+    : { path: path.slice(prefix[0].length), search, version: prefix[1] };
+}
+
+function cleanPath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(encodeURIComponent(part));
+  }
+  return `/${parts.join("/")}`;
+}

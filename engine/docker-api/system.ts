@@ -1,0 +1,247 @@
+import { decodeBody } from "#api/docker/shapes.ts";
+import { apiVersions, formatVersion } from "#api/docker/versions.ts";
+import { Fault } from "#base/fault.ts";
+import { type Clock, formatTime } from "#base/time.ts";
+import type { Containers } from "#engine/containers/containers.ts";
+import type { EventBus } from "#engine/events/event-bus.ts";
+import type { Images } from "#engine/images/images.ts";
+import type { HostFacts } from "#host/facts.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Handler, Route } from "./call.ts";
+
+/** What the engine and its host are called. */
+export interface EngineIdentity {
+  /** Of this installation, for good. */
+  readonly id: string;
+  readonly version: string;
+  readonly gitCommit: string;
+  /** RFC 3339. */
+  readonly buildTime: string;
+  /** Where its data are. */
+  readonly root: string;
+  readonly hostname: string;
+  /** `6.1.0-18-amd64` */
+  readonly kernelRelease: string;
+  /** `Debian GNU/Linux 12 (bookworm)` */
+  readonly operatingSystem: string;
+  /** `12` */
+  readonly osVersion: string;
+  readonly runtime: { readonly name: string; readonly version: string };
+  /** File system under `root`, e.g. `extfs`. */
+  readonly backingFileSystem: string;
+  /** What is wrong with the host, for people. */
+  readonly warnings: readonly string[];
+}
+
+export interface SystemDeps {
+  readonly identity: EngineIdentity;
+  readonly host: HostFacts;
+  readonly containers: Pick<Containers, "list">;
+  readonly images: Pick<Images, "list">;
+  readonly events: Pick<EventBus, "listenerCount">;
+  readonly now: Clock;
+}
+
+const pingHeaders = [
+  "Builder-Version",
+  "1",
+  "Swarm",
+  "inactive",
+  "Cache-Control",
+  "no-cache, no-store, must-revalidate",
+  "Pragma",
+  "no-cache",
+];
+const ping: Answer = {
+  kind: "body",
+  status: 200,
+  type: "text/plain; charset=utf-8",
+  body: "OK",
+  headers: pingHeaders,
+};
+const headPing: Answer = { ...ping, body: "" };
+
+/** @see Docker Engine API v1.51, section System */
+export function systemRoutes(deps: SystemDeps): readonly Route[] {
+  return [
+    { method: "GET", path: "/_ping", handle: () => ping },
+    { method: "HEAD", path: "/_ping", handle: () => headPing },
+    { method: "GET", path: "/version", handle: () => json(versionView(deps)) },
+    { method: "GET", path: "/info", handle: ({ version }) => json(infoView(deps, version)) },
+    { method: "POST", path: "/auth", handle: auth },
+  ];
+}
+
+/** There is nobody to ask yet, and saying yes to any password would be a lie. */
+const auth: Handler = async (call) => {
+  const { username = "", serveraddress = "" } = decodeBody.auth(await call.requiredJson());
+  throw new Fault(
+    "not-implemented",
+    `cannot log ${username === "" ? "in" : `${username} in`}${serveraddress === "" ? "" : ` to ${serveraddress}`}: this engine does not talk to registries yet`,
+  );
+};
+
+function versionView({ identity, host }: SystemDeps): object {
+  const minor = formatVersion(apiVersions.advertised);
+  const oldest = formatVersion(apiVersions.oldest);
+  const { version, gitCommit, buildTime, kernelRelease, runtime } = identity;
+  return {
+    Platform: { Name: "Gantry" },
+    Components: [
+      {
+        Name: "Engine",
+        Version: version,
+        Details: {
+          ApiVersion: minor,
+          Arch: host.architecture,
+          BuildTime: buildTime,
+          Experimental: "false",
+          GitCommit: gitCommit,
+          GoVersion: "none",
+          KernelVersion: kernelRelease,
+          MinAPIVersion: oldest,
+          Os: "linux",
+        },
+      },
+      { Name: runtime.name, Version: runtime.version, Details: { GitCommit: "" } },
+    ],
+    Version: version,
+    ApiVersion: minor,
+    MinAPIVersion: oldest,
+    GitCommit: gitCommit,
+    GoVersion: "none",
+    Os: "linux",
+    Arch: host.architecture,
+    KernelVersion: kernelRelease,
+    BuildTime: buildTime,
+  };
+}
+
+function infoView(deps: SystemDeps, version: number): object {
+  const { identity, host, images, now } = deps;
+  return {
+    ID: identity.id,
+    ...containerCounts(deps),
+    Images: images.list().length,
+    Driver: "overlay2",
+    DriverStatus: [
+      ["Backing Filesystem", identity.backingFileSystem],
+      ["Supports d_type", "true"],
+      ["Native Overlay Diff", "true"],
+      ["userxattr", "false"],
+    ],
+    Plugins: {
+      Volume: ["local"],
+      Network: ["bridge", "host", "null"],
+      Authorization: null,
+      Log: ["json-file", "none"],
+    },
+    ...limitSupport(host, version),
+    Debug: false,
+    NFd: 0,
+    NGoroutines: 0,
+    SystemTime: formatTime(now()),
+    LoggingDriver: "json-file",
+    CgroupDriver: "cgroupfs",
+    CgroupVersion: host.cgroup.kind === "v2" ? "2" : "1",
+    NEventsListener: deps.events.listenerCount,
+    KernelVersion: identity.kernelRelease,
+    OperatingSystem: identity.operatingSystem,
+    OSVersion: identity.osVersion,
+    OSType: "linux",
+    Architecture: host.architecture === "amd64" ? "x86_64" : "aarch64",
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: registryConfig(version),
+    NCPU: host.cpus,
+    MemTotal: host.memory,
+    GenericResources: null,
+    DockerRootDir: identity.root,
+    HttpProxy: "",
+    HttpsProxy: "",
+    NoProxy: "",
+    Name: identity.hostname,
+    Labels: [],
+    ExperimentalBuild: false,
+    ServerVersion: identity.version,
+    Runtimes: {
+      [identity.runtime.name]: { path: identity.runtime.name },
+      runc: { path: identity.runtime.name },
+    },
+    DefaultRuntime: identity.runtime.name,
+    Swarm: {
+      NodeID: "",
+      NodeAddr: "",
+      LocalNodeState: "inactive",
+      ControlAvailable: false,
+      Error: "",
+      RemoteManagers: null,
+    },
+    // Containers go on when the daemon ends.
+    LiveRestoreEnabled: true,
+    Isolation: "",
+    InitBinary: "gantry-init",
+    ContainerdCommit: commit("", version),
+    RuncCommit: commit(identity.runtime.version, version),
+    InitCommit: commit("", version),
+    SecurityOptions: securityOptions(host),
+    ...(version >= 44 && { CDISpecDirs: [] }),
+    Warnings: identity.warnings.length === 0 ? null : identity.warnings,
+  };
+}
+
+function containerCounts({ containers }: SystemDeps): object {
+  const counts = { running: 0, paused: 0, stopped: 0 };
+  const list = containers.list();
+  for (const { state } of list) {
+    if (state.status === "paused") counts.paused++;
+    else if (state.status === "running" || state.status === "restarting") counts.running++;
+    else counts.stopped++;
+  }
+  return {
+    Containers: list.length,
+    ContainersRunning: counts.running,
+    ContainersPaused: counts.paused,
+    ContainersStopped: counts.stopped,
+  };
+}
+
+function limitSupport({ limits }: HostFacts, version: number): object {
+  return {
+    MemoryLimit: limits.memory,
+    SwapLimit: limits.swap,
+    ...(version < 42 && { KernelMemory: false, KernelMemoryTCP: false }),
+    CpuCfsPeriod: limits.cpuQuota,
+    CpuCfsQuota: limits.cpuQuota,
+    CPUShares: limits.cpuShares,
+    CPUSet: limits.cpuset,
+    PidsLimit: limits.pids,
+    IPv4Forwarding: true,
+    ...(version < 50 && { BridgeNfIptables: false, BridgeNfIp6tables: false }),
+    OomKillDisable: limits.oomKillDisable,
+  };
+}
+
+function registryConfig(version: number): object {
+  return {
+    ...(version < 49 && {
+      AllowNondistributableArtifactsCIDRs: [],
+      AllowNondistributableArtifactsHostnames: [],
+    }),
+    InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
+    IndexConfigs: { "docker.io": { Name: "docker.io", Mirrors: [], Secure: true, Official: true } },
+    Mirrors: null,
+  };
+}
+
+/** `Expected` went with 1.49. */
+function commit(id: string, version: number): object {
+  return version < 49 ? { ID: id, Expected: id } : { ID: id };
+}
+
+function securityOptions({ hasSeccomp, hasAppArmor, cgroup }: HostFacts): readonly string[] {
+  return [
+    ...(hasAppArmor ? ["name=apparmor"] : []),
+    ...(hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(cgroup.kind === "v2" ? ["name=cgroupns"] : []),
+  ];
+}

@@ -1,0 +1,64 @@
+import type { Readable } from "node:stream";
+import { Fault } from "#base/fault.ts";
+import { familiarReference } from "#oci/reference.ts";
+import { abortable } from "#engine/content/abortable.ts";
+import { ArchiveIndex } from "./archive-index.ts";
+import { commitImages } from "./commit-images.ts";
+import { decompressed } from "./decompress.ts";
+import { planDockerArchive } from "./docker-archive.ts";
+import { type ImageDeps, publish } from "./image-deps.ts";
+import type { Progress } from "./images.ts";
+import { planOciLayout } from "./oci-layout.ts";
+import type { PlannedImage } from "./planned-image.ts";
+import { unpackImages } from "./unpack.ts";
+
+/**
+ * `docker load`. One pass over the archive; nothing is visible until all of its images are whole and unpacked; what a failure or
+ * an abort leaves behind is collected before it is reported.
+ *
+ * @throws {Fault} `invalid` for an archive that is broken or lies; `not-found` when it has nothing for the host's platform;
+ *   `exhausted` when the disk is full
+ */
+export async function loadImages(
+  deps: ImageDeps,
+  archive: Readable,
+  report: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await using lease = deps.leases.hold();
+    const archiveDeps = { content: deps.content, lease };
+    const source = decompressed(abortable<Uint8Array>(archive, signal));
+    const index = await ArchiveIndex.read(archiveDeps, source, signal);
+    const images = index.has("oci-layout")
+      ? await planOciLayout(index, deps.platform, signal)
+      : await planDocker(archiveDeps, index, signal);
+    await unpackImages(
+      { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, report },
+      images,
+      signal,
+    );
+    await commitImages(deps, images, { report });
+    for (const image of images) reportLoaded(deps, image, report);
+  } catch (error) {
+    await deps.collector.tidy();
+    throw error;
+  }
+  deps.collector.request(); // files of the archive that no image needed
+}
+
+async function planDocker(
+  deps: Parameters<typeof planDockerArchive>[0],
+  index: ArchiveIndex,
+  signal: AbortSignal,
+): Promise<readonly PlannedImage[]> {
+  if (!index.has("manifest.json"))
+    throw new Fault("invalid", "invalid archive: neither a Docker archive nor an OCI image layout");
+  return await planDockerArchive(deps, index, signal);
+}
+
+function reportLoaded(deps: ImageDeps, image: PlannedImage, report: (progress: Progress) => void): void {
+  publish(deps, "load", image.id, { labels: image.config.config?.Labels });
+  for (const name of image.names) report({ stream: `Loaded image: ${familiarReference(name)}\n` });
+  if (image.names.length === 0) report({ stream: `Loaded image ID: ${image.id}\n` });
+}

@@ -1,0 +1,102 @@
+import type { Readable } from "node:stream";
+import { KeyedLock } from "#base/keyed-lock.ts";
+import type { Log } from "#base/log.ts";
+import type { Digest } from "#oci/digest.ts";
+import type { Platform } from "#oci/platform.ts";
+import type { ContentStore } from "#engine/content/content-store.ts";
+import type { EventSink } from "#engine/events/events.ts";
+import { Collector } from "#engine/gc/collector.ts";
+import { Leases } from "#engine/gc/leases.ts";
+import type { Database } from "#engine/metadata/database.ts";
+import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import type { ImageDeps } from "./image-deps.ts";
+import { ImageStore } from "./image-store.ts";
+import type { ImageRecord, Images, ImageUse, Progress, RemovedImage } from "./images.ts";
+import { importRootfs, type ImportOptions } from "./import.ts";
+import { loadImages } from "./load.ts";
+import { pruneImages, type PruneFilter } from "./prune.ts";
+import { removeImage } from "./remove.ts";
+import { resolveImage } from "./resolve.ts";
+import { saveImages } from "./save.ts";
+import { tagImage } from "./tag.ts";
+
+export interface LocalImagesDeps {
+  readonly db: Database;
+  readonly content: ContentStore;
+  /** Reconciled. */
+  readonly snapshots: Snapshotter;
+  /** Asked only when an image is to be removed, so it may be wired up later. */
+  readonly use: ImageUse;
+  readonly events: EventSink;
+  /** The host's: decides which image of an index is taken. */
+  readonly platform: Platform;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/**
+ * The images of this host. Opening reads all records; {@link LocalImages.collect} is for the daemon to call once everything else
+ * is up, which cleans up after whatever was killed.
+ */
+export class LocalImages implements Images, Disposable {
+  readonly #deps: ImageDeps;
+
+  constructor({ db, log, ...deps }: LocalImagesDeps) {
+    const store = new ImageStore(db);
+    const { content, snapshots, now } = deps;
+    const leases = new Leases({ db, now, log });
+    const collector = new Collector({ content, snapshots, leases, roots: () => store.roots(), now, log });
+    this.#deps = { ...deps, store, leases, collector, lock: new KeyedLock() };
+  }
+
+  resolve(name: string): ImageRecord {
+    return resolveImage(this.#deps.store, name);
+  }
+
+  findById(id: Digest): ImageRecord | undefined {
+    return this.#deps.store.findById(id);
+  }
+
+  list(): readonly ImageRecord[] {
+    return this.#deps.store.list();
+  }
+
+  load(archive: Readable, report: (progress: Progress) => void, signal: AbortSignal): Promise<void> {
+    return loadImages(this.#deps, archive, report, signal);
+  }
+
+  save(names: readonly string[], signal: AbortSignal): Promise<Readable> {
+    return saveImages(this.#deps, names, signal);
+  }
+
+  importRootfs(archive: Readable, options: ImportOptions, signal: AbortSignal): Promise<Digest> {
+    return importRootfs(this.#deps, archive, options, signal);
+  }
+
+  tag(name: string, repository: string, tag: string): Promise<void> {
+    return tagImage(this.#deps, name, repository, tag);
+  }
+
+  /** `noprune` is about parents of images, which only Docker's classic builder makes. */
+  remove(
+    name: string,
+    options: { readonly force: boolean; readonly noprune: boolean },
+  ): Promise<readonly RemovedImage[]> {
+    return removeImage(this.#deps, name, options);
+  }
+
+  prune(filter: PruneFilter): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }> {
+    return pruneImages(this.#deps, filter);
+  }
+
+  /** Removes blobs and layers that nothing needs. */
+  async collect(): Promise<void> {
+    await this.#deps.collector.tidy();
+  }
+
+  /** Stops garbage collection. */
+  [Symbol.dispose](): void {
+    this.#deps.collector[Symbol.dispose]();
+  }
+}

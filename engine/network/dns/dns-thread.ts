@@ -1,0 +1,150 @@
+import { closeSync, openSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import { Fault } from "#base/fault.ts";
+import type { Log } from "#base/log.ts";
+import type { ListenAddress } from "./endpoint-server.ts";
+import type { ResolverEndpoint } from "./resolver.ts";
+import type { DnsAnswer, DnsRequest } from "./worker.ts";
+import type { ZoneEntry } from "./zones.ts";
+
+interface Open {
+  readonly endpoint: ResolverEndpoint;
+  /** Of its network namespace: the path that it was opened by may mean another one later. */
+  readonly netns: number;
+}
+
+const MEMORY_MAX_MB = 64;
+/** In the daemon's life. A thread that keeps failing is a fault to be seen, not to be hidden. */
+const RESTARTS_MAX = 10;
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Fault) => void;
+}
+
+/**
+ * The thread that resolves names for containers in user-defined networks; it starts with the first of them, because it costs
+ * some megabytes. It has to be a thread of its own to enter their network namespaces.
+ */
+export class DnsThread implements AsyncDisposable {
+  readonly #log: Log;
+  readonly #listen: ListenAddress;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #open = new Map<string, Open>();
+  #worker: Worker | undefined;
+  #serial = 0;
+  #restarts = 0;
+  #isClosed = false;
+
+  /** `listen` is where containers find it, in each one's own namespace. */
+  constructor(deps: { readonly log: Log; readonly listen?: ListenAddress }) {
+    this.#log = deps.log;
+    this.#listen = deps.listen ?? { address: "127.0.0.11", port: 53 };
+  }
+
+  /**
+   * The container's names are known to its network and it may ask for others' when this resolves.
+   *
+   * @throws {Fault} `unavailable` when its namespace cannot be entered or the address is taken in there
+   */
+  async open(endpoint: ResolverEndpoint): Promise<void> {
+    const { endpointId } = endpoint.entry;
+    this.close(endpointId);
+    const netns = openNamespace(endpoint.netnsPath);
+    const held = { ...endpoint, netnsPath: `/proc/self/fd/${netns}` };
+    this.#open.set(endpointId, { endpoint: held, netns });
+    try {
+      await this.#request((serial) => ({ do: "open", serial, endpoint: held }));
+    } catch (error) {
+      this.close(endpointId);
+      throw error;
+    }
+  }
+
+  has(endpointId: string): boolean {
+    return this.#open.has(endpointId);
+  }
+
+  /** Other names for an open endpoint. */
+  rename(endpointId: string, names: readonly string[]): void {
+    const open = this.#open.get(endpointId);
+    if (open === undefined) return;
+    const entry: ZoneEntry = { ...open.endpoint.entry, names };
+    this.#open.set(endpointId, { ...open, endpoint: { ...open.endpoint, entry } });
+    this.#post({ do: "rename", entry });
+  }
+
+  close(endpointId: string): void {
+    const open = this.#open.get(endpointId);
+    if (open === undefined) return;
+    this.#open.delete(endpointId);
+    closeSync(open.netns);
+    this.#post({ do: "close", endpointId });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await this.#worker?.terminate();
+    for (const { netns } of this.#open.values()) closeSync(netns);
+    this.#open.clear();
+  }
+
+  #request(make: (serial: number) => DnsRequest): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Fault("unavailable", "the resolver is shut down"));
+    const serial = ++this.#serial;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.set(serial, { resolve, reject });
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    this.#post(make(serial));
+    return promise;
+  }
+
+  #post(request: DnsRequest): void {
+    this.#worker?.postMessage(request);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      name: "gantry-dns",
+      workerData: this.#listen,
+      resourceLimits: { maxOldGenerationSizeMb: MEMORY_MAX_MB },
+    });
+    worker.on("message", (answer: DnsAnswer) => this.#settle(answer));
+    worker.on("error", (error) => this.#log.error("resolver thread failed", { error }));
+    worker.on("exit", () => this.#ended(worker));
+    return worker;
+  }
+
+  #settle({ serial, error }: DnsAnswer): void {
+    const waiting = this.#waiting.get(serial);
+    this.#waiting.delete(serial);
+    if (this.#waiting.size === 0) this.#worker?.unref();
+    if (error === undefined) waiting?.resolve();
+    else waiting?.reject(new Fault("unavailable", `embedded DNS server: ${error}`));
+  }
+
+  #ended(worker: Worker): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    for (const { reject } of this.#waiting.values())
+      reject(new Fault("unavailable", "the resolver was lost; try again"));
+    this.#waiting.clear();
+    if (this.#isClosed || this.#open.size === 0 || this.#restarts++ >= RESTARTS_MAX) return;
+    for (const { endpoint } of this.#open.values())
+      this.#request((serial) => ({ do: "open", serial, endpoint })).catch((error: unknown) =>
+        this.#log.warn("container is without name resolution", {
+          endpoint: endpoint.entry.endpointId,
+          error,
+        }),
+      );
+  }
+}
+
+function openNamespace(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    throw new Fault("unavailable", `network namespace ${path} is gone`, { cause: error });
+  }
+}

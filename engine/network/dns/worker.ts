@@ -1,0 +1,40 @@
+import { parentPort, workerData } from "node:worker_threads";
+import type { ListenAddress } from "./endpoint-server.ts";
+import { NamespaceGate } from "./namespace-gate.ts";
+import { Resolver, type ResolverEndpoint } from "./resolver.ts";
+import type { ZoneEntry } from "./zones.ts";
+
+/** What the daemon's thread asks of the resolver's. Only `open` is answered. */
+export type DnsRequest =
+  | { readonly do: "open"; readonly serial: number; readonly endpoint: ResolverEndpoint }
+  | { readonly do: "rename"; readonly entry: ZoneEntry }
+  | { readonly do: "close"; readonly endpointId: string };
+
+export interface DnsAnswer {
+  readonly serial: number;
+  readonly error?: string;
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const resolver = new Resolver(new NamespaceGate(), workerData as ListenAddress);
+  port.on("message", (request: DnsRequest) => {
+    switch (request.do) {
+      case "open":
+        resolver.open(request.endpoint).then(
+          () => port.postMessage({ serial: request.serial } satisfies DnsAnswer),
+          (error: unknown) =>
+            port.postMessage({ serial: request.serial, error: String(error) } satisfies DnsAnswer),
+        );
+        break;
+      case "rename":
+        resolver.rename(request.entry);
+        break;
+      case "close":
+        resolver.close(request.endpointId);
+        break;
+      default:
+        request satisfies never;
+    }
+  });
+}

@@ -1,0 +1,46 @@
+import { createHash, randomInt } from "node:crypto";
+import { Fault } from "#base/fault.ts";
+
+/** What an instance calls its things in the kernel, so that two daemons can live side by side. */
+export interface KernelNames {
+  readonly defaultBridge: string;
+  readonly table: string;
+  /** Of the host's ends of veth pairs. */
+  readonly vethPrefix: string;
+}
+
+/**
+ * `gantry` gives `gantry0`, table `gantry`, veths `gv…`. Interface names have at most 15 bytes.
+ *
+ * @throws {Fault} `invalid` for anything but a short word of lowercase letters, digits and dashes
+ */
+export function kernelNames(instance: string): KernelNames {
+  if (!/^[a-z][a-z0-9-]{0,13}$/.test(instance))
+    throw new Fault("invalid", `instance name ${JSON.stringify(instance)} is no word of at most 14 letters`);
+  const digest = createHash("sha256").update(instance).digest("hex");
+  return {
+    defaultBridge: `${instance}0`,
+    table: instance.replaceAll("-", "_"),
+    vethPrefix: instance === "gantry" ? "gv" : `gv${digest.slice(0, 4)}`,
+  };
+}
+
+/** A name that no other interface is likely to have. Whoever makes the interface has to cope with the kernel's refusal. */
+export function vethName(names: KernelNames): string {
+  return (
+    names.vethPrefix +
+    randomInt(36 ** 7)
+      .toString(36)
+      .padStart(7, "0")
+  );
+}
+
+/** The same at every start: clients may keep it. */
+export function predefinedId(instance: string, network: string): string {
+  return createHash("sha256").update(`${instance}/${network}`).digest("hex");
+}
+
+/** As Docker names them. */
+export function bridgeOf(networkId: string): string {
+  return `br-${networkId.slice(0, 12)}`;
+}

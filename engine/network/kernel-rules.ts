@@ -1,0 +1,76 @@
+import { isFault, messageOf } from "#base/fault.ts";
+import type { Log } from "#base/log.ts";
+import { enableForwarding } from "#host/link/bridge.ts";
+import type { NftShell } from "#host/nft/nft-shell.ts";
+import type { NetworkTable } from "./network-table.ts";
+import { type Forwards, planForwardChange, planNetworkChange, planRuleset } from "./ruleset.ts";
+import type { LiveNetwork } from "./live-network.ts";
+
+/**
+ * The instance's nftables table. Changes are single elements; when one does not go through, because somebody flushed the table
+ * or nft died half-way, the whole table is written anew from what the networks are, so a change that resolves is there.
+ */
+export class KernelRules {
+  readonly #nft: NftShell;
+  readonly #table: string;
+  readonly #networks: NetworkTable;
+  readonly #log: Log;
+  #first: Promise<void> | undefined;
+
+  constructor(deps: {
+    readonly nft: NftShell;
+    readonly table: string;
+    readonly networks: NetworkTable;
+    readonly log: Log;
+  }) {
+    this.#nft = deps.nft;
+    this.#table = deps.table;
+    this.#networks = deps.networks;
+    this.#log = deps.log;
+  }
+
+  /** Whether the table is this daemon's, written at least once. */
+  get isWritten(): boolean {
+    return this.#first !== undefined;
+  }
+
+  /** The rules are there when it resolves; does nothing when they were written before. */
+  ensure(): Promise<void> {
+    this.#first ??= this.write().catch((error: unknown) => {
+      this.#first = undefined;
+      throw error;
+    });
+    return this.#first;
+  }
+
+  /** Replaces the whole table, in one transaction. */
+  async write(): Promise<void> {
+    enableForwarding();
+    const { rules, forwards } = this.#networks;
+    const written = this.#nft.applyFile(planRuleset(this.#table, rules, forwards));
+    this.#first ??= written;
+    await written;
+  }
+
+  /** Of a container that the table of networks has, or has no more. */
+  async forward(verb: "add" | "delete", forwards: Forwards): Promise<void> {
+    await this.#change(planForwardChange(verb, this.#table, forwards));
+  }
+
+  /** Of a network that the table of networks has, or has no more. */
+  async network(verb: "add" | "delete", network: LiveNetwork): Promise<void> {
+    await this.#change(planNetworkChange(verb, this.#table, network.rules));
+  }
+
+  async #change(commands: string): Promise<void> {
+    if (!this.isWritten) return this.ensure();
+    if (commands === "") return;
+    try {
+      await this.#nft.run(commands);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#log.warn("nftables table was changed by others; writing it anew", { reason: messageOf(error) });
+      await this.write();
+    }
+  }
+}

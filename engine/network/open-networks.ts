@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from "node:fs";
+import type { Log } from "#base/log.ts";
+import { type Clock, formatTime } from "#base/time.ts";
+import type { EventSink } from "#engine/events/events.ts";
+import type { Database } from "#engine/metadata/database.ts";
+import type { Handle, KernelHelper } from "#engine/supervise/kernel-helper.ts";
+import { parseRoutes } from "#host/link/routes.ts";
+import { NftShell } from "#host/nft/nft-shell.ts";
+import { BridgeNetworks } from "./bridge-networks.ts";
+import { type Subnet, subnetOf } from "./cidr.ts";
+import { DnsThread } from "./dns/dns-thread.ts";
+import { kernelNames } from "./kernel-names.ts";
+import { KernelRules } from "./kernel-rules.ts";
+import { NetworkAdministration } from "./network-administration.ts";
+import { NetworkRegistry } from "./network-registry.ts";
+import { NetworkTable } from "./network-table.ts";
+import { ReadyPool } from "./pool.ts";
+import { ensurePredefined } from "./predefined.ts";
+import { isLoopback, parseResolvConf } from "./resolv-conf.ts";
+import { Sandboxes } from "./sandboxes.ts";
+import { nameserverSubnets } from "./subnets.ts";
+
+export interface NetworkDeps {
+  readonly kernel: KernelHelper;
+  readonly database: Database;
+  readonly events: EventSink;
+  readonly log: Log;
+  readonly now: Clock;
+}
+
+export interface NetworkOptions {
+  /** See {@link kernelNames}. */
+  readonly instance: string;
+  /** For files that live for a moment. */
+  readonly runFolder: string;
+  /** Of the default bridge, `address/prefix`; without it a free subnet is chosen once and kept. */
+  readonly bridgeCidr?: string;
+  /** Sandboxes to keep ready for the default bridge; those without a network are a quarter of it. */
+  readonly poolSize?: number;
+  /** The host's; systemd-resolved's own file is read in its place when it names nothing but the stub on the loopback. */
+  readonly resolvConf?: string;
+}
+
+export interface OpenNetworks extends AsyncDisposable {
+  readonly networks: BridgeNetworks;
+  readonly management: NetworkAdministration;
+}
+
+const POOL_SIZE = 8;
+const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
+
+/**
+ * The engine's networks, wired. Reads the records and chooses the default bridge's subnet where there is none yet; nothing is done
+ * to the kernel before the first container, `settle` or `warm`. Disposing ends helpers and leaves what containers use.
+ */
+export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): Promise<OpenNetworks> {
+  const { kernel, database, events, log, now } = deps;
+  const names = kernelNames(options.instance);
+  const readHostResolvConf = () => readResolvConf(options.resolvConf ?? "/etc/resolv.conf");
+  const subnetsInUse = () => hostSubnets(readHostResolvConf());
+  const registry = new NetworkRegistry(database);
+  const { instance, bridgeCidr } = options;
+  await ensurePredefined(registry, { instance, names, bridgeCidr }, subnetsInUse, formatTime(now()));
+  const table = new NetworkTable(registry);
+  const poolSize = options.poolSize ?? POOL_SIZE;
+  await using parts = new AsyncDisposableStack();
+  const nft = parts.use(new NftShell({ folder: options.runFolder, log }));
+  const rules = new KernelRules({ nft, table: names.table, networks: table, log });
+  const sandboxes = parts.use(new Sandboxes({ kernel, names, log, poolSize }));
+  const bareSandboxes = parts.use(barePool(kernel, Math.ceil(poolSize / 4), log));
+  const dns = parts.use(new DnsThread({ log }));
+  const networks = new BridgeNetworks({
+    kernel,
+    table,
+    rules,
+    sandboxes,
+    bareSandboxes,
+    dns,
+    events,
+    log,
+    readResolvConf: readHostResolvConf,
+  });
+  const management = new NetworkAdministration({
+    registry,
+    table,
+    rules,
+    events,
+    log,
+    now,
+    subnetsInUse,
+  });
+  const all = parts.move();
+  return { networks, management, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function barePool(kernel: KernelHelper, size: number, log: Log): ReadyPool<Handle> {
+  return new ReadyPool<Handle>({
+    size,
+    make: () => kernel.createSandbox(undefined),
+    isUsable: (handle) => kernel.isHeld(handle),
+    discard: (handle) => kernel.release(handle),
+    log,
+  });
+}
+
+function readResolvConf(file: string): string {
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const isStub = parseResolvConf(text).servers.every(isLoopback);
+  return isStub && existsSync(RESOLVED_CONF) ? readFileSync(RESOLVED_CONF, "utf8") : text;
+}
+
+function hostSubnets(resolvConf: string): readonly Subnet[] {
+  const routes = parseRoutes(readFileSync("/proc/net/route", "utf8"));
+  return [
+    ...routes.map(({ destination, mask }) => subnetOf(destination, Math.clz32(~mask))),
+    ...nameserverSubnets(parseResolvConf(resolvConf).servers),
+  ];
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { planForwardChange, planNetworkChange, planRuleset } from "./ruleset.ts";
+
+const network = { bridge: "br-1", isInternal: false, isConnected: true, isMasqueraded: true };
+const forwards = {
+  address: "172.18.0.2",
+  ports: {
+    "80/tcp": [
+      { HostIp: "0.0.0.0", HostPort: "8080" },
+      { HostIp: "::", HostPort: "8080" },
+    ],
+    "53/udp": [{ HostIp: "127.0.0.1", HostPort: "5353" }],
+    "81/tcp": null,
+  },
+};
+
+test("planForwardChange: one element a port; IPv6 and unpublished ports have none", () => {
+  assert.equal(
+    planForwardChange("add", "gantry", forwards),
+    "add element ip gantry published_at { 127.0.0.1 . udp . 5353 : 172.18.0.2 . 53 }; " +
+      "add element ip gantry published { tcp . 8080 : 172.18.0.2 . 80 }",
+  );
+  assert.equal(planForwardChange("delete", "gantry", { address: "1.2.3.4", ports: { "81/tcp": null } }), "");
+});
+
+test("planNetworkChange: an internal network is never masqueraded", () => {
+  const commands = planNetworkChange("add", "gantry", { ...network, isInternal: true });
+  assert.match(commands, /internal \{ "br-1" \}/);
+  assert.doesNotMatch(commands, /masqueraded/);
+});
+
+test("planNetworkChange: without connections between containers the pair is only known, not connected", () => {
+  const commands = planNetworkChange("delete", "gantry", { ...network, isConnected: false });
+  assert.match(commands, /delete element ip gantry within \{ "br-1" \. "br-1" \}/);
+  assert.doesNotMatch(commands, /connected/);
+});
+
+test("planRuleset: replaces the table and holds every element", () => {
+  const text = planRuleset("gantry", [network], [forwards]);
+  assert.match(text, /^table ip gantry \{ \}\ndelete table ip gantry\ntable ip gantry \{/);
+  assert.match(text, /elements = \{ tcp \. 8080 : 172\.18\.0\.2 \. 80 \}/);
+  assert.match(text, /elements = \{ 127\.0\.0\.1 \. udp \. 5353 : 172\.18\.0\.2 \. 53 \}/);
+});
+
+test("planRuleset: without networks there are no empty lists, which nft refuses", () => {
+  assert.doesNotMatch(planRuleset("gantry", [], []), /elements/);
+});

@@ -1,0 +1,88 @@
+import { booleanFilter, type Filters, matchesLabels, valuesFor, invalidValue } from "#api/docker/filters.ts";
+import { predefinedNames } from "./plan-network.ts";
+import type { Member, NetworkRecord } from "./networks.ts";
+
+/** The keys that `GET /networks` takes in `filters`. */
+export const networkFilterKeys: readonly string[] = [
+  "dangling",
+  "driver",
+  "id",
+  "label",
+  "name",
+  "scope",
+  "type",
+];
+
+/**
+ * A network as `GET /networks` and, with its members, `GET /networks/{id}` show it. Before 1.28 the list shows members too.
+ *
+ * @see Docker Engine API v1.51, definitions Network and NetworkContainer
+ */
+export function networkView(
+  network: NetworkRecord,
+  version: number,
+  members: readonly Member[] | undefined,
+): object {
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: network.created,
+    Scope: "local",
+    Driver: network.driver,
+    ...(version >= 48 && { EnableIPv4: network.driver === "bridge" }),
+    EnableIPv6: network.hasIPv6,
+    IPAM: {
+      Driver: network.ipam.driver,
+      Options: network.ipam.options,
+      Config: network.ipam.config,
+    },
+    Internal: network.isInternal,
+    Attachable: network.isAttachable,
+    Ingress: false,
+    ConfigFrom: { Network: "" },
+    ConfigOnly: false,
+    ...(version < 52 || members !== undefined ? { Containers: containersOf(members ?? []) } : {}),
+    Options: network.options,
+    Labels: network.labels,
+  };
+}
+
+function containersOf(members: readonly Member[]): object {
+  return Object.fromEntries(
+    members.map(({ containerId, endpoint }) => [
+      containerId,
+      {
+        Name: endpoint.dnsNames[0] ?? "",
+        EndpointID: endpoint.endpointId,
+        MacAddress: endpoint.mac,
+        IPv4Address: endpoint.address === "" ? "" : `${endpoint.address}/${endpoint.prefixLength}`,
+        IPv6Address: "",
+      },
+    ]),
+  );
+}
+
+/**
+ * Whether the filters of `GET /networks` pick the network.
+ *
+ * @throws {Fault} `invalid` for values that a key does not take
+ */
+export function matchesNetwork(filters: Filters, network: NetworkRecord, isUsed: boolean): boolean {
+  const isPredefined = predefinedNames.includes(network.name);
+  const isDangling = booleanFilter(filters, "dangling");
+  const types = valuesFor(filters, "type");
+  for (const type of types) if (type !== "custom" && type !== "builtin") throw invalidValue("type", types);
+  const holds = (key: string, test: (value: string) => boolean) => {
+    const values = valuesFor(filters, key);
+    return values.length === 0 || values.some(test);
+  };
+  return (
+    holds("driver", (driver) => driver === network.driver) &&
+    holds("id", (id) => network.id.includes(id)) &&
+    holds("name", (name) => network.name.includes(name)) &&
+    holds("scope", (scope) => scope === "local") &&
+    holds("type", (type) => (type === "builtin") === isPredefined) &&
+    (isDangling === undefined || (isDangling ? !isUsed && !isPredefined : isUsed)) &&
+    matchesLabels(filters, network.labels)
+  );
+}

@@ -1,0 +1,252 @@
+import { chmod, chown, mkdir, readdir, rmdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault, messageOf } from "#base/fault.ts";
+import { KeyedLock } from "#base/keyed-lock.ts";
+import type { Log } from "#base/log.ts";
+import type { Database } from "#engine/metadata/database.ts";
+import { findXattr } from "#host/sys.ts";
+import type { Digest } from "#oci/digest.ts";
+import { bytesIn, removeTree } from "./folders.ts";
+import { emptyFolder, maxDepth } from "./overlay-mount.ts";
+import { unpackLayer } from "./rooted.ts";
+import { Slots } from "./slots.ts";
+import { type SnapshotRow, SnapshotTable } from "./snapshot-table.ts";
+import type { LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
+
+/** More would only wait for the disk and for each other. */
+const unpacksAtOnce = 2;
+
+/**
+ * Snapshots as overlayfs layers.
+ *
+ * A snapshot comes to be as: folder, content, all of it on disk, then the row; it goes as: row, then folder. So a folder without
+ * a row is always rubbish, and a row always has its folder. Of a new container's empty folder the row's own commit takes care:
+ * both are in one file system, whose journal keeps the order.
+ *
+ * @see docs/formats/snapshots.md
+ */
+export class OverlaySnapshotter implements Snapshotter {
+  readonly root: string;
+  readonly #table: SnapshotTable;
+  readonly #log: Log;
+  readonly #locks = new KeyedLock();
+  readonly #unpacks = new Slots(unpacksAtOnce);
+  /** Parents of what is being made, by how many: not to be removed. */
+  readonly #wanted = new Map<string, number>();
+  /** Layers whose root is marked opaque: overlayfs does not look at that mark, so what is below is left out of the mount. */
+  readonly #coversAll = new Map<string, boolean>();
+
+  /** `root` is `<root>/snapshots`. Call {@link reconcile} before anything else. */
+  constructor(deps: { readonly root: string; readonly db: Database; readonly log: Log }) {
+    this.root = deps.root;
+    this.#table = new SnapshotTable(deps.db);
+    this.#log = deps.log.with({ area: "snapshots" });
+  }
+
+  hasLayer(chainId: Digest): boolean {
+    return this.#table.find(chainId)?.kind === "layer";
+  }
+
+  async unpack(
+    chainId: Digest,
+    parent: Digest | undefined,
+    source: LayerSource,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#locks.run(chainId, async () => {
+      signal.throwIfAborted();
+      if (this.hasLayer(chainId)) return;
+      await this.#wanting(parent, () =>
+        this.#unpacks.run(() => this.#unpackOne(chainId, parent, source, signal), signal),
+      );
+    });
+  }
+
+  async prepare(containerId: string, parent: Digest | undefined, signal: AbortSignal): Promise<void> {
+    await this.#locks.run(containerId, async () => {
+      signal.throwIfAborted();
+      if (this.#table.find(containerId) !== undefined)
+        throw new Fault("already-exists", `snapshot ${containerId} exists already`);
+      await this.#wanting(parent, async () => {
+        const id = this.#table.takeId();
+        await using undo = await this.#makeFolder(id);
+        if (parent !== undefined) await this.#copyRoot(id, parent);
+        await this.#insert({
+          id,
+          key: containerId,
+          kind: "container",
+          ...(parent === undefined ? {} : { parent }),
+        });
+        undo.move();
+      });
+    });
+  }
+
+  mountOf(key: string): OverlayMount {
+    const row = this.#get(key);
+    const first = row.kind === "layer" ? row : this.#parentOf(row);
+    const lower = this.#chain(first).map(({ id }) => `${id}/fs`);
+    if (row.kind === "container")
+      return {
+        lower: lower.length > 0 ? lower : [emptyFolder],
+        upper: `${row.id}/fs`,
+        work: `${row.id}/work`,
+      };
+    return { lower: lower.length > 1 ? lower : [...lower, emptyFolder] };
+  }
+
+  async usage(key: string): Promise<number> {
+    const row = this.#get(key);
+    return row.bytes ?? (await bytesIn(join(this.root, String(row.id), "fs")));
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#locks.run(key, async () => {
+      const row = this.#get(key);
+      if (this.#table.hasChildren(key) || this.#wanted.has(key))
+        throw new Fault("conflict", `snapshot ${key} is in use by another one`);
+      await this.#table.delete(row);
+      this.#coversAll.delete(key);
+      await removeTree(join(this.root, String(row.id)));
+    });
+  }
+
+  list(): readonly {
+    readonly key: string;
+    readonly kind: "layer" | "container";
+    readonly parent?: string;
+  }[] {
+    return [...this.#table.all()]
+      .filter(({ key, kind }) => kind === "container" || !this.#table.hasChildren(key))
+      .map(({ key, kind, parent }) => ({ key, kind, ...(parent === undefined ? {} : { parent }) }));
+  }
+
+  async reconcile(): Promise<void> {
+    await mkdir(join(this.root, emptyFolder), { recursive: true, mode: 0o755 });
+    await chmod(this.root, 0o700);
+    const rows = new Map([...this.#table.all()].map((row) => [String(row.id), row]));
+    const folders = new Set(await readdir(this.root));
+    folders.delete(emptyFolder);
+    for (const name of folders) {
+      if (rows.has(name)) continue;
+      this.#log.warn("folder without a snapshot removed", { folder: name });
+      await removeTree(join(this.root, name));
+    }
+    for (const [name, row] of rows) {
+      if (folders.has(name)) continue;
+      this.#log.error("snapshot without a folder removed", { key: row.key, folder: name });
+      await this.#table.delete(row);
+    }
+  }
+
+  async #unpackOne(
+    chainId: Digest,
+    parent: Digest | undefined,
+    source: LayerSource,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const below = parent === undefined ? [] : this.#chain(this.#get(parent));
+    if (below.length >= maxDepth) throw new Fault("invalid", "max depth exceeded");
+    const id = this.#table.takeId();
+    await using undo = await this.#makeFolder(id);
+    const { bytes } = await unpackLayer(
+      {
+        snapshots: this.root,
+        folder: String(id),
+        lower: below.map((layer) => `${layer.id}/fs`),
+        blob: source.path,
+        diffId: source.diffId,
+      },
+      signal,
+    );
+    await rmdir(join(this.root, String(id), "work"));
+    await this.#insert({
+      id,
+      key: chainId,
+      kind: "layer",
+      bytes,
+      ...(parent === undefined ? {} : { parent }),
+    });
+    undo.move();
+  }
+
+  /** Of a full disk the caller hears by its name, and what was begun goes again when the stack is not moved away. */
+  async #makeFolder(id: number): Promise<AsyncDisposableStack> {
+    const folder = join(this.root, String(id));
+    const undo = new AsyncDisposableStack();
+    undo.defer(() => removeTree(folder));
+    try {
+      await mkdir(folder, { mode: 0o700 });
+      await mkdir(join(folder, "fs"), { mode: 0o755 });
+      await mkdir(join(folder, "work"), { mode: 0o700 });
+      await chmod(join(folder, "fs"), 0o755);
+    } catch (error) {
+      await undo.disposeAsync();
+      throw faultOfDisk(error);
+    }
+    return undo;
+  }
+
+  /** The mounted root has the attributes of the uppermost folder. */
+  async #copyRoot(id: number, parent: Digest): Promise<void> {
+    const { mode, uid, gid } = await stat(join(this.root, String(this.#get(parent).id), "fs"));
+    const folder = join(this.root, String(id), "fs");
+    if (uid !== 0 || gid !== 0) await chown(folder, uid, gid);
+    if ((mode & 0o7777) !== 0o755) await chmod(folder, mode & 0o7777);
+  }
+
+  async #insert(row: SnapshotRow): Promise<void> {
+    try {
+      await this.#table.insert(row);
+    } catch (error) {
+      throw faultOfDisk(error);
+    }
+  }
+
+  async #wanting<T>(parent: Digest | undefined, work: () => Promise<T>): Promise<T> {
+    if (parent === undefined) return await work();
+    if (!this.hasLayer(parent)) throw new Fault("not-found", `snapshot ${parent} not found`);
+    this.#wanted.set(parent, (this.#wanted.get(parent) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#wanted.get(parent) ?? 1) - 1;
+      if (left === 0) this.#wanted.delete(parent);
+      else this.#wanted.set(parent, left);
+    }
+  }
+
+  /** A layer and those below it, down to one that covers all the rest. */
+  #chain(first: SnapshotRow | undefined): readonly SnapshotRow[] {
+    const chain: SnapshotRow[] = [];
+    for (let row = first; row !== undefined; row = this.#coversRest(row) ? undefined : this.#parentOf(row))
+      chain.push(row);
+    return chain;
+  }
+
+  #coversRest(row: SnapshotRow): boolean {
+    let covers = this.#coversAll.get(row.key);
+    if (covers === undefined) {
+      const mark = findXattr(join(this.root, String(row.id), "fs"), "trusted.overlay.opaque");
+      covers = mark?.toString() === "y";
+      this.#coversAll.set(row.key, covers);
+    }
+    return covers;
+  }
+
+  #parentOf(row: SnapshotRow): SnapshotRow | undefined {
+    return row.parent === undefined ? undefined : this.#get(row.parent);
+  }
+
+  #get(key: string): SnapshotRow {
+    const row = this.#table.find(key);
+    if (row === undefined) throw new Fault("not-found", `snapshot ${key} not found`);
+    return row;
+  }
+}
+
+function faultOfDisk(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const isFull = code === "ENOSPC" || code === "EDQUOT" || messageOf(error).includes("disk is full");
+  return isFull ? new Fault("exhausted", "no space left on device", { cause: error }) : error;
+}

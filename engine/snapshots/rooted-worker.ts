@@ -1,0 +1,47 @@
+import { readSync, writeSync } from "node:fs";
+import { flushCompileCache } from "node:module";
+import { dieWithParent } from "#host/sys.ts";
+import type { RootedJob, RootedReply } from "./rooted/jobs.ts";
+import { faultOf, perform } from "./rooted/perform.ts";
+
+/**
+ * The program of a process that works on files of containers and images, locked into their root. It reads one job from
+ * descriptor 3, does it, answers there, and ends. Every module is loaded before it enters the root, so nothing in there is ever
+ * run or linked. It ends with the daemon, however that ends.
+ */
+const control = 3;
+
+dieWithParent();
+// Node writes what it compiled when it ends, by a path: nothing may be left to write once that path means another place.
+flushCompileCache();
+process.umask(0);
+const job = readJob();
+if (job !== undefined) await answer(job);
+process.exit(0);
+
+async function answer(work: RootedJob): Promise<void> {
+  try {
+    const done = await perform(work, (head) => send({ head }));
+    send({ done: done ?? null });
+  } catch (error) {
+    const { kind, message } = faultOf(error);
+    send({ fault: { kind, message } });
+  }
+}
+
+/** Undefined when the daemon went away without giving one. */
+function readJob(): RootedJob | undefined {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const chunk = Buffer.alloc(65536);
+    const length = readSync(control, chunk, 0, chunk.length, null);
+    if (length === 0) return undefined;
+    chunks.push(chunk.subarray(0, length));
+    if (chunk[length - 1] === 0x0a) return JSON.parse(Buffer.concat(chunks).toString()) as RootedJob;
+  }
+}
+
+function send(reply: RootedReply): void {
+  const line = Buffer.from(`${JSON.stringify(reply)}\n`);
+  for (let at = 0; at < line.length; ) at += writeSync(control, line, at);
+}

@@ -1,0 +1,199 @@
+import { spawn } from "node:child_process";
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { Fault } from "#base/fault.ts";
+import type { PathChange, PathStat, RootedJob, RootedReply, RootSpec, UnpackResult } from "./rooted/jobs.ts";
+import type { OverlayMount } from "./snapshotter.ts";
+
+/**
+ * Work on the files of containers and images. Each call is a process of its own that is locked into the tree, so a hostile one
+ * can mislead nobody but itself; it is killed when `signal` aborts, and ends with the daemon.
+ *
+ * Who calls sees to it that no container starts on an overlay while it is written to.
+ */
+
+/** The root file system as a tar stream, without volumes. The stream fails when the worker does. */
+export function exportTree(root: RootSpec, signal: AbortSignal): Readable {
+  return tarOf(start({ do: "export", root }, signal));
+}
+
+/**
+ * A file or folder as a tar stream whose root is the path's last part; of a path that ends in `/.`, the content of the folder.
+ *
+ * @throws {Fault} `not-found`; `invalid` when the way leads through a file
+ */
+export async function packPath(
+  root: RootSpec,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly stat: PathStat; readonly tar: Readable }> {
+  const run = start<null>({ do: "pack", root, path }, signal);
+  const stat = (await Promise.race([run.head, run.done])) as PathStat;
+  return { stat, tar: tarOf(run) };
+}
+
+/** @throws {Fault} as {@link packPath} */
+export async function statPath(root: RootSpec, path: string, signal: AbortSignal): Promise<PathStat> {
+  return await resultOf<PathStat>({ do: "stat", root, path }, signal);
+}
+
+/**
+ * Unpacks a tar stream (plain, gzip, zstd, and where the host has the tool, bzip2 or xz) into a folder.
+ *
+ * @throws {Fault} `not-found` when there is no such path; `invalid` "extraction point is not a directory", for a bad archive, or
+ *   "cannot overwrite directory …"; `exhausted` for a full disk. What was unpacked before stays.
+ */
+export async function extractInto(
+  root: RootSpec,
+  path: string,
+  tar: Readable,
+  options: {
+    readonly noOverwriteDirNonDir: boolean;
+    readonly owner?: { readonly uid: number; readonly gid: number };
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const run = start<null>({ do: "extract", root, path, ...options }, signal);
+  run.child.stdout.resume();
+  // When the worker gives up first, its reason counts, not that the pipe broke.
+  const [fed, done] = await Promise.allSettled([
+    pipeline(tar, run.child.stdin).catch((error: unknown) => {
+      if (tar.errored !== null) run.kill();
+      throw error;
+    }),
+    run.done,
+  ]);
+  if (tar.errored !== null && done.status === "rejected" && fed.status === "rejected") {
+    signal.throwIfAborted();
+    if (!isPipeError(tar.errored)) throw tar.errored;
+  }
+  if (done.status === "rejected") throw done.reason;
+}
+
+/**
+ * What a container changed.
+ *
+ * @param placeholders mount points that the runtime makes; they do not count while they are empty
+ */
+export async function changesOf(
+  snapshots: string,
+  mount: OverlayMount,
+  placeholders: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly PathChange[]> {
+  return await resultOf({ do: "changes", snapshots, mount, placeholders }, signal);
+}
+
+/** The same as a layer archive with whiteouts. The stream fails when the worker does. */
+export function diffOf(
+  snapshots: string,
+  mount: OverlayMount,
+  placeholders: readonly string[],
+  signal: AbortSignal,
+): Readable {
+  return tarOf(start({ do: "diff", snapshots, mount, placeholders }, signal));
+}
+
+/** For the snapshotter alone. @throws {Fault} as Snapshotter.unpack */
+export async function unpackLayer(
+  job: Omit<Extract<RootedJob, { readonly do: "unpack" }>, "do">,
+  signal: AbortSignal,
+): Promise<UnpackResult> {
+  return await resultOf({ do: "unpack", ...job }, signal);
+}
+
+const workerFile = fileURLToPath(new URL("./rooted-worker.ts", import.meta.url));
+const maxStderr = 4096;
+
+interface Run<Result> {
+  readonly child: ReturnType<typeof spawnWorker>;
+  /** What comes before an archive. */
+  readonly head: Promise<unknown>;
+  /** Settles when the process has ended and its pipes are closed. */
+  readonly done: Promise<Result>;
+  kill(): void;
+}
+
+async function resultOf<Result>(job: RootedJob, signal: AbortSignal): Promise<Result> {
+  const run = start<Result>(job, signal);
+  run.child.stdin.end();
+  run.child.stdout.resume();
+  return await run.done;
+}
+
+function tarOf(run: Run<unknown>): Readable {
+  run.child.stdin.end();
+  async function* chunks(): AsyncGenerator<Buffer> {
+    try {
+      for await (const chunk of run.child.stdout) yield chunk as Buffer;
+      await run.done;
+    } finally {
+      run.kill();
+    }
+  }
+  return Readable.from(chunks(), { objectMode: false });
+}
+
+function spawnWorker() {
+  const child = spawn(process.execPath, ["--no-warnings", workerFile], {
+    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...compileCache() },
+    cwd: "/",
+  });
+  const control = child.stdio[3] as Readable & NodeJS.WritableStream;
+  return Object.assign(child, { control });
+}
+
+/** Halves the time a worker takes to start, if the daemon keeps such a cache for itself. */
+function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
+}
+
+function start<Result>(job: RootedJob, signal: AbortSignal): Run<Result> {
+  signal.throwIfAborted();
+  const child = spawnWorker();
+  const { promise: head, resolve: tellHead } = Promise.withResolvers<unknown>();
+  const { promise: done, resolve, reject } = Promise.withResolvers<Result>();
+  // Whoever waits for it sees it fail; who only reads the stream must not bring the daemon down.
+  done.catch(() => {});
+  const kill = () => void child.kill("SIGKILL");
+  signal.addEventListener("abort", kill, { once: true });
+
+  let last: RootedReply<Result> | undefined;
+  let partial = "";
+  child.control.on("data", (chunk: Buffer) => {
+    const lines = (partial + chunk.toString("latin1")).split("\n");
+    partial = lines.pop() ?? "";
+    for (const line of lines) {
+      const reply = JSON.parse(Buffer.from(line, "latin1").toString()) as RootedReply<Result>;
+      if ("head" in reply) tellHead(reply.head);
+      else last = reply;
+    }
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-maxStderr);
+  });
+  for (const stream of [child.control, child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
+  child.once("error", (error) => reject(new Fault("internal", `cannot start a worker: ${error.message}`)));
+  child.once("close", (code, name) => {
+    signal.removeEventListener("abort", kill);
+    if (last !== undefined && "done" in last) resolve(last.done);
+    else if (last !== undefined && "fault" in last) reject(new Fault(last.fault.kind, last.fault.message));
+    else if (signal.aborted) reject(signal.reason as Error);
+    else
+      reject(new Fault("internal", `worker ended (${name ?? code}) in the middle of ${job.do}: ${stderr}`));
+  });
+  child.control.write(`${JSON.stringify(job)}\n`);
+  return { child, head, done, kill };
+}
+
+function isPipeError(error: unknown): boolean {
+  return ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"].includes(
+    (error as NodeJS.ErrnoException | null)?.code ?? "",
+  );
+}

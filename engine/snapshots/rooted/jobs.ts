@@ -1,0 +1,86 @@
+import type { FaultKind } from "#base/fault.ts";
+import type { Digest } from "#oci/digest.ts";
+import type { OverlayMount } from "../snapshotter.ts";
+
+/** A host folder or file that is laid over the tree, as a volume is. */
+export interface Bind {
+  readonly source: string;
+  /** Absolute, inside the tree. Made when it is missing. */
+  readonly destination: string;
+  readonly isReadOnly: boolean;
+}
+
+/** The tree that a job works in. */
+export type RootSpec =
+  | {
+      /** A container that does not run, or an image: mounted by the worker for itself, gone with it. */
+      readonly kind: "overlay";
+      /** {@link Snapshotter.root} */
+      readonly snapshots: string;
+      readonly mount: OverlayMount;
+      readonly binds: readonly Bind[];
+    }
+  | {
+      /** What a running process sees. `startTime` is field 22 of its /proc/PID/stat. */
+      readonly kind: "process";
+      readonly pid: number;
+      readonly startTime: string;
+    };
+
+/** What one worker process is asked to do; one line of JSON on its descriptor 3. */
+export type RootedJob =
+  | {
+      readonly do: "unpack";
+      readonly snapshots: string;
+      /** Folder of the new layer, relative to `snapshots`; has empty folders `fs` and `work`. */
+      readonly folder: string;
+      /** Layers below, top first; empty for a base layer. */
+      readonly lower: readonly string[];
+      readonly blob: string;
+      readonly diffId: Digest;
+    }
+  | { readonly do: "export"; readonly root: RootSpec }
+  | { readonly do: "pack"; readonly root: RootSpec; readonly path: string }
+  | { readonly do: "stat"; readonly root: RootSpec; readonly path: string }
+  | {
+      readonly do: "extract";
+      readonly root: RootSpec;
+      readonly path: string;
+      readonly noOverwriteDirNonDir: boolean;
+      /** Who owns what is made; absent: as the archive says. */
+      readonly owner?: { readonly uid: number; readonly gid: number };
+    }
+  | {
+      readonly do: "changes" | "diff";
+      readonly snapshots: string;
+      readonly mount: OverlayMount;
+      readonly placeholders: readonly string[];
+    };
+
+/** Lines of JSON that come back on descriptor 3. The last one is `done` or `fault`. */
+export type RootedReply<Result = unknown> =
+  | { readonly head: unknown }
+  | { readonly done: Result }
+  | { readonly fault: { readonly kind: FaultKind; readonly message: string } };
+
+/** Kind 0 modified, 1 added, 2 deleted. @see Docker Engine API v1.51, definition FilesystemChange */
+export interface PathChange {
+  readonly Path: string;
+  readonly Kind: 0 | 1 | 2;
+}
+
+/** Same as the containers area's type of that name: the JSON of `X-Docker-Container-Path-Stat`. */
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  /** Go's os.FileMode bits. */
+  readonly mode: number;
+  /** RFC 3339. */
+  readonly mtime: string;
+  readonly linkTarget: string;
+}
+
+export interface UnpackResult {
+  /** Bytes on disk, files rounded up to 4 KiB. */
+  readonly bytes: number;
+}

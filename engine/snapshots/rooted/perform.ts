@@ -1,0 +1,200 @@
+import { createHash } from "node:crypto";
+import { closeSync, constants, openSync, statSync } from "node:fs";
+import { basename } from "node:path/posix";
+import { Fault } from "#base/fault.ts";
+import { syncFileSystem } from "#host/sys.ts";
+import type { ByteText, TarEntry } from "#oci/tar/entry.ts";
+import { TarReader } from "#oci/tar/reader.ts";
+import { type UpperChange, visitChanges } from "./changes.ts";
+import { CopyWriter } from "./copy-writer.ts";
+import { enterLayer, enterTree } from "./enter.ts";
+import type { PathChange, PathStat, RootedJob, UnpackResult } from "./jobs.ts";
+import { LayerWriter } from "./layer-writer.ts";
+import { absolutePath, lstatIn, statPath } from "./path-stat.ts";
+import { byteText, codeOf, shown, splitPath } from "./paths.ts";
+import { openSource } from "./sources.ts";
+import { TarOut } from "./tar-out.ts";
+import { addTree } from "./walk.ts";
+
+const stdin = 0;
+const stdout = 1;
+
+type JobOf<Kind extends RootedJob["do"]> = Extract<RootedJob, { readonly do: Kind }>;
+
+/**
+ * Does the one job of this process. Archives come in on descriptor 0 and go out on 1; `tellHead` sends what the caller needs
+ * before the archive.
+ */
+export async function perform(job: RootedJob, tellHead: (head: unknown) => void): Promise<unknown> {
+  switch (job.do) {
+    case "unpack":
+      return await unpack(job);
+    case "export":
+      return exportTree(job);
+    case "pack":
+      return pack(job, tellHead);
+    case "stat":
+      enterTree(job.root, "read");
+      return statPath(job.path);
+    case "extract":
+      return await extract(job);
+    case "changes":
+      return changes(job);
+    case "diff":
+      return diff(job);
+    default:
+      return job satisfies never;
+  }
+}
+
+async function unpack(job: JobOf<"unpack">): Promise<UnpackResult> {
+  const blob = openBlob(job.blob);
+  const source = openSource(blob, { tools: false });
+  const hash = createHash("sha256");
+  const room = enterLayer(job.snapshots, job.folder, job.lower);
+  const layer = new LayerWriter(room);
+  const reader = new TarReader(layer);
+  await source.pump((chunk) => {
+    hash.update(chunk);
+    reader.write(chunk);
+  });
+  reader.end();
+  const diffId = `sha256:${hash.digest("hex")}`;
+  if (diffId !== job.diffId)
+    throw new Fault("invalid", `layer has diff ID ${diffId}, its image says ${job.diffId}`);
+  layer.finish();
+  const folder = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+  syncFileSystem(folder);
+  closeSync(folder);
+  return { bytes: layer.bytes };
+}
+
+/** @throws {Fault} `not-found` */
+function openBlob(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    throw new Fault("not-found", `blob ${basename(path)} not found`, { cause: error });
+  }
+}
+
+function exportTree(job: JobOf<"export">): void {
+  enterTree(job.root, "rootfs");
+  const out = new TarOut(stdout);
+  addTree(out, "", "");
+  out.end();
+}
+
+/** @see Docker Engine API v1.51, GET /containers/{id}/archive: the archive's root is the path's last part */
+function pack(job: JobOf<"pack">, tellHead: (head: unknown) => void): void {
+  enterTree(job.root, "read");
+  const stat: PathStat = statPath(job.path);
+  tellHead(stat);
+  const absolute = absolutePath(job.path);
+  const out = new TarOut(stdout);
+  addTree(
+    out,
+    absolute === "/" ? "" : byteText(absolute),
+    byteText(absolute === "/" ? "/" : basename(absolute)),
+  );
+  out.end();
+}
+
+async function extract(job: JobOf<"extract">): Promise<void> {
+  const source = openSource(stdin, { tools: true });
+  enterTree(job.root, "write");
+  const destination = absolutePath(job.path);
+  lstatIn(destination);
+  const stat = statSync(destination, { throwIfNoEntry: false });
+  if (stat === undefined) throw new Fault("not-found", `Could not find the file ${destination}`);
+  if (!stat.isDirectory()) throw new Fault("invalid", "extraction point is not a directory");
+  process.chdir(destination);
+  const { noOverwriteDirNonDir, owner } = job;
+  const copy = new CopyWriter({
+    noOverwriteDirNonDir,
+    destination,
+    ...(owner === undefined ? {} : { owner }),
+  });
+  const reader = new TarReader(copy);
+  await source.pump((chunk) => reader.write(chunk));
+  reader.end();
+  copy.finish();
+}
+
+const kindNumber = { modified: 0, added: 1, deleted: 2 } as const;
+
+function changes(job: JobOf<"changes" | "diff">): readonly PathChange[] {
+  const found: PathChange[] = [];
+  visitUpper(job, false, ({ path, kind }) => found.push({ Path: shown(path), Kind: kindNumber[kind] }));
+  return found;
+}
+
+/** The upper folder as a layer archive. @see OCI image-spec v1.1.1, layer.md#whiteouts */
+function diff(job: JobOf<"changes" | "diff">): void {
+  const out = new TarOut(stdout);
+  visitUpper(job, true, ({ path, disk, kind, stat, hidesLower }) => {
+    const name = path.slice(1);
+    if (kind === "deleted") {
+      const [folder, last] = splitPath(name);
+      out.header(whiteout(folder === "" ? `.wh.${last}` : `${folder}/.wh.${last}`));
+      return;
+    }
+    out.add(disk, name, stat);
+    if (hidesLower) out.header(whiteout(`${name}/.wh..wh..opq`));
+  });
+  out.end();
+}
+
+function visitUpper(
+  job: JobOf<"changes" | "diff">,
+  asLayer: boolean,
+  visit: (change: UpperChange) => void,
+): void {
+  const { upper, lower } = job.mount;
+  if (upper === undefined) throw new Fault("invalid", "nothing can have changed in a layer");
+  const room = enterLayer(job.snapshots, splitPath(upper)[0], lower);
+  visitChanges(room, { placeholders: job.placeholders, asLayer }, visit);
+}
+
+function whiteout(path: ByteText): TarEntry {
+  const none = { linkPath: "", mode: 0, uid: 0, gid: 0, size: 0, major: 0, minor: 0 };
+  return { type: "file", path, ...none, mtime: { seconds: 0, nanoseconds: 0 } };
+}
+
+const archiveCodes = new Set([
+  "EEXIST",
+  "EFBIG",
+  "EINVAL",
+  "EISDIR",
+  "ELOOP",
+  "EMLINK",
+  "ENAMETOOLONG",
+  "ENOENT",
+  "ENOTDIR",
+  "ENOTEMPTY",
+  "EPERM",
+  "EROFS",
+  "EXDEV",
+  "E2BIG",
+  "ERANGE",
+  "EOVERFLOW",
+  "EBUSY",
+  "EACCES",
+  "ENXIO",
+  "ENODEV",
+  "ETXTBSY",
+]);
+
+/** An error of a job as a fault: a full disk is `exhausted`; what the kernel refuses to make of an archive is `invalid`. */
+export function faultOf(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const code = codeOf(error);
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new Fault("exhausted", "no space left on device", { cause: error });
+  if (code === "EROFS") return new Fault("invalid", "container rootfs is marked read-only", { cause: error });
+  const message = error instanceof Error ? error.message : String(error);
+  return new Fault(code !== undefined && archiveCodes.has(code) ? "invalid" : "internal", message, {
+    cause: error,
+  });
+}

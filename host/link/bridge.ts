@@ -1,0 +1,139 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { Fault } from "#base/fault.ts";
+import { parseRoutes } from "./routes.ts";
+
+export interface BridgeSpec {
+  /** At most 15 bytes. */
+  readonly name: string;
+  /** `address/prefix` of the host on it, as text and as numbers for comparing with the routes. */
+  readonly cidr: string;
+  readonly subnet: { readonly base: number; readonly prefix: number };
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+const IFF_UP = 1;
+
+/**
+ * Makes the bridge as described where it is missing or different, without touching what is attached to it. Costs a few file
+ * reads when nothing is to do, one `ip` process otherwise.
+ *
+ * @throws {Fault} `conflict` when the name belongs to an interface that is no bridge, `unavailable` when `ip` fails
+ */
+export async function ensureBridge(spec: BridgeSpec): Promise<void> {
+  if (!hasBridge(spec.name)) {
+    if (hasLink(spec.name)) throw new Fault("conflict", `interface ${spec.name} exists and is no bridge`);
+    await ipBatch([`link add name ${spec.name} type bridge stp_state 0 forward_delay 0`, ...configure(spec)]);
+  } else if (!isConfigured(spec)) {
+    await ipBatch([`link set dev ${spec.name} type bridge stp_state 0 forward_delay 0`, ...configure(spec)]);
+  }
+  setSysctls(spec.name);
+}
+
+/** Removes the bridge; fine when there is none. */
+export async function removeBridge(name: string): Promise<void> {
+  if (hasBridge(name)) await ipBatch([`link delete dev ${name}`]);
+}
+
+export function hasLink(name: string): boolean {
+  return existsSync(`/sys/class/net/${name}`);
+}
+
+export function hasBridge(name: string): boolean {
+  return existsSync(`/sys/class/net/${name}/bridge`);
+}
+
+/** Whether the interface is a port of the bridge. */
+export function isPortOf(bridge: string, port: string): boolean {
+  return existsSync(`/sys/class/net/${bridge}/brif/${port}`);
+}
+
+/** Ports that are isolated reach the host and, through it, the world, but not one another. */
+export function isolatePort(port: string): void {
+  writeFileSync(`/sys/class/net/${port}/brport/isolated`, "1");
+}
+
+/**
+ * Lets a frame leave by the port it came from. Only bridges whose frames pass the IP hooks (br_netfilter) need it: there, the
+ * kernel turns a connection to a published port of the same container round without leaving the bridge.
+ */
+export function hairpinPort(port: string): void {
+  writeFileSync(`/sys/class/net/${port}/brport/hairpin_mode`, "1");
+}
+
+export function bridgesPassIpHooks(): boolean {
+  return readTrimmed("/proc/sys/net/bridge/bridge-nf-call-iptables") === "1";
+}
+
+/** Lets the host forward packets between interfaces. Writes only when it does not. */
+export function enableForwarding(): void {
+  const file = "/proc/sys/net/ipv4/ip_forward";
+  if (readTrimmed(file) !== "1") writeFileSync(file, "1");
+}
+
+function configure(spec: BridgeSpec): readonly string[] {
+  return [
+    // A bridge without an address of its own takes the lowest of its ports', and changes it as they come and go.
+    `link set dev ${spec.name} address ${spec.mac} mtu ${spec.mtu}`,
+    `address replace ${spec.cidr} broadcast + dev ${spec.name}`,
+    `link set dev ${spec.name} up`,
+  ];
+}
+
+function isConfigured(spec: BridgeSpec): boolean {
+  const folder = `/sys/class/net/${spec.name}`;
+  const isUp = (Number(readTrimmed(`${folder}/flags`)) & IFF_UP) !== 0;
+  const isSame =
+    readTrimmed(`${folder}/mtu`) === String(spec.mtu) && readTrimmed(`${folder}/address`) === spec.mac;
+  return isUp && isSame && hasRoute(spec);
+}
+
+function hasRoute({ name, subnet }: BridgeSpec): boolean {
+  const mask = subnet.prefix === 0 ? 0 : (0xffffffff << (32 - subnet.prefix)) >>> 0;
+  return parseRoutes(readFileSync("/proc/net/route", "utf8")).some(
+    (route) => route.device === name && route.destination === subnet.base && route.mask === mask,
+  );
+}
+
+/** route_localnet lets 127.0.0.1 reach published ports; the rules keep everybody else away from it (CVE-2020-8558). */
+function setSysctls(name: string): void {
+  const wanted = [
+    [`/proc/sys/net/ipv4/conf/${name}/route_localnet`, "1"],
+    [`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "1"],
+  ] as const;
+  for (const [file, value] of wanted) {
+    const now = readTrimmed(file);
+    if (now !== undefined && now !== value) writeFileSync(file, value);
+  }
+}
+
+function readTrimmed(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+async function ipBatch(lines: readonly string[]): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const child = spawn("ip", ["-batch", "-"], {
+    stdio: ["pipe", "ignore", "pipe"],
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+  });
+  let complaint = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint += text;
+  });
+  child.stdin.on("error", () => {}); // it is dead: its end says so
+  child.once("error", (error) =>
+    reject(new Fault("unavailable", `ip cannot be run: ${error.message}`, { cause: error })),
+  );
+  child.once("close", (code) => {
+    if (code === 0) resolve();
+    else reject(new Fault("unavailable", `ip: ${complaint.split("\n")[0]}`));
+  });
+  child.stdin.end(`${lines.join("\n")}\n`);
+  await promise;
+}
