@@ -61,7 +61,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const host = readHostFacts();
   const db = undo.use(new Database(join(root, "engine.db")));
   const events = new EventBus(now);
-  const spawner = undo.use(new Spawner(shimBinary, log));
+  const spawner = undo.use(new Spawner(shimBinary, runtimeBinary, log));
   const content = await openFileStore(root);
   const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
   await snapshots.reconcile();
@@ -95,7 +95,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   });
   const networks = scratchNetworks(spawner);
   const cgroups = new ContainerCgroups(host.cgroup, instanceName(root));
-  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, runtimeBinary, log });
+  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, log });
   const containers = undo.use(
     await ContainerService.open({ paths, registry, images, snapshots, networks, volumes, events, launcher, log, now }),
   );

@@ -33,9 +33,13 @@ static void use_stdio(const int stdio[3]) {
 }
 
 // crun refuses a tree with v1 controllers, or a v2 mount that has some beside them: in this process's own mount namespace
-// it sees plain cgroup2. The real hierarchies stay reachable below `base` for binds into the container.
+// it sees plain cgroup2. The real hierarchies stay reachable below `base` for binds into the container. In a hybrid tree the
+// v2 mount that is there is bound: mounting it once more waits for an RCU grace period, 10 ms, in newer kernels.
 static void cover_cgroups(const char *base) {
+  char unified[4200];
   if (mount("/sys/fs/cgroup", base, NULL, MS_BIND | MS_REC, NULL) < 0) give_up("bind of the cgroup hierarchies");
+  snprintf(unified, sizeof unified, "%s/unified", base);
+  if (mount(unified, "/sys/fs/cgroup", NULL, MS_BIND, NULL) == 0) return;
   if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) give_up("mount of cgroup2");
 }
 
@@ -77,7 +81,7 @@ static void mount_root(const struct launch_options *options) {
 }
 
 static const char **common_arguments(const struct launch_options *options, const char *log, const char **argv) {
-  *argv++ = options->runtime;
+  *argv++ = "crun";
   *argv++ = "--root";
   *argv++ = options->state;
   *argv++ = "--log";
@@ -109,8 +113,8 @@ pid_t launch_container(const struct launch_options *options, const int stdio[3],
   }
   *next++ = options->id;
   *next = NULL;
-  execv(options->runtime, (char **)argv);
-  give_up(options->runtime);
+  execveat(RUNTIME_FD, "", (char **)argv, environ, AT_EMPTY_PATH);
+  give_up("OCI runtime");
   return -1;
 }
 
@@ -136,7 +140,7 @@ pid_t launch_exec(const struct launch_options *options, const int stdio[3], cons
   }
   *next++ = options->id;
   *next = NULL;
-  execv(options->runtime, (char **)argv);
-  give_up(options->runtime);
+  execveat(RUNTIME_FD, "", (char **)argv, environ, AT_EMPTY_PATH);
+  give_up("OCI runtime");
   return -1;
 }

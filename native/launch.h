@@ -10,7 +10,6 @@
 
 struct launch_options {
   const char *id;
-  const char *runtime;  // path of crun or runc
   const char *state;    // its --root
   const char *layers;   // overlay folders are relative to this one
   const char *overlay;  // options of the overlay mount on ./rootfs

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -183,9 +185,20 @@ static void serve(struct fields *f) {
   } else refuse(seq, op, ENOSYS);
 }
 
+static void seal_runtime(const char *path) {
+  int file = open(path, O_RDONLY | O_CLOEXEC), copy = memfd_create("runtime", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+  if (file < 0 || copy < 0) fail(path);
+  ssize_t n;
+  while ((n = sendfile(copy, file, NULL, 1 << 24)) > 0) {}
+  if (n < 0 || fchmod(copy, 0500) < 0) fail(path);
+  if (fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) fail(path);
+  if (dup2(copy, RUNTIME_FD) < 0) fail(path); // without close-on-exec: shims inherit it
+  close(copy);
+  close(file);
+}
+
+// spawner PATH-OF-THE-RUNTIME
 int spawner_main(int argc, char **argv) {
-  (void)argc;
-  (void)argv;
   static char payload[FRAME_MAX];
   static struct fields f;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -195,6 +208,7 @@ int spawner_main(int argc, char **argv) {
   umask(077);
   // Low numbers would be taken for stdio, 3 and 10 have a meaning in the shim: keep everything of ours out of the way.
   for (int fd = open("/dev/null", O_RDONLY | O_CLOEXEC); fd >= 0 && fd < 15;) fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  seal_runtime(argc > 1 ? argv[1] : "");
   host_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   host_netlink = netlink_open();
   if (host_netns < 0 || host_netlink < 0) fail("spawner");

@@ -60,7 +60,6 @@ static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
     const char *key = argv[i];
     if (strcmp(key, "bundle") == 0) { if (chdir(value) < 0) fail(value); }
     else if (strcmp(key, "socket") == 0) socket_path = value;
-    else if (strcmp(key, "runtime") == 0) options.runtime = value;
     else if (strcmp(key, "state") == 0) options.state = value;
     else if (strcmp(key, "layers") == 0) options.layers = value;
     else if (strcmp(key, "overlay") == 0) options.overlay = value;
@@ -377,8 +376,8 @@ static void watch_all(int children) {
   watch(LISTENER, POLLIN, NULL, NULL, WATCH_LISTENER);
   for (struct process *process = processes; process; process = process->next) {
     if (process->stage == STAGE_DONE) continue;
-    // The output of an exec waits until its connection has been told that it started.
-    bool is_blocked = process_is_blocked(process) || (process->id && process->stage < STAGE_RUNNING);
+    // Output waits until it is known whether the process has started: before that it may be the runtime's complaint.
+    bool is_blocked = process_is_blocked(process) || process->stage < STAGE_RUNNING;
     short tty_write = process->tty && process->pending_size ? POLLOUT : 0;
     if (!is_blocked || tty_write) watch(process->out, (short)((is_blocked ? 0 : POLLIN) | tty_write), NULL, process, WATCH_OUT);
     if (!is_blocked) watch(process->err, POLLIN, NULL, process, WATCH_ERR);
@@ -458,6 +457,7 @@ int supervisor_main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   close_on_exec(LISTENER);
+  close_on_exec(RUNTIME_FD);
   parse(argc, argv, &has_stdin, &stdin_once);
   int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);

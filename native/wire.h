@@ -11,6 +11,10 @@
 #define FRAME_MAX (256 * 1024) // an overlay of hundreds of layers fits
 #define FIELDS_MAX 1024
 
+// A sealed copy of the OCI runtime in memory that spawner and shims hand down. The runtime would make one at every start (so
+// that no container can overwrite it, CVE-2019-5736) and run itself again; finding itself sealed already, it does not.
+#define RUNTIME_FD 11
+
 struct fields {
   int count;
   char *field[FIELDS_MAX];

@@ -63,3 +63,27 @@ test("decodeBody: any JSON gives data of the shape or an invalid fault", () => {
       { numRuns: 200 },
     );
 });
+
+test("decodeBody: structures in lists and maps are whole, with zero values for what is missing", () => {
+  const { HostConfig } = decodeBody.create({
+    HostConfig: {
+      PortBindings: { "80/tcp": [{}, null] },
+      Ulimits: [{ Name: "nofile" }],
+      Devices: [{}],
+      Mounts: [{}],
+      RestartPolicy: {},
+      LogConfig: {},
+    },
+  });
+  assert.deepEqual(HostConfig?.PortBindings, {
+    "80/tcp": [
+      { HostIp: "", HostPort: "" },
+      { HostIp: "", HostPort: "" },
+    ],
+  });
+  assert.deepEqual(HostConfig.Ulimits, [{ Name: "nofile", Soft: 0, Hard: 0 }]);
+  assert.deepEqual(HostConfig.Devices, [{ PathOnHost: "", PathInContainer: "", CgroupPermissions: "" }]);
+  assert.deepEqual(HostConfig.Mounts, [{ Type: "", Target: "" }]);
+  assert.deepEqual(HostConfig.RestartPolicy, { Name: "", MaximumRetryCount: 0 });
+  assert.deepEqual(HostConfig.LogConfig, { Type: "", Config: {} });
+});

@@ -9,6 +9,8 @@ type Scalar = "string" | "boolean" | "integer" | "command" | "empty" | "any";
 interface Struct {
   readonly struct: string;
   readonly fields: Readonly<Record<string, Shape>>;
+  /** Fields that get their zero value when they are absent. */
+  readonly always?: readonly string[];
 }
 
 /**
@@ -69,6 +71,7 @@ function decodeScalar(shape: Scalar, value: unknown, path: string): unknown {
 function decodeStruct(shape: Struct, value: object, path: string): Record<string, unknown> {
   const names = namesOf(shape.fields);
   const decoded: Record<string, unknown> = {};
+  for (const name of shape.always ?? []) decoded[name] = emptyOf(shape.fields[name] ?? "any");
   for (const [key, item] of Object.entries(value)) {
     const name = Object.hasOwn(shape.fields, key) ? key : names.get(key.toLowerCase());
     const field = name === undefined ? undefined : shape.fields[name];
@@ -93,7 +96,8 @@ function emptyOf(shape: Shape): unknown {
   if (shape === "boolean") return false;
   if (shape === "integer") return 0;
   if (typeof shape === "object" && "list" in shape) return [];
-  return {};
+  if (typeof shape !== "object" || !("struct" in shape)) return {};
+  return decodeStruct(shape, {}, "");
 }
 
 function mismatch(shape: Shape, value: unknown, path: string): Fault {

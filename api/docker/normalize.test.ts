@@ -193,7 +193,9 @@ function requests(): fc.Arbitrary<object> {
       NetworkMode: text,
       PortBindings: fc.dictionary(
         text,
-        fc.option(fc.array(fc.record({ HostIp: text, HostPort: text }), { maxLength: 2 })),
+        fc.option(
+          fc.array(fc.record({ HostIp: text, HostPort: text }, { requiredKeys: [] }), { maxLength: 2 }),
+        ),
       ),
       RestartPolicy: fc.record({ Name: text, MaximumRetryCount: number }),
       LogConfig: fc.record({ Type: fc.constantFrom("", "json-file", "x"), Config: map }),

@@ -6,7 +6,7 @@ import { decodeShape, type Shape } from "./decode.ts";
 const strings: Shape = { list: "string" };
 const labels: Shape = { map: "string" };
 const throttles: Shape = {
-  list: { struct: "ThrottleDevice", fields: { Path: "string", Rate: "integer" } },
+  list: { struct: "ThrottleDevice", fields: { Path: "string", Rate: "integer" }, always: ["Path", "Rate"] },
 };
 
 const healthConfig: Shape = {
@@ -23,6 +23,7 @@ const healthConfig: Shape = {
 
 const mount: Shape = {
   struct: "Mount",
+  always: ["Type", "Target"],
   fields: {
     Type: "string",
     Source: "string",
@@ -85,12 +86,26 @@ const hostConfig: Shape = {
   fields: {
     Binds: strings,
     ContainerIDFile: "string",
-    LogConfig: { struct: "LogConfig", fields: { Type: "string", Config: labels } },
+    LogConfig: {
+      struct: "LogConfig",
+      fields: { Type: "string", Config: labels },
+      always: ["Type", "Config"],
+    },
     NetworkMode: "string",
     PortBindings: {
-      map: { list: { struct: "PortBinding", fields: { HostIp: "string", HostPort: "string" } } },
+      map: {
+        list: {
+          struct: "PortBinding",
+          fields: { HostIp: "string", HostPort: "string" },
+          always: ["HostIp", "HostPort"],
+        },
+      },
     },
-    RestartPolicy: { struct: "RestartPolicy", fields: { Name: "string", MaximumRetryCount: "integer" } },
+    RestartPolicy: {
+      struct: "RestartPolicy",
+      fields: { Name: "string", MaximumRetryCount: "integer" },
+      always: ["Name", "MaximumRetryCount"],
+    },
     AutoRemove: "boolean",
     VolumeDriver: "string",
     VolumesFrom: strings,
@@ -126,7 +141,13 @@ const hostConfig: Shape = {
     NanoCpus: "integer",
     CgroupParent: "string",
     BlkioWeight: "integer",
-    BlkioWeightDevice: { list: { struct: "WeightDevice", fields: { Path: "string", Weight: "integer" } } },
+    BlkioWeightDevice: {
+      list: {
+        struct: "WeightDevice",
+        fields: { Path: "string", Weight: "integer" },
+        always: ["Path", "Weight"],
+      },
+    },
     BlkioDeviceReadBps: throttles,
     BlkioDeviceWriteBps: throttles,
     BlkioDeviceReadIOps: throttles,
@@ -141,6 +162,7 @@ const hostConfig: Shape = {
       list: {
         struct: "DeviceMapping",
         fields: { PathOnHost: "string", PathInContainer: "string", CgroupPermissions: "string" },
+        always: ["PathOnHost", "PathInContainer", "CgroupPermissions"],
       },
     },
     DeviceCgroupRules: strings,
@@ -162,7 +184,11 @@ const hostConfig: Shape = {
     OomKillDisable: "boolean",
     PidsLimit: "integer",
     Ulimits: {
-      list: { struct: "Ulimit", fields: { Name: "string", Soft: "integer", Hard: "integer" } },
+      list: {
+        struct: "Ulimit",
+        fields: { Name: "string", Soft: "integer", Hard: "integer" },
+        always: ["Name", "Soft", "Hard"],
+      },
     },
     CpuCount: "integer",
     CpuPercent: "integer",

@@ -280,17 +280,18 @@ export class Lifecycle {
       },
     };
     const ranMs = Number((finishedAt - parseTime(record.state.startedAt)) / 1_000_000n);
+    // The shim has written the exit down, so whoever waits need not wait for our own commit.
     const stored = registry.replace(next);
-    await networks.release(id);
-    volumes.afterStop(id, record.mounts);
-    launcher.clear(id);
-    await stored;
     if (isOomKilled) publish(this.#context, next, "oom");
     publish(this.#context, next, "die", {
       exitCode: String(exitCode),
       execDuration: String(Math.floor(ranMs / 1000)),
     });
     waiters.exited(id, { exitCode });
+    await networks.release(id);
+    volumes.afterStop(id, record.mounts);
+    launcher.clear(id);
+    await stored;
     this.#afterwards(next, ranMs);
   }
 

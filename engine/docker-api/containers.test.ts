@@ -81,7 +81,9 @@ test("list: every filter", async () => {
   await ask(engine.socket, "POST", "/containers/alpha/wait");
   await ask(engine.socket, "POST", "/containers/beta/start");
   const names = async (filter: object) =>
-    (await list(engine, `${filtered(filter)}&all=1`)).map(({ Names }) => Names[0]?.slice(1)).sort();
+    (await list(engine, `${filtered(filter)}&all=1`))
+      .map(({ Names }) => Names[0]?.slice(1) ?? "")
+      .sort((x, y) => (x < y ? -1 : 1));
   const cases: readonly (readonly [object, readonly string[]])[] = [
     [{ name: ["alph"] }, ["alpha"]],
     [{ name: { "^/beta$": true } }, ["beta"]],

@@ -30,12 +30,18 @@ export function messageAnswer(status: number, message: string): Answer {
 
 export function statusFor(error: unknown): number {
   if (isTooLarge(error)) return 413;
+  if (isAbort(error)) return 503;
   return isFault(error) ? statusOf[error.kind] : 500;
 }
 
 /** Our mistake, or the machine's: worth a line in the log. */
 export function isUnexpected(error: unknown): boolean {
-  return !isFault(error) || error.kind === "internal";
+  return isFault(error) ? error.kind === "internal" : !isAbort(error);
+}
+
+/** The client has left, or the engine is closing. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError");
 }
 
 function isTooLarge(error: unknown): boolean {

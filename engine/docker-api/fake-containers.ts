@@ -392,7 +392,8 @@ export class FakeContainers implements Containers {
     throw new Fault("conflict", `container ${container.record.id} is not running`);
   }
 
-  #file(ref: string, path: string) {
+  #file(ref: string, asked: string) {
+    const path = asked.replace(/(?<=.)\/\.?$/, "");
     const { files } = this.#get(ref);
     const found = files.get(path);
     if (found !== undefined) return found;

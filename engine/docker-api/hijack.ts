@@ -59,7 +59,7 @@ export async function answerOnSocket(
 
 function hijackHead(request: IncomingMessage, answer: HijackAnswer, common: HeaderPairs): string {
   if (answer.protocol === "websocket")
-    return head("101 Switching Protocols", [
+    return responseHead("101 Switching Protocols", [
       ...common,
       "Upgrade",
       "websocket",
@@ -70,8 +70,8 @@ function hijackHead(request: IncomingMessage, answer: HijackAnswer, common: Head
     ]);
   const repeated = answer.repeatsHeaders ? common : [];
   if (request.headers.upgrade === undefined)
-    return head("200 OK", ["Content-Type", answer.type, ...repeated]);
-  return head("101 UPGRADED", [
+    return responseHead("200 OK", ["Content-Type", answer.type, ...repeated]);
+  return responseHead("101 UPGRADED", [
     "Content-Type",
     answer.type,
     "Connection",
@@ -88,7 +88,7 @@ function writePlain(connection: Duplex, answer: Exclude<Answer, HijackAnswer>, c
   const type = answer.kind === "body" ? ["Content-Type", answer.type] : [];
   connection.on("error", () => {});
   connection.write(
-    head(`${answer.status} ${reasonOf(answer.status)}`, [
+    responseHead(`${answer.status} ${reasonOf(answer.status)}`, [
       ...common,
       ...type,
       "Content-Length",
@@ -117,7 +117,7 @@ function reasonOf(status: number): string {
   return reasons[status] ?? "Error";
 }
 
-function head(status: string, pairs: HeaderPairs): string {
+export function responseHead(status: string, pairs: HeaderPairs): string {
   let text = `HTTP/1.1 ${status}\r\n`;
   for (let index = 0; index < pairs.length; index += 2) text += `${pairs[index]}: ${pairs[index + 1]}\r\n`;
   return `${text}\r\n`;

@@ -197,3 +197,33 @@ test("DockerServer: closing leaves a socket alone that another daemon has put in
   await new Promise((resolve) => other.close(resolve));
   await rm(folder, { recursive: true });
 });
+
+test("DockerServer: closing cuts streams at once, and what still waited is no error", async () => {
+  const engine = await openFakeEngine();
+  const id = await createContainer(engine.socket, { Cmd: ["sleep"] });
+  const attached = openRaw(engine.socket);
+  attached.socket.write(
+    `POST /containers/${id}/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+  );
+  await attached.seen("101 UPGRADED");
+  const streams = [`POST /containers/${id}/wait?condition=next-exit`, "GET /events"].map((line) => {
+    const client = openRaw(engine.socket);
+    client.socket.write(`${line} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    return client;
+  });
+  for (const client of streams) await client.seen("200 OK");
+  const started = performance.now();
+  await engine[Symbol.asyncDispose]();
+  await Promise.all([attached.closed, ...streams.map(({ closed }) => closed)]);
+  assert.ok(performance.now() - started < 1500);
+  assert.deepEqual(engine.errors, []);
+});
+
+test("DockerServer: garbage behind a request whose answer is a stream does not end up in that stream", async () => {
+  await using engine = await openFakeEngine();
+  const client = openRaw(engine.socket);
+  client.socket.write("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+  await client.seen("200 OK");
+  client.socket.write("\x00garbage\r\n\r\n");
+  assert.doesNotMatch(await client.closed, /400 Bad Request/);
+});

@@ -7,7 +7,7 @@ import type { Log } from "#base/log.ts";
 import { type Answer, empty, type HeaderPairs } from "./answer.ts";
 import { Call, type Connection, type Handler, type Route } from "./call.ts";
 import { errorAnswer, isUnexpected, messageAnswer } from "./errors.ts";
-import { answerOnSocket, DockerRequest } from "./hijack.ts";
+import { answerOnSocket, DockerRequest, responseHead } from "./hijack.ts";
 import { listenOnSocket } from "./listen.ts";
 import { findStrayInput } from "./stray-input.ts";
 import { Router } from "./router.ts";
@@ -24,6 +24,10 @@ export class DockerServer implements AsyncDisposable {
   readonly #lifetime = new AbortController();
   readonly #servers: { readonly server: Server; readonly remove: () => Promise<void> }[] = [];
   readonly #sockets = new Set<Socket>();
+  /** Connections that are streams now and nobody's request any more. */
+  readonly #taken = new Set<Duplex>();
+  /** An answer is on its way on these. */
+  readonly #answering = new WeakSet<Socket>();
 
   /** @param deps.version of the engine, for the `Server` header */
   constructor(deps: { readonly routes: readonly Route[]; readonly version: string; readonly log: Log }) {
@@ -48,13 +52,14 @@ export class DockerServer implements AsyncDisposable {
     this.#servers.push({ server, remove });
   }
 
-  /** Removes the sockets, lets answers under way finish for two seconds, then cuts what is left (streams mostly). */
+  /** Removes the sockets, cuts streams, and lets answers under way finish for two seconds. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#servers.map(({ remove }) => remove()));
     const closed = Promise.all(
       this.#servers.map(({ server }) => new Promise((resolve) => server.close(resolve))),
     );
     this.#lifetime.abort();
+    for (const connection of this.#taken) connection.destroy();
     for (const { server } of this.#servers) server.closeIdleConnections();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
@@ -95,13 +100,18 @@ export class DockerServer implements AsyncDisposable {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on("error", () => {}); // the client has left
+    this.#answering.add(request.socket);
     const { answer, call } = await this.#answer(request, response);
     await writeAnswer(response, answer, this.#common, this.#log);
+    this.#answering.delete(request.socket);
     call?.finish();
+    if (this.#lifetime.signal.aborted) request.socket.destroySoon(); // it would stay open, idle
   }
 
   async #serveTakeOver(request: IncomingMessage, connection: Duplex): Promise<void> {
     connection.on("error", () => {}); // the client has left
+    this.#taken.add(connection);
+    connection.once("close", () => this.#taken.delete(connection));
     const { answer, call } = await this.#answer(request, connection);
     await answerOnSocket(request, connection, answer, this.#common, this.#log);
     call?.finish();
@@ -127,7 +137,8 @@ export class DockerServer implements AsyncDisposable {
   }
 
   #failed(request: IncomingMessage, error: unknown): Answer {
-    if (isUnexpected(error))
+    const hasLeft = request.destroyed && !request.complete; // in the middle of its body: nobody's failure
+    if (isUnexpected(error) && !hasLeft)
       this.#log.error("request failed", {
         method: request.method,
         url: request.url,
@@ -166,15 +177,24 @@ export class DockerServer implements AsyncDisposable {
       void this.#serveTakeOver(stray.request, socket);
       return;
     }
-    if (!socket.writable || socket.destroyed || error.code === "ECONNRESET") {
+    if (!socket.writable || this.#answering.has(socket) || error.code === "ECONNRESET") {
       socket.destroy();
       return;
     }
     const status =
       error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
     const body = `${JSON.stringify({ message: status.slice(4) })}\n`;
+    const length = String(body.length);
     socket.end(
-      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      responseHead(status, [
+        ...this.#common,
+        "Content-Type",
+        "application/json",
+        "Content-Length",
+        length,
+        "Connection",
+        "close",
+      ]) + body,
       () => socket.destroy(),
     );
   }

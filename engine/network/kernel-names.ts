@@ -10,7 +10,7 @@ export interface KernelNames {
 }
 
 /**
- * `gantry` gives `gantry0`, table `gantry`, veths `gv…`. Interface names have at most 15 bytes.
+ * `gantry` gives bridge `gantry0`, table `gantry`, veths `gv…`; others have their name or a hash of it in theirs. Interface names have at most 15 bytes.
  *
  * @throws {Fault} `invalid` for anything but a short word of lowercase letters, digits and dashes
  */
@@ -20,7 +20,8 @@ export function kernelNames(instance: string): KernelNames {
   const digest = createHash("sha256").update(instance).digest("hex");
   return {
     defaultBridge: `${instance}0`,
-    table: instance.replaceAll("-", "_"),
+    // Any other word could be one of nft's own.
+    table: instance === "gantry" ? "gantry" : `gantry_${instance.replaceAll("-", "_")}`,
     vethPrefix: instance === "gantry" ? "gv" : `gv${digest.slice(0, 4)}`,
   };
 }

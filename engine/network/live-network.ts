@@ -1,7 +1,7 @@
 import { ensureBridge, hasBridge } from "#host/link/bridge.ts";
 import type { Handle } from "#engine/supervise/kernel-helper.ts";
 import { type BridgeOptions, readBridgeOptions } from "./bridge-options.ts";
-import { formatAddress, macOf } from "./cidr.ts";
+import { formatAddress, formatSubnet, macOf } from "./cidr.ts";
 import { AddressPool } from "./ipam.ts";
 import type { Endpoint, NetworkRecord } from "./networks.ts";
 import { type AddressPlan, findAddressPlan } from "./plan-network.ts";
@@ -50,6 +50,7 @@ export class LiveNetwork {
   get rules(): NetworkRules {
     return {
       bridge: this.record.bridge,
+      subnet: formatSubnet(this.plan.subnet),
       isInternal: this.record.isInternal,
       isConnected: this.options.isConnected,
       isMasqueraded: this.options.isMasqueraded,

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { planForwardChange, planNetworkChange, planRuleset } from "./ruleset.ts";
 
-const network = { bridge: "br-1", isInternal: false, isConnected: true, isMasqueraded: true };
+const network = {
+  bridge: "br-1",
+  subnet: "172.18.0.0/16",
+  isInternal: false,
+  isConnected: true,
+  isMasqueraded: true,
+};
 const forwards = {
   address: "172.18.0.2",
   ports: {

@@ -3,6 +3,8 @@ import type { PortMap } from "#api/docker/container.ts";
 /** What the rules have to know about a network. */
 export interface NetworkRules {
   readonly bridge: string;
+  /** `address/prefix` */
+  readonly subnet: string;
   readonly isInternal: boolean;
   /** Containers of the network may talk to one another. */
   readonly isConnected: boolean;
@@ -25,6 +27,9 @@ export interface Forwards {
  * - packets between networks are dropped unless they are for a published port, as are packets from elsewhere that name a
  *   container's address themselves; internal networks have no way in or out at all.
  *
+ * Where bridged frames pass the IP hooks (br_netfilter) the kernel turns a connection to a published port of the same bridge round
+ * without routing it, and the last hook does not know where it came from; so it is the source's address that tells there.
+ *
  * Only tables of our own, and only packets of our own bridges: others' firewalls stay as they are, and what they drop stays
  * dropped.
  */
@@ -41,6 +46,7 @@ export function planRuleset(
 delete table ip ${table}
 table ip ${table} {
 ${set("set bridges", "ifname", elements.bridges)}${set("set internal", "ifname", elements.internal)}\
+${set("set subnets", "ipv4_addr; flags interval", elements.subnets)}\
 ${set("set masqueraded", "ifname", elements.masqueraded)}${set("set within", "ifname . ifname", elements.within)}\
 ${set("set connected", "ifname . ifname", elements.connected)}\
 ${set("map published_at", "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service", one)}\
@@ -65,7 +71,7 @@ ${set("map published", "inet_proto . inet_service : ipv4_addr . inet_service", a
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
-    iifname . oifname @within ct status dnat masquerade
+    oifname @bridges ct status dnat ip saddr @subnets masquerade
     iifname . oifname @within return
     iifname @masqueraded masquerade
   }
@@ -111,6 +117,7 @@ function setsOf(networks: readonly NetworkRules[]) {
     names(wanted).map((name) => `${name} . ${name}`);
   return {
     bridges: names(() => true),
+    subnets: networks.map(({ subnet }) => subnet),
     internal: names((network) => network.isInternal),
     masqueraded: names((network) => network.isMasqueraded && !network.isInternal),
     within: pairs(() => true),

@@ -58,7 +58,6 @@ export interface LauncherDeps {
   readonly cgroups: ContainerCgroups;
   readonly host: HostFacts;
   readonly shimBinary: string;
-  readonly runtimeBinary: string;
   readonly log: Log;
 }
 
@@ -185,14 +184,13 @@ export class Launcher {
     overlay: OverlayMount,
     processFiles: readonly string[],
   ): readonly string[] {
-    const { paths, snapshots, host, runtimeBinary } = this.#deps;
+    const { paths, snapshots, host } = this.#deps;
     const { id, config, hostConfig } = request;
     const bundle = bundleFolder(paths, id);
     return [
       id,
       `bundle=${bundle}`,
       `socket=${shimSocket(paths, id)}`,
-      `runtime=${runtimeBinary}`,
       `state=${runtimeState(paths)}`,
       `layers=${snapshots.root}`,
       `overlay=${overlayOptions(overlay)}`,

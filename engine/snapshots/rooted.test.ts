@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -276,12 +277,13 @@ test("a running process's root: seen as it sees it, exported without its mounts,
     cd "$1" && mount -t overlay o -o lowerdir=lower,upperdir=c/fs,workdir=c/work empty && cd empty
     mkdir usr old && ln -s usr/bin bin && ln -s usr/lib lib && ln -s usr/lib64 lib64
     mount --rbind /usr usr && mount -t tmpfs t etc && echo x > etc/live
-    pivot_root . old && umount -l old && echo ready && exec sleep 60`;
+    pivot_root . old && echo ready && exec sleep 60`;
   const child = spawn("unshare", ["-m", "sh", "-ec", script, "sh", snapshots], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => child.kill("SIGKILL"));
-  await new Promise((resolve) => child.stdout.once("data", resolve));
+  const isReady = await Promise.race([once(child.stdout, "data"), once(child, "close").then(() => false)]);
+  assert.ok(isReady);
   const pid = child.pid ?? 0;
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";

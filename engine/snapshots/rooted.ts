@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import { dirname } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { finished, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Fault } from "#base/fault.ts";
 import type { PathChange, PathStat, RootedJob, RootedReply, RootSpec, UnpackResult } from "./rooted/jobs.ts";
@@ -58,19 +57,22 @@ export async function extractInto(
 ): Promise<void> {
   const run = start<null>({ do: "extract", root, path, ...options }, signal);
   run.child.stdout.resume();
-  // When the worker gives up first, its reason counts, not that the pipe broke.
-  const [fed, done] = await Promise.allSettled([
-    pipeline(tar, run.child.stdin).catch((error: unknown) => {
-      if (tar.errored !== null) run.kill();
-      throw error;
-    }),
-    run.done,
-  ]);
-  if (tar.errored !== null && done.status === "rejected" && fed.status === "rejected") {
-    signal.throwIfAborted();
-    if (!isPipeError(tar.errored)) throw tar.errored;
+  let broken: Error | undefined;
+  const forget = finished(tar, { writable: false }, (error) => {
+    if (error === undefined || error === null) return;
+    broken = error;
+    run.kill();
+  });
+  // Not a pipeline: when the worker gives up first, the source stays as it is, for the caller to answer on its connection.
+  tar.pipe(run.child.stdin);
+  try {
+    await run.done;
+  } catch (error) {
+    throw broken ?? error;
+  } finally {
+    forget();
+    tar.unpipe(run.child.stdin);
   }
-  if (done.status === "rejected") throw done.reason;
 }
 
 /**
@@ -127,14 +129,12 @@ async function resultOf<Result>(job: RootedJob, signal: AbortSignal): Promise<Re
 function tarOf(run: Run<unknown>): Readable {
   run.child.stdin.end();
   async function* chunks(): AsyncGenerator<Buffer> {
-    try {
-      for await (const chunk of run.child.stdout) yield chunk as Buffer;
-      await run.done;
-    } finally {
-      run.kill();
-    }
+    for await (const chunk of run.child.stdout) yield chunk as Buffer;
+    await run.done;
   }
-  return Readable.from(chunks(), { objectMode: false });
+  const tar = Readable.from(chunks(), { objectMode: false });
+  tar.once("close", run.kill);
+  return tar;
 }
 
 function spawnWorker() {
@@ -190,10 +190,4 @@ function start<Result>(job: RootedJob, signal: AbortSignal): Run<Result> {
   });
   child.control.write(`${JSON.stringify(job)}\n`);
   return { child, head, done, kill };
-}
-
-function isPipeError(error: unknown): boolean {
-  return ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"].includes(
-    (error as NodeJS.ErrnoException | null)?.code ?? "",
-  );
 }

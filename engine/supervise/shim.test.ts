@@ -28,7 +28,7 @@ const folder = mkdtempSync(join(tmpdir(), "gantry-shim-"));
 let spawner: Spawner;
 
 before(() => {
-  spawner = new Spawner(binary, silentLog);
+  spawner = new Spawner(binary, "/usr/bin/crun", silentLog);
   mkdirSync(join(folder, "lower/bin"), { recursive: true });
   for (const name of ["proc", "dev", "sys", "tmp"]) mkdirSync(join(folder, "lower", name));
   for (const applet of ["busybox", "sh", "cat", "sleep", "true", "tty"])
@@ -104,8 +104,7 @@ async function startShim(
       id,
       `bundle=${bundle}`,
       `socket=${shim.socket}`,
-      "runtime=/usr/bin/crun",
-      `state=${join(folder, "state")}`,
+        `state=${join(folder, "state")}`,
       `layers=${folder}`,
       `overlay=lowerdir=lower,upperdir=${id}/upper,workdir=${id}/work`,
       `cgroup-base=${join(bundle, "cgroup")}`,

@@ -24,14 +24,17 @@ const generationStep = 1 << 20;
  */
 export class Spawner implements KernelHelper, AsyncDisposable {
   readonly #binary: string;
+  readonly #runtime: string;
   readonly #log: Log;
   #child: Child | undefined;
   #generation = 0;
   #serial = 0;
   #isClosed = false;
 
-  constructor(binary: string, log: Log) {
+  /** @param runtime path of the OCI runtime that shims are to use */
+  constructor(binary: string, runtime: string, log: Log) {
     this.#binary = binary;
+    this.#runtime = runtime;
     this.#log = log;
     this.#child = this.#start();
   }
@@ -134,7 +137,7 @@ export class Spawner implements KernelHelper, AsyncDisposable {
   }
 
   #start(): Child {
-    const process = spawn(this.#binary, ["spawner"], { stdio: ["pipe", "pipe", "inherit"] });
+    const process = spawn(this.#binary, ["spawner", this.#runtime], { stdio: ["pipe", "pipe", "inherit"] });
     const child: Child = { process, generation: ++this.#generation, waiting: new Map() };
     const reader = new FrameReader();
     process.stdout?.on("data", (bytes: Buffer) => {

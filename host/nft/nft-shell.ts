@@ -145,8 +145,8 @@ async function runNft(binary: string, file: string): Promise<void> {
 }
 
 function faultOf(complaint: string): Fault {
-  const [first = ""] = complaint.split("\n");
-  return new Fault(kindOf(complaint), `nft: ${first.slice(0, 200)}`);
+  const reason = /Error: (.*)/.exec(complaint)?.[1] ?? complaint;
+  return new Fault(kindOf(complaint), `nft: ${reason.slice(0, 200)}`);
 }
 
 function kindOf(complaint: string): FaultKind {

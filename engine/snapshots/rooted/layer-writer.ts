@@ -140,6 +140,12 @@ export class LayerWriter implements TarSink {
       folder.lower = null;
     }
     if (parent.lower === null || (outcome === "kept" && isOpaque(folder.disk))) folder.lower = null;
+    this.#keep(path, folder);
+  }
+
+  /** Only ways without links are kept: where a link leads may change with any entry. */
+  #keep(path: ByteText, folder: Folder): void {
+    if (folder.disk !== `${this.#root.disk}/${path}`) return;
     if (this.#folders.size >= maxFolders) this.#folders.clear();
     this.#folders.set(path, folder);
   }
@@ -203,8 +209,7 @@ export class LayerWriter implements TarSink {
       rest.push(...next.split("/").toReversed());
     }
     const folder = way.at(-1) as Folder;
-    if (this.#folders.size >= maxFolders) this.#folders.clear();
-    this.#folders.set(path, folder);
+    this.#keep(path, folder);
     return folder;
   }
 
