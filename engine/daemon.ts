@@ -16,6 +16,7 @@ import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
+import { openNetworks } from "#engine/network/open-networks.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
@@ -25,7 +26,6 @@ import { LocalVolumes } from "#engine/volumes/local-volumes.ts";
 import { readHostFacts } from "#host/facts.ts";
 import { fileSystemOf, readHostIdentity } from "#host/identity.ts";
 import { runPs } from "#host/ps.ts";
-import { scratchNetworks } from "./scratch-networks.ts";
 
 export interface EngineOptions {
   /** Absolute; what must survive a reboot. */
@@ -49,12 +49,13 @@ function now(): bigint {
 
 /**
  * Opens the engine: reconciles its records with the kernel, then serves `<run>/docker.sock`. Disposing of it leaves containers
- * running.
+ * running; when none does, nothing of the instance stays in the kernel.
  */
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
   const { root, run } = options;
   const paths = { root, run };
+  const instance = instanceName(root);
   mkdirSync(root, { recursive: true, mode: 0o711 });
   mkdirSync(run, { recursive: true, mode: 0o755 });
   const log = jsonLog((line) => process.stderr.write(line), { level: options.logLevel, now: () => new Date() });
@@ -93,8 +94,19 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     canReadOnlyBelow: host.kernel.major > 5 || (host.kernel.major === 5 && host.kernel.minor >= 12),
     copyUp: async () => {},
   });
-  const networks = scratchNetworks(spawner);
-  const cgroups = new ContainerCgroups(host.cgroup, instanceName(root));
+  const { networks, management } = undo.use(
+    await openNetworks(
+      { kernel: spawner, database: db, events, log, now },
+      {
+        instance,
+        runFolder: run,
+        ...(options.bridgeCidr === undefined ? {} : { bridgeCidr: options.bridgeCidr }),
+      },
+    ),
+  );
+  undo.defer(() => networks.dismantle());
+  const cgroups = new ContainerCgroups(host.cgroup, instance);
+  undo.defer(() => cgroups.dismantle());
   const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, log });
   const containers = undo.use(
     await ContainerService.open({ paths, registry, images, snapshots, networks, volumes, events, launcher, log, now }),
@@ -103,7 +115,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const routes = dockerRoutes({
     containers,
     images,
-    networks: networks as never,
+    networks: management,
     volumes,
     snapshots,
     events,
@@ -117,8 +129,14 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   });
   const server = undo.use(new DockerServer({ routes, version, log }));
   await server.listen(join(run, "docker.sock"));
-  void images.collect();
+  background("networks are not ready yet", networks.warm());
+  background("garbage was not collected", images.collect());
   return undo.move();
+
+  /** What the first answer need not wait for. */
+  function background(failure: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => log.warn(failure, { error }));
+  }
 }
 
 function identityOf(root: string): EngineIdentity {

@@ -1,11 +1,15 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Field 22 of /proc/PID/stat, which with the pid names one process for ever; undefined when there is none. */
+/**
+ * Field 22 of /proc/PID/stat, which with the pid names one process for ever; undefined when it has ended, also when nobody has
+ * waited for it yet.
+ */
 export function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -16,7 +16,10 @@ import {
   deviceNumber,
   findXattr,
   listXattrs,
+  MNT_DETACH,
+  MS,
   mknod,
+  mount,
   openAt,
   RESOLVE,
   removeXattr,
@@ -25,6 +28,7 @@ import {
   setXattr,
   splitDevice,
   syncFileSystem,
+  umount,
 } from "./sys.ts";
 
 function folder(t: { after(fn: () => void): void }): string {
@@ -86,6 +90,18 @@ test("mknod: makes an overlay whiteout, character device 0:0", { skip: !isRoot }
   mknod(path, constants.S_IFCHR, 0, 0);
   assert.ok(lstatSync(path).isCharacterDevice());
   assert.equal(lstatSync(path, { bigint: true }).rdev, 0n);
+});
+
+test("mount: umount takes back what it did; a busy one says so unless it is detached", {
+  skip: !isRoot,
+}, (t) => {
+  const path = folder(t);
+  mount("tmpfs", path, "tmpfs", MS.NOSUID | MS.NODEV, "size=64k");
+  const fd = openSync(join(path, "file"), "w");
+  assert.throws(() => umount(path), { code: "EBUSY" });
+  umount(path, MNT_DETACH);
+  closeSync(fd);
+  assert.throws(() => umount(path), { code: "EINVAL" });
 });
 
 test("deviceNumber: splitDevice is its inverse for every size of major and minor", () => {

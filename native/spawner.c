@@ -40,6 +40,14 @@ static void refuse(const char *seq, const char *what, int error) {
   answer(seq, "error", text_of(error), what);
 }
 
+// Containers have IPv4 addresses only: interfaces made from now on in this namespace get no link-local ones of IPv6.
+static void disable_ipv6(void) {
+  int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return; // a kernel without IPv6
+  if (write(fd, "1", 1) != 1) perror("disable_ipv6");
+  close(fd);
+}
+
 // sandbox [bridge host-name name address prefix-length gateway mac mtu] → fd of a new network namespace
 static void make_sandbox(const char *seq, struct fields *f) {
   const char *what = "unshare";
@@ -51,6 +59,7 @@ static void make_sandbox(const char *seq, struct fields *f) {
   netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   inner = netlink_open();
   if (netns < 0 || inner < 0) error = errno;
+  if (!error) disable_ipv6();
   if (setns(host_netns, CLONE_NEWNET) < 0) fail("setns back to the host"); // never go on in the wrong one
   if (!error) what = "lo", error = -link_up(inner, "lo");
   if (!error && f->count == 10) {

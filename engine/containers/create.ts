@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname as hostName } from "node:os";
 import type { ContainerConfig } from "#api/docker/container.ts";
 import { normalizeCreate } from "#api/docker/normalize.ts";
+import { checkContainerName } from "#api/docker/validate-create.ts";
 import { Fault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
@@ -15,8 +16,6 @@ import { type ContainerRecord, mountPoints, zeroTime } from "./record.ts";
 
 type CreateRequest = Parameters<Containers["create"]>[0];
 
-const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-
 /** @see Containers.create */
 export async function createContainer(
   context: ContainerContext,
@@ -26,11 +25,7 @@ export async function createContainer(
   const name =
     request.name?.replace(/^\//, "") ||
     generateName((candidate) => context.registry.find(candidate) !== undefined);
-  if (!namePattern.test(name))
-    throw new Fault(
-      "invalid",
-      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-    );
+  checkContainerName(name);
   const { record, image, warnings } = plan(context, request, name);
   context.networks.check(endpointRequest(record));
   await context.lock.run(record.id, () => build(context, record, image, signal));

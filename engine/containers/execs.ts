@@ -74,7 +74,15 @@ export class Execs {
       cancel: () => {
         exec.isStarted = false;
       },
-      connect: async (client) => this.#run(exec, container, client, options),
+      connect: async (client) => {
+        try {
+          await this.#run(exec, container, client, options);
+        } catch (error) {
+          if (options.detach) throw error;
+          // The client has its stream already: that is where it looks for the reason.
+          client.end(complaint(messageOf(error), exec.record.config.Tty ?? false));
+        }
+      },
     };
   }
 
@@ -199,6 +207,16 @@ export class Execs {
       return;
     }
   }
+}
+
+/** Text as output of the process, in a stdout frame unless there is a terminal. */
+function complaint(message: string, isTty: boolean): Buffer {
+  const text = Buffer.from(`${message}\r\n`);
+  if (isTty) return text;
+  const head = Buffer.alloc(8);
+  head[0] = 1;
+  head.writeUInt32BE(text.length, 4);
+  return Buffer.concat([head, text]);
 }
 
 function commandOf(config: ExecConfig): string {

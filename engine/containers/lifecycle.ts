@@ -424,6 +424,7 @@ export function endpointRequest(record: ContainerRecord): EndpointRequest {
     portBindings: hostConfig.PortBindings,
     exposedPorts: Object.keys(config.ExposedPorts ?? {}),
     publishAll: hostConfig.PublishAllPorts,
+    dns: hostConfig.Dns,
   };
 }
 

@@ -1,3 +1,4 @@
+import { checkContainerName } from "#api/docker/validate-create.ts";
 import { Fault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import { readLog } from "#engine/logs/json-file.ts";
@@ -15,8 +16,6 @@ import { refuseRunning, removeContainer } from "./remove.ts";
 import { Waiters } from "./waiters.ts";
 
 export type ContainerServiceDeps = Omit<ContainerContext, "tasks" | "waiters" | "lock">;
-
-const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /** The engine's containers: brings together what the files of this folder do. */
 export class ContainerService implements Containers, Disposable {
@@ -63,17 +62,14 @@ export class ContainerService implements Containers, Disposable {
     const { id } = registry.get(ref);
     const wanted = name.replace(/^\//, "");
     if (wanted === "") throw new Fault("invalid", "Neither old nor new names may be empty");
-    if (!namePattern.test(wanted))
-      throw new Fault(
-        "invalid",
-        `Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-      );
+    checkContainerName(wanted);
     await lock.run(id, async () => {
       const record = registry.get(id);
       if (record.name === wanted)
         throw new Fault("invalid", "Renaming a container with the same name as its current name");
       await registry.replace({ ...record, name: wanted });
-      networks.rename(id, wanted);
+      const endpoint = networks.rename(id, wanted);
+      if (endpoint !== undefined) await registry.replace({ ...registry.get(id), endpoint });
       publish(this.#context, registry.get(id), "rename", { oldName: `/${record.name}` });
     });
   }

@@ -1,19 +1,19 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import { formatTime } from "#base/time.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import type { ImageRecord, Images, Progress } from "#engine/images/images.ts";
+import type { Member, NetworkManagement, NetworkRecord } from "#engine/network/networks.ts";
 import type { VolumeRecord } from "#engine/volumes/volume-record.ts";
 import type { Volumes } from "#engine/volumes/volume-service.ts";
 import { readHostFacts } from "#host/facts.ts";
 import type { Digest } from "#oci/digest.ts";
 import { FakeContainers } from "./fake-containers.ts";
-import type { NetworkAdmin, NetworkView } from "./network-admin.ts";
 import { type DockerApiDeps, dockerRoutes } from "./routes.ts";
 import { DockerServer } from "./server.ts";
 
@@ -72,8 +72,7 @@ class FakeImages implements Images {
 
   async save(names: readonly string[]): Promise<Readable> {
     for (const name of names) this.resolve(name);
-    const { Readable: Source } = await import("node:stream");
-    return Source.from([Buffer.alloc(1024)]);
+    return Readable.from([Buffer.alloc(1024)]);
   }
 
   async importRootfs(archive: Readable): Promise<Digest> {
@@ -96,61 +95,64 @@ class FakeImages implements Images {
   }
 }
 
-class FakeNetworks implements NetworkAdmin {
-  readonly #networks = new Map<string, NetworkView>(
-    ["bridge", "host", "none"].map((name) => [name, networkView(name)]),
+class FakeNetworks implements NetworkManagement {
+  readonly #networks = new Map<string, NetworkRecord>(
+    ["bridge", "host", "none"].map((name) => [name, networkRecord(name)]),
   );
 
-  list(): readonly NetworkView[] {
+  list(): readonly NetworkRecord[] {
     return [...this.#networks.values()];
   }
 
-  get(ref: string): NetworkView {
-    const found = this.list().find(({ Name, Id }) => Name === ref || Id === ref);
+  get(ref: string): NetworkRecord {
+    const found = this.list().find(({ name, id }) => name === ref || id === ref);
     if (found === undefined) throw new Fault("not-found", `network ${ref} not found`);
     return found;
   }
 
-  async create({ Name = "" }: { readonly Name?: string }) {
-    if (this.#networks.has(Name)) throw new Fault("conflict", `network with name ${Name} already exists`);
-    this.#networks.set(Name, networkView(Name));
-    return { id: networkView(Name).Id, warning: "" };
+  members(): readonly Member[] {
+    return [];
+  }
+
+  async create({ Name = "" }: { readonly Name?: string }): Promise<NetworkRecord> {
+    if (Name === "") throw new Fault("invalid", "invalid name: name is empty");
+    if (Name === "default")
+      throw new Fault("forbidden", "operation is not permitted on predefined default network ");
+    if (this.#networks.has(Name))
+      throw new Fault("already-exists", `network with name ${Name} already exists`);
+    const record = networkRecord(Name);
+    this.#networks.set(Name, record);
+    return record;
   }
 
   async remove(ref: string): Promise<void> {
-    const { Name } = this.get(ref);
-    if (["bridge", "host", "none"].includes(Name))
-      throw new Fault("forbidden", `${Name} is a pre-defined network and cannot be removed`);
-    this.#networks.delete(Name);
+    const { name } = this.get(ref);
+    if (["bridge", "host", "none"].includes(name))
+      throw new Fault("forbidden", `${name} is a pre-defined network and cannot be removed`);
+    this.#networks.delete(name);
   }
 
-  async connect(ref: string): Promise<void> {
-    this.get(ref);
-  }
-
-  async disconnect(ref: string): Promise<void> {
-    this.get(ref);
+  async prune(matches: (network: NetworkRecord) => boolean): Promise<readonly string[]> {
+    const removed = this.list().filter(({ name }) => !["bridge", "host", "none"].includes(name));
+    for (const { name } of removed.filter(matches)) this.#networks.delete(name);
+    return removed.filter(matches).map(({ name }) => name);
   }
 }
 
-function networkView(name: string): NetworkView {
+function networkRecord(name: string): NetworkRecord {
   return {
-    Name: name,
-    Id: Buffer.from(name.padEnd(32, "-")).toString("hex").slice(0, 64),
-    Created: "2026-01-02T03:04:05Z",
-    Scope: "local",
-    Driver: name === "none" ? "null" : name === "host" ? "host" : "bridge",
-    EnableIPv4: true,
-    EnableIPv6: false,
-    IPAM: { Driver: "default", Options: null, Config: [] },
-    Internal: false,
-    Attachable: false,
-    Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
-    Containers: {},
-    Options: {},
-    Labels: {},
+    name,
+    id: Buffer.from(name.padEnd(32, "-")).toString("hex").slice(0, 64),
+    created: "2026-01-02T03:04:05Z",
+    driver: name === "none" ? "null" : name === "host" ? "host" : "bridge",
+    bridge: "",
+    isInternal: false,
+    isAttachable: false,
+    hasIPv6: false,
+    hasChosenSubnet: false,
+    options: {},
+    labels: {},
+    ipam: { driver: "default", options: null, config: [] },
   };
 }
 

@@ -1,4 +1,4 @@
-import { IncomingMessage } from "node:http";
+import { IncomingMessage } from "#host/http.ts";
 import { Duplex } from "node:stream";
 import { messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";

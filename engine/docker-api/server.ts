@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "#host/http.ts";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { apiVersions, formatVersion, parseVersion } from "#api/docker/versions.ts";

@@ -201,6 +201,24 @@ function suite(): void {
     assert.deepEqual(traces().elements, []);
   });
 
+  test("settle: when no container outlived the daemon, its forwards are gone", async (t) => {
+    await using machine = await startMachine();
+    await using killed = await machine.open();
+    await killed.networks.acquire(requestOf({ portBindings: publish("80/tcp", "8080") }), t.signal);
+    assert.equal(traces().elements.length, 1);
+    await using opened = await machine.open();
+    await opened.networks.settle();
+    assert.deepEqual(traces().elements, []);
+  });
+
+  test("settle: does nothing on a machine where nothing was ever done", async () => {
+    await using machine = await startMachine();
+    await using opened = await machine.open();
+    await opened.networks.settle();
+    assert.equal(execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" }), "");
+    assert.deepEqual(traces().links, []);
+  });
+
   test("settle: puts everything back that somebody flushed or deleted; so does publishing a port", async (t) => {
     await using machine = await startMachine();
     await using opened = await machine.open();
@@ -211,14 +229,18 @@ function suite(): void {
     await networks.settle();
     assert.equal(traces().elements.length, 1);
     execFileSync("nft", ["flush", "ruleset"]);
-    await networks.acquire(requestOf({ portBindings: publish("80/tcp", "8081") }), t.signal);
+    const second = await networks.acquire(requestOf({ portBindings: publish("80/tcp", "8081") }), t.signal);
     assert.equal(traces().elements.length, 2);
     execFileSync("nft", ["flush", "ruleset"]);
     await networks.release(first.containerId);
     assert.equal(traces().elements.length, 1);
     execFileSync("ip", ["link", "delete", "gt0"]);
-    const { netns } = await networks.acquire(requestOf(), t.signal);
-    assert.ok(netns !== undefined, "a bridge that was deleted is made again");
+    await networks.settle();
+    await using _world = await serve(lan, 80);
+    assert.equal(
+      await get(machine.kernel.pathOf(second.netns ?? (0 as never)), "http://192.0.2.2"),
+      "192.0.2.1",
+    );
   });
 
   test("acquire: when it fails or is aborted, nothing stays taken", async (t) => {

@@ -2,6 +2,7 @@ import { Fault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import type { Handle, KernelHelper } from "#engine/supervise/kernel-helper.ts";
+import { attachPort, hasBridge, hasLink, isPortOf, removeBridge } from "#host/link/bridge.ts";
 import { findAddress } from "./cidr.ts";
 import type { DnsThread } from "./dns/dns-thread.ts";
 import type { ResolverEndpoint } from "./dns/resolver.ts";
@@ -23,7 +24,8 @@ import {
   type ResolverOptions,
 } from "./resolv-conf.ts";
 import type { ReadyPool } from "./pool.ts";
-import type { Sandboxes } from "./sandboxes.ts";
+import { configurePort, type Sandboxes } from "./sandboxes.ts";
+import type { VethSweeper } from "./veth-sweeper.ts";
 
 export interface BridgeNetworksDeps {
   readonly kernel: KernelHelper;
@@ -33,6 +35,7 @@ export interface BridgeNetworksDeps {
   /** Of sandboxes without a network. */
   readonly bareSandboxes: ReadyPool<Handle>;
   readonly dns: DnsThread;
+  readonly sweeper: VethSweeper;
   readonly events: EventSink;
   readonly log: Log;
   /** Text of the host's resolv.conf as it is now. */
@@ -80,6 +83,8 @@ export class BridgeNetworks implements Networks {
     this.#publish(record, "disconnect", containerId);
     if (network !== undefined) await this.#withdraw(containerId, attachment.endpoint);
     await letGo(kernel, attachment.handles);
+    const { hostInterface } = attachment.endpoint;
+    if (hostInterface !== undefined) this.#deps.sweeper.giveUp(hostInterface);
     network?.addresses.release(findAddress(attachment.endpoint.address) ?? 0);
   }
 
@@ -103,8 +108,10 @@ export class BridgeNetworks implements Networks {
   async settle(): Promise<void> {
     const { table, rules } = this.#deps;
     const used = table.live.filter((network) => network.attached.size > 0);
-    if (used.length === 0 && !rules.isWritten) return;
-    await Promise.all(used.map((network) => network.repairBridge()));
+    // A bridge of ours means that an earlier daemon wrote rules, with ports in them that may be nobody's by now.
+    const isFresh = !rules.isWritten && !table.live.some((network) => hasBridge(network.record.bridge));
+    if (used.length === 0 && isFresh) return;
+    await Promise.all(used.map((network) => this.#repair(network)));
     await rules.write();
     const reopened = used.flatMap((network) =>
       [...network.attached.values()].map((attachment) => this.#reopenDns(network, attachment)),
@@ -131,6 +138,14 @@ export class BridgeNetworks implements Networks {
     return predefinedNames.includes(endpoint.networkName)
       ? bridgeResolvConf(host, options)
       : embeddedResolvConf(host, options);
+  }
+
+  /** Takes bridges and rules out of the kernel if no container uses them; what starts next makes them again. */
+  async dismantle(): Promise<void> {
+    const { table, rules } = this.#deps;
+    if (table.live.some((network) => network.attached.size > 0)) return;
+    for (const { record } of table.live) if (hasBridge(record.bridge)) await removeBridge(record.bridge);
+    await rules.remove();
   }
 
   /** Makes the default bridge, the rules and the first sandboxes, so that the first start does not have to. */
@@ -225,6 +240,25 @@ export class BridgeNetworks implements Networks {
       await rules.forward("delete", endpoint);
     } catch (error) {
       log.error("published ports cannot be withdrawn", { container: containerId, reason: messageOf(error) });
+    }
+  }
+
+  /** The bridge as it should be, with its containers on it: they lose it when somebody deletes it. */
+  async #repair(network: LiveNetwork): Promise<void> {
+    const { bridge } = network.record;
+    await network.repairBridge();
+    for (const attachment of network.attached.values()) {
+      const port = attachment?.endpoint.hostInterface;
+      if (port === undefined || !hasLink(port) || isPortOf(bridge, port)) continue;
+      try {
+        await attachPort(bridge, port);
+        configurePort(network, port);
+      } catch (error) {
+        this.#deps.log.warn("container cannot be joined to its bridge again", {
+          port,
+          reason: messageOf(error),
+        });
+      }
     }
   }
 

@@ -57,6 +57,7 @@ export function endpointOn(network: LiveNetwork, request: EndpointRequest, place
     prefixLength: network.plan.subnet.prefix,
     gateway: network.gateway,
     mac: place.mac,
+    hostInterface: place.hostName,
     aliases,
     dnsNames: namesOf(request, aliases),
     ...(request.dns !== undefined && request.dns.length > 0 && { dns: request.dns }),

@@ -19,7 +19,7 @@ export class IpKernel implements KernelHelper, AsyncDisposable {
     const handle = ++this.#serial as Handle;
     const name = `sandbox${handle}`;
     await run("ip", ["netns", "add", name]);
-    this.#held.set(handle, { name, release: async () => void (await run("ip", ["netns", "delete", name])) });
+    this.#held.set(handle, { name, release: () => removeNamespace(name) });
     execFileSync("ip", ["-n", name, "-batch", "-"], { input: insideOf(undefined) });
     if (request === undefined) return handle;
     try {
@@ -82,6 +82,11 @@ export class IpKernel implements KernelHelper, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const handle of this.#held.keys()) await this.release(handle);
   }
+}
+
+/** Its interface goes first: connections of dead processes may keep the namespace alive for a while, but nobody waits for them. */
+async function removeNamespace(name: string): Promise<void> {
+  await run("sh", ["-c", `ip -n ${name} link delete eth0 2>/dev/null; ip netns delete ${name}`]);
 }
 
 function outsideOf(request: SandboxRequest, name: string): string {

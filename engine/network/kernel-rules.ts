@@ -52,6 +52,13 @@ export class KernelRules {
     await written;
   }
 
+  /** The table is gone when it resolves. */
+  async remove(): Promise<void> {
+    this.#first = undefined;
+    // Made first, because removing a table that is not there is an error.
+    await this.#nft.run(`add table ip ${this.#table}\ndelete table ip ${this.#table}`);
+  }
+
   /** Of a container that the table of networks has, or has no more. */
   async forward(verb: "add" | "delete", forwards: Forwards): Promise<void> {
     await this.#change(planForwardChange(verb, this.#table, forwards));

@@ -29,6 +29,8 @@ export interface Endpoint {
   readonly prefixLength: number;
   readonly gateway: string;
   readonly mac: string;
+  /** Host's end of its veth pair. */
+  readonly hostInterface?: string;
   readonly aliases: readonly string[];
   /** Everything that DNS answers for it, the container's name first. */
   readonly dnsNames: readonly string[];

@@ -19,6 +19,7 @@ import { ensurePredefined } from "./predefined.ts";
 import { isLoopback, parseResolvConf } from "./resolv-conf.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { nameserverSubnets } from "./subnets.ts";
+import { VethSweeper } from "./veth-sweeper.ts";
 
 export interface NetworkDeps {
   readonly kernel: KernelHelper;
@@ -69,6 +70,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
   const sandboxes = parts.use(new Sandboxes({ kernel, names, log, poolSize }));
   const bareSandboxes = parts.use(barePool(kernel, Math.ceil(poolSize / 4), log));
   const dns = parts.use(new DnsThread({ log }));
+  const sweeper = parts.use(new VethSweeper(log));
   const networks = new BridgeNetworks({
     kernel,
     table,
@@ -76,6 +78,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     sandboxes,
     bareSandboxes,
     dns,
+    sweeper,
     events,
     log,
     readResolvConf: readHostResolvConf,

@@ -82,7 +82,7 @@ let serial = 0;
 
 /** A request with everything that a test does not care about. */
 export function requestOf(given: Partial<EndpointRequest> = {}): EndpointRequest {
-  const containerId = (++serial).toString(16).padStart(64, "c");
+  const containerId = (++serial).toString(16).padStart(12, "0").padEnd(64, "c");
   return {
     containerId,
     containerName: `name${serial}`,

@@ -112,9 +112,14 @@ export class Sandboxes implements AsyncDisposable {
       mtu: network.options.mtu,
     });
     undo.defer(() => letGo(kernel, [handle]));
-    if (!network.options.isConnected) isolatePort(hostName);
-    if (bridgesPassIpHooks()) hairpinPort(hostName);
+    configurePort(network, hostName);
     undo.move();
     return { handle, address, mac, hostName };
   }
+}
+
+/** What an interface needs as a port of the network's bridge. */
+export function configurePort(network: LiveNetwork, hostName: string): void {
+  if (!network.options.isConnected) isolatePort(hostName);
+  if (bridgesPassIpHooks()) hairpinPort(hostName);
 }

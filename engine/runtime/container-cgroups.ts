@@ -64,6 +64,11 @@ export class ContainerCgroups {
     return removeCgroup(this.layout, this.pathOf(id));
   }
 
+  /** Removes the instance's own folder when nothing runs in it. */
+  dismantle(): void {
+    removeCgroup(this.layout, this.#parent);
+  }
+
   /** IDs of those that exist. */
   list(): readonly string[] {
     return listCgroups(this.layout, this.#parent);

@@ -215,7 +215,7 @@ test("names that are no UTF-8, and names as long as they can be, survive", { ski
 });
 
 /** Everything outside that an escape could touch, and what it must look like afterwards. */
-function victim(): { readonly path: string; check(): void } {
+function victim(): { readonly path: string; readonly check: () => void } {
   const path = join(folder, `victim-${layers}`);
   mkdirSync(path);
   writeFileSync(join(path, "secret"), "secret", { mode: 0o600 });

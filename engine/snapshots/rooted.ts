@@ -116,7 +116,7 @@ interface Run<Result> {
   readonly head: Promise<unknown>;
   /** Settles when the process has ended and its pipes are closed. */
   readonly done: Promise<Result>;
-  kill(): void;
+  readonly kill: () => void;
 }
 
 async function resultOf<Result>(job: RootedJob, signal: AbortSignal): Promise<Result> {

@@ -16,11 +16,15 @@ export function snapshotterContract(
   open: () => Promise<SnapshotterUnderTest>,
   options: { readonly skip: boolean },
 ): void {
-  const claim = (text: string, run: (subject: SnapshotterUnderTest, signal: AbortSignal) => Promise<void>) =>
+  const claim = (
+    text: string,
+    run: (subject: SnapshotterUnderTest, signal: AbortSignal) => Promise<void>,
+  ) => {
     test(`${name}: ${text}`, options, async (t) => {
       await using subject = await open();
       await run(subject, t.signal);
     });
+  };
   const file: Fixture = { path: "f", content: "hello" };
   const [base, middle, top] = [digestOf("1"), digestOf("2"), digestOf("3")];
 

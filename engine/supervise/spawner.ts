@@ -11,12 +11,10 @@ interface Waiting {
 
 interface Child {
   readonly process: ChildProcess;
-  readonly generation: number;
+  /** Handle → its descriptor. A handle is never given twice: one that a shim took, or of a dead spawner, means nothing any more. */
+  readonly held: Map<Handle, string>;
   readonly waiting: Map<string, Waiting>;
 }
-
-/** Handles count the spawner they belong to, so that one of a dead spawner is never taken for a descriptor of its successor. */
-const generationStep = 1 << 20;
 
 /**
  * The daemon's end of the native spawner. Answers come in the order of the requests. When the spawner dies, everything it
@@ -27,7 +25,7 @@ export class Spawner implements KernelHelper, AsyncDisposable {
   readonly #runtime: string;
   readonly #log: Log;
   #child: Child | undefined;
-  #generation = 0;
+  #lastHandle = 0;
   #serial = 0;
   #isClosed = false;
 
@@ -54,7 +52,7 @@ export class Spawner implements KernelHelper, AsyncDisposable {
             String(request.mtu),
           ];
     const [fd] = await this.#request("sandbox", fields);
-    return this.#handleOf(fd);
+    return this.#hold(fd);
   }
 
   async bindPort(port: {
@@ -66,19 +64,20 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     readonly port: number;
   }> {
     const [fd, bound] = await this.#request("bind", [port.protocol, port.address, String(port.port)]);
-    return { handle: this.#handleOf(fd), port: Number(bound) };
+    return { handle: this.#hold(fd), port: Number(bound) };
   }
 
   async release(handle: Handle): Promise<void> {
-    if (this.isHeld(handle)) await this.#request("close", [this.#descriptorOf(handle)]);
+    const descriptor = this.#take(handle);
+    if (descriptor !== undefined) await this.#request("close", [descriptor]);
   }
 
   isHeld(handle: Handle): boolean {
-    return this.#child !== undefined && Math.floor(handle / generationStep) === this.#child.generation;
+    return this.#child?.held.has(handle) ?? false;
   }
 
   pathOf(handle: Handle): string {
-    return `/proc/${this.#child?.process.pid}/fd/${this.#descriptorOf(handle)}`;
+    return `/proc/${this.#child?.process.pid}/fd/${this.#child?.held.get(handle)}`;
   }
 
   /**
@@ -94,7 +93,7 @@ export class Spawner implements KernelHelper, AsyncDisposable {
   ): Promise<number> {
     const all = netns === undefined ? held : [netns, ...held];
     if (!all.every((handle) => this.isHeld(handle))) throw lost();
-    const handles = all.map((handle) => this.#descriptorOf(handle));
+    const handles = all.map((handle) => this.#take(handle) ?? "");
     const named = handles.map((fd, index) =>
       netns !== undefined && index === 0 ? `netns=${fd}` : `hold=${fd}`,
     );
@@ -118,12 +117,16 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     await promise;
   }
 
-  #handleOf(fd: string | undefined): Handle {
-    return (Number(fd) + this.#generation * generationStep) as Handle;
+  #hold(descriptor: string | undefined): Handle {
+    const handle = ++this.#lastHandle as Handle;
+    if (descriptor !== undefined) this.#child?.held.set(handle, descriptor);
+    return handle;
   }
 
-  #descriptorOf(handle: Handle): string {
-    return String(handle % generationStep);
+  #take(handle: Handle): string | undefined {
+    const descriptor = this.#child?.held.get(handle);
+    this.#child?.held.delete(handle);
+    return descriptor;
   }
 
   #request(op: string, fields: readonly string[]): Promise<readonly string[]> {
@@ -138,7 +141,7 @@ export class Spawner implements KernelHelper, AsyncDisposable {
 
   #start(): Child {
     const process = spawn(this.#binary, ["spawner", this.#runtime], { stdio: ["pipe", "pipe", "inherit"] });
-    const child: Child = { process, generation: ++this.#generation, waiting: new Map() };
+    const child: Child = { process, held: new Map(), waiting: new Map() };
     const reader = new FrameReader();
     process.stdout?.on("data", (bytes: Buffer) => {
       for (const frame of reader.push(bytes)) answer(child, frame);

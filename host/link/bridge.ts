@@ -49,6 +49,19 @@ export function isPortOf(bridge: string, port: string): boolean {
   return existsSync(`/sys/class/net/${bridge}/brif/${port}`);
 }
 
+/** Joins the interface to the bridge; its settings as a port are the kernel's defaults again. */
+export async function attachPort(bridge: string, port: string): Promise<void> {
+  await ipBatch([`link set dev ${port} master ${bridge}`]);
+}
+
+/** Tries every one of them. @throws {Fault} `unavailable` when one could not be removed, also because it is gone */
+export async function removeLinks(names: readonly string[]): Promise<void> {
+  await ipBatch(
+    names.map((name) => `link delete dev ${name}`),
+    ["-force"],
+  );
+}
+
 /** Ports that are isolated reach the host and, through it, the world, but not one another. */
 export function isolatePort(port: string): void {
   writeFileSync(`/sys/class/net/${port}/brport/isolated`, "1");
@@ -116,9 +129,9 @@ function readTrimmed(file: string): string | undefined {
   }
 }
 
-async function ipBatch(lines: readonly string[]): Promise<void> {
+async function ipBatch(lines: readonly string[], flags: readonly string[] = []): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const child = spawn("ip", ["-batch", "-"], {
+  const child = spawn("ip", [...flags, "-batch", "-"], {
     stdio: ["pipe", "ignore", "pipe"],
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
   });

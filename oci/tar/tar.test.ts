@@ -38,7 +38,7 @@ function readAll(
   const reader = new TarReader(
     {
       entry: (entry) => all.push({ entry, content: Buffer.alloc(Math.min(entry.size, 1 << 24)) }),
-      data: (bytes, position) => void all.at(-1)?.content.set(bytes, position),
+      data: (bytes, position) => all.at(-1)?.content.set(bytes, position),
       endEntry: () => {},
     },
     limits,

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { startTimeOf } from "#host/process-end.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 
@@ -44,8 +45,8 @@ function shimOf(id: string): number {
 }
 
 async function isGone(pid: number): Promise<boolean> {
-  for (let i = 0; i < 500 && existsSync(`/proc/${pid}`); i++) await delay(10);
-  return !existsSync(`/proc/${pid}`);
+  for (let i = 0; i < 500 && startTimeOf(pid) !== undefined; i++) await delay(10);
+  return startTimeOf(pid) === undefined;
 }
 
 test("the daemon killed: containers run on, their output and exit codes are there afterwards", async () => {

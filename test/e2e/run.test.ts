@@ -62,10 +62,6 @@ test("run: a program that is not there gives 127, one that cannot be executed 12
   assert.equal((await docker("run", "--rm", "nosuchimage", "true")).code, 125);
 });
 
-test("run: a signal gives 128 and its number", async () => {
-  assert.equal((await docker("run", "--rm", "test", "sh", "-c", "kill -TERM $$; sleep 5")).code, 0 + 143);
-});
-
 test("run -i: stdin arrives whole and its end is passed on", async () => {
   const input = "line\n".repeat(50_000);
   const { code, stdout } = await dockerWith(input, "run", "-i", "--rm", "test", "wc", "-c");
@@ -171,8 +167,8 @@ test("pause, unpause: a paused container does nothing", async () => {
   assert.equal((await docker("pause", "clock")).code, 0);
   assert.match((await docker("ps", "--format", "{{.Status}}")).stdout, /\(Paused\)/);
   assert.equal((await docker("exec", "clock", "true")).code, 1);
-  assert.equal((await docker("unpause", "clock")).code, 0);
-  assert.equal((await docker("exec", "clock", "true")).code, 0);
+  assert.deepEqual(await docker("unpause", "clock"), { code: 0, stdout: "clock\n", stderr: "" });
+  assert.deepEqual(await docker("exec", "clock", "true"), { code: 0, stdout: "", stderr: "" });
   await docker("rm", "-f", "clock");
 });
 
@@ -200,7 +196,7 @@ test("--init: signals reach the program and its status is the container's", asyn
 });
 
 test("memory: a container that runs out of it is reported as such", async () => {
-  const { code } = await docker(
+  const { code, stderr } = await docker(
     "run",
     "--name",
     "greedy",
@@ -211,7 +207,7 @@ test("memory: a container that runs out of it is reported as such", async () => 
     "-c",
     "x=a; while :; do x=$x$x; done",
   );
-  assert.equal(code, 137);
+  assert.deepEqual([code, stderr], [137, ""]);
   assert.equal((await docker("inspect", "-f", "{{.State.OOMKilled}}", "greedy")).stdout, "true\n");
   await docker("rm", "greedy");
 });
@@ -257,7 +253,7 @@ test("logs -f: follows until the container ends", async () => {
 });
 
 test("log rotation: max-size and max-file hold, and logs reads over the files", async () => {
-  await docker(
+  const run = await docker(
     "run",
     "--name",
     "chatty",
@@ -270,6 +266,7 @@ test("log rotation: max-size and max-file hold, and logs reads over the files", 
     "-c",
     "i=0; while [ $i -lt 1000 ]; do echo number $i; i=$((i+1)); done",
   );
+  assert.deepEqual([run.code, run.stderr], [0, ""]);
   const lines = (await docker("logs", "chatty")).stdout.trimEnd().split("\n");
   assert.equal(lines.at(-1), "number 999");
   const first = Number(lines[0]?.split(" ")[1]);

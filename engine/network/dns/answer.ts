@@ -1,4 +1,4 @@
-import { type DnsRecord, encodeMessage, type Message, rcode, typeA, typePtr } from "./message.ts";
+import { classIn, type DnsRecord, encodeMessage, type Message, rcode, typeA, typePtr } from "./message.ts";
 import type { Zones } from "./zones.ts";
 
 /** Short, because a container's address is only as old as the container. */
@@ -60,7 +60,7 @@ export function encodeForUdp(query: Message, reply: Message): Uint8Array {
 }
 
 function record(name: string, type: number, data: string): DnsRecord {
-  return { name, type, class: 1, ttl: TTL_SECONDS, data };
+  return { name, type, class: classIn, ttl: TTL_SECONDS, data };
 }
 
 function rotate(addresses: readonly string[], turn: number): readonly string[] {

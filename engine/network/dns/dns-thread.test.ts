@@ -4,7 +4,9 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isFault } from "#base/fault.ts";
+import { silentLog } from "#base/log.ts";
 import { evaluate, isPrivate, requestOf, runPrivately, startMachine, traces } from "../private-net.ts";
+import { DnsThread } from "./dns-thread.ts";
 import { decodeMessage, encodeMessage } from "./message.ts";
 
 if (!isPrivate)
@@ -112,21 +114,15 @@ function suite(): void {
     await opened.management.remove("mynet");
   });
 
-  test("open: when the address is taken in the container, the start fails and nothing is left", async (t) => {
+  test("open: when the address is taken in the container, it fails and leaves nothing open", async (t) => {
     await using machine = await startMachine();
     await using opened = await machine.open();
     const { networks, management } = opened;
     await management.create({ Name: "mynet" }, t.signal);
     const first = requestOf({ mode: "mynet" });
-    const { endpoint, netns } = await networks.acquire(first, t.signal);
+    const { netns } = await networks.acquire(first, t.signal);
     assert.ok(netns !== undefined);
     const before = { held: machine.kernel.size, namespaces: openNamespaces() };
-    const own = await machine.open();
-    own.networks.adopt("x".repeat(64), endpoint, "/run/netns/none");
-    await own.networks.settle();
-    await own[Symbol.asyncDispose]();
-    const { DnsThread } = await import("./dns-thread.ts");
-    const { silentLog } = await import("#base/log.ts");
     await using thread = new DnsThread({ log: silentLog });
     const entry = { endpointId: "e", networkId: "n", networkName: "n", names: ["a"], address: "10.0.0.1" };
     const clash = { entry, netnsPath: machine.kernel.pathOf(netns), isInternal: false, upstreams: [] };
