@@ -58,7 +58,10 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const instance = instanceName(root);
   mkdirSync(root, { recursive: true, mode: 0o711 });
   mkdirSync(run, { recursive: true, mode: 0o755 });
-  const log = jsonLog((line) => process.stderr.write(line), { level: options.logLevel, now: () => new Date() });
+  const log = jsonLog((line) => process.stderr.write(line), {
+    level: options.logLevel,
+    now: () => new Date(),
+  });
   const host = readHostFacts();
   const db = undo.use(new Database(join(root, "engine.db")));
   const events = new EventBus(now);
@@ -109,7 +112,18 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   undo.defer(() => cgroups.dismantle());
   const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, log });
   const containers = undo.use(
-    await ContainerService.open({ paths, registry, images, snapshots, networks, volumes, events, launcher, log, now }),
+    await ContainerService.open({
+      paths,
+      registry,
+      images,
+      snapshots,
+      networks,
+      volumes,
+      events,
+      launcher,
+      log,
+      now,
+    }),
   );
   await volumes.reconcile();
   const routes = dockerRoutes({

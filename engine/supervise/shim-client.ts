@@ -37,6 +37,7 @@ export class ShimControl {
     socket.on("data", (bytes: Buffer) => {
       for (const frame of reader.push(bytes)) this.#take(frame);
     });
+    socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#end());
     socket.on("error", () => {}); // `close` follows
     this.#started.promise.catch(() => {}); // whoever waits for it sees it

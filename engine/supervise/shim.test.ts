@@ -104,7 +104,7 @@ async function startShim(
       id,
       `bundle=${bundle}`,
       `socket=${shim.socket}`,
-        `state=${join(folder, "state")}`,
+      `state=${join(folder, "state")}`,
       `layers=${folder}`,
       `overlay=lowerdir=lower,upperdir=${id}/upper,workdir=${id}/work`,
       `cgroup-base=${join(bundle, "cgroup")}`,

@@ -4,6 +4,8 @@ import { EngineUnderTest } from "../support/engine.ts";
 import { Model } from "./model.ts";
 import { Worker } from "./worker.ts";
 
+const keptContainers = 100;
+
 export interface KillReport {
   readonly kills: number;
   readonly acknowledged: number;
@@ -43,6 +45,7 @@ export async function killLoop(options: {
     acknowledged += workers.reduce((sum, worker) => sum + worker.acknowledged, 0);
     recoveryMs.push(await engine.up());
     await model.check(engine);
+    if (model.names.length > keptContainers) await removeEnded(engine, model);
   }
   const containersAtEnd = model.names.length;
   return {
@@ -52,6 +55,15 @@ export async function killLoop(options: {
     recoveryMs: recoveryMs.sort((a, b) => a - b),
     containersAtEnd,
   };
+}
+
+/** So that the time for a check does not grow with the number of kills. */
+async function removeEnded(engine: EngineUnderTest, model: Model): Promise<void> {
+  for (const name of model.names.filter((candidate) => !candidate.startsWith("sleeper"))) {
+    await engine.api("DELETE", `/containers/${name}?force=1`);
+    model.set(name, { is: "removed" });
+  }
+  await model.check(engine);
 }
 
 async function startSleeper(engine: EngineUnderTest, model: Model, name: string): Promise<void> {

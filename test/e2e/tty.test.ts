@@ -28,10 +28,14 @@ function onTerminal(
   steps: readonly Step[],
 ): Promise<{ readonly screen: string; readonly code: number | null }> {
   const { promise, resolve } = Promise.withResolvers<{ screen: string; code: number | null }>();
-  const child = spawn("script", ["-qec", `docker -H unix://${engine.socket} ${command}`, "/dev/null"], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, TERM: "xterm" },
-  });
+  const child = spawn(
+    "script",
+    ["-qec", `stty rows 30 cols 100; exec docker -H unix://${engine.socket} ${command}`, "/dev/null"],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, TERM: "xterm" },
+    },
+  );
   let screen = "";
   let seen = 0;
   const rest = [...steps];
@@ -58,7 +62,7 @@ test("run -it: a shell on a terminal takes keys and gives its exit code", async 
 
 test("run -it: the terminal's size reaches the container", async () => {
   const { screen } = await onTerminal("run -it --rm test sh -c 'sleep 0.3; stty size'", []);
-  assert.match(screen, /\d+ \d+/);
+  assert.match(screen, /30 100/);
 });
 
 test("attach: the detach keys leave the container running", async () => {

@@ -162,7 +162,13 @@ export class EngineUnderTest implements AsyncDisposable {
   /** What this instance has in the kernel is called so. */
   get places(): InstancePlaces {
     const name = instanceName(this.root);
-    return { root: this.root, run: this.run, bridge: `${name}0`, nftTable: name.replaceAll("-", "_"), cgroup: name };
+    return {
+      root: this.root,
+      run: this.run,
+      bridge: `${name}0`,
+      nftTable: name.replaceAll("-", "_"),
+      cgroup: name,
+    };
   }
 
   /** Removes every container, ends the daemon, deletes its folders, and asserts that nothing is left of the instance anywhere. */
