@@ -3,7 +3,7 @@
 //
 //   connection's first frame        what follows
 //   control                         frames both ways: go, signal N, resize H W, exec-resize ID H W →
-//                                   ← started PID START-TIME, failed TEXT, exit CODE NANOSECONDS, exec-exit ID CODE
+//                                   ← waiting, started PID START-TIME, failed TEXT, exit CODE NANOSECONDS, exec-exit ID CODE
 //   attach stdin? stdout? stderr?   raw: stdin in, output out (8-byte headers unless tty)
 //   exec ID tty? stdin? stdout? stderr? PROCESS-FILE
 //                                   ← one frame started PID or failed TEXT, then raw as attach
@@ -280,6 +280,11 @@ static void greet(struct conn *conn, struct fields *f) {
   if (strcmp(role, "control") == 0) {
     conn->role = CONN_CONTROL;
     had_control = true;
+    if (container->stage == STAGE_WAITING) {
+      char *frame;
+      size_t size = frame_build(&frame, "waiting", NULL);
+      conn_send(conn, frame, size, NULL, 0);
+    }
     if (started_size) conn_send(conn, started_frame, started_size, NULL, 0);
     if (last_size) conn_send(conn, last_frame, last_size, NULL, 0);
   } else if (strcmp(role, "attach") == 0 && f->count == 4) {

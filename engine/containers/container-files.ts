@@ -23,9 +23,9 @@ const placeholders = [
 
 /** A container's files from outside: through its first process while it runs, through a mount of the worker's own otherwise. */
 export class ContainerFiles {
-  readonly #context: Pick<ContainerContext, "registry" | "snapshots" | "lock">;
+  readonly #context: Pick<ContainerContext, "registry" | "snapshots" | "launcher" | "lock">;
 
-  constructor(context: Pick<ContainerContext, "registry" | "snapshots" | "lock">) {
+  constructor(context: Pick<ContainerContext, "registry" | "snapshots" | "launcher" | "lock">) {
     this.#context = context;
   }
 
@@ -58,7 +58,7 @@ export class ContainerFiles {
       const record = registry.get(id);
       if (record.hostConfig.ReadonlyRootfs)
         throw new Fault("forbidden", "container rootfs is marked read-only");
-      const owner = options.copyUidGid ? {} : { owner: { uid: 0, gid: 0 } };
+      const owner = options.copyUidGid ? { owner: await this.#userOf(record) } : {};
       await named(record, path, () =>
         extractInto(
           this.#root(record),
@@ -82,6 +82,11 @@ export class ContainerFiles {
     const { snapshots, registry } = this.#context;
     const { id } = registry.get(ref);
     return changesOf(snapshots.root, snapshots.mountOf(id), placeholders, AbortSignal.timeout(statTimeoutMs));
+  }
+
+  async #userOf({ id, config, hostConfig }: ContainerRecord): Promise<{ readonly uid: number; readonly gid: number }> {
+    const { uid, gid } = await this.#context.launcher.userOf(id, config.User, hostConfig);
+    return { uid, gid };
   }
 
   #root(record: ContainerRecord): RootSpec {

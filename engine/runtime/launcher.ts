@@ -4,6 +4,7 @@ import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { Endpoint, Sandbox } from "#engine/network/networks.ts";
+import { overlayOptions } from "#engine/snapshots/overlay-mount.ts";
 import type { OverlayMount, Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { ShimControl, type StartedTask } from "#engine/supervise/shim-client.ts";
 import type { Spawner } from "#engine/supervise/spawner.ts";
@@ -209,7 +210,11 @@ export class Launcher {
     const socket = shimSocket(this.#deps.paths, id);
     const bundle = bundleFolder(this.#deps.paths, id);
     const control = await ShimControl.connect(socket);
-    const started = await control.started;
+    const started = await Promise.race([control.started, control.waiting]);
+    if (started === undefined) {
+      control.detach(); // which ends it
+      throw new Fault("not-found", `the shim of ${id} was never told to start it`);
+    }
     const { process } = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as RuntimeSpec;
     return { task: { control, socket, bundle, process }, started };
   }
@@ -243,14 +248,6 @@ function networkOf(sandbox: Sandbox, joined: string | undefined) {
 
 function isHost(endpoint: Endpoint): boolean {
   return endpoint.networkName === "host";
-}
-
-function overlayOptions({ lower, upper, work }: OverlayMount): string {
-  const options = [`lowerdir=${lower.join(":")}`];
-  if (upper !== undefined) options.push(`upperdir=${upper}`, `workdir=${work}`);
-  const text = options.join(",");
-  if (text.length >= 4096) throw new Fault("invalid", `the image has too many layers: ${lower.length}`);
-  return text;
 }
 
 function logArguments(path: string, { LogConfig }: HostConfig): readonly string[] {

@@ -21,6 +21,7 @@ export interface ExitedTask {
 export class ShimControl {
   readonly #socket: net.Socket;
   readonly #started = Promise.withResolvers<StartedTask>();
+  readonly #waiting = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<ExitedTask | undefined>();
   readonly #execExits = new Map<string, (code: number | undefined) => void>();
   #hasStarted = false;
@@ -52,6 +53,11 @@ export class ShimControl {
   /** Settles when the container has ended and its log is complete; undefined when the shim was lost instead. */
   get exited(): Promise<ExitedTask | undefined> {
     return this.#exited.promise;
+  }
+
+  /** Settles when the shim says that it waits for {@link ShimControl.go}: nobody was told of a start. Never for one that does not. */
+  get waiting(): Promise<void> {
+    return this.#waiting.promise;
   }
 
   go(): void {
@@ -87,7 +93,8 @@ export class ShimControl {
     if (kind === "started") {
       this.#hasStarted = true;
       this.#started.resolve({ pid: Number(first), startTime: second });
-    } else if (kind === "failed") this.#started.reject(new Fault("internal", first.trim()));
+    } else if (kind === "waiting") this.#waiting.resolve();
+    else if (kind === "failed") this.#started.reject(new Fault("internal", first.trim()));
     else if (kind === "exit") this.#exited.resolve({ exitCode: Number(first), finishedAt: BigInt(second) });
     else if (kind === "exec-exit") {
       this.#execExits.get(first)?.(Number(second));
