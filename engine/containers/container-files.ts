@@ -84,7 +84,11 @@ export class ContainerFiles {
     return changesOf(snapshots.root, snapshots.mountOf(id), placeholders, AbortSignal.timeout(statTimeoutMs));
   }
 
-  async #userOf({ id, config, hostConfig }: ContainerRecord): Promise<{ readonly uid: number; readonly gid: number }> {
+  async #userOf({
+    id,
+    config,
+    hostConfig,
+  }: ContainerRecord): Promise<{ readonly uid: number; readonly gid: number }> {
     const { uid, gid } = await this.#context.launcher.userOf(id, config.User, hostConfig);
     return { uid, gid };
   }

@@ -215,7 +215,7 @@ export class Lifecycle {
         finishedAt: record.state.finishedAt,
       },
     };
-    await registry.replace(next);
+    await registry.replace(next, "ordered");
     publish(this.#context, next, "start");
     this.watch(next, task);
   }
@@ -281,7 +281,7 @@ export class Lifecycle {
     };
     const ranMs = Number((finishedAt - parseTime(record.state.startedAt)) / 1_000_000n);
     // The shim has written the exit down, so whoever waits need not wait for our own commit.
-    const stored = registry.replace(next);
+    const stored = registry.replace(next, "ordered");
     if (isOomKilled) publish(this.#context, next, "oom");
     publish(this.#context, next, "die", {
       exitCode: String(exitCode),

@@ -1,5 +1,5 @@
 import { Fault } from "#base/fault.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database, Durability } from "#engine/metadata/database.ts";
 import type { ContainerRecord } from "./record.ts";
 
 /**
@@ -66,8 +66,12 @@ export class ContainerRegistry {
     }
   }
 
-  /** Visible at once, durable when it resolves. A record that was deleted meanwhile stays deleted. */
-  async replace(record: ContainerRecord): Promise<void> {
+  /**
+   * Visible at once, kept when it resolves. A record that was deleted meanwhile stays deleted.
+   *
+   * @param durability `ordered` will do for what a power cut ends anyway: that it runs, or how it ended
+   */
+  async replace(record: ContainerRecord, durability: Durability = "durable"): Promise<void> {
     const before = this.#byId.get(record.id);
     if (before === undefined) return;
     if (before.name !== record.name) {
@@ -79,7 +83,7 @@ export class ContainerRegistry {
       this.#db.sql
         .prepare("UPDATE containers SET name = ?, record = ? WHERE id = ?")
         .run(record.name, JSON.stringify(record), record.id);
-    });
+    }, durability);
   }
 
   /** Gone for good when it resolves; its name is free then. */

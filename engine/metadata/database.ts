@@ -1,14 +1,21 @@
 import { DatabaseSync } from "node:sqlite";
 import { migrations } from "./schema.ts";
 
+/**
+ * `durable`: on disk when the write resolves. `ordered`: in the hands of the kernel, so that it survives the daemon but not a
+ * power cut, unless a durable write has followed; what is lost then is always the end of what was written.
+ */
+export type Durability = "durable" | "ordered";
+
 interface Pending {
+  readonly durability: Durability;
   readonly apply: () => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * The engine's one database: SQLite in WAL mode, `synchronous=FULL`. Reads go straight to {@link Database.sql}; writes go
+ * The engine's one database: SQLite in WAL mode. Reads go straight to {@link Database.sql}; writes go
  * through {@link Database.write}, which commits all that were asked for within one turn of the event loop together, so a
  * burst of requests pays for one fsync.
  *
@@ -27,10 +34,13 @@ export class Database implements Disposable {
     migrate(this.sql, file);
   }
 
-  /** Resolves when what `apply` wrote is durable; rejects once the database is closed. When `apply` throws, its own writes alone are undone. */
-  write(apply: () => void): Promise<void> {
+  /**
+   * Resolves when what `apply` wrote is as durable as was asked for; rejects once the database is closed. When `apply` throws,
+   * its own writes alone are undone.
+   */
+  write(apply: () => void, durability: Durability = "durable"): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#pending.push({ apply, resolve, reject });
+    this.#pending.push({ durability, apply, resolve, reject });
     if (this.#pending.length === 1) setImmediate(() => this.#flush());
     return promise;
   }
@@ -45,8 +55,9 @@ export class Database implements Disposable {
     if (batch.length === 0) return;
     this.#pending = [];
     const settle: (() => void)[] = [];
+    const isDurable = batch.some(({ durability }) => durability === "durable");
     try {
-      this.sql.exec("BEGIN IMMEDIATE");
+      this.sql.exec(`PRAGMA synchronous=${isDurable ? "FULL" : "NORMAL"}; BEGIN IMMEDIATE`);
       for (const write of batch) settle.push(this.#applyOne(write));
       this.sql.exec("COMMIT");
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database, Durability } from "#engine/metadata/database.ts";
 
 export interface SnapshotRow {
   /** Name of its folder. */
@@ -51,23 +51,26 @@ export class SnapshotTable {
     return this.#children.has(key);
   }
 
-  /** Durable when it resolves, and seen from then on. */
+  /** Seen when it resolves. A layer is durable then; a container's is so with the container's own row, which follows. */
   async insert(row: SnapshotRow): Promise<void> {
     await this.#db.write(() => {
       this.#db.sql
         .prepare("INSERT INTO snapshots (id, key, kind, parent, bytes) VALUES (?, ?, ?, ?, ?)")
         .run(row.id, row.key, row.kind, row.parent ?? null, row.bytes ?? null);
-    });
+    }, durabilityOf(row));
     this.#keep(row);
   }
 
-  /** Gone at once for who asks here, so that nothing new builds on it; gone for good when this resolves. */
+  /**
+   * Gone at once for who asks here, so that nothing new builds on it; a layer's is gone for good when this resolves, that of a
+   * container whose own row is gone is removed by the next start if it comes back.
+   */
   async delete(row: SnapshotRow): Promise<void> {
     this.#forget(row);
     try {
       await this.#db.write(() => {
         this.#db.sql.prepare("DELETE FROM snapshots WHERE id = ?").run(row.id);
-      });
+      }, durabilityOf(row));
     } catch (error) {
       this.#keep(row);
       throw error;
@@ -94,4 +97,8 @@ interface StoredRow {
   readonly kind: "layer" | "container";
   readonly parent: string | null;
   readonly bytes: number | null;
+}
+
+function durabilityOf({ kind }: SnapshotRow): Durability {
+  return kind === "layer" ? "durable" : "ordered";
 }
