@@ -16,18 +16,24 @@ import { formatTime, timeLength } from "./log-time.ts";
 const firstChunkBytes = 64 * 1024;
 const largestChunkBytes = 1024 * 1024;
 const frameHeaderLength = 8;
+/** Clients write every frame by itself: the larger it is, the faster they are. */
+const largestJoinedBytes = 32 * 1024;
 const lineFeed = 0x0a;
 const backslash = 0x5c;
 
 /**
- * Turns records into what a client of `logs` gets, in chunks that grow from 64 KiB to 1 MiB. Every record that the query wants
- * becomes one frame; a line that was split over several records has its timestamp and prefix once.
+ * Turns records into what a client of `logs` gets, in chunks that grow from 64 KiB to 1 MiB. When following, every record that the
+ * query wants becomes one frame, which some clients take for a line; otherwise records of one stream share a frame. A line that was split over several records has its timestamp and prefix once.
  */
 export class Renderer {
   readonly #wanted: readonly [false, boolean, boolean];
   readonly #since: Buffer | undefined;
   readonly #until: Buffer | undefined;
   readonly #isFramed: boolean;
+  readonly #isJoining: boolean;
+  /** Where the last frame begins and what it is of. */
+  #lastFrame = -1;
+  #lastStream: Stream | undefined;
   readonly #timestamps: boolean;
   readonly #prefix: Buffer;
   /** Room that a record needs at most, beside its text. */
@@ -47,6 +53,7 @@ export class Renderer {
     this.#since = query.since === undefined ? undefined : Buffer.from(formatTime(query.since));
     this.#until = query.until === undefined ? undefined : Buffer.from(formatTime(query.until));
     this.#isFramed = query.framing === "multiplexed";
+    this.#isJoining = this.#isFramed && !query.follow;
     this.#timestamps = query.timestamps;
     this.#prefix = Buffer.from(query.prefix ?? "");
     this.#overhead = frameHeaderLength + timeLength + 1 + this.#prefix.length;
@@ -154,14 +161,21 @@ export class Renderer {
   }
 
   #headLengthOf(stream: Stream): number {
-    const frame = this.#isFramed ? frameHeaderLength : 0;
+    const frame = this.#isFramed && !this.#joinsLast(stream) ? frameHeaderLength : 0;
     if (this.#isAtLineStart[stream] !== true) return frame;
     return frame + (this.#timestamps ? timeLength + 1 : 0) + this.#prefix.length;
   }
 
+  /** The record can go on in the frame before it, which has not been taken yet. */
+  #joinsLast(stream: Stream): boolean {
+    if (!this.#isJoining || this.#lastStream !== stream || this.#lastFrame < this.#start) return false;
+    return this.#length - this.#lastFrame < largestJoinedBytes;
+  }
+
   #beginFrame(stream: Stream, bytes: Uint8Array, time: number): number {
-    const frame = this.#length;
-    let at = this.#isFramed ? frame + frameHeaderLength : frame;
+    const isJoined = this.#joinsLast(stream);
+    const frame = isJoined ? this.#lastFrame : this.#length;
+    let at = this.#isFramed && !isJoined ? frame + frameHeaderLength : this.#length;
     if (this.#isAtLineStart[stream] === true) {
       if (this.#timestamps) {
         for (let index = 0; index < timeLength; index++) this.#chunk[at++] = bytes[time + index] as number;
@@ -177,6 +191,8 @@ export class Renderer {
     const chunk = this.#chunk;
     this.#isAtLineStart[stream] = chunk[this.#length - 1] === lineFeed;
     if (!this.#isFramed) return;
+    this.#lastFrame = frame;
+    this.#lastStream = stream;
     const size = this.#length - frame - frameHeaderLength;
     chunk[frame] = stream;
     chunk[frame + 1] = 0;
@@ -196,6 +212,7 @@ export class Renderer {
     }
     this.#start = 0;
     this.#length = 0;
+    this.#lastStream = undefined;
     this.#chunk = Buffer.allocUnsafeSlow(Math.max(bytes, this.#capacity));
     return true;
   }
