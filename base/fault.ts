@@ -40,3 +40,9 @@ export function isFault(error: unknown, kind?: FaultKind): error is Fault {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Whether what was thrown, or its text, says that a disk or a quota is full. */
+export function isFullDisk(error: unknown): boolean {
+  const text = typeof error === "string" ? error : messageOf(error);
+  return /no space left on device|disk quota exceeded/i.test(text);
+}

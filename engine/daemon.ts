@@ -14,17 +14,20 @@ import { DockerServer } from "#engine/docker-api/server.ts";
 import type { EngineIdentity } from "#engine/docker-api/system.ts";
 import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
+import type { EngineEvent } from "#engine/events/events.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
+import { copyFolder } from "#engine/snapshots/copy-folder.ts";
 import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
 import { Spawner } from "#engine/supervise/spawner.ts";
 import { LocalVolumes } from "#engine/volumes/local-volumes.ts";
 import { readHostFacts } from "#host/facts.ts";
 import { fileSystemOf, readHostIdentity } from "#host/identity.ts";
+import { releaseMemory } from "#host/memory.ts";
 import { runPs } from "#host/ps.ts";
 
 export interface EngineOptions {
@@ -88,6 +91,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       },
     }),
   );
+  const ended = new AbortController();
+  undo.defer(() => ended.abort());
   const volumes = new LocalVolumes({
     root: join(root, "volumes"),
     db,
@@ -95,7 +100,13 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     log,
     now,
     canReadOnlyBelow: host.kernel.major > 5 || (host.kernel.major === 5 && host.kernel.minor >= 12),
-    copyUp: async () => {},
+    copyUp: (containerId, path, target) =>
+      copyFolder(
+        { snapshots: snapshots.root, mount: snapshots.mountOf(containerId) },
+        path,
+        target,
+        ended.signal,
+      ),
   });
   const { networks, management } = undo.use(
     await openNetworks(
@@ -143,6 +154,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   });
   const server = undo.use(new DockerServer({ routes, version, log }));
   await server.listen(join(run, "docker.sock"));
+  const isBulk = ({ Type, Action }: EngineEvent) => Type === "image" && (Action === "load" || Action === "import");
+  undo.use(events.subscribe((event) => isBulk(event) && setImmediate(() => void releaseMemory())));
   background("networks are not ready yet", networks.warm());
   background("garbage was not collected", images.collect());
   return undo.move();

@@ -217,6 +217,11 @@ export function dieWithParent(): void {
   check(libc().prctl(PR_SET_PDEATHSIG, SIGKILL, 0n, 0n, 0n), "prctl");
 }
 
+/** Gives memory that malloc has free, but keeps, back to the kernel. @see man 3 malloc_trim */
+export function trimHeap(): void {
+  libc().malloc_trim(0n);
+}
+
 const definitions = {
   __errno_location: { arguments: [], return: "pointer" },
   chroot: { arguments: ["pointer"], return: "i32" },
@@ -236,6 +241,7 @@ const definitions = {
   lremovexattr: { arguments: ["pointer", "pointer"], return: "i32" },
   utimensat: { arguments: ["i32", "pointer", "pointer", "i32"], return: "i32" },
   futimens: { arguments: ["i32", "pointer"], return: "i32" },
+  malloc_trim: { arguments: ["u64"], return: "i32" },
   syncfs: { arguments: ["i32"], return: "i32" },
   prctl: { arguments: ["i32", "u64", "u64", "u64", "u64"], return: "i32" },
   capget: { arguments: ["pointer", "pointer"], return: "i32" },

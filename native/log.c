@@ -11,6 +11,8 @@
 static struct log_options log_to;
 static int log_fd = -1;
 static long log_size;
+// A record that did not fit ends in the middle; the next one begins on a line of its own.
+static bool is_cut;
 // A record can grow sixfold by escaping; what is here is written out whenever the next record might not fit.
 static char out[LOG_LINE_MAX * 6 + 256 + 128 * 1024];
 static size_t out_used;
@@ -18,9 +20,11 @@ static char stamp[64];
 static size_t stamp_length;
 
 static void open_file(void) {
-  log_fd = open(log_to.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  log_fd = open(log_to.path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
   struct stat info;
   log_size = log_fd >= 0 && fstat(log_fd, &info) == 0 ? (long)info.st_size : 0;
+  char last = '\n';
+  is_cut = log_size > 0 && pread(log_fd, &last, 1, log_size - 1) == 1 && last != '\n';
 }
 
 void log_open(const struct log_options *options) {
@@ -44,14 +48,14 @@ static void rotate(void) {
 static void flush(void) {
   if (out_used == 0) return;
   size_t done = 0;
-  while (done < out_used) {
+  if (is_cut && write(log_fd, "\n", 1) == 1) is_cut = false, log_size++;
+  while (!is_cut && done < out_used) {
     ssize_t n = write(log_fd, out + done, out_used - done);
     if (n <= 0) break;
     done += (size_t)n;
   }
   log_size += (long)done;
-  // Half a record would spoil the next one: end it.
-  if (done > 0 && done < out_used && out[done - 1] != '\n' && write(log_fd, "\n", 1) == 1) log_size++;
+  if (done > 0 && done < out_used) is_cut = out[done - 1] != '\n';
   out_used = 0;
 }
 
@@ -148,6 +152,7 @@ static void hold(struct log_stream *stream, const char *bytes, size_t length) {
 }
 
 void log_write(struct log_stream *stream, const char *bytes, size_t length) {
+  if (log_fd < 0 && log_to.path) open_file(); // there was no room for a new one when the last was full
   if (log_fd < 0) return;
   take_stamp();
   const char *end = bytes + length;

@@ -38,6 +38,7 @@ static struct launch_options options = {.netns = -1};
 static struct log_options log_to = {.max_files = 1};
 static struct process *container;
 static const char *socket_path, *exit_file;
+static int exit_fd = -1;
 static bool goes_at_once, had_visitor, had_control;
 // What control connections are told; those that come later are told too.
 static char started_frame[128], last_frame[2304];
@@ -186,17 +187,29 @@ static void runtime_ended(struct process *process, int status) {
   }
 }
 
+static const char *exit_draft(void) {
+  static char path[4200];
+  snprintf(path, sizeof path, "%s.tmp", exit_file);
+  return path;
+}
+
+// Takes its room on the disk before the container can fill that.
+static void draft_exit_file(void) {
+  static const char room[] = "                                                              \n";
+  exit_fd = open(exit_draft(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (exit_fd >= 0 && write(exit_fd, room, sizeof room - 1) < 0) close(exit_fd), exit_fd = -1;
+}
+
 static void write_exit_file(int code) {
-  char text[64], temporary[4200];
+  char text[64];
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   finished_at = now.tv_sec * 1000000000ll + now.tv_nsec;
-  int size = snprintf(text, sizeof text, "%d %lld\n", code, finished_at);
-  snprintf(temporary, sizeof temporary, "%s.tmp", exit_file);
-  int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  if (write(fd, text, (size_t)size) == size) rename(temporary, exit_file);
-  close(fd);
+  int size = snprintf(text, sizeof text, "%d %lld", code, finished_at);
+  if (exit_fd < 0) draft_exit_file();
+  if (pwrite(exit_fd, text, (size_t)size, 0) == size) rename(exit_draft(), exit_file);
+  close(exit_fd);
+  exit_fd = -1;
 }
 
 // Everything that the process wrote is in the pipes now; take it whatever the attached clients do.
@@ -469,6 +482,7 @@ int supervisor_main(int argc, char **argv) {
   if (children < 0 || null < 0 || !options.id || !exit_file) fail("shim");
   dup2(null, 2);
   log_open(&log_to);
+  draft_exit_file();
   container = process_add(NULL, "init", options.tty, has_stdin);
   container->stdin_once = stdin_once;
   if (goes_at_once) launch(container, NULL);

@@ -22,11 +22,17 @@ export function withArrows(text: string): string {
   return `${text.slice(0, from)}${start}\n${drawArrows()}${text.slice(to)}`;
 }
 
+/** Laid out as the formatter lays tables out, so that it leaves them alone. */
 function drawArrows(): string {
-  const rows = Object.entries(arrowsOf).map(
-    ([room, targets]) => `| ${room} | ${describe(room, targets)} |\n`,
+  const heads: readonly (readonly [string, string])[] = [["room", "may import"]];
+  const rows = Object.entries(arrowsOf).map(([room, targets]) => [room, describe(room, targets)] as const);
+  const widths = [0, 1].map((column) =>
+    Math.max(...[...heads, ...rows].map((cells) => cells[column]?.length ?? 0)),
   );
-  return ["\n| room | may import |\n|---|---|\n", ...rows, "\n"].join("");
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |\n`;
+  const rule = line(widths.map((width) => "-".repeat(width)));
+  return `\n${heads.map(line).join("")}${rule}${rows.map(line).join("")}\n`;
 }
 
 /** What all engine rooms may import is said once, in words. */
@@ -35,7 +41,7 @@ function describe(room: string, targets: readonly string[]): string {
   const isUsual = (target: string) => below.includes(target) || engineWide.includes(target);
   const others = targets.filter((target) => !isUsual(target)).map((target) => target.slice("engine/".length));
   const isWide = engineWide.every((target) => targets.includes(target));
-  return [isWide ? "*usual*" : "*below*", ...others].join(", ");
+  return [isWide ? "_usual_" : "_below_", ...others].join(", ");
 }
 
 if (import.meta.main) writeFileSync(document, withArrows(readDocument()));

@@ -13,7 +13,14 @@ function openPlaces(t: { after(work: () => void): void }): InstancePlaces {
   const [root, run] = [join(folder, "root"), join(folder, "run")];
   mkdirSync(root);
   mkdirSync(run);
-  return { root, run, bridge: "gantry-no", nftTable: "gantry-no", cgroup: "gantry-no" };
+  return {
+    root,
+    run,
+    bridge: "gantry-no",
+    nftTable: "gantry-no",
+    vethPrefix: "gantryno",
+    cgroup: "gantry-no",
+  };
 }
 
 test("newTraces: counts equal lines", () => {

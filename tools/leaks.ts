@@ -12,6 +12,8 @@ export interface InstancePlaces {
   /** The bridge; links whose master it is are the instance's. */
   readonly bridge: string;
   readonly nftTable: string;
+  /** What the host's ends of its veth pairs begin with. */
+  readonly vethPrefix: string;
   /** The folder of its cgroups in every hierarchy. */
   readonly cgroup: string;
 }
@@ -110,11 +112,14 @@ function mountsOf({ root, run }: InstancePlaces): readonly string[] {
     .map(([, , , , target]) => `mount ${target}`);
 }
 
-function linksOf({ bridge }: InstancePlaces): readonly string[] {
-  const links = list("/sys/class/net");
-  return links
-    .filter((name) => name === bridge || basename(link(`/sys/class/net/${name}/master`)) === bridge)
-    .map((name) => (name === bridge ? `link ${name}` : `link on ${bridge}`));
+function linksOf({ bridge, vethPrefix }: InstancePlaces): readonly string[] {
+  const isVeth = new RegExp(`^${vethPrefix}[0-9a-z]{7}$`);
+  return list("/sys/class/net")
+    .filter(
+      (name) =>
+        name === bridge || isVeth.test(name) || basename(link(`/sys/class/net/${name}/master`)) === bridge,
+    )
+    .map((name) => (name === bridge ? `link ${name}` : "link of a container"));
 }
 
 async function nftLinesOf({ nftTable }: InstancePlaces): Promise<readonly string[]> {

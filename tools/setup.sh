@@ -1,8 +1,12 @@
 # Sourced by start.sh and test.sh: brings a Debian machine with Node and npm to where the engine can run. Does only what is
 # missing, a line for each step. POSIX sh: nothing of ours runs yet.
 
-# What the engine runs (crun, nftables, iproute2) and what its native program is built with.
-engine_packages="crun nftables iproute2 gcc libc6-dev"
+# What the engine runs, also to read archives that are packed with xz or bzip2 and for `docker top`, and what its native program
+# is built with.
+engine_packages="crun nftables iproute2 xz-utils bzip2 procps gcc libc6-dev"
+
+policy=/usr/sbin/policy-rc.d
+own_policy=""
 
 say() { printf '%-11s %s\n' "$1" "$2"; }
 
@@ -37,8 +41,22 @@ apt() {
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@"
 }
 
+# What is installed here is not started: nobody asked for its services.
+hold_services() {
+  [ -e $policy ] && return
+  own_policy=$policy
+  printf '#!/bin/sh\nexit 101\n' >$policy
+  chmod 755 $policy
+}
+
+clean_up() {
+  rm -f "$setup_log" $own_policy
+  own_policy=""
+}
+
 # Lists are fetched only when those that are there do not do.
 install_packages() {
+  hold_services
   apt --no-install-recommends install "$@" >"$setup_log" 2>&1 && return
   for attempt in 1 2 3; do
     apt update >"$setup_log" 2>&1 && apt --no-install-recommends install "$@" >>"$setup_log" 2>&1 && return
@@ -110,10 +128,13 @@ setup() {
   [ -x /usr/bin/dpkg-query ] || die "Gantry is set up on Debian; this is something else"
   command -v npm >/dev/null || die "npm is needed: install Node 20 or newer with npm"
   setup_log=$(mktemp)
-  trap 'rm -f "$setup_log"' EXIT
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   # shellcheck disable=SC2086
   ensure_packages $engine_packages "$@"
   ensure_modules
   ensure_shim
+  clean_up
   . tools/env.sh
 }

@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 . tools/setup.sh
 [ "$(id -u)" = 0 ] || die "npm start needs root: the engine makes namespaces, mounts and firewall rules"
 setup
-bin/gantry up
-bin/gantry image bootstrap --if-missing busybox
+up=$(bin/gantry up)
+say engine "${up#engine }"
+image=$(bin/gantry image bootstrap --if-missing busybox)
+say image "$(echo "$image" | sed 's/\(sha256:.\{12\}\)[0-9a-f]*/\1/')"
 exec node --disable-warning=ExperimentalWarning tools/demo.ts

@@ -108,13 +108,20 @@ function validateRestart({ RestartPolicy: policy, AutoRemove }: HostConfig): voi
     throw new Fault("invalid", "can't create 'AutoRemove' container with restart policy");
 }
 
-function validateModes({ UsernsMode, NetworkMode, Isolation }: HostConfig): void {
+/** The one there is, and how Docker's own configuration calls its. */
+const runtimes: ReadonlySet<string> = new Set(["", "crun", "runc", "io.containerd.runc.v2"]);
+
+function validateModes(host: HostConfig): void {
+  const { UsernsMode, NetworkMode, Isolation, Runtime, StorageOpt } = host;
   const invalid = (text: string) => new Fault("invalid", text);
   if (UsernsMode !== "" && UsernsMode !== "host") throw invalid(`invalid user namespace mode: ${UsernsMode}`);
   if (NetworkMode === "container:")
     throw invalid("invalid network mode: invalid container format container:<name|id>");
   if (Isolation !== "" && Isolation !== "default")
     throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
+  if (!runtimes.has(Runtime)) throw invalid(`unknown or invalid runtime name: ${Runtime}`);
+  if (Object.keys(StorageOpt ?? {}).length > 0)
+    throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
 }
 
 function validateLogs({ LogConfig: { Type: type, Config: options } }: HostConfig): void {

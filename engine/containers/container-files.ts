@@ -10,7 +10,8 @@ import type { ContainerRecord } from "./record.ts";
 const statTimeoutMs = 60_000;
 
 /** Mount points that the runtime makes in every root. */
-const placeholders = [
+export const placeholders = [
+  "/.dockerenv",
   "/dev",
   "/dev/console",
   "/etc",
@@ -31,7 +32,7 @@ export class ContainerFiles {
 
   async stat(ref: string, path: string): Promise<PathStat> {
     const record = this.#context.registry.get(ref);
-    return named(record, path, () =>
+    return named(ref, path, () =>
       statPath(this.#root(record), absolute(path), AbortSignal.timeout(statTimeoutMs)),
     );
   }
@@ -42,7 +43,7 @@ export class ContainerFiles {
     signal: AbortSignal,
   ): Promise<{ readonly stat: PathStat; readonly tar: Readable }> {
     const record = this.#context.registry.get(ref);
-    return named(record, path, () => packPath(this.#root(record), absolute(path), signal));
+    return named(ref, path, () => packPath(this.#root(record), absolute(path), signal));
   }
 
   async write(
@@ -59,7 +60,7 @@ export class ContainerFiles {
       if (record.hostConfig.ReadonlyRootfs)
         throw new Fault("forbidden", "container rootfs is marked read-only");
       const owner = options.copyUidGid ? { owner: await this.#userOf(record) } : {};
-      await named(record, path, () =>
+      await named(ref, path, () =>
         extractInto(
           this.#root(record),
           absolute(path),
@@ -110,12 +111,12 @@ function absolute(path: string): string {
 }
 
 /** The text for a missing path that clients know. */
-async function named<T>(record: ContainerRecord, path: string, work: () => Promise<T>): Promise<T> {
+async function named<T>(ref: string, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof Fault && error.kind === "not-found")
-      throw new Fault("not-found", `Could not find the file ${path} in container ${record.id}`, {
+      throw new Fault("not-found", `Could not find the file ${path} in container ${ref}`, {
         cause: error,
       });
     throw error;

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from "node:stream";
 import type { CreateBody, ExecConfig } from "#api/docker/container.ts";
+import type { ImageRuntimeConfig } from "#oci/image-config.ts";
 import type { ContainerRecord } from "./record.ts";
 
 /** `ref` everywhere: a full ID, a unique prefix of one, or a name with or without its slash. */
@@ -84,6 +85,8 @@ export interface Containers {
     options: { readonly detach: boolean; readonly tty: boolean; readonly size?: TerminalSize },
   ): Promise<Attachment>;
   getExec(execId: string): ExecRecord;
+  /** IDs of the container's execs that have not ended, as `ExecIDs` shows them. */
+  openExecs(containerId: string): readonly string[];
   resizeExec(execId: string, size: TerminalSize): Promise<void>;
 
   /** Host pids of everything in the container, as its cgroup says. @throws {Fault} `conflict` when it does not run */
@@ -107,6 +110,12 @@ export interface Containers {
   export(ref: string, signal: AbortSignal): Promise<Readable>;
   /** Kind 0 modified, 1 added, 2 deleted. */
   changes(ref: string): Promise<readonly { readonly Path: string; readonly Kind: 0 | 1 | 2 }[]>;
+  /**
+   * Makes an image of what the container changed, on top of its own. Returns the image's ID.
+   *
+   * @throws {Fault} `not-found`; `invalid` for a bad reference or change
+   */
+  commit(ref: string, request: CommitRequest, signal: AbortSignal): Promise<string>;
   /** Bytes of the writable folder. */
   sizeRw(ref: string): Promise<number>;
   /** Where its json-file log is, as `LogPath` shows it. */
@@ -115,6 +124,19 @@ export interface Containers {
   prune(
     matches: (record: ContainerRecord) => boolean,
   ): Promise<{ readonly removed: readonly string[]; readonly bytes: number }>;
+}
+
+export interface CommitRequest {
+  /** A reference; absent: the image gets no name. */
+  readonly reference?: string;
+  readonly author?: string;
+  readonly comment?: string;
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[];
+  /** What is not to be as the container has it. */
+  readonly config: ImageRuntimeConfig;
+  /** Whether a running container stands still meanwhile. */
+  readonly pause: boolean;
 }
 
 export interface TerminalSize {

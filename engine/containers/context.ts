@@ -2,7 +2,7 @@ import type { KeyedLock } from "#base/keyed-lock.ts";
 import type { Log } from "#base/log.ts";
 import type { Clock } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
-import type { ImageResolver } from "#engine/images/images.ts";
+import type { ImageCommitter, ImageResolver } from "#engine/images/images.ts";
 import type { Networks } from "#engine/network/networks.ts";
 import type { Launcher, Task } from "#engine/runtime/launcher.ts";
 import type { EnginePaths } from "#engine/runtime/paths.ts";
@@ -16,7 +16,7 @@ import type { Waiters } from "./waiters.ts";
 export interface ContainerContext {
   readonly paths: EnginePaths;
   readonly registry: ContainerRegistry;
-  readonly images: ImageResolver;
+  readonly images: ImageResolver & ImageCommitter;
   readonly snapshots: Snapshotter;
   readonly networks: Networks;
   readonly volumes: VolumeMounts;
@@ -44,9 +44,4 @@ export function publish(
     image: record.config.Image,
     name: record.name,
   });
-}
-
-/** @throws what the record's state forbids */
-export function taskOf(context: Pick<ContainerContext, "tasks">, record: ContainerRecord): Task | undefined {
-  return context.tasks.get(record.id);
 }

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import { hostname as hostName } from "node:os";
+import { join } from "node:path";
 import type { ContainerConfig } from "#api/docker/container.ts";
 import { normalizeCreate } from "#api/docker/normalize.ts";
 import { checkContainerName } from "#api/docker/validate-create.ts";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import { validateHostConfig } from "#engine/runtime/validate.ts";
@@ -27,7 +29,8 @@ export async function createContainer(
     generateName((candidate) => context.registry.find(candidate) !== undefined);
   checkContainerName(name);
   const { record, image, warnings } = plan(context, request, name);
-  context.networks.check(endpointRequest(record));
+  checkNetwork(context, record);
+  for (const link of record.hostConfig.Links ?? []) checkLink(context, link);
   await context.lock.run(record.id, () => build(context, record, image, signal));
   return { id: record.id, warnings };
 }
@@ -74,6 +77,28 @@ function plan(context: ContainerContext, request: CreateRequest, name: string) {
   return { record, image, warnings: [...normal.warnings, ...warnings] };
 }
 
+/** Not as a missing thing: see {@link checkNetwork}. @throws {Fault} `invalid` */
+function checkLink({ registry }: ContainerContext, link: string): void {
+  const [name = ""] = link.split(":");
+  if (registry.find(name) === undefined)
+    throw new Fault("invalid", `could not get container for ${name}: No such container: ${name}`);
+}
+
+/** Programs look for this file to tell whether they run in a container. Nobody else has touched the folder yet. */
+async function markAsContainer(snapshots: ContainerContext["snapshots"], id: string): Promise<void> {
+  const { upper } = snapshots.mountOf(id);
+  if (upper !== undefined) await writeFile(join(snapshots.root, upper, ".dockerenv"), "", { mode: 0o755 });
+}
+
+/** A network that is missing is for the start to miss: clients take a 404 of create for a missing image. */
+function checkNetwork({ networks }: ContainerContext, record: ContainerRecord): void {
+  try {
+    networks.check(endpointRequest(record));
+  } catch (error) {
+    if (!isFault(error, "not-found")) throw error;
+  }
+}
+
 async function build(
   context: ContainerContext,
   planned: ContainerRecord,
@@ -85,6 +110,7 @@ async function build(
   await using undo = new AsyncDisposableStack();
   undo.defer(() => snapshots.remove(id).catch(() => undefined));
   await snapshots.prepare(id, image.chainIds.at(-1), signal);
+  await markAsContainer(snapshots, id);
   undo.defer(() => volumes.release(id, true));
   const mounts = await volumes.resolve(
     id,

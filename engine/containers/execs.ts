@@ -50,10 +50,10 @@ export class Execs {
     return this.#get(id).record;
   }
 
-  /** Of a container that runs, those that have not ended. */
-  runningIn(containerId: string): readonly string[] {
+  /** Those of the container that have not ended, oldest first. */
+  openIn(containerId: string): readonly string[] {
     return [...this.#byId.values()]
-      .filter(({ record }) => record.containerId === containerId && record.isRunning)
+      .filter(({ record }) => record.containerId === containerId && record.exitCode === null)
       .map(({ record }) => record.id);
   }
 
@@ -219,6 +219,8 @@ function complaint(message: string, isTty: boolean): Buffer {
   return Buffer.concat([head, text]);
 }
 
+/** Program, blank, arguments: Docker leaves the blank there when there are none. */
 function commandOf(config: ExecConfig): string {
-  return (config.Cmd ?? []).join(" ");
+  const [program = "", ...args] = config.Cmd ?? [];
+  return `${program} ${args.join(" ")}`;
 }

@@ -1,4 +1,4 @@
-import { Fault, isFault, messageOf } from "#base/fault.ts";
+import { Fault, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { formatTime, parseTime } from "#base/time.ts";
 import type { EndpointRequest, Sandbox } from "#engine/network/networks.ts";
 import type { Task } from "#engine/runtime/launcher.ts";
@@ -86,8 +86,7 @@ export class Lifecycle {
 
   /** @throws {Fault} `conflict` when it does not run */
   async kill(ref: string, signalName: string): Promise<void> {
-    const number = parseSignal(signalName);
-    const record = this.#context.registry.get(ref);
+    const { number, record } = this.#killOf(ref, signalName);
     const task = this.#context.tasks.get(record.id);
     if (task === undefined || !isAlive(record.state))
       throw new Fault("conflict", `cannot kill container: ${ref}: container ${record.id} is not running`);
@@ -96,6 +95,15 @@ export class Lifecycle {
     const exit = this.#exits.get(record.id);
     this.#signal(record, task, number);
     if (number === sigkill) await exit;
+  }
+
+  #killOf(ref: string, signalName: string): { readonly number: number; readonly record: ContainerRecord } {
+    try {
+      return { number: parseSignal(signalName), record: this.#context.registry.get(ref) };
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      throw new Fault(error.kind, `cannot kill container: ${ref}: ${error.message}`);
+    }
   }
 
   /** Kills it and waits until its end has been taken in. Fine when it does not run. */
@@ -140,38 +148,41 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
-    await volumes.beforeStart(id, record.mounts);
+    await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts));
     undo.defer(() => volumes.afterStop(id, record.mounts));
-    const sandbox = await this.#acquire(record, signal);
+    const sandbox = await this.#orFailed(record, () => networks.acquire(endpointRequest(record), signal));
     undo.defer(() => networks.release(id));
     const resolvConf = networks.resolvConf(sandbox.endpoint, {
       dns: record.hostConfig.Dns,
       search: record.hostConfig.DnsSearch,
       options: record.hostConfig.DnsOptions,
     });
-    const { task, warnings } = await launcher.prepare({
-      id,
-      config: record.config,
-      hostConfig: record.hostConfig,
-      args: record.args,
-      mounts: record.mounts,
-      sandbox,
-      resolvConf,
-      joined: this.#joined(record),
-    });
+    const { task, warnings } = await this.#orFailed(record, () =>
+      launcher.prepare({
+        id,
+        config: record.config,
+        hostConfig: record.hostConfig,
+        args: record.args,
+        mounts: record.mounts,
+        sandbox,
+        resolvConf,
+        joined: this.#joined(record),
+      }),
+    );
     undo.defer(() => launcher.clear(id));
     for (const warning of warnings) log.warn(warning, { container: id });
-    await this.#attachments.connect(id, task.socket);
+    await this.#orFailed(record, () => this.#attachments.connect(id, task.socket));
     task.control.go();
     const started = await this.#started(record, task);
+    undo.defer(() => endUntold(task));
     await this.#running(record, task, started, sandbox);
     undo.move();
   }
 
-  async #acquire(record: ContainerRecord, signal: AbortSignal): Promise<Sandbox> {
-    const request = endpointRequest(record);
+  /** Whoever waits for the container learns of every failure, and one with --rm goes. */
+  async #orFailed<T>(record: ContainerRecord, step: () => Promise<T>): Promise<T> {
     try {
-      return await this.#context.networks.acquire(request, signal);
+      return await step();
     } catch (error) {
       await this.#failed(record, messageOf(error), 128);
       throw error;
@@ -185,15 +196,18 @@ export class Lifecycle {
       const failure = explainStartFailure(messageOf(error), record.args, "create");
       task.control.detach();
       await this.#failed(record, failure.message, failure.exitCode);
-      throw new Fault(failure.isClients ? "invalid" : "internal", failure.message);
+      const kind = isFullDisk(failure.message) ? "exhausted" : "internal";
+      throw new Fault(failure.isClients ? "invalid" : kind, failure.message);
     }
   }
 
   /** A container that could not be started stays as it was, but says why. */
   async #failed(record: ContainerRecord, error: string, exitCode: number): Promise<void> {
-    const { registry, waiters } = this.#context;
+    const { registry, waiters, log } = this.#context;
     const state: ContainerState = { ...record.state, status: endedStatus(record), exitCode, error };
-    await registry.replace({ ...record, state });
+    await registry.replace({ ...record, state }).catch((cause: unknown) => {
+      log.warn("reason of a failed start was not kept", { container: record.id, error: cause });
+    });
     this.#attachments.abandon(record.id);
     waiters.exited(record.id, { exitCode, error });
     if (record.hostConfig.AutoRemove) setImmediate(() => void this.#autoRemove(record.id));
@@ -399,6 +413,13 @@ export class Lifecycle {
     for (const { timer } of this.#restarts.values()) clearTimeout(timer);
     for (const task of this.#context.tasks.values()) task.control.detach();
   }
+}
+
+/** A container whose start could not be written down is not one that runs. */
+async function endUntold(task: Task): Promise<void> {
+  task.control.signal(sigkill);
+  await task.control.exited;
+  task.control.detach();
 }
 
 export function isAlive(state: ContainerState): boolean {

@@ -79,11 +79,23 @@ export class ContainerRegistry {
       this.#idByName.delete(before.name);
     }
     this.#remember(record);
-    await this.#db.write(() => {
-      this.#db.sql
-        .prepare("UPDATE containers SET name = ?, record = ? WHERE id = ?")
-        .run(record.name, JSON.stringify(record), record.id);
-    }, durability);
+    try {
+      await this.#db.write(() => {
+        this.#db.sql
+          .prepare("UPDATE containers SET name = ?, record = ? WHERE id = ?")
+          .run(record.name, JSON.stringify(record), record.id);
+      }, durability);
+    } catch (error) {
+      this.#takeBack(record, before);
+      throw error;
+    }
+  }
+
+  /** Unless it has been replaced again or deleted since. */
+  #takeBack(record: ContainerRecord, before: ContainerRecord): void {
+    if (this.#byId.get(record.id) !== record) return;
+    if (before.name !== record.name) this.#idByName.delete(record.name);
+    this.#remember(before);
   }
 
   /** Gone for good when it resolves; its name is free then. */

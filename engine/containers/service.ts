@@ -1,9 +1,10 @@
 import { checkContainerName } from "#api/docker/validate-create.ts";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import { readLog } from "#engine/logs/json-file.ts";
 import { logFile } from "#engine/runtime/paths.ts";
 import { Attachments } from "./attachments.ts";
+import { commitContainer } from "./commit.ts";
 import { ContainerFiles } from "./container-files.ts";
 import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
@@ -138,6 +139,7 @@ export class ContainerService implements Containers, Disposable {
     return this.#execs.start(...args);
   }
   getExec: Containers["getExec"] = (execId) => this.#execs.get(execId);
+  openExecs: Containers["openExecs"] = (containerId) => this.#execs.openIn(containerId);
   async resizeExec(...args: Parameters<Containers["resizeExec"]>): Promise<void> {
     this.#execs.resize(...args);
   }
@@ -145,14 +147,54 @@ export class ContainerService implements Containers, Disposable {
   async processes(ref: string): Promise<readonly number[]> {
     const record = this.#context.registry.get(ref);
     if (!isAlive(record.state)) throw new Fault("conflict", `container ${record.id} is not running`);
+    publish(this.#context, record, "top");
     return this.#context.launcher.cgroups.processes(record.id);
   }
 
   statPath: Containers["statPath"] = (ref, path) => this.#files.stat(ref, path);
-  readArchive: Containers["readArchive"] = (ref, path, signal) => this.#files.read(ref, path, signal);
-  writeArchive: Containers["writeArchive"] = (...args) => this.#files.write(...args);
-  export: Containers["export"] = (ref, signal) => this.#files.export(ref, signal);
+
+  async readArchive(
+    ...[ref, path, signal]: Parameters<Containers["readArchive"]>
+  ): ReturnType<Containers["readArchive"]> {
+    const archive = await this.#files.read(ref, path, signal);
+    this.#tell(ref, "archive-path");
+    return archive;
+  }
+
+  async writeArchive(...args: Parameters<Containers["writeArchive"]>): Promise<void> {
+    await this.#files.write(...args);
+    this.#tell(args[0], "extract-to-dir");
+  }
+
+  async export(...[ref, signal]: Parameters<Containers["export"]>): ReturnType<Containers["export"]> {
+    const tree = await this.#files.export(ref, signal);
+    this.#tell(ref, "export");
+    return tree;
+  }
+
   changes: Containers["changes"] = (ref) => this.#files.changes(ref);
+
+  async commit(...[ref, request, signal]: Parameters<Containers["commit"]>): Promise<string> {
+    const { registry, lock } = this.#context;
+    const { id, state } = registry.get(ref);
+    const pauses = request.pause && state.status === "running";
+    if (pauses) await this.pause(id);
+    try {
+      return await lock.run(id, () => commitContainer(this.#context, id, request, signal));
+    } finally {
+      if (pauses) await this.#resume(id);
+    }
+  }
+
+  /** It may have ended meanwhile, or somebody was quicker. */
+  async #resume(id: string): Promise<void> {
+    try {
+      await this.unpause(id);
+    } catch (error) {
+      if (!isFault(error, "conflict") && !isFault(error, "not-found")) throw error;
+    }
+  }
+
   sizeRw: Containers["sizeRw"] = (ref) => this.#context.snapshots.usage(this.#context.registry.get(ref).id);
   logPath: Containers["logPath"] = (ref) => logFile(this.#context.paths, this.#context.registry.get(ref).id);
 
@@ -168,6 +210,11 @@ export class ContainerService implements Containers, Disposable {
       removed.push(record.id);
     }
     return { removed, bytes };
+  }
+
+  #tell(ref: string, action: string): void {
+    const record = this.#context.registry.find(ref);
+    if (record !== undefined) publish(this.#context, record, action);
   }
 
   #discard(record: ContainerRecord): Promise<void> {

@@ -28,7 +28,14 @@ export const absentRoutes: readonly Route[] = [
       handle: notSwarm,
     }),
   ),
-  ...["init", "join", "leave", "update", "unlock"].map(
+  {
+    method: "POST",
+    path: "/swarm/leave",
+    handle: () => {
+      throw new Fault("unavailable", "This node is not part of a swarm");
+    },
+  },
+  ...["init", "join", "update", "unlock"].map(
     (action): Route => ({
       method: "POST",
       path: `/swarm/${action}`,
@@ -64,5 +71,4 @@ export const absentRoutes: readonly Route[] = [
   { method: "POST", path: "/build/cancel", handle: notYet("building images") },
   { method: "POST", path: "/session", handle: notYet("building images by a session") },
   { method: "POST", path: "/grpc", handle: notYet("building images by gRPC") },
-  { method: "POST", path: "/commit", handle: notYet("committing a container") },
 ];

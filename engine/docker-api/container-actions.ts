@@ -80,8 +80,13 @@ async function rename({ containers }: ActionDeps, { name, query }: Call): Promis
   if (next === "") throw new Fault("invalid", "Neither old nor new names may be empty");
   if (next === record.name)
     throw new Fault("invalid", "Renaming a container with the same name as its current name");
-  checkContainerName(next);
-  await containers.rename(name, next);
+  try {
+    checkContainerName(next);
+    await containers.rename(name, next);
+  } catch (error) {
+    if (!isFault(error) || !/^(Conflict\.|Invalid container name)/.test(error.message)) throw error;
+    throw new Fault(error.kind, `Error when allocating new name: ${error.message}`);
+  }
 }
 
 function remove({ containers }: ActionDeps): Handler {

@@ -73,7 +73,7 @@ export function containerFilter(
       before.every((created) => record.created < created) &&
       since.every((other) => record.created > other.created && record.id !== other.id) &&
       isOfImage(record) &&
-      (publish.size === 0 || hasPort(publish, record.hostConfig.PortBindings)) &&
+      (publish.size === 0 || hasPort(publish, publishedPorts(record))) &&
       (expose.size === 0 || hasPort(expose, record.config.ExposedPorts ?? {})) &&
       hasNetwork(values("network"), record) &&
       hasVolume(values("volume"), record),
@@ -92,7 +92,7 @@ function exitCodeOf(value: string): number {
   throw new Fault("invalid", `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
 }
 
-function hasEnded({ state }: ContainerRecord): boolean {
+function hasEnded({ state }: Pick<ContainerRecord, "state">): boolean {
   return state.status === "exited" || state.status === "dead";
 }
 
@@ -108,6 +108,15 @@ function portsOf(key: string, values: readonly string[]): ReadonlySet<string> {
     }
   }
   return ports;
+}
+
+/** Host ports, as keys like those of the container's. */
+function publishedPorts({ endpoint, state }: ContainerRecord): object {
+  if (endpoint === undefined || hasEnded({ state })) return {};
+  const published: Record<string, true> = {};
+  for (const [port, bindings] of Object.entries(endpoint.ports))
+    for (const { HostPort } of bindings ?? []) published[`${HostPort}/${port.split("/")[1] ?? "tcp"}`] = true;
+  return published;
 }
 
 function hasPort(wanted: ReadonlySet<string>, ports: object): boolean {

@@ -39,6 +39,7 @@ export function inspectView(deps: InspectDeps, record: ContainerRecord, version:
   const logPath = deps.containers.logPath(record.id);
   const file = (name: string) => (hasStarted ? join(dirname(logPath), name) : "");
   const [path = "", ...args] = record.args;
+  const execs = deps.containers.openExecs(record.id);
   return {
     Id: record.id,
     Created: record.created,
@@ -57,7 +58,7 @@ export function inspectView(deps: InspectDeps, record: ContainerRecord, version:
     MountLabel: "",
     ProcessLabel: "",
     AppArmorProfile: "",
-    ExecIDs: null,
+    ExecIDs: execs.length === 0 ? null : execs,
     HostConfig: hostConfigView(deps, record.hostConfig, version),
     GraphDriver: { Data: graphData(deps, record.id), Name: "overlay2" },
     Mounts: mountPoints(record),

@@ -1,4 +1,4 @@
-import { type FaultKind, isFault, messageOf } from "#base/fault.ts";
+import { type FaultKind, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { type Answer, empty, json } from "./answer.ts";
 
 /** @see Docker Engine API v1.51, responses of every operation */
@@ -36,6 +36,7 @@ export function statusFor(error: unknown): number {
 
 /** Our mistake, or the machine's: worth a line in the log. */
 export function isUnexpected(error: unknown): boolean {
+  if (isFullDisk(error)) return false;
   return isFault(error) ? error.kind === "internal" : !isAbort(error);
 }
 

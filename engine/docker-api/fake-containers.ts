@@ -316,6 +316,12 @@ export class FakeContainers implements Containers {
     return exec.record;
   }
 
+  openExecs(containerId: string): readonly string[] {
+    return [...this.#execs.values()]
+      .filter(({ record }) => record.containerId === containerId && record.exitCode === null)
+      .map(({ record }) => record.id);
+  }
+
   async resizeExec(execId: string): Promise<void> {
     this.getExec(execId);
   }
@@ -352,6 +358,11 @@ export class FakeContainers implements Containers {
   async changes(ref: string) {
     this.#get(ref);
     return [{ Path: "/added", Kind: 1 as const }];
+  }
+
+  async commit(ref: string): Promise<string> {
+    this.#get(ref);
+    return `sha256:${"c".repeat(64)}`;
   }
 
   async sizeRw(ref: string): Promise<number> {

@@ -80,6 +80,10 @@ class FakeImages implements Images {
     return IMAGE_ID;
   }
 
+  async commit(): Promise<Digest> {
+    return IMAGE_ID;
+  }
+
   async tag(name: string, repository: string): Promise<void> {
     this.resolve(name);
     if (!/^[a-z0-9./-]+$/.test(repository)) throw new Fault("invalid", "invalid reference format");

@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, readFile, rename, unlink } from "node:fs/promises";
+import { chown, lstat, readFile, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { Fault } from "#base/fault.ts";
 
@@ -6,26 +6,29 @@ const CONNECT_TIMEOUT_MS = 2000;
 
 /**
  * Makes the server listen on a unix socket that only root and the group `docker`, where there is one, may open. A socket that
- * a dead daemon left is replaced in one step, so clients never find none. Returns what closes and removes it.
+ * a dead daemon left is replaced. Returns what closes and removes it.
  *
  * @throws {Fault} `conflict` when another process answers on it, or something else than a socket has the name
  */
 export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
   if (await isAnswered(path))
     throw new Fault("conflict", `${path} is in use by another daemon: stop it or choose another socket`);
-  const fresh = `${path}.new`;
-  await unlink(fresh).catch(() => {}); // left by a daemon that was killed right here
-  await new Promise<void>((resolve, reject) => {
+  await unlink(path).catch(() => {});
+  const group = await groupId("docker");
+  const listening = new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(fresh, () => {
+    server.once("listening", () => {
       server.removeListener("error", reject);
       resolve();
     });
   });
+  // The call binds before it returns, so the socket never has a mode that lets others in.
+  const mask = process.umask(0o117);
+  server.listen(path);
+  process.umask(mask);
+  await listening;
   try {
-    await chown(fresh, process.getuid?.() ?? 0, await groupId("docker"));
-    await chmod(fresh, 0o660);
-    await rename(fresh, path);
+    await chown(path, process.getuid?.() ?? 0, group);
   } catch (error) {
     server.close();
     throw error;

@@ -26,7 +26,8 @@ function endpointView(
   version: number,
 ): object {
   const given = isConnected ? endpoint : undefined;
-  const aliases = given?.aliases ?? asked.Aliases ?? null;
+  const known = given?.aliases ?? asked.Aliases ?? [];
+  const aliases = known.length === 0 ? null : known;
   return {
     IPAMConfig: asked.IPAMConfig ?? null,
     Links: asked.Links ?? null,

@@ -10,6 +10,7 @@ import type { HostFacts } from "#host/facts.ts";
 import { absentRoutes } from "./absent.ts";
 import { archiveRoutes } from "./archive.ts";
 import type { Route } from "./call.ts";
+import { commitRoutes } from "./commit.ts";
 import { containerActionRoutes } from "./container-actions.ts";
 import { containerInspectRoutes } from "./container-inspect.ts";
 import { containerListRoutes, SummaryEncoder } from "./container-list.ts";
@@ -59,6 +60,7 @@ export function dockerRoutes(given: DockerApiDeps): readonly Route[] {
     ...containerStreamRoutes(deps),
     ...execRoutes(deps),
     ...archiveRoutes(deps),
+    ...commitRoutes(deps),
     ...statsRoutes(deps),
     ...topRoutes(deps),
     ...imageRoutes(deps),

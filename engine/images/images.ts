@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
-import type { ImageConfig } from "#oci/image-config.ts";
+import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
 
 export interface ImageRecord {
   /** The image ID: the digest of the config. */
@@ -42,6 +42,30 @@ export interface Progress {
   readonly aux?: object;
 }
 
+/** `docker commit`: what containers need of images to become one. */
+export interface ImageCommitter {
+  /**
+   * Puts a layer, a plain tar stream, on top of an image. Returns the new image's ID.
+   *
+   * @throws {Fault} `not-found` when the base is gone; `invalid` for a bad reference, before `layer` is called
+   */
+  commit(
+    layer: () => Promise<Readable> | Readable,
+    options: CommitOptions,
+    signal: AbortSignal,
+  ): Promise<Digest>;
+}
+
+export interface CommitOptions {
+  readonly base: Digest;
+  readonly config: ImageRuntimeConfig;
+  readonly reference?: string;
+  readonly author?: string;
+  readonly comment?: string;
+  /** For the history. */
+  readonly createdBy: string;
+}
+
 export interface ImageUse {
   /** IDs of containers made from the image, running ones told apart. */
   containersOf(imageId: Digest): readonly { readonly id: string; readonly isRunning: boolean }[];
@@ -69,6 +93,8 @@ export interface Images extends ImageResolver {
     },
     signal: AbortSignal,
   ): Promise<Digest>;
+  /** @see ImageCommitter.commit */
+  commit: ImageCommitter["commit"];
   /** @throws {Fault} `not-found`, `invalid` */
   tag(name: string, repository: string, tag: string): Promise<void>;
   /** Untags, and deletes what nothing needs any more. @throws {Fault} `not-found`; `conflict` with Docker's texts */

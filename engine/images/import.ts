@@ -2,15 +2,14 @@ import type { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
-import { mediaTypes } from "#oci/media-types.ts";
 import { parsePlatform, type Platform } from "#oci/platform.ts";
 import { abortable } from "#engine/content/abortable.ts";
-import { type ArchiveDeps, claimOf, storeBlob } from "./archive-index.ts";
+import { claimOf } from "./archive-index.ts";
 import { applyChanges } from "./changes.ts";
 import { commitImages } from "./commit-images.ts";
 import { decompressed } from "./decompress.ts";
 import { type ImageDeps, publish } from "./image-deps.ts";
-import { type PlannedImage, planLayers } from "./planned-image.ts";
+import { storeImage } from "./store-image.ts";
 import { parseNewTag } from "./tag.ts";
 import { unpackImages } from "./unpack.ts";
 
@@ -62,34 +61,6 @@ export async function importRootfs(
     await deps.collector.tidy();
     throw error;
   }
-}
-
-/** Writes config and manifest of an image whose layers, all plain, are blobs already. */
-async function storeImage(
-  deps: ArchiveDeps,
-  config: ImageConfig,
-  layers: readonly { readonly digest: Digest; readonly size: number }[],
-  signal: AbortSignal,
-): Promise<PlannedImage> {
-  const descriptors = layers.map((layer) => ({ mediaType: mediaTypes.ociLayer, ...layer }));
-  const configBytes = Buffer.from(JSON.stringify(config));
-  const id = await storeBlob(deps, configBytes, signal);
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config: { mediaType: mediaTypes.ociConfig, digest: id, size: configBytes.length },
-      layers: descriptors,
-    }),
-  );
-  const digest = await storeBlob(deps, manifest, signal);
-  return {
-    id,
-    config,
-    descriptor: { mediaType: mediaTypes.ociManifest, digest, size: manifest.length },
-    layers: planLayers(config, descriptors),
-    names: [],
-  };
 }
 
 function importPlatform(text: string | undefined, host: Platform): Platform {

@@ -9,6 +9,7 @@ import { Collector } from "#engine/gc/collector.ts";
 import { Leases } from "#engine/gc/leases.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import { commitLayer } from "./commit-layer.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import { ImageStore } from "./image-store.ts";
 import type { ImageRecord, Images, ImageUse, Progress, RemovedImage } from "./images.ts";
@@ -73,6 +74,8 @@ export class LocalImages implements Images, Disposable {
   importRootfs(archive: Readable, options: ImportOptions, signal: AbortSignal): Promise<Digest> {
     return importRootfs(this.#deps, archive, options, signal);
   }
+
+  commit: Images["commit"] = (layer, options, signal) => commitLayer(this.#deps, layer, options, signal);
 
   tag(name: string, repository: string, tag: string): Promise<void> {
     return tagImage(this.#deps, name, repository, tag);

@@ -1,4 +1,6 @@
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { Fault } from "#base/fault.ts";
 import { migrations } from "./schema.ts";
 
 /**
@@ -13,6 +15,15 @@ interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+/**
+ * What the write-ahead log takes of the disk from the start: more than it grows to before SQLite begins it anew (1000 pages),
+ * so that on a full disk containers can still be stopped and removed.
+ */
+const walReserveBytes = 4_300_000;
+
+/** SQLITE_FULL, and SQLITE_IOERR_SHMSIZE for the index of the log. @see https://sqlite.org/rescode.html */
+const fullDiskCodes: readonly unknown[] = [13, 4874];
 
 /**
  * The engine's one database: SQLite in WAL mode. Reads go straight to {@link Database.sql}; writes go
@@ -32,11 +43,14 @@ export class Database implements Disposable {
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000",
     );
     migrate(this.sql, file);
+    reserveRoom(`${file}-wal`);
   }
 
   /**
    * Resolves when what `apply` wrote is as durable as was asked for; rejects once the database is closed. When `apply` throws,
    * its own writes alone are undone.
+   *
+   * @throws {Fault} `exhausted` when the disk is full; nothing of the write is kept then
    */
   write(apply: () => void, durability: Durability = "durable"): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -62,7 +76,8 @@ export class Database implements Disposable {
       this.sql.exec("COMMIT");
     } catch (error) {
       if (this.sql.isOpen && this.sql.isTransaction) this.sql.exec("ROLLBACK");
-      for (const { reject } of batch) reject(error);
+      const reason = faultOfDisk(error);
+      for (const { reject } of batch) reject(reason);
       return;
     }
     for (const done of settle) done();
@@ -75,9 +90,29 @@ export class Database implements Disposable {
       this.sql.exec("RELEASE one");
       return resolve;
     } catch (error) {
+      // Some failures, a full disk among them, have ended the whole transaction already.
+      if (!this.sql.isTransaction) throw error;
       this.sql.exec("ROLLBACK TO one; RELEASE one");
-      return () => reject(error);
+      return () => reject(faultOfDisk(error));
     }
+  }
+}
+
+function faultOfDisk(error: unknown): unknown {
+  if (!(error instanceof Error && "errcode" in error && fullDiskCodes.includes(error.errcode))) return error;
+  return new Fault("exhausted", "cannot write metadata: no space left on device", { cause: error });
+}
+
+/** What stands behind the last valid frame is nothing to SQLite, which writes over it. A disk that is full already stays so. */
+function reserveRoom(wal: string): void {
+  const file = openSync(wal, "r+");
+  try {
+    const { size } = fstatSync(file);
+    if (size < walReserveBytes) writeSync(file, Buffer.alloc(walReserveBytes - size), 0, null, size);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -234,7 +234,7 @@ function suite(): void {
     execFileSync("nft", ["flush", "ruleset"]);
     await networks.release(first.containerId);
     assert.equal(traces().elements.length, 1);
-    execFileSync("ip", ["link", "delete", "gt0"]);
+    execFileSync("ip", ["link", "delete", "gantry-t0"]);
     await networks.settle();
     await using _world = await serve(lan, 80);
     assert.equal(
@@ -316,7 +316,7 @@ function suite(): void {
     assert.equal(machine.kernel.size, 3);
     const { endpoint } = await networks.acquire(requestOf(), t.signal);
     assert.match(endpoint.address, /\.0\.2$/);
-    execFileSync("ip", ["link", "delete", "gt0"]);
+    execFileSync("ip", ["link", "delete", "gantry-t0"]);
     const { netns } = await networks.acquire(requestOf(), t.signal);
     await using _server = await serve(lan, 80);
     assert.ok(netns !== undefined);

@@ -12,16 +12,18 @@ export interface KernelNames {
 /**
  * `gantry` gives bridge `gantry0`, table `gantry`, veths `gv…`; others have their name or a hash of it in theirs. Interface names have at most 15 bytes.
  *
- * @throws {Fault} `invalid` for anything but a short word of lowercase letters, digits and dashes
+ * @throws {Fault} `invalid` for anything but `gantry`, alone or with a dash and up to seven letters and digits
  */
 export function kernelNames(instance: string): KernelNames {
-  if (!/^[a-z][a-z0-9-]{0,13}$/.test(instance))
-    throw new Fault("invalid", `instance name ${JSON.stringify(instance)} is no word of at most 14 letters`);
+  if (!/^gantry(-[a-z0-9]{1,7})?$/.test(instance))
+    throw new Fault(
+      "invalid",
+      `instance name ${JSON.stringify(instance)} is not gantry or gantry-…, which are no words of nft`,
+    );
   const digest = createHash("sha256").update(instance).digest("hex");
   return {
     defaultBridge: `${instance}0`,
-    // Any other word could be one of nft's own.
-    table: instance === "gantry" ? "gantry" : `gantry_${instance.replaceAll("-", "_")}`,
+    table: instance.replaceAll("-", "_"),
     vethPrefix: instance === "gantry" ? "gv" : `gv${digest.slice(0, 4)}`,
   };
 }

@@ -56,7 +56,7 @@ export class KernelRules {
   async remove(): Promise<void> {
     this.#first = undefined;
     // Made first, because removing a table that is not there is an error.
-    await this.#nft.run(`add table ip ${this.#table}\ndelete table ip ${this.#table}`);
+    await this.#nft.run(`add table ip ${this.#table}; delete table ip ${this.#table}`);
   }
 
   /** Of a container that the table of networks has, or has no more. */

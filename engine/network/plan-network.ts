@@ -30,7 +30,7 @@ export interface AddressPlan {
 /**
  * The record of a network to be made.
  *
- * @throws {Fault} `invalid`; `forbidden` for predefined names and for subnets that overlap another network's; `not-found` for
+ * @throws {Fault} `invalid`; `forbidden` for predefined names and for subnets that overlap another network's; `conflict` for a taken name; `not-found` for
  * drivers; `exhausted` when no subnet was asked for and none is left
  */
 export function planNetwork(
@@ -44,6 +44,8 @@ export function planNetwork(
   },
 ): NetworkRecord {
   const name = checkName(body);
+  if (given.networks.some((other) => other.name === name))
+    throw new Fault("conflict", `network with name ${name} already exists`);
   const options = body.Options ?? {};
   const { bridgeName } = readBridgeOptions(options);
   const others = given.networks.flatMap((network) => {

@@ -67,13 +67,13 @@ export async function startMachine(resolvConf = "nameserver 127.0.0.1\n"): Promi
         log: silentLog,
         now: () => 1_700_000_000_000_000_000n,
       },
-      { instance: "gt", runFolder: folder, resolvConf: file, poolSize: 0, ...options },
+      { instance: "gantry-t", runFolder: folder, resolvConf: file, poolSize: 0, ...options },
     );
   const dispose = async () => {
     await kernel[Symbol.asyncDispose]();
     database[Symbol.dispose]();
     await rm(folder, { recursive: true });
-    execFileSync("sh", ["-c", "nft flush ruleset; ip link delete gt0 2>/dev/null; true"]);
+    execFileSync("sh", ["-c", "nft flush ruleset; ip link delete gantry-t0 2>/dev/null; true"]);
   };
   return { kernel, events, resolvConf: file, open, [Symbol.asyncDispose]: dispose };
 }

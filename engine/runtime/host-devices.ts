@@ -63,9 +63,14 @@ function nodesOf({ PathOnHost, PathInContainer, CgroupPermissions }: DeviceMappi
     const nodes = statSync(path).isDirectory() ? walk(path, PathInContainer, CgroupPermissions) : [];
     if (nodes.length > 0) return nodes;
   } catch (error) {
-    throw gatheringFault(PathOnHost, messageOf(error));
+    throw gatheringFault(PathOnHost, reasonOf(error));
   }
   throw gatheringFault(PathOnHost, "not a device node");
+}
+
+/** The kernel's words without Node's around them. */
+function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/^[A-Z0-9]+: ([^,]+), .*$/s, "$1");
 }
 
 function gatheringFault(path: string, reason: string): Fault {

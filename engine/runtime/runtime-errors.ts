@@ -35,7 +35,8 @@ export function explainStartFailure(
       ? of(127, `exec: ${program}: stat ${args[0]}: no such file or directory`)
       : of(127, `exec: ${program}: executable file not found in $PATH`);
   if (/is a directory/i.test(text)) return of(126, `exec: ${program}: is a directory: permission denied`);
-  if (/(open executable|exec).*permission denied/i.test(text))
+  // What crun 1.8 says of a folder.
+  if (/(open executable|exec).*permission denied|open executable: operation not permitted/i.test(text))
     return of(126, `exec: ${program}: permission denied`);
   if (/exec format error/i.test(text))
     return { ...of(126, `exec ${args[0]}: exec format error`), exitCode: 126 };

@@ -52,6 +52,8 @@ export async function extractInto(
   options: {
     readonly noOverwriteDirNonDir: boolean;
     readonly owner?: { readonly uid: number; readonly gid: number };
+    /** Whether the archive's own root says owner, mode and times of the folder. */
+    readonly setsDestination?: boolean;
   },
   signal: AbortSignal,
 ): Promise<void> {

@@ -14,15 +14,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineUnderTest } from "./engine.ts";
 
-/** Loads an image of busybox-static with links for its applets under the given reference, `test:latest` unless told. */
+/**
+ * Loads an image of busybox-static with links for its applets under the given reference, `test:latest` unless told.
+ *
+ * @param change what is done to its files before they become a layer
+ */
 export async function loadBusybox(
   engine: EngineUnderTest,
   reference = "test:latest",
   config: object = {},
+  change: (rootfs: string) => void = () => {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "gantry-image-"));
   try {
-    const archive = makeArchive(folder, reference, config);
+    const archive = makeArchive(folder, reference, config, change);
     const answer = await engine.upload("POST", "/images/load", createReadStream(archive));
     if (!answer.body.includes("Loaded image")) throw new Error(`load: ${answer.status} ${answer.body}`);
   } finally {
@@ -30,7 +35,13 @@ export async function loadBusybox(
   }
 }
 
-function makeArchive(folder: string, reference: string, config: object): string {
+/** Writes the archive into the folder and returns its path. */
+export function makeArchive(
+  folder: string,
+  reference: string,
+  config: object,
+  change: (rootfs: string) => void = () => {},
+): string {
   const rootfs = join(folder, "rootfs");
   for (const name of ["bin", "etc", "tmp", "root", "proc", "sys", "dev"])
     mkdirSync(join(rootfs, name), { recursive: true });
@@ -42,6 +53,7 @@ function makeArchive(folder: string, reference: string, config: object): string 
     "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
   );
   writeFileSync(join(rootfs, "etc/group"), "root:x:0:\nnogroup:x:65534:\n");
+  change(rootfs);
   execFileSync("tar", [
     "-C",
     rootfs,

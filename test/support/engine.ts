@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { instanceName } from "#base/instance-name.ts";
+import { kernelNames } from "#engine/network/kernel-names.ts";
 import { assertNoLeaks, type InstancePlaces } from "../../tools/leaks.ts";
 
 export const checkout = join(import.meta.dirname, "../..");
@@ -26,14 +27,16 @@ export class EngineUnderTest implements AsyncDisposable {
   #child: ChildProcess | undefined;
   #log = "";
 
-  static async start(bridgeCidr = "10.213.0.1/16"): Promise<EngineUnderTest> {
-    const engine = new EngineUnderTest(mkdtempSync(join(tmpdir(), "gantry-test-")), bridgeCidr);
+  /** @param root its root folder, where that matters; must not exist yet */
+  static async start(bridgeCidr = "10.213.0.1/16", root?: string): Promise<EngineUnderTest> {
+    const folder = mkdtempSync(join(tmpdir(), "gantry-test-"));
+    const engine = new EngineUnderTest(folder, root ?? join(folder, "root"), bridgeCidr);
     await engine.up();
     return engine;
   }
 
-  private constructor(folder: string, bridgeCidr: string) {
-    this.root = join(folder, "root");
+  private constructor(folder: string, root: string, bridgeCidr: string) {
+    this.root = root;
     this.run = join(folder, "run");
     this.bridgeCidr = bridgeCidr;
   }
@@ -162,11 +165,13 @@ export class EngineUnderTest implements AsyncDisposable {
   /** What this instance has in the kernel is called so. */
   get places(): InstancePlaces {
     const name = instanceName(this.root);
+    const { defaultBridge, table, vethPrefix } = kernelNames(name);
     return {
       root: this.root,
       run: this.run,
-      bridge: `${name}0`,
-      nftTable: name.replaceAll("-", "_"),
+      bridge: defaultBridge,
+      nftTable: table,
+      vethPrefix,
       cgroup: name,
     };
   }
@@ -179,7 +184,7 @@ export class EngineUnderTest implements AsyncDisposable {
         await this.api("DELETE", `/containers/${Id}?force=1&v=1`);
     }
     await this.stop("SIGTERM");
-    rmSync(join(this.root, ".."), { recursive: true, force: true });
+    for (const folder of [this.root, join(this.run, "..")]) rmSync(folder, { recursive: true, force: true });
     await assertNoLeaks([], this.places);
   }
 }

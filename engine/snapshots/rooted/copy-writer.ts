@@ -8,6 +8,8 @@ import { cleanPath, codeOf, fsPath, shown, splitPath } from "./paths.ts";
 export interface CopyOptions {
   readonly noOverwriteDirNonDir: boolean;
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Whether the archive's root says owner, mode and times of the destination. */
+  readonly setsDestination: boolean;
   /** How the destination is called in messages. */
   readonly destination: string;
 }
@@ -32,6 +34,7 @@ export class CopyWriter implements TarSink {
     const path = cleanPath(entry.path);
     if (path === "") {
       if (entry.type !== "directory") throw new Fault("invalid", "the root of the archive is not a folder");
+      if (this.#options.setsDestination) this.#nodes.make(".", entry);
       return;
     }
     const disk = `./${path}`;

@@ -50,6 +50,7 @@ export function enterLayer(snapshots: string, folder: string, lower: readonly st
  */
 export function enterTree(root: RootSpec, access: "read" | "write" | "rootfs"): void {
   if (root.kind === "process") enterProcess(root.pid, root.startTime, access);
+  else if (root.kind === "folder") chroot(root.path);
   else enterOverlay(root.snapshots, root.mount, access === "rootfs" ? [] : root.binds, access === "write");
   keepCapabilities(needed);
 }

@@ -25,6 +25,11 @@ export type RootSpec =
       readonly kind: "process";
       readonly pid: number;
       readonly startTime: string;
+    }
+  | {
+      /** A folder of the host's, such as a volume's. */
+      readonly kind: "folder";
+      readonly path: string;
     };
 
 /** What one worker process is asked to do; one line of JSON on its descriptor 3. */
@@ -49,6 +54,8 @@ export type RootedJob =
       readonly noOverwriteDirNonDir: boolean;
       /** Who owns what is made; absent: as the archive says. */
       readonly owner?: { readonly uid: number; readonly gid: number };
+      /** Whether the archive's own root says owner, mode and times of the destination. */
+      readonly setsDestination?: boolean;
     }
   | {
       readonly do: "changes" | "diff";

@@ -110,9 +110,10 @@ async function extract(job: JobOf<"extract">): Promise<void> {
   if (stat === undefined) throw new Fault("not-found", `Could not find the file ${destination}`);
   if (!stat.isDirectory()) throw new Fault("invalid", "extraction point is not a directory");
   process.chdir(destination);
-  const { noOverwriteDirNonDir, owner } = job;
+  const { noOverwriteDirNonDir, owner, setsDestination = false } = job;
   const copy = new CopyWriter({
     noOverwriteDirNonDir,
+    setsDestination,
     destination,
     ...(owner === undefined ? {} : { owner }),
   });

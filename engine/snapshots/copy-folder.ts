@@ -1,0 +1,66 @@
+import { lstat } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { PassThrough } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { isFault } from "#base/fault.ts";
+import { extractInto, packPath } from "./rooted.ts";
+import type { OverlayMount } from "./snapshotter.ts";
+
+/** Layers and where they are: as {@link Snapshotter.root} and {@link Snapshotter.mountOf} say. */
+export interface LayeredTree {
+  readonly snapshots: string;
+  readonly mount: OverlayMount;
+}
+
+/**
+ * Copies what is in a folder of layers to an empty folder of the host's, and gives that its owner, mode and times. Does nothing
+ * when there is no such folder, or a file. Links lead nowhere outside the layers.
+ *
+ * @throws {Fault} `exhausted` for a full disk; the target may then be half full
+ */
+export async function copyFolder(
+  { snapshots, mount }: LayeredTree,
+  path: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(await mayHave({ snapshots, mount }, path))) return;
+  // Both workers start at once: that is most of the time that it takes.
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const pipe = new PassThrough();
+  const extracted = extractInto(
+    { kind: "folder", path: target },
+    "/",
+    pipe,
+    { noOverwriteDirNonDir: false, setsDestination: true },
+    either,
+  );
+  try {
+    const root = { kind: "overlay", snapshots, mount, binds: [] } as const;
+    const { tar } = await packPath(root, `${path}/.`, either);
+    await Promise.all([pipeline(tar, pipe, { signal: either }), extracted]);
+  } catch (error) {
+    stop.abort();
+    await extracted.catch(() => {});
+    if (
+      !isFault(error, "not-found") &&
+      !(isFault(error, "invalid") && /not a directory$/.test(error.message))
+    )
+      throw error;
+  }
+}
+
+/** False only when no layer has the path; looks without following a link, and leaves what is behind one to the workers. */
+async function mayHave({ snapshots, mount }: LayeredTree, path: string): Promise<boolean> {
+  let layers = [...(mount.upper === undefined ? [] : [mount.upper]), ...mount.lower].map((folder) =>
+    join(snapshots, folder),
+  );
+  for (const name of posix.join("/", path).split("/").filter(Boolean)) {
+    const found = await Promise.all(layers.map((layer) => lstat(join(layer, name)).catch(() => undefined)));
+    if (found.some((stat) => stat?.isSymbolicLink())) return true;
+    layers = layers.filter((_, index) => found[index]?.isDirectory()).map((layer) => join(layer, name));
+    if (layers.length === 0) return false;
+  }
+  return true;
+}
