@@ -19,14 +19,18 @@ const agent = new http.Agent({ keepAlive: true });
 function call(socketPath: string, method: string, path: string, body?: object): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const text = body === undefined ? "" : JSON.stringify(body);
-  const headers = body === undefined ? {} : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
+  const headers =
+    body === undefined
+      ? {}
+      : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
   const request = http.request({ socketPath, method, path: `/v1.41${path}`, agent, headers }, (answer) => {
     let content = "";
     answer.on("data", (bytes: Buffer) => {
       content += bytes.toString();
     });
     answer.on("end", () => {
-      if ((answer.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${answer.statusCode} ${content}`));
+      if ((answer.statusCode ?? 500) >= 400)
+        reject(new Error(`${method} ${path}: ${answer.statusCode} ${content}`));
       else resolve(content);
     });
   });
@@ -53,7 +57,13 @@ async function life(socket: string): Promise<Readonly<Record<string, number>>> {
   const t4 = performance.now();
   await call(socket, "DELETE", `/containers/${id}`);
   const t5 = performance.now();
-  return { create: t1 - t0, start: t3 - t2, "start→exit": t4 - t2, remove: t5 - t4, whole: t1 - t0 + t5 - t2 };
+  return {
+    create: t1 - t0,
+    start: t3 - t2,
+    "start→exit": t4 - t2,
+    remove: t5 - t4,
+    whole: t1 - t0 + t5 - t2,
+  };
 }
 
 async function exec(socket: string, id: string): Promise<number> {
@@ -80,13 +90,20 @@ for (let round = -1; round < Number(values.rounds); round++)
       samples[index]?.set(phase, list);
     }
   }
-for (const [index, socket] of sockets.entries()) await call(socket, "DELETE", `/containers/${hosts[index]}?force=1`);
+for (const [index, socket] of sockets.entries())
+  await call(socket, "DELETE", `/containers/${hosts[index]}?force=1`);
 
-const median = (list: readonly number[] = []) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
+const median = (list: readonly number[] = []) =>
+  list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 console.log(["phase (median ms)", ...sockets].join("\t"));
 for (const phase of samples[0]?.keys() ?? []) {
   const medians = samples.map((sample) => median(sample.get(phase)));
   const base = medians[0] ?? Number.NaN;
-  console.log([phase, ...medians.map((ms, i) => `${ms.toFixed(2)}${i === 0 ? "" : ` ×${(ms / base).toFixed(2)}`}`)].join("\t"));
+  console.log(
+    [
+      phase,
+      ...medians.map((ms, i) => `${ms.toFixed(2)}${i === 0 ? "" : ` ×${(ms / base).toFixed(2)}`}`),
+    ].join("\t"),
+  );
 }
 agent.destroy();

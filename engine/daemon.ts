@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -59,7 +59,9 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const { root, run } = options;
   const paths = { root, run };
   const instance = instanceName(root);
-  mkdirSync(root, { recursive: true, mode: 0o711 });
+  mkdirSync(root, { recursive: true });
+  // Records hold what people put into variables: the host's other users have no business here, whoever made the folder.
+  chmodSync(root, 0o700);
   mkdirSync(run, { recursive: true, mode: 0o755 });
   const log = jsonLog((line) => process.stderr.write(line), {
     level: options.logLevel,
@@ -154,7 +156,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   });
   const server = undo.use(new DockerServer({ routes, version, log }));
   await server.listen(join(run, "docker.sock"));
-  const isBulk = ({ Type, Action }: EngineEvent) => Type === "image" && (Action === "load" || Action === "import");
+  const isBulk = ({ Type, Action }: EngineEvent) =>
+    Type === "image" && (Action === "load" || Action === "import");
   undo.use(events.subscribe((event) => isBulk(event) && setImmediate(() => void releaseMemory())));
   background("networks are not ready yet", networks.warm());
   background("garbage was not collected", images.collect());

@@ -12,6 +12,6 @@ export async function runPs(args: readonly string[], signal: AbortSignal): Promi
   } catch (cause) {
     signal.throwIfAborted();
     const stderr = (cause as { readonly stderr?: string }).stderr?.trim();
-    throw new Fault("invalid", `error running ps: ${stderr || messageOf(cause)}`, { cause });
+    throw new Fault("invalid", `ps: ${stderr?.split("\n", 1)[0] || messageOf(cause)}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { Fault } from "#base/fault.ts";
 
@@ -15,6 +16,8 @@ const sqliteBusy = 5;
  */
 export function lockFolder(folder: string): Disposable {
   mkdirSync(folder, { recursive: true, mode: 0o711 });
+  // Who can read the file can lock it: nobody else may.
+  const mask = process.umask(0o077);
   const database = new DatabaseSync(join(folder, "engine.lock"), { timeout: 0 });
   try {
     database.exec("BEGIN EXCLUSIVE");
@@ -22,6 +25,8 @@ export function lockFolder(folder: string): Disposable {
     database.close();
     if ((error as { readonly errcode?: number }).errcode !== sqliteBusy) throw error;
     throw new Fault("conflict", `another engine uses ${folder}`);
+  } finally {
+    process.umask(mask);
   }
   return { [Symbol.dispose]: () => database.close() };
 }

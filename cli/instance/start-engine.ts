@@ -39,7 +39,7 @@ export async function isAnswering(instance: EngineOptions, signal: AbortSignal):
  */
 export async function startEngine(context: Context): Promise<void> {
   const { instance } = context;
-  mkdirSync(instance.root, { recursive: true, mode: 0o711 });
+  mkdirSync(instance.root, { recursive: true, mode: 0o700 });
   mkdirSync(instance.run, { recursive: true, mode: 0o755 });
   const child = spawnEngine(context);
   const deadline = AbortSignal.timeout(startTimeoutMs);

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ExecConfig } from "#api/docker/container.ts";
-import { Fault, messageOf } from "#base/fault.ts";
+import { Fault, isFault, messageOf } from "#base/fault.ts";
 import { planExec } from "#engine/runtime/exec-spec.ts";
 import type { Task } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
@@ -152,19 +152,21 @@ export class Execs {
       writeFileSync(path, JSON.stringify(process), { mode: 0o600 });
       return await openExec(task.socket, { id, tty: config.Tty ?? false, ...streams, processFile });
     } catch (error) {
-      throw this.#failed(exec, container, messageOf(error));
+      throw this.#failed(exec, container, error);
     } finally {
       rmSync(path, { force: true });
     }
   }
 
-  #failed(exec: Exec, container: ContainerRecord, text: string): Fault {
-    const failure = explainStartFailure(text, exec.record.config.Cmd ?? [], "exec");
+  #failed(exec: Exec, container: ContainerRecord, error: unknown): Fault {
+    const failure = explainStartFailure(messageOf(error), exec.record.config.Cmd ?? [], "exec");
     exec.record = { ...exec.record, exitCode: failure.exitCode === 128 ? 126 : failure.exitCode };
     publish(this.#context, container, "exec_die", {
       execID: exec.record.id,
       exitCode: String(exec.record.exitCode),
     });
+    // A user who is not there never came to the runtime.
+    if (isFault(error, "invalid")) return error;
     return new Fault(failure.isClients ? "invalid" : "internal", failure.message);
   }
 

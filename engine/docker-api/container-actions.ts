@@ -2,7 +2,7 @@ import { matchesLabels, parseFilters, valuesFor } from "#api/docker/filters.ts";
 import { decodeBody } from "#api/docker/shapes.ts";
 import { checkContainerName } from "#api/docker/validate-create.ts";
 import { formatVersion } from "#api/docker/versions.ts";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import { empty, json } from "./answer.ts";
 import type { Call, Handler, Route } from "./call.ts";

@@ -1,141 +1,13 @@
 import assert from "node:assert/strict";
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type FakeEngine, openFakeEngine } from "./fake-engine.ts";
+import { openFakeEngine } from "./fake-engine.ts";
+import { attempts, send } from "./hostile-requests.fixture.ts";
 import { dockerRoutes } from "./routes.ts";
 import { ask, createContainer, openRaw } from "./test-client.ts";
 
 const STREAM_LIMIT_MS = 60;
-
-/** Status of one request; streams that do not end are left by the client. */
-function send(
-  agent: Agent,
-  socketPath: string,
-  { method, path, body, headers }: Attempt,
-): Promise<{ readonly status: number; readonly url: string }> {
-  const url = `${method} ${path} ${body}`;
-  return new Promise((resolve) => {
-    const outgoing = request({ socketPath, agent, method, path, headers }, (response) => {
-      const status = response.statusCode ?? 0;
-      const timer = setTimeout(() => response.destroy(), STREAM_LIMIT_MS);
-      response.resume();
-      response.on("close", () => {
-        clearTimeout(timer);
-        resolve({ status, url });
-      });
-    });
-    outgoing.on("upgrade", (response, socket) => {
-      socket.destroy();
-      resolve({ status: response.statusCode ?? 0, url });
-    });
-    outgoing.on("error", () => resolve({ status: 0, url }));
-    outgoing.setTimeout(1000, () => outgoing.destroy());
-    outgoing.end(body);
-  });
-}
-
-interface Attempt {
-  readonly method: string;
-  readonly path: string;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-/** Requests for real routes with names, parameters, bodies and headers that are right about half of the time. */
-function attempts(engine: FakeEngine, ids: readonly string[]): fc.Arbitrary<Attempt> {
-  const routes = dockerRoutes(engine.deps);
-  const name = fc.oneof(
-    fc.constantFrom(...ids, "one", "bb", "bridge", "nope"),
-    fc.string({ maxLength: 6 }),
-    fc.constantFrom("..", "%00", "%2e%2e%2f", "a/b", "%zz", "__proto__", "x".repeat(3000)),
-  );
-  const value = fc.oneof(
-    fc.constantFrom("1", "0", "true", "x", "-1", "9".repeat(30), "all", "/tmp", "next-exit", "%00", "-"),
-    fc.constantFrom(
-      '{"name":["("]}',
-      '{"label":{"a":true}}',
-      "[]",
-      '{"until":["1h"]}',
-      "{",
-      '{"status":["exited"]}',
-    ),
-    fc.string({ maxLength: 5 }),
-  );
-  const parameter = fc.constantFrom(
-    ..."all limit size filters name platform stdin stdout stderr stream logs follow since until tail condition signal t h w".split(
-      " ",
-    ),
-    ..."force v link path ps_args one-shot detachKeys fromImage fromSrc repo tag names type verbose digests manifests".split(
-      " ",
-    ),
-  );
-  const body = fc.oneof(
-    fc.constantFrom(
-      "",
-      "{}",
-      "[]",
-      "null",
-      "{",
-      '{"Image":"bb","Cmd":["echo"]}',
-      '{"Cmd":["cat"],"AttachStdin":true}',
-    ),
-    fc.json({ maxDepth: 2 }),
-    fc
-      .dictionary(
-        fc.constantFrom(
-          "Image",
-          "Cmd",
-          "Env",
-          "HostConfig",
-          "Name",
-          "Container",
-          "Labels",
-          "Detach",
-          "ExposedPorts",
-        ),
-        fc.jsonValue({ maxDepth: 2 }),
-      )
-      .map((object) => JSON.stringify(object)),
-  );
-  const headers = fc.record(
-    {
-      "Content-Type": fc.constantFrom(
-        "application/json",
-        "application/x-tar",
-        "text/plain",
-        "application/json; charset=utf-8",
-      ),
-      Upgrade: fc.constantFrom("tcp", "h2c", "websocket"),
-      Connection: fc.constantFrom("Upgrade", "keep-alive"),
-      "X-Registry-Auth": fc.constantFrom("e30=", "!!"),
-      "Sec-WebSocket-Key": fc.constantFrom("x", ""),
-    },
-    { requiredKeys: [] },
-  );
-  return fc
-    .record({
-      route: fc.constantFrom(...routes),
-      version: fc.constantFrom("", "", "/v1.24", "/v1.41", "/v1.51", "/v1.56", "/v1.57", "/v9", "/v1.x"),
-      name,
-      query: fc.array(fc.tuple(parameter, value), { maxLength: 4 }),
-      body,
-      headers,
-    })
-    .map(({ route, version, name: part, query, body: text, headers: given }) => ({
-      method: route.method,
-      path: `${version}${route.path.replace(/\{\w+\}/, () => safe(part))}?${query.map(([key, text]) => `${key}=${encodeURIComponent(text)}`).join("&")}`,
-      body: route.method === "GET" || route.method === "HEAD" ? "" : text,
-      headers: given,
-    }));
-}
-
-/** Node's own client refuses some characters in paths; what it lets through is hostile enough. */
-function safe(part: string): string {
-  return part.replace(/[^\x21-\x7e]|[?#]/g, (character) =>
-    encodeURIComponent(character === "?" ? "!" : character),
-  );
-}
 
 test("no request makes the server fail: thousands of near-right ones, and no 5xx for a client's fault", async () => {
   await using engine = await openFakeEngine();
@@ -144,14 +16,17 @@ test("no request makes the server fail: thousands of near-right ones, and no 5xx
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const statuses = new Map<number, number>();
   await fc.assert(
-    fc.asyncProperty(fc.array(attempts(engine, ids), { minLength: 40, maxLength: 60 }), async (batch) => {
-      for (const { status, url } of await Promise.all(
-        batch.map((attempt) => send(agent, engine.socket, attempt)),
-      )) {
-        statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        assert.ok(status < 500 || status === 501 || status === 503, `${status} for ${url}`);
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(attempts(dockerRoutes(engine.deps), ids), { minLength: 40, maxLength: 60 }),
+      async (batch) => {
+        for (const { status, url } of await Promise.all(
+          batch.map((attempt) => send(agent, engine.socket, attempt)),
+        )) {
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+          assert.ok(status < 500 || status === 501 || status === 503, `${status} for ${url}`);
+        }
+      },
+    ),
     { numRuns: 60, endOnFailure: true },
   );
   agent.destroy();

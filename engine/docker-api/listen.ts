@@ -1,4 +1,4 @@
-import { chown, lstat, readFile, unlink } from "node:fs/promises";
+import { chown, lstat, readFile, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { Fault } from "#base/fault.ts";
 
@@ -6,14 +6,16 @@ const CONNECT_TIMEOUT_MS = 2000;
 
 /**
  * Makes the server listen on a unix socket that only root and the group `docker`, where there is one, may open. A socket that
- * a dead daemon left is replaced. Returns what closes and removes it.
+ * a dead daemon left is replaced in one step, so clients never find none. Returns what closes and removes it.
  *
  * @throws {Fault} `conflict` when another process answers on it, or something else than a socket has the name
  */
 export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
   if (await isAnswered(path))
     throw new Fault("conflict", `${path} is in use by another daemon: stop it or choose another socket`);
-  await unlink(path).catch(() => {});
+  // Closing removes whatever has the name that was bound, so that is not the name which another daemon may take.
+  const fresh = `${path}.new`;
+  await unlink(fresh).catch(() => {}); // left by a daemon that was killed right here
   const group = await groupId("docker");
   const listening = new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -24,11 +26,12 @@ export async function listenOnSocket(server: Server, path: string): Promise<() =
   });
   // The call binds before it returns, so the socket never has a mode that lets others in.
   const mask = process.umask(0o117);
-  server.listen(path);
+  server.listen(fresh);
   process.umask(mask);
   await listening;
   try {
-    await chown(path, process.getuid?.() ?? 0, group);
+    await chown(fresh, process.getuid?.() ?? 0, group);
+    await rename(fresh, path);
   } catch (error) {
     server.close();
     throw error;

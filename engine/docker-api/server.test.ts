@@ -190,7 +190,7 @@ test("DockerServer: closing leaves a socket alone that another daemon has put in
   const server = new DockerServer({ routes: [], version: "1", log: silentLog });
   await server.listen(path);
   await rm(path);
-  const other = createServer();
+  const other = createServer().unref();
   await new Promise<void>((resolve) => other.listen(path, resolve));
   await server[Symbol.asyncDispose]();
   assert.ok((await stat(path)).isSocket());

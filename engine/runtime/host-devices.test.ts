@@ -57,7 +57,10 @@ test("readHostDevices: all devices of a folder, and what a link points to", {
 });
 
 test("readHostDevices: refuses what is not there and what cannot be in a container", () => {
-  assert.throws(() => read(map("/dev/none")), /adding custom device "\/dev\/none": ENOENT/);
+  assert.throws(
+    () => read(map("/dev/none")),
+    /adding custom device "\/dev\/none": no such file or directory/,
+  );
   assert.throws(() => read(map("/dev/null", "", "x")), /invalid device mode: x/);
   for (const path of ["dev/null", "/dev/../x"])
     assert.throws(() => read(map("/dev/null", path)), /not an absolute path/);

@@ -45,7 +45,7 @@ export async function copyFolder(
     await extracted.catch(() => {});
     if (
       !isFault(error, "not-found") &&
-      !(isFault(error, "invalid") && /not a directory$/.test(error.message))
+      !(isFault(error, "invalid") && error.message.endsWith("not a directory"))
     )
       throw error;
   }

@@ -162,7 +162,7 @@ test("shim: a client that attached before the start gets the first byte, and the
   const { exited, output } = await runAttached(shim);
   assert.equal(exited?.exitCode, 7);
   assert.deepEqual(unframe(output), { stdout: "out\n", stderr: "err\n" });
-  assert.equal(readFileSync(shim.exitFile, "utf8"), `7 ${exited?.finishedAt}\n`);
+  assert.equal(readFileSync(shim.exitFile, "utf8").trimEnd(), `7 ${exited?.finishedAt}`);
 });
 
 test("shim: stdin of any size arrives, and its end with it", async () => {

@@ -21,7 +21,7 @@ export class VolumeFolders {
   }
 
   async ensure(name: string): Promise<void> {
-    await mkdir(this.#root, { recursive: true, mode: 0o711 });
+    await mkdir(this.#root, { recursive: true, mode: 0o700 });
     await mkdir(join(this.#root, name), { recursive: true, mode: 0o711 });
     await mkdir(this.dataOf(name), { recursive: true, mode: 0o755 });
   }

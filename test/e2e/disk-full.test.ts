@@ -24,8 +24,8 @@ afterEach(async () => {
   for (const name of await names()) await engine.docker("rm", "-f", name);
 });
 after(async () => {
+  using _disk = disk;
   await engine[Symbol.asyncDispose]();
-  disk[Symbol.dispose]();
 });
 
 async function names(): Promise<readonly string[]> {
