@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 
@@ -17,6 +18,8 @@ interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** A line for each that failed. */
+  readonly failures: readonly string[];
 }
 
 const named = process.argv.slice(2).map((path) => path.replace(/\/$/, ""));
@@ -33,18 +36,26 @@ const results = [
 const sum = (count: (counts: Counts) => number) =>
   results.reduce((total, counts) => total + count(counts), 0);
 const [passed, failed, skipped] = [sum((c) => c.passed), sum((c) => c.failed), sum((c) => c.skipped)];
-process.stdout.write(`\n${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`);
+const failures = results.flatMap((counts) => counts.failures.map((line) => `${line}\n`));
+const outcome = `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
+process.stdout.write(`\n${failures.join("")}${outcome}\n`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
 /** A test that takes longer than `timeout` fails, and so does a file that goes on after that, whatever keeps it. */
 async function runFiles(files: readonly string[], concurrency: number, timeout: number): Promise<Counts> {
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0, failures: [] };
   const tests = run({ files: [...files], concurrency, timeout });
   const summary = Promise.withResolvers<Counts>();
+  const failures: string[] = [];
+  tests.on("test:fail", ({ name, file = "", details: { error } }) => {
+    const isOfParts = "failureType" in error && error.failureType === "subtestsFailed";
+    if (!isOfParts) failures.push(`✖ ${relative(".", file)}: ${name}`);
+  });
   tests.on("test:summary", ({ file, counts }) => {
     if (file !== undefined) return;
     const unsuccessful = counts.tests - counts.passed - counts.skipped - counts.todo;
-    summary.resolve({ passed: counts.passed, failed: unsuccessful, skipped: counts.skipped + counts.todo });
+    const skipped = counts.skipped + counts.todo;
+    summary.resolve({ passed: counts.passed, failed: unsuccessful, skipped, failures });
   });
   tests.compose(spec).pipe(process.stdout, { end: false });
   const watch = setInterval(() => endChildrenOlderThan(timeout / 1000 + graceS), watchEveryMs);

@@ -148,10 +148,10 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
-    await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts));
-    undo.defer(() => volumes.afterStop(id, record.mounts));
     const sandbox = await this.#orFailed(record, () => networks.acquire(endpointRequest(record), signal));
     undo.defer(() => networks.release(id));
+    await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts));
+    undo.defer(() => volumes.afterStop(id, record.mounts));
     const resolvConf = networks.resolvConf(sandbox.endpoint, {
       dns: record.hostConfig.Dns,
       search: record.hostConfig.DnsSearch,

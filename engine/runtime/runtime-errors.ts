@@ -38,7 +38,7 @@ export function explainStartFailure(
     return of(127, `exec: ${program}: executable file not found in $PATH`);
   // A working folder that cannot be entered, a limit on files that is too low even to start: the request's doing.
   if (/^chdir .*No such file/i.test(text)) return of(127, text);
-  if (/^chdir /.test(text)) return of(126, text);
+  if (text.startsWith("chdir ")) return of(126, text);
   if (/Too many open files$/i.test(text)) return { ...of(128, text), isClients: true };
   if (/is a directory/i.test(text)) return of(126, `exec: ${program}: is a directory: permission denied`);
   // What crun 1.8 says of a folder.

@@ -72,8 +72,6 @@ export const expectedEverywhere: readonly Expected[] = [
   },
   { line: /"container","die"/, why: "execDuration came after 20.10" },
   { line: /maximum retry count cannot/, why: newText },
-  { line: /updating a container is not supported yet/, why: "to come" },
-  { line: /a container cannot change its networks yet/, why: "to come" },
   { line: /unexpected EOF/, why: "20.10 unpacks in a process of its own and says so" },
   { line: /registry-1\.docker\.io|does not talk to registries/, why: "no registry can be reached" },
 ];
@@ -530,8 +528,8 @@ export const scenarios: readonly Scenario[] = [
           why: "places and times",
         },
         {
-          line: /\.HostConfig\.(CgroupnsMode|Runtime|ConsoleSize)/,
-          why: "the host's, or the runtime's name",
+          line: /\.HostConfig\.(CgroupnsMode|Runtime|ConsoleSize|NetworkMode|MaskedPaths)|\.Source/,
+          why: "the host's, the runtime's, or the newest Docker's",
         },
       ]),
       "docker run -d --name i2 bb sleep 100 | wc -c",

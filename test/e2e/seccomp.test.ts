@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { defaultProfile } from "#oci/seccomp/default-rules.ts";
-import { type Case, differences, usual } from "../seccomp/oracle.ts";
+import { type Case, differences, native, usual } from "../seccomp/oracle.ts";
 import { buildProbe, heldCapabilities } from "../seccomp/probe-container.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
@@ -77,4 +77,17 @@ test("docker exec --privileged keeps the container's filter, as Docker's does", 
   const { stdout } = await engine.docker("exec", "--privileged", "holds", "/probe", "status");
   assert.match(stdout, /^Seccomp:\t2$/m);
   await engine.docker("rm", "-f", "holds");
+});
+
+test("keyrings, io_uring, and sockets of AF_ALG and AF_VSOCK are refused with EPERM", async () => {
+  const { stdout } = await engine.docker("run", "--rm", "probe", "/probe", "verdicts");
+  const verdicts = new Map(stdout.split("\n").map((line) => [line.split(" ").slice(1, 4).join(" "), line]));
+  const socket = native.get("socket");
+  for (const family of ["0x26", "0x28"])
+    assert.match(verdicts.get(`native ${socket} ${family}`) ?? "", / errno 1$/, family);
+  for (const name of ["add_key", "request_key", "keyctl", "io_uring_setup", "userfaultfd", "bpf", "mount"]) {
+    const lines = stdout.split("\n").filter((line) => line.startsWith(`verdict native ${native.get(name)} `));
+    assert.ok(lines.length > 0, name);
+    for (const line of lines) assert.match(line, / errno 1$/, name);
+  }
 });
