@@ -304,7 +304,7 @@ export class Lifecycle {
     waiters.exited(id, { exitCode });
     await networks.release(id);
     volumes.afterStop(id, record.mounts);
-    launcher.clear(id);
+    await launcher.clear(id);
     await stored;
     this.#afterwards(next, ranMs);
   }

@@ -83,7 +83,7 @@ async function endLeftovers(context: ContainerContext, record: ContainerRecord):
   const { pid, pidStartTime } = record.state;
   if (pid > 0 && startTimeOf(pid) === pidStartTime) process.kill(pid, "SIGKILL");
   await context.launcher.settle(record.id);
-  context.launcher.clear(record.id);
+  await context.launcher.clear(record.id);
 }
 
 /** Bundles, cgroups, sockets, folders and snapshots that no record speaks of. */
@@ -98,7 +98,7 @@ async function removeStrays({ registry, launcher, snapshots, paths, log }: Conta
     if (known.has(id) || !/^[0-9a-f]{64}$/.test(id)) continue;
     log.info("removing what a container left", { container: id });
     await launcher.settle(id);
-    launcher.clear(id);
+    await launcher.clear(id);
   }
   const sockets = new Set([...known].map((id) => shimSocket(paths, id)));
   for (const name of namesIn(join(paths.run, "s")))

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
@@ -62,6 +63,8 @@ export interface LauncherDeps {
   readonly log: Log;
 }
 
+const longestPauseMs = 512;
+
 /** Makes a container's bundle and cgroups and starts its shim. */
 export class Launcher {
   readonly #deps: LauncherDeps;
@@ -88,11 +91,11 @@ export class Launcher {
     request: LaunchRequest,
   ): Promise<{ readonly task: Task; readonly warnings: readonly string[] }> {
     const { id } = request;
-    this.clear(id);
+    await this.clear(id);
     try {
       return await this.#prepare(request);
     } catch (error) {
-      this.clear(id);
+      await this.clear(id);
       throw error;
     }
   }
@@ -231,12 +234,16 @@ export class Launcher {
   }
 
   /** Removes what a container has while it runs: bundle, runtime state, cgroups. Repeating it is fine. */
-  clear(id: string): void {
+  async clear(id: string): Promise<void> {
     const { paths, cgroups, log } = this.#deps;
     for (const folder of [bundleFolder(paths, id), join(runtimeState(paths), id)])
       rmSync(folder, { recursive: true, force: true });
     rmSync(shimSocket(paths, id), { force: true });
-    if (!cgroups.remove(id)) log.warn("cgroup is still in use", { container: id });
+    // The runtime's own helpers may end a moment after the container, and hold its cgroup until then.
+    for (let pauseMs = 1; !cgroups.remove(id); pauseMs *= 2) {
+      if (pauseMs > longestPauseMs) return log.warn("cgroup is still in use", { container: id });
+      await delay(pauseMs);
+    }
   }
 }
 
