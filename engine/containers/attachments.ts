@@ -3,20 +3,13 @@ import { Fault } from "#base/fault.ts";
 import { readLog } from "#engine/logs/json-file.ts";
 import { logFile } from "#engine/runtime/paths.ts";
 import { openAttach } from "#engine/supervise/shim-client.ts";
-import type { Attachment } from "./containers.ts";
+import type { Attachment, Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
 import { joinStreams } from "./join-streams.ts";
 import type { ContainerRecord } from "./record.ts";
 
-export interface AttachOptions {
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly logs: boolean;
-  readonly stream: boolean;
-  readonly detachKeys?: string;
-}
+type AttachOptions = Parameters<Containers["attach"]>[1];
 
 interface Pending {
   readonly options: AttachOptions;

@@ -1,6 +1,7 @@
 import type { Duplex, Readable } from "node:stream";
 import type { CreateBody, ExecConfig } from "#api/docker/container.ts";
 import type { ImageRuntimeConfig } from "#oci/image-config.ts";
+import type { LogQuery } from "#engine/logs/log-query.ts";
 import type { ContainerRecord } from "./record.ts";
 
 /** `ref` everywhere: a full ID, a unique prefix of one, or a name with or without its slash. */
@@ -64,16 +65,7 @@ export interface Containers {
   /** @throws {Fault} `invalid` when neither stream is asked for; `not-implemented` for a log driver that cannot read back */
   logs(
     ref: string,
-    query: {
-      readonly stdout: boolean;
-      readonly stderr: boolean;
-      readonly since?: bigint;
-      readonly until?: bigint;
-      readonly tail?: number;
-      readonly timestamps: boolean;
-      readonly follow: boolean;
-      readonly details: boolean;
-    },
+    query: Omit<LogQuery, "framing" | "prefix"> & { readonly details: boolean },
     signal: AbortSignal,
   ): AsyncIterable<Buffer>;
 
