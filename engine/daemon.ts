@@ -14,7 +14,6 @@ import { DockerServer } from "#engine/docker-api/server.ts";
 import type { EngineIdentity } from "#engine/docker-api/system.ts";
 import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
-import type { EngineEvent } from "#engine/events/events.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
@@ -154,11 +153,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     ps: runPs,
     now,
   });
-  const server = undo.use(new DockerServer({ routes, version, log }));
+  const server = undo.use(new DockerServer({ routes, version, log, whenIdle: () => void releaseMemory() }));
   await server.listen(join(run, "docker.sock"));
-  const isBulk = ({ Type, Action }: EngineEvent) =>
-    Type === "image" && (Action === "load" || Action === "import");
-  undo.use(events.subscribe((event) => isBulk(event) && setImmediate(() => void releaseMemory())));
   background("networks are not ready yet", networks.warm());
   background("garbage was not collected", images.collect());
   return undo.move();

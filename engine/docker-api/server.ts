@@ -16,6 +16,7 @@ import { writeAnswer } from "./write-answer.ts";
 
 const MAX_HEADER_BYTES = 256 * 1024;
 const CLOSE_GRACE_MS = 2000;
+const IDLE_MS = 3000;
 
 /** Serves routes over HTTP/1.1 on unix sockets, with the headers, versions and error texts of Docker's daemon. */
 export class DockerServer implements AsyncDisposable {
@@ -23,6 +24,8 @@ export class DockerServer implements AsyncDisposable {
   readonly #log: Log;
   readonly #common: HeaderPairs;
   readonly #lifetime = new AbortController();
+  /** Started anew by every answer. */
+  readonly #idle: NodeJS.Timeout;
   readonly #servers: { readonly server: Server; readonly remove: () => Promise<void> }[] = [];
   readonly #sockets = new Set<Socket>();
   /** Connections that are streams now and nobody's request any more. */
@@ -31,9 +34,16 @@ export class DockerServer implements AsyncDisposable {
   readonly #answering = new WeakSet<Socket>();
 
   /** @param deps.version of the engine, for the `Server` header */
-  constructor(deps: { readonly routes: readonly Route[]; readonly version: string; readonly log: Log }) {
+  constructor(deps: {
+    readonly routes: readonly Route[];
+    readonly version: string;
+    readonly log: Log;
+    /** Called once when nothing has been answered for {@link IDLE_MS} after something was. */
+    readonly whenIdle?: () => void;
+  }) {
     this.#router = new Router(deps.routes);
     this.#log = deps.log;
+    this.#idle = setTimeout(deps.whenIdle ?? (() => {}), IDLE_MS).unref();
     this.#common = [
       "Api-Version",
       formatVersion(apiVersions.advertised),
@@ -60,6 +70,7 @@ export class DockerServer implements AsyncDisposable {
       this.#servers.map(({ server }) => new Promise((resolve) => server.close(resolve))),
     );
     this.#lifetime.abort();
+    clearTimeout(this.#idle);
     for (const connection of this.#taken) connection.destroy();
     for (const { server } of this.#servers) server.closeIdleConnections();
     const timer = setTimeout(() => {
@@ -105,6 +116,7 @@ export class DockerServer implements AsyncDisposable {
     const { answer, call } = await this.#answer(request, response);
     await writeAnswer(response, answer, this.#common, this.#log);
     this.#answering.delete(request.socket);
+    this.#idle.refresh();
     call?.finish();
     if (this.#lifetime.signal.aborted) request.socket.destroySoon(); // it would stay open, idle
   }
@@ -115,6 +127,7 @@ export class DockerServer implements AsyncDisposable {
     connection.once("close", () => this.#taken.delete(connection));
     const { answer, call } = await this.#answer(request, connection);
     await answerOnSocket(request, connection, answer, this.#common, this.#log);
+    this.#idle.refresh();
     call?.finish();
   }
 
