@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, watch } from "node:fs";
+import { once } from "node:events";
 import { join } from "node:path";
 import { Fault } from "#base/fault.ts";
 import { dockerClient } from "#client/docker-client.ts";
 import { type Context, type EngineOptions, socketOf } from "../context.ts";
 import { unixTransport } from "../unix-transport.ts";
 import { isFolderLocked } from "./lock.ts";
+import { findEngine } from "./pid-file.ts";
 
 const pingTimeoutMs = 5000;
 const startTimeoutMs = 60_000;
@@ -46,6 +48,7 @@ export async function startEngine(context: Context): Promise<void> {
   const signal = AbortSignal.any([context.signal, deadline]);
   try {
     await waitForAnswer(instance, child, signal);
+    await untilSettled(instance, child);
   } catch (error) {
     context.signal.throwIfAborted();
     if (!deadline.aborted) throw error;
@@ -105,6 +108,16 @@ async function waitForAnswer(
     child.removeAllListeners();
     signal.removeEventListener("abort", wake);
   }
+}
+
+/**
+ * When another engine answered, ours has yet to find that out: if that one were stopped before, ours would take its place after
+ * everybody thought that none runs.
+ */
+async function untilSettled(instance: EngineOptions, child: ChildProcess): Promise<void> {
+  if (hasEnded(child) || findEngine(instance.run)?.pid === child.pid) return;
+  child.ref();
+  await once(child, "exit");
 }
 
 function hasEnded(child: ChildProcess): boolean {
