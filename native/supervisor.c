@@ -39,7 +39,7 @@ static struct log_options log_to = {.max_files = 1};
 static struct process *container;
 static const char *socket_path, *exit_file;
 static int exit_fd = -1;
-static bool goes_at_once, had_visitor, had_control;
+static bool had_visitor, had_control;
 // What control connections are told; those that come later are told too.
 static char started_frame[128], last_frame[2304];
 static size_t started_size, last_size;
@@ -75,7 +75,6 @@ static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
     else if (strcmp(key, "tty") == 0) options.tty = atoi(value);
     else if (strcmp(key, "stdin") == 0) *has_stdin = atoi(value);
     else if (strcmp(key, "stdin-once") == 0) *stdin_once = atoi(value);
-    else if (strcmp(key, "go") == 0) goes_at_once = atoi(value);
     // A value that kept its `=` for people to see in `ps` would be lost to them: put it back.
     value[-1] = '=';
   }
@@ -444,7 +443,7 @@ static void serve(int i, int children) {
 }
 
 static bool is_over(void) {
-  if (container->stage == STAGE_WAITING) return had_visitor && !conns && !goes_at_once;
+  if (container->stage == STAGE_WAITING) return had_visitor && !conns;
   if (last_size == 0 || !had_control) return false;
   for (struct process *process = processes; process; process = process->next)
     if (process->stage != STAGE_DONE) return false;
@@ -485,7 +484,6 @@ int supervisor_main(int argc, char **argv) {
   draft_exit_file();
   container = process_add(NULL, "init", options.tty, has_stdin);
   container->stdin_once = stdin_once;
-  if (goes_at_once) launch(container, NULL);
   loop(children);
   if (socket_path) unlink(socket_path);
   log_sync();

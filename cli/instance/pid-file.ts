@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { startTimeOf } from "#host/process-end.ts";
 
 /** A process, told apart from a later one with the same pid by its start time (field 22 of /proc/PID/stat). */
 export interface ProcessIdentity {
@@ -26,19 +27,7 @@ export function findEngine(run: string): ProcessIdentity | undefined {
 
 /** False also for one that has ended and waits to be reaped. */
 export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
-  const fields = statOf(pid);
-  return fields[19] === startTime && fields[0] !== "Z";
-}
-
-/** Empty for a process that is not there. */
-function startTimeOf(pid: number): string {
-  return statOf(pid)[19] ?? "";
-}
-
-/** The fields from the third on: what is before them is a name that may contain blanks and brackets. */
-function statOf(pid: number): readonly string[] {
-  const text = readText(`/proc/${pid}/stat`);
-  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return startTimeOf(pid) === startTime;
 }
 
 function readText(path: string): string {
