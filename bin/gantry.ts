@@ -1,7 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { main } from "#cli/main.ts";
 
-process.exitCode = await main(process.argv.slice(2), {
+const code = await main(process.argv.slice(2), {
   openEngine: async (options) => await (await import("#engine/daemon.ts")).openEngine(options),
   self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
 });
+
+// What the command opened is closed by now; a client's stream that is still being cut must not keep a daemon from ending.
+process.exit(code);

@@ -17,6 +17,7 @@ export async function joinStreams(
   client.on("error", () => {}); // `close` follows
   shim.on("error", () => {});
   client.on("close", () => resolve("left"));
+  if (client.destroyed) resolve("left"); // while the container's streams were being opened
   shim.on("close", () => resolve("ended"));
   shim.on("end", () => resolve("ended"));
   if (!options.stdin) client.resume();
