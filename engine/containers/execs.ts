@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
+import type { Duplex, Transform } from "node:stream";
 import type { ExecConfig } from "#api/docker/container.ts";
 import { Fault, isFault, messageOf } from "#base/fault.ts";
 import { planExec } from "#engine/runtime/exec-spec.ts";
@@ -13,6 +13,7 @@ import { type ContainerContext, publish } from "./context.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
 import { joinStreams } from "./join-streams.ts";
 import type { ContainerRecord } from "./record.ts";
+import { StdoutFrames, StdoutOnly } from "./reframe.ts";
 
 /** Ended execs that can still be inspected; the oldest go first. */
 const keptExecs = 1000;
@@ -70,7 +71,7 @@ export class Execs {
     const container = this.#running(exec.record.containerId);
     exec.isStarted = true;
     return {
-      isTty: exec.record.config.Tty ?? false,
+      isTty: options.tty,
       cancel: () => {
         exec.isStarted = false;
       },
@@ -80,7 +81,7 @@ export class Execs {
         } catch (error) {
           if (options.detach) throw error;
           // The client has its stream already: that is where it looks for the reason.
-          client.end(complaint(messageOf(error), exec.record.config.Tty ?? false));
+          client.end(complaint(messageOf(error), options.tty));
         }
       },
     };
@@ -97,7 +98,7 @@ export class Execs {
     exec: Exec,
     container: ContainerRecord,
     client: Duplex,
-    { detach, size }: { readonly detach: boolean; readonly size?: TerminalSize },
+    { detach, tty, size }: { readonly detach: boolean; readonly tty: boolean; readonly size?: TerminalSize },
   ): Promise<void> {
     const { id, config, detachKeys } = exec.record;
     const task = this.#task(container);
@@ -119,6 +120,7 @@ export class Execs {
       stdin: streams.stdin,
       ended,
       ...(config.Tty ? { detachKeys: parseDetachKeys(detachKeys) } : {}),
+      ...formOf(config.Tty ?? false, tty),
     });
     if (how === "detached") publish(this.#context, container, "exec_detach", { execID: id });
   }
@@ -209,6 +211,12 @@ export class Execs {
       return;
     }
   }
+}
+
+/** The process has a terminal as its creator said; the stream has the form that whoever starts it says. */
+function formOf(hasTerminal: boolean, isRaw: boolean): { readonly output?: Transform } {
+  if (hasTerminal === isRaw) return {};
+  return { output: isRaw ? new StdoutOnly() : new StdoutFrames() };
 }
 
 /** Text as output of the process, in a stdout frame unless there is a terminal. */

@@ -21,7 +21,7 @@ export async function removeContainer(
   const { registry, volumes, lock } = context;
   await lock.run(id, async () => {
     const record = registry.get(id);
-    refuseRunning(record);
+    if (isAlive(record.state)) refuseRunning(record);
     await volumes.release(id, withVolumes);
     await registry.delete(record);
     await dispose(context, record);
@@ -43,10 +43,11 @@ async function dispose(context: ContainerContext, record: ContainerRecord): Prom
 
 /** @throws {Fault} `conflict` with Docker's texts */
 export function refuseRunning(record: ContainerRecord): void {
-  if (!isAlive(record.state)) return;
+  const { status } = record.state;
+  if (!isAlive(record.state) && status !== "restarting") return;
   const advice =
-    record.state.status === "paused"
+    status === "paused"
       ? "container is paused and must be unpaused first"
-      : "container is running: stop the container before removing or force remove";
+      : `container is ${status}: stop the container before removing or force remove`;
   throw new Fault("conflict", `cannot remove container "/${record.name}": ${advice}`);
 }

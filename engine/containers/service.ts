@@ -78,10 +78,8 @@ export class ContainerService implements Containers, Disposable {
   async remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
     const { registry } = this.#context;
     const record = registry.get(ref);
-    if (isAlive(record.state)) {
-      if (!options.force) refuseRunning(record);
-      await this.#lifecycle.destroy(record);
-    }
+    if (!options.force) refuseRunning(record);
+    if (isAlive(record.state)) await this.#lifecycle.destroy(record);
     this.#lifecycle.cancelRestart(record.id);
     // With --rm the end just waited for removes it too; whoever is first does.
     if (registry.find(record.id) === undefined) return;

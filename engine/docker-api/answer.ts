@@ -24,8 +24,11 @@ export interface StreamAnswer {
    * between, as soon as the source has started without failing.
    */
   readonly start: "now" | "started" | "first-chunk";
-  /** A failure after the status line: `cut` breaks the connection off, `report` sends it as a JSON object in the stream. */
-  readonly onFailure: "cut" | "report";
+  /**
+   * A failure after the status line: `cut` breaks the connection off, `report` sends it as a JSON object in the stream.
+   * `report-always` does so before it too, with status 200.
+   */
+  readonly onFailure: "cut" | "report" | "report-always";
   /** Its `return` is called when the client leaves. */
   readonly chunks: AsyncIterable<Buffer | string>;
 }

@@ -193,7 +193,7 @@ function load({ images }: ImageRouteDeps): Handler {
       kind: "stream",
       type: "application/json",
       start: "first-chunk",
-      onFailure: "report",
+      onFailure: "report-always",
       chunks: progressLines(async (report) => {
         await images.load(
           request,

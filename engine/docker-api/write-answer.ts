@@ -77,6 +77,7 @@ async function writeStream(
     }
     response.end();
   } catch (error) {
+    if (answer.onFailure === "report-always" && !response.headersSent && !response.destroyed) head();
     failStream(response, answer, error, common, log);
   } finally {
     await chunks.return?.().catch(() => {});
@@ -93,8 +94,8 @@ function failStream(
   if (response.destroyed) return; // it failed because the client has left
   if (isUnexpected(error)) log.error("stream failed", { error: messageOf(error) });
   if (!response.headersSent) void writeAnswer(response, errorAnswer(error), common, log);
-  else if (answer.onFailure === "report") response.end(errorLine(error));
-  else response.destroy();
+  else if (answer.onFailure === "cut") response.destroy();
+  else response.end(errorLine(error));
 }
 
 /** Settles when the client has taken what was written, or has left. */
