@@ -18,9 +18,14 @@ import { StdoutFrames, StdoutOnly } from "./reframe.ts";
 /** Ended execs that can still be inspected; the oldest go first. */
 const keptExecs = 1000;
 
+/** How long a resize waits for the process that it is for. */
+const startTimeoutMs = 10_000;
+
 interface Exec {
   record: ExecRecord;
   isStarted: boolean;
+  /** Resolved when the process runs, or will not. */
+  readonly ready: PromiseWithResolvers<void>;
 }
 
 /** Processes that clients run in containers. They live in the shim and go on without the daemon; their records do not. */
@@ -40,6 +45,7 @@ export class Execs {
     const id = randomBytes(32).toString("hex");
     this.#byId.set(id, {
       isStarted: false,
+      ready: Promise.withResolvers(),
       record: { id, containerId: container.id, config, isRunning: false, exitCode: null, pid: 0, detachKeys },
     });
     this.#forgetOldest();
@@ -87,8 +93,11 @@ export class Execs {
     };
   }
 
-  resize(id: string, size: TerminalSize): void {
-    const { record } = this.#get(id);
+  /** Waits for the process to start: clients resize as soon as they have their stream. */
+  async resize(id: string, size: TerminalSize): Promise<void> {
+    const exec = this.#get(id);
+    if (exec.record.exitCode === null) await within(exec.ready.promise, startTimeoutMs);
+    const { record } = exec;
     const task = this.#context.tasks.get(record.containerId);
     if (task === undefined || !record.isRunning) throw new Fault("not-found", `No such exec instance: ${id}`);
     task.control.resizeExec(id, size.height, size.width);
@@ -110,6 +119,7 @@ export class Execs {
     };
     const opened = await this.#open(exec, container, task, streams, size);
     exec.record = { ...exec.record, isRunning: true, pid: opened.pid };
+    exec.ready.resolve();
     publish(this.#context, container, `exec_start: ${commandOf(config)}`, { execID: id });
     const ended = exit.then((code) => this.#ended(exec, container, code ?? 137));
     if (detach) {
@@ -161,6 +171,7 @@ export class Execs {
   }
 
   #failed(exec: Exec, container: ContainerRecord, error: unknown): Fault {
+    exec.ready.resolve();
     const failure = explainStartFailure(messageOf(error), exec.record.config.Cmd ?? [], "exec");
     exec.record = { ...exec.record, exitCode: failure.exitCode === 128 ? 126 : failure.exitCode };
     publish(this.#context, container, "exec_die", {
@@ -210,6 +221,17 @@ export class Execs {
       this.#byId.delete(id);
       return;
     }
+  }
+}
+
+async function within(ready: Promise<void>, milliseconds: number): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late = () => reject(new Fault("internal", "timeout waiting for exec session ready"));
+  const timer = setTimeout(late, milliseconds);
+  try {
+    await Promise.race([ready, promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -139,7 +139,7 @@ export class ContainerService implements Containers, Disposable {
   getExec: Containers["getExec"] = (execId) => this.#execs.get(execId);
   openExecs: Containers["openExecs"] = (containerId) => this.#execs.openIn(containerId);
   async resizeExec(...args: Parameters<Containers["resizeExec"]>): Promise<void> {
-    this.#execs.resize(...args);
+    await this.#execs.resize(...args);
   }
 
   async processes(ref: string): Promise<readonly number[]> {
