@@ -17,6 +17,16 @@ import type { ContainerRecord } from "./record.ts";
 /** Ended execs that can still be inspected; the oldest go first. */
 const keptExecs = 1000;
 
+/** Of a process whose end nobody told. */
+const killedExitCode = 137;
+
+interface RunOptions {
+  readonly detach: boolean;
+  readonly size?: TerminalSize;
+  /** Given: the process is killed when it aborts, or when the daemon ends. */
+  readonly endsWith?: AbortSignal;
+}
+
 interface Exec {
   record: ExecRecord;
   isStarted: boolean;
@@ -86,6 +96,30 @@ export class Execs {
     };
   }
 
+  /**
+   * Runs a program as the container's own user until it ends or the signal aborts, which kills it; so does the end of the daemon.
+   * Resolves with its exit code. It has the events of an exec, but is no exec that a client could look at.
+   *
+   * @throws {Fault} with Docker's texts when it cannot be run
+   */
+  async probe(
+    containerId: string,
+    args: readonly string[],
+    client: Duplex,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const config = { Cmd: args, AttachStdout: true, AttachStderr: true };
+    const id = this.create(containerId, config);
+    const exec = this.#get(id);
+    exec.isStarted = true;
+    try {
+      await this.#run(exec, this.#running(containerId), client, { detach: false, endsWith: signal });
+    } finally {
+      this.#byId.delete(id);
+    }
+    return exec.record.exitCode ?? killedExitCode;
+  }
+
   resize(id: string, size: TerminalSize): void {
     const { record } = this.#get(id);
     const task = this.#context.tasks.get(record.containerId);
@@ -97,7 +131,7 @@ export class Execs {
     exec: Exec,
     container: ContainerRecord,
     client: Duplex,
-    { detach, size }: { readonly detach: boolean; readonly size?: TerminalSize },
+    { detach, size, endsWith }: RunOptions,
   ): Promise<void> {
     const { id, config, detachKeys } = exec.record;
     const task = this.#task(container);
@@ -107,10 +141,14 @@ export class Execs {
       stdout: !detach && (config.AttachStdout ?? false),
       stderr: !detach && (config.AttachStderr ?? false),
     };
-    const opened = await this.#open(exec, container, task, streams, size);
+    const opened = await this.#open(exec, container, task, streams, {
+      size,
+      isBound: endsWith !== undefined,
+    });
+    using _ending = onAbort(endsWith, () => opened.socket.destroy());
     exec.record = { ...exec.record, isRunning: true, pid: opened.pid };
     publish(this.#context, container, `exec_start: ${commandOf(config)}`, { execID: id });
-    const ended = exit.then((code) => this.#ended(exec, container, code ?? 137));
+    const ended = exit.then((code) => this.#ended(exec, container, code ?? killedExitCode));
     if (detach) {
       opened.socket.destroy();
       return;
@@ -128,7 +166,7 @@ export class Execs {
     container: ContainerRecord,
     task: Task,
     streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean },
-    size: TerminalSize | undefined,
+    { size, isBound }: { readonly size: TerminalSize | undefined; readonly isBound: boolean },
   ) {
     const { id, config } = exec.record;
     const { launcher } = this.#context;
@@ -150,7 +188,7 @@ export class Execs {
       );
       const process = config.Tty && size !== undefined ? { ...spec, consoleSize: size } : spec;
       writeFileSync(path, JSON.stringify(process), { mode: 0o600 });
-      return await openExec(task.socket, { id, tty: config.Tty ?? false, ...streams, processFile });
+      return await openExec(task.socket, { id, tty: config.Tty ?? false, ...streams, processFile, isBound });
     } catch (error) {
       throw this.#failed(exec, container, error);
     } finally {
@@ -209,6 +247,12 @@ export class Execs {
       return;
     }
   }
+}
+
+function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
+  if (signal?.aborted === true) act();
+  signal?.addEventListener("abort", act, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener("abort", act) };
 }
 
 /** Text as output of the process, in a stdout frame unless there is a terminal. */
