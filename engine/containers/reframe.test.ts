@@ -10,7 +10,10 @@ test("StdoutFrames, then StdoutOnly: the bytes, however they are cut", async () 
       fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 })),
       fc.integer({ min: 1, max: 9 }),
       async (chunks, pieceLength) => {
-        const framed = await through(new StdoutFrames(), chunks.map(Buffer.from));
+        const framed = await through(
+          new StdoutFrames(),
+          chunks.map((chunk) => Buffer.from(chunk)),
+        );
         const pieces = Array.from({ length: Math.ceil(framed.length / pieceLength) }, (_, index) =>
           framed.subarray(index * pieceLength, (index + 1) * pieceLength),
         );

@@ -224,7 +224,13 @@ export interface FakeEngine extends AsyncDisposable {
 /** @param change replaces some of what stands behind the server */
 export async function openFakeEngine(change: Partial<DockerApiDeps> = {}): Promise<FakeEngine> {
   const folder = await mkdtemp(join(tmpdir(), "docker-api-"));
-  const now = () => BigInt(Date.now()) * 1_000_000n;
+  let last = 0n;
+  // Never the same twice, or "before" and "since" would be a matter of luck.
+  const now = () => {
+    const read = BigInt(Date.now()) * 1_000_000n;
+    last = read > last ? read : last + 1n;
+    return last;
+  };
   const events = new EventBus(now);
   const images = new FakeImages();
   const containers = new FakeContainers({ images, events, now });
