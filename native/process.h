@@ -16,6 +16,7 @@ struct process {
   const char *id; // NULL for the container's own
   char *name;     // prefix of its files in the bundle
   bool tty, has_stdin, stdin_once;
+  bool is_bound; // killed when the connection that asked for it goes
   enum stage stage;
   pid_t runtime, pid;
   int status;          // as waitpid gives it

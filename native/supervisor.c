@@ -5,8 +5,9 @@
 //   control                         frames both ways: go, signal N, resize H W, exec-resize ID H W →
 //                                   ← waiting, started PID START-TIME, failed TEXT, exit CODE NANOSECONDS, exec-exit ID CODE
 //   attach stdin? stdout? stderr?   raw: stdin in, output out (8-byte headers unless tty)
-//   exec ID tty? stdin? stdout? stderr? PROCESS-FILE
-//                                   ← one frame started PID or failed TEXT, then raw as attach
+//   exec ID tty? stdin? stdout? stderr? PROCESS-FILE [bound]
+//                                   ← one frame started PID or failed TEXT, then raw as attach; `bound`: it ends with the
+//                                     connection
 #include "wire.h"
 
 #include "conn.h"
@@ -268,6 +269,12 @@ static void reap(void) {
   }
 }
 
+// Whoever wanted to know how these end is gone, maybe with the whole daemon: nobody would ever end them.
+static void end_abandoned(void) {
+  for (struct process *process = processes; process; process = process->next)
+    if (process->is_bound && process->stage == STAGE_RUNNING && !stream_of(process)) kill(process->pid, SIGKILL);
+}
+
 static void start_exec(struct conn *conn, struct fields *f) {
   static int serial;
   char name[32];
@@ -277,6 +284,7 @@ static void start_exec(struct conn *conn, struct fields *f) {
     conn_close(conn);
     return;
   }
+  process->is_bound = f->count == 8;
   conn->role = CONN_STREAM;
   conn->process = process;
   conn->wants_stdin = atoi(f->field[3]);
@@ -309,7 +317,7 @@ static void greet(struct conn *conn, struct fields *f) {
     size_t size = frame_build(&frame, "attached", NULL);
     conn_send(conn, frame, size, NULL, 0);
     if (container->stage == STAGE_DONE) conn_finish(conn);
-  } else if (strcmp(role, "exec") == 0 && f->count == 7) start_exec(conn, f);
+  } else if (strcmp(role, "exec") == 0 && (f->count == 7 || f->count == 8)) start_exec(conn, f);
   else conn_close(conn);
 }
 
@@ -461,6 +469,7 @@ static void loop(int children) {
     for (int i = 0; i < polled_count && ready > 0; i++)
       if (polled[i].revents) serve(i, children);
     reap();
+    end_abandoned();
     conns_sweep();
   }
 }

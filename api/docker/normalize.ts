@@ -1,5 +1,12 @@
 import { Fault } from "#base/fault.ts";
-import type { ContainerConfig, CreateBody, EndpointSettings, HostConfig, MountRequest } from "./container.ts";
+import type {
+  ContainerConfig,
+  CreateBody,
+  EndpointSettings,
+  HealthConfig,
+  HostConfig,
+  MountRequest,
+} from "./container.ts";
 import { isMac, validateConfig, validateEndpoint, validateHostConfig } from "./validate-create.ts";
 
 const SHM_BYTES = 64 * 1024 * 1024;
@@ -32,7 +39,7 @@ export function normalizeCreate(
   defaults: CreateDefaults = { cgroupnsMode: "private" },
 ): NormalizedCreate {
   const warnings: string[] = [];
-  const config = normalizeConfig(body);
+  const config = normalizeConfig(body, version);
   const hostConfig = normalizeHostConfig(body.HostConfig ?? {}, version, defaults);
   validateConfig(config);
   validateHostConfig(hostConfig);
@@ -44,7 +51,7 @@ export function normalizeCreate(
   return { config, hostConfig, endpoints, warnings };
 }
 
-function normalizeConfig(body: CreateBody): ContainerConfig {
+function normalizeConfig(body: CreateBody, version: number): ContainerConfig {
   const {
     ExposedPorts,
     Healthcheck,
@@ -68,7 +75,7 @@ function normalizeConfig(body: CreateBody): ContainerConfig {
     StdinOnce: body.StdinOnce ?? false,
     Env: body.Env ?? [],
     Cmd: listOrNull(body.Cmd),
-    ...(Healthcheck && { Healthcheck }),
+    ...(Healthcheck && { Healthcheck: withoutNewer(Healthcheck, version) }),
     ...(ArgsEscaped && { ArgsEscaped }),
     Image: body.Image ?? "",
     Volumes: hasKeys(body.Volumes) ? body.Volumes : null,
@@ -82,6 +89,12 @@ function normalizeConfig(body: CreateBody): ContainerConfig {
     ...(typeof StopTimeout === "number" && { StopTimeout }),
     ...(Shell && Shell.length > 0 && { Shell }),
   };
+}
+
+/** StartInterval came with 1.44. */
+function withoutNewer(health: HealthConfig, version: number): HealthConfig {
+  const { StartInterval, ...older } = health;
+  return version >= 44 && StartInterval !== undefined ? { ...older, StartInterval } : older;
 }
 
 function normalizeHostConfig(

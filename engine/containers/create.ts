@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { hostname as hostName } from "node:os";
 import { join } from "node:path";
-import type { ContainerConfig } from "#api/docker/container.ts";
+import type { ContainerConfig, HealthConfig } from "#api/docker/container.ts";
 import { normalizeCreate } from "#api/docker/normalize.ts";
 import { checkContainerName } from "#api/docker/validate-create.ts";
 import { Fault, isFault } from "#base/fault.ts";
@@ -133,7 +133,7 @@ export function mergeImage(config: ContainerConfig, image: ImageRuntimeConfig): 
   const inherited = (image.Env ?? []).filter((entry) => !keys.has(entry.split("=", 1)[0] ?? ""));
   const exposed = { ...image.ExposedPorts, ...config.ExposedPorts };
   const volumes = { ...image.Volumes, ...config.Volumes };
-  const health = config.Healthcheck ?? image.Healthcheck ?? undefined;
+  const health = mergeHealthcheck(config.Healthcheck, image.Healthcheck ?? undefined);
   const stopSignal = config.StopSignal ?? image.StopSignal;
   const shell = config.Shell ?? image.Shell ?? undefined;
   return {
@@ -150,6 +150,17 @@ export function mergeImage(config: ContainerConfig, image: ImageRuntimeConfig): 
     ...(stopSignal !== undefined && stopSignal !== "" && { StopSignal: stopSignal }),
     ...(shell !== undefined && { Shell: shell }),
   };
+}
+
+/** Each part that the request leaves empty is the image's. */
+function mergeHealthcheck(
+  asked: HealthConfig | undefined,
+  image: HealthConfig | undefined,
+): HealthConfig | undefined {
+  if (asked === undefined || image === undefined) return asked ?? image;
+  const isSet = ([, value]: readonly [string, unknown]) =>
+    Array.isArray(value) ? value.length > 0 : Boolean(value);
+  return { ...image, ...Object.fromEntries(Object.entries(asked).filter(isSet)) };
 }
 
 function withHostname(config: ContainerConfig, id: string, networkMode: string): ContainerConfig {

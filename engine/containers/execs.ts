@@ -21,6 +21,17 @@ const keptExecs = 1000;
 /** How long a resize waits for the process that it is for. */
 const startTimeoutMs = 10_000;
 
+/** Of a process whose end nobody told. */
+const killedExitCode = 137;
+
+interface RunOptions {
+  readonly detach: boolean;
+  readonly tty: boolean;
+  readonly size?: TerminalSize;
+  /** Given: the process is killed when it aborts, or when the daemon ends. */
+  readonly endsWith?: AbortSignal;
+}
+
 interface Exec {
   record: ExecRecord;
   isStarted: boolean;
@@ -93,6 +104,30 @@ export class Execs {
     };
   }
 
+  /**
+   * Runs a program as the container's own user until it ends or the signal aborts, which kills it; so does the end of the daemon.
+   * Resolves with its exit code. It has the events of an exec, but is no exec that a client could look at.
+   *
+   * @throws {Fault} with Docker's texts when it cannot be run
+   */
+  async probe(
+    containerId: string,
+    args: readonly string[],
+    client: Duplex,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const config = { Cmd: args, AttachStdout: true, AttachStderr: true };
+    const id = this.create(containerId, config);
+    const exec = this.#get(id);
+    exec.isStarted = true;
+    try {
+      await this.#run(exec, this.#running(containerId), client, { detach: false, tty: false, endsWith: signal });
+    } finally {
+      this.#byId.delete(id);
+    }
+    return exec.record.exitCode ?? killedExitCode;
+  }
+
   /** Waits for the process to start: clients resize as soon as they have their stream. */
   async resize(id: string, size: TerminalSize): Promise<void> {
     const exec = this.#get(id);
@@ -107,7 +142,7 @@ export class Execs {
     exec: Exec,
     container: ContainerRecord,
     client: Duplex,
-    { detach, tty, size }: { readonly detach: boolean; readonly tty: boolean; readonly size?: TerminalSize },
+    { detach, tty, size, endsWith }: RunOptions,
   ): Promise<void> {
     const { id, config, detachKeys } = exec.record;
     const task = this.#task(container);
@@ -117,11 +152,15 @@ export class Execs {
       stdout: !detach && (config.AttachStdout ?? false),
       stderr: !detach && (config.AttachStderr ?? false),
     };
-    const opened = await this.#open(exec, container, task, streams, size);
+    const opened = await this.#open(exec, container, task, streams, {
+      size,
+      isBound: endsWith !== undefined,
+    });
+    using _ending = onAbort(endsWith, () => opened.socket.destroy());
     exec.record = { ...exec.record, isRunning: true, pid: opened.pid };
     exec.ready.resolve();
     publish(this.#context, container, `exec_start: ${commandOf(config)}`, { execID: id });
-    const ended = exit.then((code) => this.#ended(exec, container, code ?? 137));
+    const ended = exit.then((code) => this.#ended(exec, container, code ?? killedExitCode));
     if (detach) {
       opened.socket.destroy();
       return;
@@ -140,7 +179,7 @@ export class Execs {
     container: ContainerRecord,
     task: Task,
     streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean },
-    size: TerminalSize | undefined,
+    { size, isBound }: { readonly size: TerminalSize | undefined; readonly isBound: boolean },
   ) {
     const { id, config } = exec.record;
     const { launcher } = this.#context;
@@ -162,7 +201,7 @@ export class Execs {
       );
       const process = config.Tty && size !== undefined ? { ...spec, consoleSize: size } : spec;
       writeFileSync(path, JSON.stringify(process), { mode: 0o600 });
-      return await openExec(task.socket, { id, tty: config.Tty ?? false, ...streams, processFile });
+      return await openExec(task.socket, { id, tty: config.Tty ?? false, ...streams, processFile, isBound });
     } catch (error) {
       throw this.#failed(exec, container, error);
     } finally {
@@ -239,6 +278,12 @@ async function within(ready: Promise<void>, milliseconds: number): Promise<void>
 function formOf(hasTerminal: boolean, isRaw: boolean): { readonly output?: Transform } {
   if (hasTerminal === isRaw) return {};
   return { output: isRaw ? new StdoutOnly() : new StdoutFrames() };
+}
+
+function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
+  if (signal?.aborted === true) act();
+  signal?.addEventListener("abort", act, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener("abort", act) };
 }
 
 /** Text as output of the process, in a stdout frame unless there is a terminal. */

@@ -6,6 +6,8 @@ import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import type { ExitedTask, StartedTask } from "#engine/supervise/shim-client.ts";
 import type { Attachments } from "./attachments.ts";
 import { type ContainerContext, publish } from "./context.ts";
+import { interruptedHealth, planHealthCheck, startingHealth } from "./health.ts";
+import type { HealthMonitors } from "./health-monitors.ts";
 import { type ContainerRecord, type ContainerState, zeroTime } from "./record.ts";
 import { planRestart } from "./restart-policy.ts";
 import { parseSignal } from "./signals.ts";
@@ -25,6 +27,7 @@ export interface StopOptions {
 export class Lifecycle {
   readonly #context: ContainerContext;
   readonly #attachments: Attachments;
+  readonly #health: HealthMonitors;
   readonly #remove: (record: ContainerRecord) => Promise<void>;
   /** Back-off timers by container ID, with the delay that they run. */
   readonly #restarts = new Map<string, { readonly timer: NodeJS.Timeout; readonly delayMs: number }>();
@@ -37,10 +40,12 @@ export class Lifecycle {
   constructor(
     context: ContainerContext,
     attachments: Attachments,
+    health: HealthMonitors,
     remove: (record: ContainerRecord) => Promise<void>,
   ) {
     this.#context = context;
     this.#attachments = attachments;
+    this.#health = health;
     this.#remove = remove;
   }
 
@@ -134,12 +139,20 @@ export class Lifecycle {
         throw new Fault("conflict", `Container ${id} is already paused`);
       if (!isPause && record.state.status !== "paused")
         throw new Fault("conflict", `Container ${id} is not paused`);
-      if (isPause) await launcher.cgroups.freeze(id);
+      if (isPause) this.#health.stop(id);
+      if (isPause) await launcher.cgroups.freeze(id).catch((error: unknown) => this.#unfrozen(record, error));
       else launcher.cgroups.thaw(id);
-      const next = { ...record, state: { ...record.state, status: isPause ? "paused" : "running" } } as const;
+      const status = isPause ? "paused" : "running";
+      const next = { ...record, state: { ...record.state, status, ...interrupted(record.state) } } as const;
       await registry.replace(next);
+      if (!isPause) this.#health.start(next);
       publish(this.#context, next, isPause ? "pause" : "unpause");
     });
+  }
+
+  #unfrozen(record: ContainerRecord, error: unknown): never {
+    this.#health.start(record);
+    throw error;
   }
 
   // ---------------------------------------------------------------- starting
@@ -227,6 +240,7 @@ export class Lifecycle {
         oomKilled: false,
         startedAt: formatTime(now()),
         finishedAt: record.state.finishedAt,
+        ...(planHealthCheck(record.config) && { health: startingHealth(record.state.health) }),
       },
     };
     await registry.replace(next, "ordered");
@@ -238,6 +252,7 @@ export class Lifecycle {
   watch(record: ContainerRecord, task: Task): void {
     const { id } = record;
     this.#context.tasks.set(id, task);
+    if (record.state.status === "running") this.#health.start(record);
     const exit = task.control.exited.then((exited) =>
       this.#context.lock.run(id, () => this.ended(id, exited)),
     );
@@ -275,6 +290,7 @@ export class Lifecycle {
     tasks.get(id)?.control.detach();
     tasks.delete(id);
     this.#exits.delete(id);
+    this.#health.stop(id);
     if (record === undefined) return;
     const { isOomKilled } = await launcher.settle(id);
     const finishedAt = exited?.finishedAt ?? now();
@@ -291,6 +307,7 @@ export class Lifecycle {
         error: exited === undefined ? "the container's shim was killed" : "",
         oomKilled: isOomKilled,
         finishedAt: formatTime(finishedAt),
+        ...interrupted(record.state),
       },
     };
     const ranMs = Number((finishedAt - parseTime(record.state.startedAt)) / 1_000_000n);
@@ -424,6 +441,11 @@ async function endUntold(task: Task): Promise<void> {
 
 export function isAlive(state: ContainerState): boolean {
   return state.status === "running" || state.status === "paused";
+}
+
+/** Nobody looks after one that is paused or has ended. */
+function interrupted({ health }: ContainerState): Pick<ContainerState, "health"> {
+  return health === undefined ? {} : { health: interruptedHealth(health) };
 }
 
 /** What a container that does not run calls itself: it has run before, or not. */

@@ -1,5 +1,6 @@
 import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint } from "#api/docker/container.ts";
 import type { Endpoint } from "#engine/network/networks.ts";
+import type { Health } from "./health.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 
 /** Times are RFC 3339 with nanoseconds; the zero time is `0001-01-01T00:00:00Z`. */
@@ -26,6 +27,8 @@ export interface ContainerState {
   readonly oomKilled: boolean;
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** Of the run that is or was last; absent for one without a check. */
+  readonly health?: Health;
 }
 
 /** Everything that is kept about a container; plain data, one JSON row. Replaced as a whole, never changed in place. */

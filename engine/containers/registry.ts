@@ -91,6 +91,11 @@ export class ContainerRegistry {
     }
   }
 
+  /** Visible at once, kept with whatever is replaced next: for what may be lost with the daemon. */
+  note(record: ContainerRecord): void {
+    if (this.#byId.has(record.id)) this.#remember(record);
+  }
+
   /** Unless it has been replaced again or deleted since. */
   #takeBack(record: ContainerRecord, before: ContainerRecord): void {
     if (this.#byId.get(record.id) !== record) return;

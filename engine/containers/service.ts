@@ -10,6 +10,7 @@ import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { createContainer } from "./create.ts";
 import { Execs } from "./execs.ts";
+import { HealthMonitors } from "./health-monitors.ts";
 import { isAlive, Lifecycle } from "./lifecycle.ts";
 import { reconcile } from "./reconcile.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -24,6 +25,7 @@ export class ContainerService implements Containers, Disposable {
   readonly #attachments: Attachments;
   readonly #lifecycle: Lifecycle;
   readonly #execs: Execs;
+  readonly #health: HealthMonitors;
   readonly #files: ContainerFiles;
 
   /** Reconciles records and kernel before it resolves. */
@@ -36,13 +38,17 @@ export class ContainerService implements Containers, Disposable {
   private constructor(deps: ContainerServiceDeps) {
     this.#context = { ...deps, tasks: new Map(), waiters: new Waiters(), lock: new KeyedLock() };
     this.#attachments = new Attachments(this.#context);
-    this.#lifecycle = new Lifecycle(this.#context, this.#attachments, (record) => this.#discard(record));
     this.#execs = new Execs(this.#context);
+    this.#health = new HealthMonitors(this.#context, this.#execs);
+    this.#lifecycle = new Lifecycle(this.#context, this.#attachments, this.#health, (record) =>
+      this.#discard(record),
+    );
     this.#files = new ContainerFiles(this.#context);
   }
 
   /** Lets go of every container; they go on. */
   [Symbol.dispose](): void {
+    this.#health[Symbol.dispose]();
     this.#lifecycle[Symbol.dispose]();
   }
 

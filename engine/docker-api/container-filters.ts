@@ -67,7 +67,7 @@ export function containerFilter(
       matchesPattern(filters, "name", `/${record.name}`, record.name) &&
       matchesLabels(filters, record.config.Labels) &&
       (status.length === 0 || status.includes(record.state.status)) &&
-      (health.length === 0 || health.includes("none")) &&
+      (health.length === 0 || health.includes(record.state.health?.status ?? "none")) &&
       (exitCodes.length === 0 || (hasEnded(record) && exitCodes.includes(record.state.exitCode))) &&
       isTask !== true &&
       before.every((created) => record.created < created) &&
@@ -83,7 +83,11 @@ export function containerFilter(
 function oneOf(key: string, values: readonly string[], allowed: readonly string[]): readonly string[] {
   const wrong = values.find((value) => !allowed.includes(value));
   if (wrong === undefined) return values;
-  if (key === "health") throw new Fault("invalid", `unrecognized filter value for health: ${wrong}`);
+  if (key === "health")
+    throw new Fault(
+      "invalid",
+      `invalid filter 'health=${wrong}': invalid value for health (${wrong}): must be one of none, starting, healthy, unhealthy`,
+    );
   throw new Fault("invalid", `invalid filter '${key}=${wrong}'`);
 }
 

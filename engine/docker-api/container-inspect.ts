@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import type { HostConfig } from "#api/docker/container.ts";
 import type { Containers } from "#engine/containers/containers.ts";
+import type { Health } from "#engine/containers/health.ts";
 import { type ContainerRecord, mountPoints, zeroTime } from "#engine/containers/record.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
@@ -81,7 +82,19 @@ function stateView({ state }: ContainerRecord): object {
     Error: state.error,
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
+    ...(state.health && { Health: healthView(state.health) }),
   };
+}
+
+/** @see Docker Engine API v1.51, definition Health */
+function healthView({ status, failingStreak, log }: Health): object {
+  const Log = log.map(({ start, end, exitCode, output }) => ({
+    Start: start,
+    End: end,
+    ExitCode: exitCode,
+    Output: output,
+  }));
+  return { Status: status, FailingStreak: failingStreak, Log };
 }
 
 function configView({ config }: ContainerRecord): object {

@@ -148,7 +148,9 @@ function encodeSummary(record: ContainerRecord, shape: number, image: string): E
       NetworkMode: hostConfig.NetworkMode,
       ...(shape >= 46 && hostConfig.Annotations && { Annotations: hostConfig.Annotations }),
     },
-    ...(shape >= 52 && { Health: { Status: "none", FailingStreak: 0 } }),
+    ...(shape >= 52 && {
+      Health: { Status: state.health?.status ?? "none", FailingStreak: state.health?.failingStreak ?? 0 },
+    }),
     NetworkSettings: { Networks: endpointViews(record, shape) },
     Mounts: mountPoints(record),
   };

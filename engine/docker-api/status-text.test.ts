@@ -20,11 +20,13 @@ function state(status: ContainerStatus, fields: Partial<ContainerState> = {}): C
 }
 
 test("statusText: the texts that people and scripts read", () => {
+  const running = (status: "healthy" | "starting") =>
+    state("running", { health: { status, failingStreak: 0, log: [] } });
   const later = (ms: number) => started + 124 + ms;
   assert.equal(statusText(state("running"), later(0)), "Up Less than a second");
   assert.equal(statusText(state("running"), later(3000)), "Up 3 seconds");
-  assert.equal(statusText(state("running"), later(3000), "healthy"), "Up 3 seconds (healthy)");
-  assert.equal(statusText(state("running"), later(3000), "starting"), "Up 3 seconds (health: starting)");
+  assert.equal(statusText(running("healthy"), later(3000)), "Up 3 seconds (healthy)");
+  assert.equal(statusText(running("starting"), later(3000)), "Up 3 seconds (health: starting)");
   assert.equal(statusText(state("paused"), later(300_000)), "Up 5 minutes (Paused)");
   const ended = { finishedAt: "2026-01-01T00:00:00Z", exitCode: 137 };
   assert.equal(statusText(state("exited", ended), started + 120_000), "Exited (137) 2 minutes ago");

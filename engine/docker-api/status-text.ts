@@ -1,14 +1,13 @@
 import { humanDuration } from "#api/docker/human-duration.ts";
 import { type ContainerState, zeroTime } from "#engine/containers/record.ts";
 
-export type HealthStatus = "starting" | "healthy" | "unhealthy";
-
 /** What `docker ps` shows under STATUS. @param nowMs milliseconds since 1970 */
-export function statusText(state: ContainerState, nowMs: number, health?: HealthStatus): string {
+export function statusText(state: ContainerState, nowMs: number): string {
   const since = (time: string) => humanDuration(nowMs - Date.parse(time));
   switch (state.status) {
     case "running": {
       const up = `Up ${since(state.startedAt)}`;
+      const health = state.health?.status;
       if (health === undefined) return up;
       return `${up} (${health === "starting" ? "health: starting" : health})`;
     }

@@ -24,14 +24,15 @@ export function explainStartFailure(
     message: `${prefix}${reason}: unknown`,
     isClients: exitCode !== 128,
   });
-  if (/executable file .* not found in \$PATH/.test(text))
+  const isPath = args[0]?.includes("/") === true;
+  if (/executable file .* not found in \$PATH/.test(text) && !isPath)
     return of(127, `exec: ${program}: executable file not found in $PATH`);
   if (
     /executable file .* not found|open executable: No such file|execve?:? .*No such file|exec .*: No such file/i.test(
       text,
     )
   )
-    return args[0]?.includes("/")
+    return isPath
       ? of(127, `exec: ${program}: stat ${args[0]}: no such file or directory`)
       : of(127, `exec: ${program}: executable file not found in $PATH`);
   if (/(open executable|exec).*file name too long/i.test(text))

@@ -133,6 +133,8 @@ export async function openExec(
     readonly stderr: boolean;
     /** OCI process as JSON, relative to the bundle. */
     readonly processFile: string;
+    /** Killed when the socket is closed, by whom or what ever. */
+    readonly isBound?: boolean;
   },
 ): Promise<{ readonly pid: number; readonly socket: net.Socket }> {
   const socket = await connect(path);
@@ -144,6 +146,7 @@ export async function openExec(
     bit(exec.stdout),
     bit(exec.stderr),
     exec.processFile,
+    ...(exec.isBound === true ? ["bound"] : []),
   ]);
   if (frame?.[0] === "started") return { pid: Number(frame[1]), socket };
   socket.destroy();
