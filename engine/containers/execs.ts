@@ -121,7 +121,11 @@ export class Execs {
     const exec = this.#get(id);
     exec.isStarted = true;
     try {
-      await this.#run(exec, this.#running(containerId), client, { detach: false, tty: false, endsWith: signal });
+      await this.#run(exec, this.#running(containerId), client, {
+        detach: false,
+        tty: false,
+        endsWith: signal,
+      });
     } finally {
       this.#byId.delete(id);
     }
