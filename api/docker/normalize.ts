@@ -97,7 +97,7 @@ function withoutNewer(health: HealthConfig, version: number): HealthConfig {
   return version >= 44 && StartInterval !== undefined ? { ...older, StartInterval } : older;
 }
 
-function normalizeHostConfig(
+export function normalizeHostConfig(
   given: NonNullable<CreateBody["HostConfig"]>,
   version: number,
   defaults: CreateDefaults,
@@ -206,10 +206,9 @@ function networkMode(mode: string, version: number): string {
   return version >= 44 ? "bridge" : "default";
 }
 
-/** 0 and below mean no limit, which inspect shows as null (0) or -1. */
+/** 0 and below mean no limit. */
 function pidsLimit(limit: number | null): number | null {
-  if (limit === null || limit === 0) return null;
-  return limit < 0 ? -1 : limit;
+  return limit === null || limit <= 0 ? null : limit;
 }
 
 function normalizePortBindings(bindings: HostConfig["PortBindings"]): HostConfig["PortBindings"] {

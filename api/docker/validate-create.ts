@@ -91,7 +91,11 @@ function validatePorts(host: HostConfig): void {
   }
 }
 
-function validateRestart({ RestartPolicy: policy, AutoRemove }: HostConfig): void {
+/** @throws {Fault} `invalid` with Docker's texts */
+export function validateRestart({
+  RestartPolicy: policy,
+  AutoRemove,
+}: Pick<HostConfig, "RestartPolicy" | "AutoRemove">): void {
   const { Name: name, MaximumRetryCount: count } = policy;
   if (!["", "no", "always", "unless-stopped", "on-failure"].includes(name))
     throw new Fault(

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from "node:stream";
 import type { CreateBody, ExecConfig } from "#api/docker/container.ts";
+import type { UpdateBody } from "#api/docker/shapes.ts";
 import type { ImageRuntimeConfig } from "#oci/image-config.ts";
 import type { LogQuery } from "#engine/logs/log-query.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -36,6 +37,14 @@ export interface Containers {
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
+  /**
+   * Changes limits and restart policy, of a running container at once: everything that was asked for or nothing. Durable when it
+   * resolves. Returns warnings.
+   *
+   * @param version minor API version
+   * @throws {Fault} `invalid`; `conflict` for what does not go with what it has, or what the kernel does not do now
+   */
+  update(ref: string, body: UpdateBody, version: number): Promise<readonly string[]>;
   /** @throws {Fault} `conflict` with Docker's texts when it runs and not `force` */
   remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
   /** Settles by condition; `signal` ends the waiting, not the container. Registered before it returns its promise. */

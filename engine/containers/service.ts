@@ -15,6 +15,7 @@ import { isAlive, Lifecycle } from "./lifecycle.ts";
 import { reconcile } from "./reconcile.ts";
 import type { ContainerRecord } from "./record.ts";
 import { refuseRunning, removeContainer } from "./remove.ts";
+import { updateContainer } from "./update.ts";
 import { Waiters } from "./waiters.ts";
 
 export type ContainerServiceDeps = Omit<ContainerContext, "tasks" | "waiters" | "lock">;
@@ -63,6 +64,8 @@ export class ContainerService implements Containers, Disposable {
   kill: Containers["kill"] = (ref, signal) => this.#lifecycle.kill(ref, signal);
   pause: Containers["pause"] = (ref) => this.#lifecycle.pause(ref);
   unpause: Containers["unpause"] = (ref) => this.#lifecycle.unpause(ref);
+
+  update: Containers["update"] = (ref, body, version) => updateContainer(this.#context, ref, body, version);
 
   async rename(ref: string, name: string): Promise<void> {
     const { registry, lock, networks } = this.#context;

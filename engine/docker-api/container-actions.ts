@@ -119,12 +119,11 @@ export function terminalSize({ query }: Call): { readonly height: number; readon
   return { height: side("h"), width: side("w") };
 }
 
-/** Limits of a container are fixed when it is made; the body is checked all the same. */
 function update({ containers }: ActionDeps): Handler {
   return async (call) => {
-    decodeBody.update(await call.requiredJson());
-    containers.get(call.name);
-    throw new Fault("not-implemented", "updating a container is not supported yet: create it anew");
+    const body = decodeBody.update(await call.requiredJson());
+    const warnings = await containers.update(call.name, body, call.version);
+    return json({ Warnings: warnings.length === 0 ? null : warnings });
   };
 }
 

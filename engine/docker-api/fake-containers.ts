@@ -202,6 +202,11 @@ export class FakeContainers implements Containers {
     await this.start(ref);
   }
 
+  async update(ref: string): Promise<readonly string[]> {
+    this.#get(ref);
+    return [];
+  }
+
   async kill(ref: string, signal: string): Promise<void> {
     const container = this.#get(ref);
     if (!/^(SIG)?[A-Z0-9]+$/.test(signal)) throw new Fault("invalid", `invalid signal: ${signal}`);

@@ -1,8 +1,10 @@
 import type { HostConfig } from "#api/docker/container.ts";
+import { changeCgroup, planChange } from "#host/cgroup/change.ts";
 import { freeze, killAll, oomKills, processIds, thaw } from "#host/cgroup/control.ts";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import { processEnd } from "#host/process-end.ts";
 import { planCgroup } from "#host/cgroup/plan.ts";
+import type { CgroupResources } from "#host/cgroup/resources.ts";
 import { createCgroup, listCgroups, removeCgroup } from "#host/cgroup/tree.ts";
 import type { HostDevices } from "./host-devices.ts";
 import { planResources } from "./plan-resources.ts";
@@ -30,6 +32,16 @@ export class ContainerCgroups {
     const plan = planCgroup(this.layout, this.pathOf(id), planResources(hostConfig, devices));
     createCgroup(plan);
     return plan.processFiles;
+  }
+
+  /**
+   * Changes the limits of one that exists: all of them or none. What it returns takes them back.
+   *
+   * @throws {Fault} `invalid` or `conflict` with the kernel's reason
+   */
+  change(id: string, resources: CgroupResources): () => void {
+    const writes = planChange(this.layout, this.pathOf(id), resources);
+    return changeCgroup(writes);
   }
 
   /** Resolves when nothing in it runs any more. @throws {Fault} `not-found` when there is none */

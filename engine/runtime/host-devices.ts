@@ -38,11 +38,11 @@ const NODES_MAX = 16_384;
 export function readHostDevices(hostConfig: HostConfig): HostDevices {
   const mappings = (hostConfig.Devices ?? []).map(withDefaults);
   if (!hostConfig.Privileged) {
-    return { nodes: mappings.flatMap(nodesOf), numbers: blockNumbers(hostConfig) };
+    return { nodes: mappings.flatMap(nodesOf), numbers: readBlockNumbers(hostConfig) };
   }
   const others = mappings.filter((mapping) => mapping.PathOnHost !== mapping.PathInContainer);
   const asked = others.flatMap((mapping) => nodesOf({ ...mapping, CgroupPermissions: "rwm" }));
-  return { nodes: [...walk("/dev", "/dev", "rwm"), ...asked], numbers: blockNumbers(hostConfig) };
+  return { nodes: [...walk("/dev", "/dev", "rwm"), ...asked], numbers: readBlockNumbers(hostConfig) };
 }
 
 function withDefaults(mapping: DeviceMapping): DeviceMapping {
@@ -119,7 +119,12 @@ function tryNodeAt(path: string, inContainer: string, access: string): DeviceNod
   }
 }
 
-function blockNumbers(hostConfig: HostConfig): HostDevices["numbers"] {
+/**
+ * Numbers of the devices that block I/O limits name.
+ *
+ * @throws {Fault} `invalid` for a path that is not there
+ */
+export function readBlockNumbers(hostConfig: HostConfig): HostDevices["numbers"] {
   const paths = [
     ...(hostConfig.BlkioWeightDevice ?? []),
     ...(hostConfig.BlkioDeviceReadBps ?? []),

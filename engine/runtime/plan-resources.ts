@@ -57,6 +57,28 @@ export function planResources(hostConfig: HostConfig, devices: HostDevices): Cgr
   };
 }
 
+/**
+ * What an update changes in cgroups. Limits that mean something only together are set together.
+ *
+ * @param asked the update, with zero for what it leaves alone
+ * @param merged what the container has afterwards
+ */
+export function planResourceChange(
+  asked: HostConfig,
+  merged: HostConfig,
+  numbers: HostDevices["numbers"],
+): CgroupResources {
+  const changesMemory = asked.Memory !== 0 || asked.MemorySwap !== 0;
+  const changesQuota = asked.CpuPeriod !== 0 || asked.CpuQuota !== 0;
+  const together = {
+    ...asked,
+    ...(changesMemory && { Memory: merged.Memory, MemorySwap: merged.MemorySwap }),
+    ...(changesQuota && { CpuPeriod: merged.CpuPeriod, CpuQuota: merged.CpuQuota }),
+  };
+  const planned = planResources(together, { nodes: [], numbers });
+  return together.MemorySwap === -1 ? { ...planned, memory: { ...planned.memory, swap: -1 } } : planned;
+}
+
 function planDeviceRules(hostConfig: HostConfig, devices: HostDevices): readonly DeviceRule[] {
   if (hostConfig.Privileged) return [allowAll];
   const asked = devices.nodes.map(({ type, major, minor, access }) => ({

@@ -33,7 +33,7 @@ test("validateHostConfig: refuses what makes no sense, in Docker's words", () =>
       { Memory: 10 * MB, MemorySwap: -1, MemoryReservation: 11 * MB },
       "Minimum memory limit can not be less than memory reservation limit, see usage",
     ],
-    [{ NanoCpus: 3e9 }, "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"],
+    [{ NanoCpus: 3e9 }, "range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"],
     [{ NanoCpus: 1e9, CpuQuota: 5000 }, "Conflicting options: Nano CPUs and CPU Quota cannot both be set"],
     [{ NanoCpus: 1e9, CpuPeriod: 5000 }, "Conflicting options: Nano CPUs and CPU Period cannot both be set"],
     [

@@ -47,6 +47,20 @@ export function validateHostConfig(
   return { hostConfig: pids.hostConfig, warnings: stages.flatMap((stage) => stage.warnings) };
 }
 
+/**
+ * As {@link validateHostConfig}, for an update's limits alone.
+ *
+ * @throws {Fault} `invalid` with Docker's texts
+ */
+export function validateUpdate(hostConfig: HostConfig, host: HostFacts): Validated {
+  const memory = validateMemory(hostConfig, host, true);
+  const cpu = validateCpu(memory.hostConfig, host);
+  const blkio = validateBlkio(cpu.hostConfig, host);
+  const pids = validatePids(blkio.hostConfig, host);
+  const warnings = [memory, cpu, blkio, pids].flatMap((stage) => stage.warnings);
+  return { hostConfig: pids.hostConfig, warnings };
+}
+
 function checkConfig({ Hostname, WorkingDir }: Pick<ContainerConfig, "Hostname" | "WorkingDir">): void {
   if (new TextEncoder().encode(Hostname).length > HOSTNAME_MAX) {
     throw invalid(`hostname ${JSON.stringify(Hostname)} is too long (maximum ${HOSTNAME_MAX} bytes)`);
@@ -56,7 +70,7 @@ function checkConfig({ Hostname, WorkingDir }: Pick<ContainerConfig, "Hostname" 
   }
 }
 
-function validateMemory(given: HostConfig, { limits }: HostFacts): Validated {
+function validateMemory(given: HostConfig, { limits }: HostFacts, isUpdate = false): Validated {
   const { hostConfig, warnings } = discard(given, [
     [
       given.Memory > 0 && !limits.memory,
@@ -84,19 +98,19 @@ function validateMemory(given: HostConfig, { limits }: HostFacts): Validated {
       "Your kernel does not support OomKillDisable. OomKillDisable discarded.",
     ],
   ]);
-  checkMemory(given, hostConfig);
+  checkMemory(given, hostConfig, isUpdate);
   if (hostConfig.OomKillDisable !== true || hostConfig.Memory !== 0) return { hostConfig, warnings };
   const unlimited =
     "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.";
   return { hostConfig, warnings: [...warnings, unlimited] };
 }
 
-function checkMemory(given: HostConfig, kept: HostConfig): void {
+function checkMemory(given: HostConfig, kept: HostConfig, isUpdate: boolean): void {
   if (given.Memory !== 0 && given.Memory < MEMORY_MIN) throw invalid("Minimum memory limit allowed is 6MB");
   if (kept.Memory > 0 && kept.MemorySwap > 0 && kept.MemorySwap < kept.Memory) {
     throw invalid("Minimum memoryswap limit should be larger than memory limit, see usage");
   }
-  if (kept.Memory === 0 && kept.MemorySwap > 0) {
+  if (!isUpdate && kept.Memory === 0 && kept.MemorySwap > 0) {
     throw invalid("You should always set the Memory limit when using Memoryswap limit, see usage");
   }
   const swappiness = kept.MemorySwappiness;
@@ -164,7 +178,7 @@ function checkNanoCpus({ NanoCpus, CpuPeriod, CpuQuota }: HostConfig, { cpus, li
   }
   if (NanoCpus < 0 || NanoCpus > cpus * NANO) {
     throw invalid(
-      `Range of CPUs is from 0.01 to ${cpus.toFixed(2)}, as there are only ${cpus} CPUs available`,
+      `range of CPUs is from 0.01 to ${cpus.toFixed(2)}, as there are only ${cpus} CPUs available`,
     );
   }
 }

@@ -33,14 +33,24 @@ export function planCgroup(layout: LegacyLayout, cgroupPath: string, resources: 
     ...(cpuset === undefined ? {} : { cpusetDirectory: cpuset }),
     writes: [
       ...inFolder(at("devices"), resources.devices.flatMap(deviceWrite)),
-      ...inFolder(at("memory"), memoryWrites(resources)),
-      ...inFolder(at("cpu"), cpuWrites(resources)),
-      ...inFolder(cpuset, cpusetWrites(resources)),
-      ...inFolder(at("pids"), pidsWrites(resources)),
-      ...inFolder(at("blkio"), blkioWrites(resources.blockIO ?? {})),
+      ...resourceWrites(at, resources),
     ],
     processFiles: folders.map((folder: CgroupFolder) => `${folder.path}/cgroup.procs`),
   };
+}
+
+/** The limits alone, without the rules for devices. `at` has the cgroup's folder by controller. */
+export function resourceWrites(
+  at: (controller: string) => string | undefined,
+  resources: CgroupResources,
+): readonly CgroupWrite[] {
+  return [
+    ...inFolder(at("memory"), memoryWrites(resources)),
+    ...inFolder(at("cpu"), cpuWrites(resources)),
+    ...inFolder(at("cpuset"), cpusetWrites(resources)),
+    ...inFolder(at("pids"), pidsWrites(resources)),
+    ...inFolder(at("blkio"), blkioWrites(resources.blockIO ?? {})),
+  ];
 }
 
 type Entry = readonly [file: string, value: string | number | undefined, otherwise?: string];
