@@ -1,5 +1,8 @@
 import type { LogLevel } from "#base/log.ts";
-import type { FlagTable, FlagValues } from "./flags.ts";
+import type { DockerClient } from "#client/docker-client.ts";
+import type { ConfigFile } from "./config/config-file.ts";
+import type { CompletionKind, FlagTable, FlagValues } from "./flags.ts";
+import type { GlobalValues } from "./global-flags.ts";
 import type { Terminal } from "./output/terminal.ts";
 
 /** What the engine's daemon needs to know. */
@@ -22,17 +25,28 @@ export interface Services {
 export interface Context {
   readonly out: Terminal;
   readonly err: Terminal;
+  /** The words that named the command: `["gantry", "container", "ls"]`. */
+  readonly path: readonly string[];
   readonly instance: EngineOptions;
+  readonly globals: GlobalValues;
+  /** Flags that the command's group takes before the command's name, for a group that has some. */
+  readonly groupValues: FlagValues<FlagTable>;
   readonly services: Services;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   readonly now: () => Date;
+  /** The daemon that flags, environment and contexts name. Connects when it is asked something. @throws {Fault} `invalid` */
+  readonly engine: () => DockerClient;
+  /** `config.json` of Docker's tools. Read once. */
+  readonly config: () => ConfigFile;
+  /** From now on signals are the command's own business: Ctrl-C no longer aborts `signal`. */
+  readonly takeSignals: () => void;
 }
 
-/** A command: what its help shows and what it does. Resolves to the exit code. */
+/** The help's form of what a command does; and what it does. Resolves to the exit code. */
 export interface Command<T extends FlagTable = FlagTable> {
-  /** What follows the command's name, e.g. `[flags] NAME`. */
+  /** What follows the command's name, e.g. `[OPTIONS] NAME`. Several lines are several forms. */
   readonly usage: string;
   readonly about: string;
   readonly flags: T;
@@ -40,7 +54,18 @@ export interface Command<T extends FlagTable = FlagTable> {
   readonly operands: readonly [number, number];
   readonly examples: readonly (readonly [command: string, what: string])[];
   readonly exitCodes?: readonly (readonly [code: number, meaning: string])[];
-  run(context: Context, values: FlagValues<T>, operands: readonly string[]): Promise<number>;
+  /** Flags end at the first operand, as the rest is somebody else's command line. */
+  readonly flagsFirst?: boolean;
+  /** What operands are completed from: one kind for each, the last for all that follow. */
+  readonly complete?: readonly CompletionKind[];
+  /** Gantry's own command, not one that docker has: takes the flags that name an instance anywhere. */
+  readonly isOwn?: boolean;
+  run(
+    context: Context,
+    values: FlagValues<T>,
+    operands: readonly string[],
+    given: ReadonlySet<string>,
+  ): Promise<number>;
 }
 
 /** Fixes a command's flag types while it is written. */

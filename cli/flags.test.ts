@@ -93,12 +93,18 @@ test("parseFlags: without interspersed the first operand ends the flags", () => 
 test("parseFlags: what is wrong is said in the words of Docker's tools", () => {
   refused(["--nope"], "unknown flag: --nope");
   refused(["--toString"], "unknown flag: --toString");
-  refused(["-tx"], "unknown shorthand flag: 'x' in -tx");
+  refused(["-tx"], "unknown shorthand flag: 'x' in -x");
   refused(["--name"], "flag needs an argument: --name");
-  refused(["-tn"], "flag needs an argument: 'n' in -tn");
+  refused(["-tn"], "flag needs an argument: 'n' in -n");
   refused(["--=x"], "bad flag syntax: --=x");
-  refused(["--time=1.5"], 'invalid argument "1.5" for "--time" flag: not a whole number');
-  refused(["-t=maybe"], 'invalid argument "maybe" for "-t, --tty" flag: neither true nor false');
+  refused(
+    ["--time=1.5"],
+    'invalid argument "1.5" for "--time" flag: strconv.ParseInt: parsing "1.5": invalid syntax',
+  );
+  refused(
+    ["-t=maybe"],
+    'invalid argument "maybe" for "-t, --tty" flag: strconv.ParseBool: parsing "maybe": invalid syntax',
+  );
 });
 
 test("parseFlags: any words give values or an invalid fault", () => {

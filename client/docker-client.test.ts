@@ -17,6 +17,9 @@ function answering(status: number, text: string): Transport & { readonly asked: 
       })();
       return { status, body };
     },
+    async hijack(request, signal) {
+      return await this.send(request, signal);
+    },
   };
 }
 
@@ -30,15 +33,15 @@ test("dockerClient: a failure has the kind of its status and the engine's words"
   for (const [status, kind] of Object.entries(kinds)) {
     const client = dockerClient(answering(Number(status), JSON.stringify({ message: "so it is" })));
     await assert.rejects(
-      client.ping(t.signal),
+      client.info(t.signal),
       (error) => isFault(error) && error.kind === kind && error.message === "so it is",
     );
   }
 });
 
 test("dockerClient: a failure without words names the request", async (t) => {
-  await assert.rejects(dockerClient(answering(502, "<html>")).ping(t.signal), {
-    message: "GET /_ping: status 502",
+  await assert.rejects(dockerClient(answering(502, "<html>")).info(t.signal), {
+    message: "GET /info: status 502",
   });
 });
 
@@ -55,5 +58,5 @@ test("dockerClient.loadImage: gives what was said, and throws an error in the st
 test("dockerClient: names are escaped in paths", async (t) => {
   const transport = answering(204, "");
   await dockerClient(transport).stopContainer("a/b?c", { timeoutS: 3 }, t.signal);
-  assert.deepEqual(transport.asked, [{ method: "POST", path: "/v1.44/containers/a%2Fb%3Fc/stop?t=3" }]);
+  assert.deepEqual(transport.asked, [{ method: "POST", path: "/v1.51/containers/a%2Fb%3Fc/stop?t=3" }]);
 });

@@ -8,6 +8,7 @@ import { stopEngine } from "../instance/stop-engine.ts";
 import { unixTransport } from "../unix-transport.ts";
 
 export const command = defineCommand({
+  isOwn: true,
   usage: "[flags]",
   about: [
     "Stops every running container, then the engine. Containers and images stay on disk.",

@@ -2,6 +2,7 @@ import { defineCommand } from "../context.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
 export const command = defineCommand({
+  isOwn: true,
   usage: "[flags]",
   about: [
     "Runs the engine in the foreground. It logs JSON lines to stderr (GANTRY_LOG=debug for more).",

@@ -12,6 +12,7 @@ import { formatBytes, formatElapsed } from "../output/units.ts";
 import { unixTransport } from "../unix-transport.ts";
 
 export const command = defineCommand({
+  isOwn: true,
   usage: "[flags] NAME...",
   about: [
     "Makes base images from Debian's packages, without a registry, and loads them into the engine. The same packages",

@@ -1,4 +1,5 @@
-import { dockerClient, type ImageSummary } from "#client/docker-client.ts";
+import { dockerClient } from "#client/docker-client.ts";
+import type { ImageSummary } from "#client/docker-types.ts";
 import { defineCommand, socketOf } from "../context.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes, formatSpan } from "../output/units.ts";

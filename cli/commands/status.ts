@@ -10,6 +10,7 @@ import { unixTransport } from "../unix-transport.ts";
 const notRunning = 3;
 
 export const command = defineCommand({
+  isOwn: true,
   usage: "[flags]",
   about: "Shows whether the engine runs, where, and what it runs.",
   flags: { json: { kind: "bool", help: "Print one JSON object" } },

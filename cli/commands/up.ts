@@ -5,6 +5,7 @@ import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { formatElapsed } from "../output/units.ts";
 
 export const command = defineCommand({
+  isOwn: true,
   usage: "[flags]",
   about: [
     "Starts the engine in the background and returns when it answers. Nothing happens when it runs already.",

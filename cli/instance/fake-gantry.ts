@@ -20,7 +20,7 @@ async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   let running = ["one", "two"];
   const server = createServer((request, response) => {
     if (process.env["FAKE_ENGINE_MUTE"] !== undefined) return;
-    const stopped = /^\/v1\.44\/containers\/(\w+)\/stop/.exec(request.url ?? "")?.[1];
+    const stopped = /^\/v1\.\d+\/containers\/(\w+)\/stop/.exec(request.url ?? "")?.[1];
     if (stopped !== undefined) running = running.filter((name) => name !== stopped);
     answer(request, response, running);
   });
@@ -39,13 +39,12 @@ async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, running: readonly string[]): void {
-  const path = (request.url ?? "").replace(/^\/v1\.44/, "");
+  const path = (request.url ?? "").replace(/^\/v1\.\d+/, "");
   const json = (value: unknown) => response.end(JSON.stringify(value));
   if (path === "/_ping") response.end("OK");
   else if (path === "/version") json({ Version: "0.0.1", ApiVersion: "1.51" });
   else if (path === "/info") json({ Containers: 2, ContainersRunning: running.length, Images: 1 });
-  else if (path === "/containers/json?all=0")
-    json(running.map((name) => ({ Id: name, Names: [`/${name}`] })));
+  else if (path === "/containers/json") json(running.map((name) => ({ Id: name, Names: [`/${name}`] })));
   else if (path === "/images/json")
     json([{ Id: `sha256:${"a".repeat(64)}`, RepoTags: ["x:1"], Created: 0, Size: 1000 }]);
   else if (/^\/containers\/\w+\/stop/.test(path)) response.writeHead(204).end();

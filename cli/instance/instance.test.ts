@@ -158,15 +158,15 @@ test("gantry image ls: shows a row for each name", async (t) => {
   assert.match(out, /^IMAGE +ID +SIZE +CREATED\nx:1 +aaaaaaaaaaaa +1kB +\d+ years ago\n$/);
 });
 
-test("gantry: words that make no sense end with 2 and say where to read on", async (t) => {
+test("gantry: words that make no sense say where to read on, with Docker's exit codes", async (t) => {
   const { gantry } = openInstance(t);
-  assert.deepEqual(await gantry("upp"), {
-    code: 2,
+  assert.deepEqual(await gantry("stauts"), {
+    code: 1,
     out: "",
-    err: "gantry: 'upp' is not a command of 'gantry'\nSee 'gantry --help'.\n",
+    err: "gantry: unknown command: gantry stauts\n\nDid you mean 'gantry status'?\n\nRun 'gantry --help' for more information\n",
   });
-  assert.equal((await gantry("up", "--frob")).code, 2);
-  assert.equal((await gantry("up", "extra")).code, 2);
+  assert.equal((await gantry("up", "--frob")).code, 125);
+  assert.equal((await gantry("up", "extra")).code, 1);
   assert.equal((await gantry("image", "ls", "--help")).code, 0);
   assert.match((await gantry("help", "image", "bootstrap")).out, /Usage: {2}gantry image bootstrap/);
 });

@@ -1,0 +1,39 @@
+import type { Context } from "../context.ts";
+import { listContexts } from "../contexts/context-store.ts";
+import type { CompletionKind } from "../flags.ts";
+
+/** Names that exist, for the completion of words of one kind. */
+export async function candidatesOf(
+  kind: Exclude<CompletionKind, readonly string[]>,
+  context: Context,
+): Promise<readonly string[]> {
+  const { signal } = context;
+  switch (kind) {
+    case "container":
+    case "running-container": {
+      const found = await context.engine().listContainers({ all: kind === "container" }, signal);
+      return found.flatMap(({ Names }) =>
+        Names.map((name) => name.slice(1)).filter((name) => !name.includes("/")),
+      );
+    }
+    case "image": {
+      const found = await context.engine().listImages(signal);
+      return found.flatMap(({ RepoTags }) =>
+        (RepoTags ?? []).flatMap((name) =>
+          name.endsWith(":latest") ? [name, name.slice(0, -":latest".length)] : [name],
+        ),
+      );
+    }
+    case "network":
+      return (await context.engine().listNetworks({}, signal)).map(({ Name }) => Name);
+    case "volume":
+      return ((await context.engine().listVolumes({}, signal)).Volumes ?? []).map(({ Name }) => Name);
+    case "context":
+      return ["default", ...listContexts(context).map(({ Name }) => Name)];
+    case "file":
+    case "command":
+      return [];
+    default:
+      return kind satisfies never;
+  }
+}

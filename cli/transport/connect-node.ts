@@ -1,0 +1,45 @@
+import type { Socket } from "node:net";
+import type { Connection } from "#client/transport.ts";
+import { ByteQueue } from "./byte-queue.ts";
+
+/** Waits until a socket is connected (or its TLS session stands) and gives it the form of a connection. */
+export async function connectionOf(
+  socket: Socket,
+  ready: "connect" | "secureConnect",
+  signal: AbortSignal,
+): Promise<Connection> {
+  const queue = new ByteQueue(
+    (isFlowing) => (isFlowing ? socket.resume() : socket.pause()),
+    () => signal.removeEventListener("abort", abort),
+  );
+  const abort = () => {
+    queue.end(new DOMException("The operation was aborted", "AbortError"));
+    socket.destroy();
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  socket.on("data", (bytes: Buffer) => queue.push(bytes));
+  socket.on("end", () => queue.end());
+  socket.on("close", () => queue.end());
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.once(ready, () => resolve());
+  socket.on("error", (error) => {
+    reject(error);
+    queue.end(error);
+  });
+  if (signal.aborted) abort();
+  await promise;
+  return {
+    incoming: queue,
+    async write(bytes) {
+      if (socket.destroyed) throw new Error("the connection was closed");
+      if (socket.write(bytes)) return;
+      const flowing = Promise.withResolvers<void>();
+      const done = () => flowing.resolve();
+      socket.once("drain", done).once("close", done);
+      await flowing.promise;
+      socket.off("drain", done).off("close", done);
+    },
+    closeWrite: () => void socket.end(),
+    close: () => void socket.destroy(),
+  };
+}

@@ -1,0 +1,177 @@
+import { Fault } from "#base/fault.ts";
+import { ByteReader } from "./byte-reader.ts";
+import type { Connection, Hijacked, Transport, TransportRequest, TransportResponse } from "./transport.ts";
+
+/** Opens a connection. @throws {Fault} `unavailable` when nobody answers */
+export type Connect = (signal: AbortSignal) => Promise<Connection>;
+
+interface Http1Options {
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Head {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const encoder = new TextEncoder();
+const headEnd = encoder.encode("\r\n\r\n");
+const lineEnd = encoder.encode("\r\n");
+const longestHead = 256 * 1024;
+
+/**
+ * HTTP/1.1 over connections of any kind, one for each request. Uploads and answers are streams; an answer that comes before the
+ * upload is read to its end counts.
+ *
+ * @see RFC 9112
+ */
+export function http1Transport(connect: Connect, options: Http1Options = {}): Transport {
+  return {
+    async send(request, signal) {
+      const { connection, reader } = await begin(connect, request, options, signal);
+      try {
+        const uploaded = upload(connection, request).catch(() => {});
+        const head = await readHead(reader, request);
+        void uploaded;
+        const body = closing(bodyOf(reader, head, request.method), connection);
+        return { kind: "answer", ...head, body };
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
+    },
+    async hijack(request, signal) {
+      const upgrade = {
+        ...request,
+        headers: { ...request.headers, Connection: "Upgrade", Upgrade: "tcp" },
+      };
+      const { connection, reader } = await begin(connect, upgrade, options, signal);
+      try {
+        await upload(connection, request);
+        const head = await readHead(reader, request);
+        return taken(connection, reader, head, request);
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
+    },
+  };
+}
+
+async function begin(
+  connect: Connect,
+  request: TransportRequest,
+  options: Http1Options,
+  signal: AbortSignal,
+): Promise<{ readonly connection: Connection; readonly reader: ByteReader }> {
+  signal.throwIfAborted();
+  const connection = await connect(signal);
+  const reader = new ByteReader(connection.incoming);
+  await connection.write(encoder.encode(headOf(request, options)));
+  return { connection, reader };
+}
+
+function taken(
+  connection: Connection,
+  reader: ByteReader,
+  head: Head,
+  request: TransportRequest,
+): TransportResponse | Hijacked {
+  const isRaw = head.status === 101 || (head.status === 200 && isRawStream(head));
+  if (!isRaw)
+    return { kind: "answer", ...head, body: closing(bodyOf(reader, head, request.method), connection) };
+  return {
+    kind: "hijacked",
+    headers: head.headers,
+    incoming: closing(reader.rest(), connection),
+    write: (bytes) => connection.write(bytes),
+    closeWrite: () => connection.closeWrite(),
+    close: () => connection.close(),
+  };
+}
+
+function isRawStream({ headers }: Head): boolean {
+  return (
+    headers["content-length"] === undefined &&
+    headers["transfer-encoding"] === undefined &&
+    (headers["content-type"] ?? "").startsWith("application/vnd.docker.")
+  );
+}
+
+function headOf({ method, path, headers = {}, body }: TransportRequest, options: Http1Options): string {
+  const fields: Record<string, string> = { Host: "docker", ...options.headers, ...headers };
+  if (fields["Connection"] === undefined) fields["Connection"] = "close";
+  if (body !== undefined) {
+    fields["Content-Type"] = body.type;
+    if (body.bytes instanceof Uint8Array) fields["Content-Length"] = String(body.bytes.length);
+    else fields["Transfer-Encoding"] = "chunked";
+  } else if (method !== "GET" && method !== "HEAD") fields["Content-Length"] = "0";
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
+
+async function upload(connection: Connection, { body }: TransportRequest): Promise<void> {
+  if (body === undefined) return;
+  if (body.bytes instanceof Uint8Array) return await connection.write(body.bytes);
+  for await (const chunk of body.bytes) {
+    if (chunk.length === 0) continue;
+    await connection.write(encoder.encode(`${chunk.length.toString(16)}\r\n`));
+    await connection.write(chunk);
+    await connection.write(lineEnd);
+  }
+  await connection.write(encoder.encode("0\r\n\r\n"));
+}
+
+async function readHead(reader: ByteReader, { method, path }: TransportRequest): Promise<Head> {
+  for (;;) {
+    const bytes = await reader.until(headEnd, longestHead);
+    if (bytes === undefined)
+      throw new Fault("unavailable", `${method} ${path}: the connection ended without an answer`);
+    const head = parseHead(new TextDecoder().decode(bytes));
+    if (head.status >= 200 || head.status === 101) return head;
+  }
+}
+
+function parseHead(text: string): Head {
+  const [first = "", ...lines] = text.split("\r\n");
+  const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1]);
+  if (Number.isNaN(status)) throw new Fault("unavailable", `this is not HTTP: ${first.slice(0, 80)}`);
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon > 0) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  return { status, headers };
+}
+
+function bodyOf(reader: ByteReader, { status, headers }: Head, method: string): AsyncIterable<Uint8Array> {
+  if (method === "HEAD" || status === 204 || status === 304) return nothing();
+  if (/chunked/i.test(headers["transfer-encoding"] ?? "")) return chunks(reader);
+  const length = headers["content-length"];
+  return length === undefined ? reader.rest() : reader.exactly(Number(length));
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function* chunks(reader: ByteReader): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const line = await reader.until(lineEnd, 1024);
+    const size = Number.parseInt(new TextDecoder().decode(line ?? new Uint8Array()), 16);
+    if (Number.isNaN(size)) throw new Fault("unavailable", "unexpected EOF");
+    if (size === 0) return;
+    yield* reader.exactly(size);
+    await reader.until(lineEnd, 2);
+  }
+}
+
+async function* closing(
+  bytes: AsyncIterable<Uint8Array>,
+  connection: Connection,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+  } finally {
+    connection.close();
+  }
+}
