@@ -17,6 +17,7 @@ import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
+import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
@@ -120,7 +121,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     ),
   );
   undo.defer(() => networks.dismantle());
-  const cgroups = new ContainerCgroups(host.cgroup, instance);
+  const cgroups = new ContainerCgroups(host.cgroup, instance, new CgroupParents(host.cgroup, paths));
   undo.defer(() => cgroups.dismantle());
   const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, log });
   const containers = undo.use(

@@ -124,7 +124,9 @@ function validateModes(host: HostConfig): void {
   if (Isolation !== "" && Isolation !== "default")
     throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
   if (!runtimes.has(Runtime)) throw invalid(`unknown or invalid runtime name: ${Runtime}`);
-  if (Object.keys(StorageOpt ?? {}).length > 0)
+  const unknown = Object.keys(StorageOpt ?? {}).find((option) => option !== "size");
+  if (unknown !== undefined) throw invalid(`Unknown option ${unknown}`);
+  if (StorageOpt !== undefined && "size" in StorageOpt)
     throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
 }
 

@@ -9,7 +9,8 @@ import { Fault, isFault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import { validateHostConfig } from "#engine/runtime/validate.ts";
-import type { ImageRuntimeConfig } from "#oci/image-config.ts";
+import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
+import { compatiblePlatforms, formatPlatform, normalisePlatform, parsePlatform } from "#oci/platform.ts";
 import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { endpointRequest } from "./lifecycle.ts";
@@ -44,6 +45,12 @@ function plan(context: ContainerContext, request: CreateRequest, name: string) {
   if (normal.config.Image === "")
     throw new Fault("invalid", "Config cannot be empty in order to create a container");
   const image = context.images.resolve(normal.config.Image);
+  const platformWarnings = checkPlatform(
+    request.platform,
+    normal.config.Image,
+    image.config,
+    host.architecture,
+  );
   const id = randomBytes(32).toString("hex");
   const { NetworkMode } = normal.hostConfig;
   const config = withHostname(mergeImage(normal.config, image.config.config ?? {}), id, NetworkMode);
@@ -74,7 +81,37 @@ function plan(context: ContainerContext, request: CreateRequest, name: string) {
     isManuallyStopped: false,
     args,
   };
-  return { record, image, warnings: [...normal.warnings, ...warnings] };
+  return { record, image, warnings: [...platformWarnings, ...normal.warnings, ...warnings] };
+}
+
+/**
+ * An image of another platform than was asked for is one that is missing; nobody asked: a warning will do.
+ *
+ * @throws {Fault} `not-found`, `invalid` with Docker's texts
+ */
+function checkPlatform(
+  asked: string | undefined,
+  reference: string,
+  { os, architecture, variant }: ImageConfig,
+  hostArchitecture: string,
+): readonly string[] {
+  const host = { os: "linux", architecture: hostArchitecture };
+  const own = normalisePlatform({ os, architecture, ...(variant !== undefined && { variant }) });
+  if (asked === undefined) {
+    if (own.os === host.os && compatiblePlatforms(host).some((one) => one.architecture === own.architecture))
+      return [];
+    return [
+      `The requested image's platform (${formatPlatform(own)}) does not match the detected host platform (${formatPlatform(host)}) and no specific platform was requested`,
+    ];
+  }
+  if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+){0,2}$/.test(asked))
+    throw new Fault("invalid", `"${asked}": cannot parse platform specifier: invalid argument`);
+  const wanted = parsePlatform(asked, host);
+  if (wanted.os === own.os && wanted.architecture === own.architecture) return [];
+  throw new Fault(
+    "not-found",
+    `image with reference ${reference} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(wanted)})`,
+  );
 }
 
 /** Not as a missing thing: see {@link checkNetwork}. @throws {Fault} `invalid` */

@@ -8,6 +8,7 @@ import type { Attachments } from "./attachments.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { interruptedHealth, planHealthCheck, startingHealth } from "./health.ts";
 import type { HealthMonitors } from "./health-monitors.ts";
+import { joinedNamespace } from "./joined-namespace.ts";
 import { type ContainerRecord, type ContainerState, zeroTime } from "./record.ts";
 import { planRestart } from "./restart-policy.ts";
 import { parseSignal } from "./signals.ts";
@@ -265,18 +266,12 @@ export class Lifecycle {
   }
 
   #joined(record: ContainerRecord) {
-    const namespaceOf = (mode: string, kind: string) => {
-      if (!mode.startsWith("container:")) return undefined;
-      const other = this.#context.registry.get(mode.slice("container:".length));
-      if (!isAlive(other.state))
-        throw new Fault("conflict", `cannot join namespace of a non running container: ${other.id}`);
-      return `/proc/${other.state.pid}/ns/${kind}`;
-    };
-    const { hostConfig } = record;
+    const { IpcMode, PidMode, NetworkMode } = record.hostConfig;
+    const { registry } = this.#context;
     const found = {
-      ipc: namespaceOf(hostConfig.IpcMode, "ipc"),
-      pid: namespaceOf(hostConfig.PidMode, "pid"),
-      network: namespaceOf(hostConfig.NetworkMode, "net"),
+      ipc: joinedNamespace(registry, IpcMode, "ipc"),
+      pid: joinedNamespace(registry, PidMode, "pid"),
+      network: joinedNamespace(registry, NetworkMode, "net"),
     };
     return Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined));
   }

@@ -20,6 +20,7 @@ const unseenExitCode = 255;
 export async function reconcile(context: ContainerContext, lifecycle: Lifecycle): Promise<void> {
   const { registry, networks, volumes } = context;
   const before = registry.list();
+  for (const { id, hostConfig } of before) context.launcher.cgroups.place(id, hostConfig);
   for (const record of before) volumes.adopt(record.id, mountPoints(record));
   const sockets = new Set(namesIn(join(context.paths.run, "s")));
   const ended = await Promise.all(before.map((record) => reconcileOne(context, lifecycle, record, sockets)));

@@ -25,6 +25,7 @@ export async function removeContainer(
     await volumes.release(id, withVolumes);
     await registry.delete(record);
     await dispose(context, record);
+    context.launcher.cgroups.forget(id);
     attachments.abandon(id);
     publish(context, record, "destroy");
     context.waiters.removed(id, { exitCode: record.state.exitCode });

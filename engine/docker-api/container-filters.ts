@@ -93,7 +93,10 @@ function oneOf(key: string, values: readonly string[], allowed: readonly string[
 
 function exitCodeOf(value: string): number {
   if (/^-?\d{1,9}$/.test(value)) return Number(value);
-  throw new Fault("invalid", `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+  throw new Fault(
+    "invalid",
+    `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+  );
 }
 
 function hasEnded({ state }: Pick<ContainerRecord, "state">): boolean {
