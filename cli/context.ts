@@ -1,3 +1,4 @@
+import type { Access } from "#base/access.ts";
 import type { LogLevel } from "#base/log.ts";
 import type { DockerClient } from "#client/docker-client.ts";
 import type { ConfigFile } from "./config/config-file.ts";
@@ -12,6 +13,8 @@ export interface EngineOptions {
   /** Address of the default bridge with its prefix, e.g. `172.17.0.1/16`. */
   readonly bridgeCidr?: string;
   readonly logLevel: LogLevel;
+  /** Only its own socket, unless told. */
+  readonly access?: Access;
 }
 
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */

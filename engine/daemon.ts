@@ -3,7 +3,10 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type Access, localAccess } from "#base/access.ts";
 import { instanceName } from "#base/instance-name.ts";
+import { messageOf } from "#base/fault.ts";
+import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
 import { isAlive } from "#engine/containers/lifecycle.ts";
 import { ContainerRegistry } from "#engine/containers/registry.ts";
@@ -38,6 +41,8 @@ export interface EngineOptions {
   /** Address of the default bridge with its prefix length. */
   readonly bridgeCidr?: string;
   readonly logLevel: LogLevel;
+  /** By default only the socket in `run`. */
+  readonly access?: Access;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
@@ -56,7 +61,7 @@ function now(): bigint {
  */
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
-  const { root, run } = options;
+  const { root, run, access = localAccess } = options;
   const paths = { root, run };
   const instance = instanceName(root);
   mkdirSync(root, { recursive: true });
@@ -146,7 +151,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     volumes,
     snapshots,
     events,
-    identity: identityOf(root),
+    identity: { ...identityOf(root), authorizationPlugins: access.authorizationPlugins },
     host,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
     usage: async ({ id, state }) =>
@@ -154,11 +159,45 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     ps: runPs,
     now,
   });
-  const server = undo.use(new DockerServer({ routes, version, log, whenIdle: () => void releaseMemory() }));
+  const { authorizationPlugins } = access;
+  const authorization =
+    authorizationPlugins.length === 0
+      ? undefined
+      : await (await import("#engine/authorization/plugins.ts")).openAuthorization(authorizationPlugins);
+  const whenIdle = () => void releaseMemory();
+  const server = undo.use(
+    new DockerServer({
+      routes,
+      version,
+      log,
+      whenIdle,
+      ...(authorization !== undefined && { authorization }),
+    }),
+  );
   await server.listen(join(run, "docker.sock"));
+  for (const address of access.listen) await listenOn(address);
+  process.on("SIGHUP", reload);
+  undo.defer(() => void process.off("SIGHUP", reload));
   background("networks are not ready yet", networks.warm());
   background("garbage was not collected", images.collect());
   return undo.move();
+
+  async function listenOn(address: ListenAddress): Promise<void> {
+    const { tcp } = access;
+    await server.listenOn(address, tcp);
+    const isOpen =
+      address.kind === "tcp" && (tcp.kind !== "tls" || tcp.files.clientAuthorities === undefined);
+    const where = { address: formatListenAddress(address) };
+    if (isOpen) log.warn("everyone who can reach this address is root on this machine", where);
+    else log.info("listening", where);
+  }
+
+  function reload(): void {
+    server.reloadTls().then(
+      () => log.info("certificates read again"),
+      (error: unknown) => log.error("certificates were not read again", { error: messageOf(error) }),
+    );
+  }
 
   /** What the first answer need not wait for. */
   function background(failure: string, work: Promise<unknown>): void {
@@ -166,7 +205,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   }
 }
 
-function identityOf(root: string): EngineIdentity {
+function identityOf(root: string): Omit<EngineIdentity, "authorizationPlugins"> {
   return {
     ...readHostIdentity(),
     id: installationId(root),

@@ -1,4 +1,5 @@
 import { type Context, defineCommand, socketOf } from "../context.ts";
+import { accessFlags, accessWords, planAccess } from "../instance/access-flags.ts";
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
@@ -14,6 +15,7 @@ export const command = defineCommand({
   flags: {
     foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
+    ...accessFlags,
   },
   operands: [0, 0],
   examples: [
@@ -24,14 +26,15 @@ export const command = defineCommand({
     [0, "it answers"],
     [1, "it could not be started; the message shows the end of its log"],
   ],
-  async run(context, { foreground, "no-link": noLink }) {
+  async run(context, { foreground, "no-link": noLink, ...values }) {
+    const access = planAccess(values, foreground ? context.env : {}, process.pid);
     if (foreground)
-      return await runEngine(context, async () => {
+      return await runEngine({ ...context, instance: { ...context.instance, access } }, async () => {
         if (!noLink) await linkSocket(usualSocket, socketOf(context.instance));
       });
     const before = performance.now();
     const wasUp = await isAnswering(context.instance, context.signal);
-    if (!wasUp) await startEngine(context);
+    if (!wasUp) await startEngine(context, accessWords(values, context.env));
     const isLinked = !noLink && (await linkSocket(usualSocket, socketOf(context.instance)));
     const { out, instance } = context;
     const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;

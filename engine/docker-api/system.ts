@@ -29,6 +29,7 @@ export interface EngineIdentity {
   readonly runtime: { readonly name: string; readonly version: string };
   /** File system under `root`, e.g. `extfs`. */
   readonly backingFileSystem: string;
+  readonly authorizationPlugins: readonly string[];
   /** What is wrong with the host, for people. */
   readonly warnings: readonly string[];
 }
@@ -133,7 +134,7 @@ function infoView(deps: SystemDeps, version: number): object {
     Plugins: {
       Volume: ["local"],
       Network: ["bridge", "host", "null"],
-      Authorization: null,
+      Authorization: identity.authorizationPlugins.length === 0 ? null : identity.authorizationPlugins,
       Log: ["json-file", "none"],
     },
     ...limitSupport(host, version),
