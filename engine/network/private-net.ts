@@ -87,7 +87,7 @@ export function requestOf(given: Partial<EndpointRequest> = {}): EndpointRequest
     containerId,
     containerName: `name${serial}`,
     hostname: containerId.slice(0, 12),
-    mode: "bridge",
+    networks: [{ ref: "bridge", settings: {} }],
     portBindings: {},
     exposedPorts: [],
     publishAll: false,
