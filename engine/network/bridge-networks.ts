@@ -6,13 +6,20 @@ import { attachPort, hasBridge, hasLink, isPortOf, removeBridge } from "#host/li
 import { findAddress } from "./cidr.ts";
 import { findAddress6 } from "./cidr6.ts";
 import type { DnsThread } from "./dns/dns-thread.ts";
-import { bareEndpoint, checkSettings, endpointOn, gatewaysOf, renamed } from "./endpoint.ts";
+import { type AskedPlace, bareEndpoint, checkSettings, endpointOn, gatewaysOf, renamed } from "./endpoint.ts";
 import { HostPorts } from "./host-ports.ts";
 import type { KernelRules } from "./kernel-rules.ts";
 import { letGo } from "./let-go.ts";
 import { type Holdings, isRouted, type LiveNetwork } from "./live-network.ts";
 import { forwardsOf, type NetworkTable } from "./network-table.ts";
-import type { Endpoint, EndpointRequest, NetworkRecord, Networks, Sandbox, WantedNetwork } from "./networks.ts";
+import type {
+  Endpoint,
+  EndpointRequest,
+  NetworkRecord,
+  Networks,
+  Sandbox,
+  WantedNetwork,
+} from "./networks.ts";
 import { predefinedNames } from "./plan-network.ts";
 import { type PortPlan, planPorts } from "./port-plan.ts";
 import {
@@ -67,7 +74,7 @@ export class BridgeNetworks implements Networks {
     planPorts(request);
     for (const wanted of request.networks) {
       const network = this.#deps.table.findLive(this.get(wanted.ref).id);
-      if (network !== undefined) checkSettings(wanted, network);
+      if (network !== undefined) checkForCreate(wanted, network);
     }
   }
 
@@ -85,10 +92,9 @@ export class BridgeNetworks implements Networks {
     this.#holdings.set(containerId, { handles: [] });
     try {
       const isBare = record === undefined || table.findLive(record.id) === undefined;
-      const sandbox = await (isBare
-        ? this.#acquireBare(record, request)
-        : this.#acquireAll(request, signal));
-      for (const { networkId } of sandbox.endpoints) this.publish(table.get(networkId), "connect", containerId);
+      const sandbox = await (isBare ? this.#acquireBare(record, request) : this.#acquireAll(request, signal));
+      for (const { networkId } of sandbox.endpoints)
+        this.#publish(table.get(networkId), "connect", containerId);
       return sandbox;
     } catch (error) {
       this.#holdings.delete(containerId);
@@ -105,7 +111,7 @@ export class BridgeNetworks implements Networks {
     for (const { record, network } of places) {
       if (network === undefined) table.removeBare(record.id, containerId);
       else network.attached.delete(containerId);
-      this.publish(record, "disconnect", containerId);
+      this.#publish(record, "disconnect", containerId);
     }
     await this.#withdraw(
       containerId,
@@ -132,12 +138,12 @@ export class BridgeNetworks implements Networks {
     if (network === undefined || network.isRemoved)
       throw new Fault("not-found", `network ${record.name} not found`);
     const before = this.#joined(containerId);
+    const asked = checkSettings(wanted, network);
     if (network.attached.has(containerId))
       throw new Fault(
         "forbidden",
         `endpoint with name ${request.containerName} already exists in network ${record.name}`,
       );
-    const asked = checkSettings(wanted, network);
     await using undo = new AsyncDisposableStack();
     network.attached.set(containerId, undefined);
     undo.defer(() => void network.attached.delete(containerId));
@@ -155,7 +161,7 @@ export class BridgeNetworks implements Networks {
     });
     await this.#reroute(request, netnsPath, before);
     undo.move();
-    this.publish(record, "connect", containerId);
+    this.#publish(record, "connect", containerId);
     return this.#joined(containerId).map(({ endpoint }) => endpoint);
   }
 
@@ -180,14 +186,9 @@ export class BridgeNetworks implements Networks {
       log.debug("interface is gone already", { container: containerId, reason: messageOf(error) });
     }
     releaseAddresses(network, placeOf(endpoint));
-    this.publish(record, "disconnect", containerId);
+    this.#publish(record, "disconnect", containerId);
     await this.#reroute(request, netnsPath, before);
     return this.#joined(containerId).map((joined) => joined.endpoint);
-  }
-
-  publish(record: NetworkRecord, action: "connect" | "disconnect", container: string): void {
-    const { name, driver } = record;
-    this.#deps.events.publish("network", action, record.id, { container, name, type: driver });
   }
 
   adopt(containerId: string, endpoints: readonly Endpoint[], netnsPath?: string): void {
@@ -318,7 +319,7 @@ export class BridgeNetworks implements Networks {
     const network = table.findLive(record.id);
     if (network === undefined || network.isRemoved)
       throw new Fault("not-found", `network ${record.name} not found`);
-    const asked = checkSettings(wanted, network);
+    const asked = checkForCreate(wanted, network);
     const others = this.#joined(containerId).map(({ endpoint }) => endpoint);
     network.attached.set(containerId, undefined);
     undo.defer(() => void network.attached.delete(containerId));
@@ -411,7 +412,12 @@ export class BridgeNetworks implements Networks {
     const old = forwardsOf(before.map(({ endpoint }) => endpoint));
     const joined = this.#joined(containerId);
     await this.#setRoutes(netnsPath, joined);
-    await this.#movePorts(request, joined, old.ports, before.some(({ endpoint }) => endpoint.hasLatePorts));
+    await this.#movePorts(
+      request,
+      joined,
+      old.ports,
+      before.some(({ endpoint }) => endpoint.hasLatePorts),
+    );
     const now = forwardsOf(this.#joined(containerId).map(({ endpoint }) => endpoint));
     if (JSON.stringify(old) !== JSON.stringify(now)) {
       await rules.forward("delete", old);
@@ -517,14 +523,17 @@ export class BridgeNetworks implements Networks {
       for (const { HostIp, HostPort } of bindings ?? []) {
         const protocol = (key.split("/")[1] ?? "tcp") as "tcp" | "udp" | "sctp";
         try {
-          handles.push(
-            (await kernel.bindPort({ protocol, address: HostIp, port: Number(HostPort) })).handle,
-          );
+          handles.push((await kernel.bindPort({ protocol, address: HostIp, port: Number(HostPort) })).handle);
         } catch (error) {
           log.warn("published port was taken meanwhile", { container: containerId, port: HostPort, error });
         }
       }
     this.#holdings.set(containerId, { ...holdings, handles });
+  }
+
+  #publish(record: NetworkRecord, action: "connect" | "disconnect", container: string): void {
+    const { name, driver } = record;
+    this.#deps.events.publish("network", action, record.id, { container, name, type: driver });
   }
 
   #client(containerId: string) {
@@ -552,4 +561,13 @@ function placeOf(endpoint: Endpoint): Place {
     hostName: endpoint.hostInterface ?? "",
     name: nameOf(endpoint),
   };
+}
+
+function checkForCreate(wanted: WantedNetwork, network: LiveNetwork): AskedPlace {
+  try {
+    return checkSettings(wanted, network);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault(error.kind, `invalid config for network ${wanted.ref}: ${error.message}`);
+  }
 }

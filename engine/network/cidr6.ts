@@ -27,7 +27,8 @@ function groupsOf(text: string): readonly number[] | undefined {
   const groups: number[] = [];
   const parts = text.split(":");
   for (const [index, part] of parts.entries()) {
-    const dotted = index === parts.length - 1 ? /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(part) : null;
+    const dotted =
+      index === parts.length - 1 ? /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(part) : null;
     if (dotted !== null) {
       const octets = dotted.slice(1).map(Number);
       if (octets.some((octet) => octet > 255)) return undefined;

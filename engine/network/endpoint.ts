@@ -20,17 +20,14 @@ const ifnameOption = "com.docker.network.endpoint.ifname";
 export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork): AskedPlace {
   const isDefault = network.record.name === "bridge";
   const [four, six] = [settings.IPAMConfig?.IPv4Address ?? "", settings.IPAMConfig?.IPv6Address ?? ""];
-  if (isDefault && (settings.Aliases ?? []).length > 0)
-    throw new Fault(
-      "invalid",
-      "network-scoped alias is supported only for containers in user defined networks",
-    );
-  if (isDefault && four + six !== "")
-    throw new Fault("invalid", "user specified IP address is supported on user defined networks only");
   const problems: string[] = [];
+  if (isDefault && (settings.Aliases ?? []).length > 0)
+    problems.push("network-scoped alias is supported only for containers in user defined networks");
+  if (isDefault && four + six !== "")
+    problems.push("user specified IP address is supported on user defined networks only");
   const address = four === "" ? undefined : askedAddress(four, network, problems);
   const address6 = six === "" ? undefined : askedAddress6(six, network, problems);
-  if (problems.length > 0) throw new Fault("invalid", invalidSettings(network, problems));
+  if (problems.length > 0) throw new Fault("invalid", invalidSettings(problems));
   const mac = settings.MacAddress ?? "";
   if (mac !== "" && !isUnicastMac(mac)) throw new Fault("invalid", `invalid MAC address: ${mac}`);
   const interfaceName = settings.DriverOpts?.[ifnameOption] ?? "";
@@ -43,9 +40,9 @@ export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork)
   };
 }
 
-function invalidSettings({ record }: LiveNetwork, problems: readonly string[]): string {
+function invalidSettings(problems: readonly string[]): string {
   const lines = problems.length === 1 ? problems : problems.map((problem) => `* ${problem}`);
-  return `invalid config for network ${record.name}: invalid endpoint settings:\n${lines.join("\n")}`;
+  return `invalid endpoint settings:\n${lines.join("\n")}`;
 }
 
 const notChosen =

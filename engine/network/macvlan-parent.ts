@@ -31,7 +31,8 @@ export async function ensureParent(record: NetworkRecord, { parent }: MacvlanOpt
   const [, base = "", tag = ""] = vlan.exec(parent) ?? [];
   if (base === "")
     throw new Fault("invalid", `invalid subinterface vlan name ${parent}, example formatting is eth0.10`);
-  if (!hasLink(base)) throw new Fault("invalid", `failed to find master interface ${base} on the Docker host`);
+  if (!hasLink(base))
+    throw new Fault("invalid", `failed to find master interface ${base} on the Docker host`);
   await addLinks([`link add link ${base} name ${parent} type vlan id ${tag}`, `link set dev ${parent} up`]);
   return parent;
 }

@@ -99,8 +99,6 @@ export interface Networks {
   disconnect(request: EndpointRequest, networkRef: string, netnsPath: string): Promise<readonly Endpoint[]>;
   /** The record of a network. @throws {Fault} `not-found`, `invalid` when ambiguous */
   get(ref: string): NetworkRecord;
-  /** What a container that does not run was joined to or taken out of, for the event stream. */
-  publish(record: NetworkRecord, action: "connect" | "disconnect", containerId: string): void;
   /**
    * At start, for each container that outlived the daemon: takes its addresses and ports again before anybody else can.
    * `netnsPath`, `/proc/PID/ns/net`, is what name resolution in a user-defined network needs to go on.

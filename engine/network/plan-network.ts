@@ -101,12 +101,23 @@ function checkDriver({ Driver: driver = "", IPAM, Ingress }: NetworkCreateBody):
 
 /** A network that is nothing but settings for others to take. */
 function configOnly(body: NetworkCreateBody, name: string, given: NetworkPlanInput): NetworkRecord {
-  if (body.Internal === true || body.Attachable === true || body.Ingress === true || (body.Scope ?? "") !== "")
+  if (
+    body.Internal === true ||
+    body.Attachable === true ||
+    body.Ingress === true ||
+    (body.Scope ?? "") !== ""
+  )
     throw new Fault(
       "forbidden",
       "configuration network can only contain network specific fields. Network operator fields like [ ingress | internal | attachable | scope ] are not supported.",
     );
-  const config = planIpam({ ...given, networks: [], asked: body.IPAM?.Config ?? [], hasIPv4: false, hasIPv6: false });
+  const config = planIpam({
+    ...given,
+    networks: [],
+    asked: body.IPAM?.Config ?? [],
+    hasIPv4: false,
+    hasIPv6: false,
+  });
   return {
     id: given.id,
     name,
@@ -148,6 +159,10 @@ function inherited(source: NetworkRecord): Partial<NetworkCreateBody> {
     EnableIPv6: hasIPv6,
     Options: options,
     Labels: labels,
-    IPAM: { Driver: ipam.driver, ...(ipam.options !== null && { Options: ipam.options }), Config: ipam.config },
+    IPAM: {
+      Driver: ipam.driver,
+      ...(ipam.options !== null && { Options: ipam.options }),
+      Config: ipam.config,
+    },
   };
 }

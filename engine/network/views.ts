@@ -1,4 +1,11 @@
-import { booleanFilter, type Filters, matchesLabels, valuesFor, invalidValue } from "#api/docker/filters.ts";
+import {
+  booleanFilter,
+  type Filters,
+  matchesLabels,
+  matchesPattern,
+  valuesFor,
+  invalidValue,
+} from "#api/docker/filters.ts";
 import { predefinedNames } from "./plan-network.ts";
 import type { Member, NetworkRecord } from "./networks.ts";
 
@@ -29,7 +36,9 @@ export function networkView(
     Created: network.created,
     Scope: network.scope ?? "local",
     Driver: network.driver,
-    ...(version >= 48 && { EnableIPv4: network.hasIPv4 ?? (network.ipam.config.length > 0 || network.isConfigOnly === true) }),
+    ...(version >= 48 && {
+      EnableIPv4: network.hasIPv4 ?? (network.ipam.config.length > 0 || network.isConfigOnly === true),
+    }),
     EnableIPv6: network.hasIPv6,
     IPAM: {
       Driver: network.ipam.driver,
@@ -78,8 +87,8 @@ export function matchesNetwork(filters: Filters, network: NetworkRecord, isUsed:
   };
   return (
     holds("driver", (driver) => driver === network.driver) &&
-    holds("id", (id) => matchesPattern([id], network.id)) &&
-    holds("name", (name) => matchesPattern([name], network.name)) &&
+    matchesPattern(filters, "id", network.id) &&
+    matchesPattern(filters, "name", network.name) &&
     holds("scope", (scope) => scope === (network.scope ?? "local")) &&
     holds("type", (type) => (type === "builtin") === isPredefined) &&
     (isDangling === undefined || (isDangling ? !isUsed && !isPredefined : isUsed)) &&

@@ -174,9 +174,18 @@ function fieldsOf(request: InterfaceRequest): readonly string[] {
   const { kind, master, hostName, name, mac, mtu } = request;
   const { address, prefixLength, gateway, address6, prefixLength6, gateway6 } = request;
   return [
-    ...[kind, master, hostName, name, mac, String(mtu)],
-    ...[address, String(prefixLength), gateway],
-    ...[address6, String(prefixLength6), gateway6],
+    kind,
+    master,
+    hostName,
+    name,
+    mac,
+    String(mtu),
+    address,
+    String(prefixLength),
+    gateway,
+    address6,
+    String(prefixLength6),
+    gateway6,
   ];
 }
 
