@@ -40,15 +40,66 @@ static void refuse(const char *seq, const char *what, int error) {
   answer(seq, "error", text_of(error), what);
 }
 
-// Containers have IPv4 addresses only: interfaces made from now on in this namespace get no link-local ones of IPv6.
-static void disable_ipv6(void) {
-  int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return; // a kernel without IPv6
-  if (write(fd, "1", 1) != 1) perror("disable_ipv6");
+static bool write_setting(const char *path, const char *value) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false; // a kernel without IPv6
+  bool is_written = write(fd, value, 1) == 1;
   close(fd);
+  return is_written;
 }
 
-// sandbox [bridge host-name name address prefix-length gateway mac mtu] → fd of a new network namespace
+// Interfaces have IPv6 only where their network does: those made from now on in this namespace get no link-local addresses.
+static void disable_ipv6(void) {
+  write_setting("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+  write_setting("/proc/sys/net/ipv6/conf/default/accept_ra", "0"); // a neighbour is no router (CVE-2020-10749)
+}
+
+static void enable_ipv6(const char *name) {
+  char path[96];
+  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+  write_setting(path, "0");
+}
+
+static void go_home(void) {
+  if (setns(host_netns, CLONE_NEWNET) < 0) fail("setns back to the host"); // never go on in the wrong one
+}
+
+// kind master host-name name mac mtu address prefix-length gateway address6 prefix-length6 gateway6
+#define NIC_FIELDS 12
+static struct nic nic_of(char **field) {
+  return (struct nic){
+      .kind = field[0],
+      .master = field[1],
+      .host_name = field[2],
+      .name = field[3],
+      .mac = field[4],
+      .mtu = atoi(field[5]),
+      .address = field[6],
+      .prefix_length = atoi(field[7]),
+      .gateway = field[8],
+      .address6 = field[9],
+      .prefix_length6 = atoi(field[10]),
+      .gateway6 = field[11],
+  };
+}
+
+// Leaves nothing of the interface when it fails. `inner` is a socket of the namespace.
+static int add_nic(const struct nic *nic, int netns, int inner, const char **what) {
+  *what = nic->kind;
+  int error = -nic_create(host_netlink, nic, netns);
+  if (error) return error;
+  if (*nic->address6) {
+    if (setns(netns, CLONE_NEWNET) < 0) return errno;
+    enable_ipv6(nic->name);
+    go_home();
+  }
+  *what = "address";
+  error = -nic_configure(inner, nic);
+  if (error) link_delete(inner, nic->name);
+  return error;
+}
+
+// sandbox [interface…] → fd of a new network namespace
 static void make_sandbox(const char *seq, struct fields *f) {
   const char *what = "unshare";
   int error = 0, netns = -1, inner = -1;
@@ -60,27 +111,55 @@ static void make_sandbox(const char *seq, struct fields *f) {
   inner = netlink_open();
   if (netns < 0 || inner < 0) error = errno;
   if (!error) disable_ipv6();
-  if (setns(host_netns, CLONE_NEWNET) < 0) fail("setns back to the host"); // never go on in the wrong one
+  go_home();
   if (!error) what = "lo", error = -link_up(inner, "lo");
-  if (!error && f->count == 10) {
-    struct veth veth = {
-        .bridge = f->field[2],
-        .host_name = f->field[3],
-        .name = f->field[4],
-        .address = f->field[5],
-        .prefix_length = atoi(f->field[6]),
-        .gateway = f->field[7],
-        .mac = f->field[8],
-        .mtu = atoi(f->field[9]),
-    };
-    what = "veth";
-    error = -veth_create(host_netlink, &veth, netns);
-    if (!error) what = "address", error = -veth_configure(inner, &veth);
+  if (!error && f->count == 2 + NIC_FIELDS) {
+    struct nic nic = nic_of(f->field + 2);
+    error = add_nic(&nic, netns, inner, &what);
   }
   if (inner >= 0) close(inner);
   if (error && netns >= 0) close(netns);
   if (error) refuse(seq, what, error);
   else answer(seq, "ok", text_of(netns), NULL);
+}
+
+// A namespace is named by a descriptor of ours or by a path. Returns a descriptor to close, with a socket of the namespace.
+static int enter(const char *name, int *inner) {
+  int netns = *name == '/' ? open(name, O_RDONLY | O_CLOEXEC) : fcntl(atoi(name), F_DUPFD_CLOEXEC, 15);
+  if (netns < 0) return -errno;
+  if (setns(netns, CLONE_NEWNET) == 0) {
+    *inner = netlink_open();
+    go_home();
+    if (*inner >= 0) return netns;
+  }
+  int error = errno;
+  close(netns);
+  return -error;
+}
+
+// attach netns interface…; detach netns name; route netns gateway gateway6
+static void change_sandbox(const char *seq, const char *op, struct fields *f) {
+  int inner = -1, error = 0, netns = f->count > 3 ? enter(f->field[2], &inner) : -EINVAL;
+  const char *what = op;
+  if (netns < 0) {
+    refuse(seq, op, -netns);
+    return;
+  }
+  if (strcmp(op, "attach") == 0 && f->count == 3 + NIC_FIELDS) {
+    struct nic nic = nic_of(f->field + 3);
+    error = add_nic(&nic, netns, inner, &what);
+  } else if (strcmp(op, "detach") == 0 && f->count == 4) {
+    error = -link_delete(inner, f->field[3]);
+  } else if (strcmp(op, "route") == 0 && f->count == 5) {
+    error = -route_default(inner, AF_INET, f->field[3]);
+    if (!error) error = -route_default(inner, AF_INET6, f->field[4]);
+  } else {
+    error = EINVAL;
+  }
+  close(inner);
+  close(netns);
+  if (error) refuse(seq, what, error);
+  else answer(seq, "ok", "", NULL);
 }
 
 static int try_bind(int family, const char *protocol, const char *address, int port, bool is_shared) {
@@ -186,6 +265,7 @@ static void start_shim(const char *seq, struct fields *f) {
 static void serve(struct fields *f) {
   const char *seq = f->field[0], *op = f->field[1];
   if (strcmp(op, "sandbox") == 0) make_sandbox(seq, f);
+  else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0) change_sandbox(seq, op, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "shim") == 0) start_shim(seq, f);
   else if (strcmp(op, "close") == 0 && f->count == 3) {

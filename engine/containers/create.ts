@@ -13,8 +13,9 @@ import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
 import { compatiblePlatforms, formatPlatform, normalisePlatform, parsePlatform } from "#oci/platform.ts";
 import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
-import { endpointRequest } from "./lifecycle.ts";
+import { resolveLink } from "./links.ts";
 import { generateName } from "./names.ts";
+import { endpointRequest } from "./networking.ts";
 import { type ContainerRecord, mountPoints, zeroTime } from "./record.ts";
 
 type CreateRequest = Parameters<Containers["create"]>[0];
@@ -29,9 +30,9 @@ export async function createContainer(
     request.name?.replace(/^\//, "") ||
     generateName((candidate) => context.registry.find(candidate) !== undefined);
   checkContainerName(name);
-  const { record, image, warnings } = plan(context, request, name);
+  const { record: planned, image, warnings } = plan(context, request, name);
+  const record = withLinks(context, planned);
   checkNetwork(context, record);
-  for (const link of record.hostConfig.Links ?? []) checkLink(context, link);
   await context.lock.run(record.id, () => build(context, record, image, signal));
   return { id: record.id, warnings };
 }
@@ -114,11 +115,12 @@ function checkPlatform(
   );
 }
 
-/** Not as a missing thing: see {@link checkNetwork}. @throws {Fault} `invalid` */
-function checkLink({ registry }: ContainerContext, link: string): void {
-  const [name = ""] = link.split(":");
-  if (registry.find(name) === undefined)
-    throw new Fault("invalid", `could not get container for ${name}: No such container: ${name}`);
+/** @throws {Fault} `invalid` for a link to a container that is not there */
+function withLinks({ registry }: ContainerContext, record: ContainerRecord): ContainerRecord {
+  const { Links } = record.hostConfig;
+  if (Links === null) return record;
+  const resolved = Links.map((link) => resolveLink(registry, link));
+  return { ...record, hostConfig: { ...record.hostConfig, Links: resolved } };
 }
 
 /** Programs look for this file to tell whether they run in a container. Nobody else has touched the folder yet. */

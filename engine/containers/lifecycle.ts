@@ -1,6 +1,6 @@
 import { Fault, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { formatTime, parseTime } from "#base/time.ts";
-import type { EndpointRequest, Sandbox } from "#engine/network/networks.ts";
+import type { Sandbox } from "#engine/network/networks.ts";
 import type { Task } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import type { ExitedTask, StartedTask } from "#engine/supervise/shim-client.ts";
@@ -10,6 +10,8 @@ import { interruptedHealth, planHealthCheck, startingHealth } from "./health.ts"
 import type { HealthMonitors } from "./health-monitors.ts";
 import { joinedNamespace } from "./joined-namespace.ts";
 import { type ContainerRecord, type ContainerState, zeroTime } from "./record.ts";
+import { linkEffects, linkedConfig } from "./links.ts";
+import { endpointRequest, relink } from "./networking.ts";
 import { planRestart } from "./restart-policy.ts";
 import { parseSignal } from "./signals.ts";
 
@@ -162,11 +164,12 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
-    const sandbox = await this.#orFailed(record, () => networks.acquire(endpointRequest(record), signal));
+    const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
+    const sandbox = await this.#orFailed(record, () => this.#acquire(record, signal));
     undo.defer(() => networks.release(id));
     await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts));
     undo.defer(() => volumes.afterStop(id, record.mounts));
-    const resolvConf = networks.resolvConf(sandbox.endpoint, {
+    const resolvConf = networks.resolvConf(sandbox.endpoints, {
       dns: record.hostConfig.Dns,
       search: record.hostConfig.DnsSearch,
       options: record.hostConfig.DnsOptions,
@@ -174,12 +177,13 @@ export class Lifecycle {
     const { task, warnings } = await this.#orFailed(record, () =>
       launcher.prepare({
         id,
-        config: record.config,
+        config: linkedConfig(this.#context.registry, record),
         hostConfig: record.hostConfig,
         args: record.args,
         mounts: record.mounts,
         sandbox,
         resolvConf,
+        hosts: { hostGateway: networks.hostGateway, links: links.hosts },
         joined: this.#joined(record),
       }),
     );
@@ -191,6 +195,17 @@ export class Lifecycle {
     undo.defer(() => endUntold(task));
     await this.#running(record, task, started, sandbox);
     undo.move();
+  }
+
+  async #acquire(record: ContainerRecord, signal: AbortSignal): Promise<Sandbox> {
+    try {
+      return await this.#context.networks.acquire(endpointRequest(record), signal);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      throw new Fault(error.kind, `failed to set up container networking: ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Whoever waits for the container learns of every failure, and one with --rm goes. */
@@ -231,7 +246,7 @@ export class Lifecycle {
     const { registry, now } = this.#context;
     const next: ContainerRecord = {
       ...record,
-      endpoint: sandbox.endpoint,
+      endpoints: sandbox.endpoints,
       state: {
         status: "running",
         pid: started.pid,
@@ -246,6 +261,7 @@ export class Lifecycle {
     };
     await registry.replace(next, "ordered");
     publish(this.#context, next, "start");
+    relink(this.#context, next);
     this.watch(next, task);
   }
 
@@ -290,7 +306,7 @@ export class Lifecycle {
     const { isOomKilled } = await launcher.settle(id);
     const finishedAt = exited?.finishedAt ?? now();
     const exitCode = exited?.exitCode ?? 137;
-    const { endpoint: _endpoint, ...rest } = record;
+    const { endpoints: _endpoints, ...rest } = record;
     const next: ContainerRecord = {
       ...rest,
       state: {
@@ -446,24 +462,6 @@ function interrupted({ health }: ContainerState): Pick<ContainerState, "health">
 /** What a container that does not run calls itself: it has run before, or not. */
 function endedStatus(record: ContainerRecord): "created" | "exited" {
   return record.state.startedAt === zeroTime ? "created" : "exited";
-}
-
-export function endpointRequest(record: ContainerRecord): EndpointRequest {
-  const { config, hostConfig } = record;
-  const mode = hostConfig.NetworkMode;
-  const settings = record.endpointsConfig[mode];
-  return {
-    containerId: record.id,
-    containerName: record.name,
-    hostname: config.Hostname,
-    // Whoever joins another container's namespace needs none of its own.
-    mode: mode.startsWith("container:") ? "none" : mode,
-    ...(settings === undefined ? {} : { settings }),
-    portBindings: hostConfig.PortBindings,
-    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
-    publishAll: hostConfig.PublishAllPorts,
-    dns: hostConfig.Dns,
-  };
 }
 
 async function endsWithin(exit: Promise<void>, milliseconds: number): Promise<boolean> {

@@ -44,8 +44,8 @@ async function reconcileOne(
   try {
     const { task, started } = await launcher.reconnect(record.id);
     if (isAlive(record.state) && started.pid === record.state.pid) {
-      if (record.endpoint !== undefined)
-        networks.adopt(record.id, record.endpoint, `/proc/${started.pid}/ns/net`);
+      if (record.endpoints !== undefined)
+        networks.adopt(record.id, record.endpoints, `/proc/${started.pid}/ns/net`);
       lifecycle.watch(record, task);
       return undefined;
     }

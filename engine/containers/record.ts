@@ -47,8 +47,8 @@ export interface ContainerRecord {
   readonly endpointsConfig: Readonly<Record<string, Partial<EndpointSettings>>>;
   readonly mounts: readonly ResolvedMount[];
   readonly state: ContainerState;
-  /** While running; the last one's ports are not kept. */
-  readonly endpoint?: Endpoint;
+  /** While running, in the order of its interfaces; the last ones' ports are not kept. */
+  readonly endpoints?: readonly Endpoint[];
   readonly restartCount: number;
   /** A stop or kill by a user: restart policies and `unless-stopped` look at it. */
   readonly isManuallyStopped: boolean;

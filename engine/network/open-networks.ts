@@ -9,7 +9,7 @@ import { NftShell } from "#host/nft/nft-shell.ts";
 import { BridgeNetworks } from "./bridge-networks.ts";
 import { type Subnet, subnetOf } from "./cidr.ts";
 import { DnsThread } from "./dns/dns-thread.ts";
-import { kernelNames } from "./kernel-names.ts";
+import { kernelNames, localPrefixOf } from "./kernel-names.ts";
 import { KernelRules } from "./kernel-rules.ts";
 import { NetworkAdministration } from "./network-administration.ts";
 import { NetworkRegistry } from "./network-registry.ts";
@@ -91,6 +91,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     log,
     now,
     subnetsInUse,
+    localPrefix: localPrefixOf(instance, machineId()),
   });
   const all = parts.move();
   return { networks, management, [Symbol.asyncDispose]: () => all.disposeAsync() };
@@ -110,6 +111,10 @@ function readResolvConf(file: string): string {
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const isStub = parseResolvConf(text).servers.every(isLoopback);
   return isStub && existsSync(RESOLVED_CONF) ? readFileSync(RESOLVED_CONF, "utf8") : text;
+}
+
+function machineId(): string {
+  return existsSync("/etc/machine-id") ? readFileSync("/etc/machine-id", "utf8").trim() : "";
 }
 
 function hostSubnets(resolvConf: string): readonly Subnet[] {

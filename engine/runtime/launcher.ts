@@ -12,7 +12,7 @@ import type { Spawner } from "#engine/supervise/spawner.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { HostFacts } from "#host/facts.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
-import { hostsText } from "./etc-files.ts";
+import { type HostsInput, hostsText } from "./etc-files.ts";
 import { type HostDevices, readHostDevices } from "./host-devices.ts";
 import {
   bundleFolder,
@@ -36,6 +36,8 @@ export interface LaunchRequest {
   readonly mounts: readonly ResolvedMount[];
   readonly sandbox: Sandbox;
   readonly resolvConf: string;
+  /** For its hosts file. */
+  readonly hosts: Pick<HostsInput, "hostGateway" | "links">;
   readonly joined: {
     readonly ipc?: string;
     readonly pid?: string;
@@ -152,7 +154,7 @@ export class Launcher {
     });
   }
 
-  #writeEtcFiles({ id, config, hostConfig, sandbox, resolvConf }: LaunchRequest) {
+  #writeEtcFiles({ id, config, hostConfig, sandbox, resolvConf, hosts }: LaunchRequest) {
     const folder = containerFolder(this.#deps.paths, id);
     mkdirSync(folder, { recursive: true, mode: 0o710 });
     const files = {
@@ -165,8 +167,9 @@ export class Launcher {
       hostsText({
         hostname: config.Hostname,
         domainname: config.Domainname,
-        endpoint: sandbox.endpoint,
+        endpoints: sandbox.endpoints,
         extraHosts: hostConfig.ExtraHosts ?? [],
+        ...hosts,
       }),
     );
     writeFileSync(files.hostname, `${config.Hostname}\n`);
@@ -250,7 +253,7 @@ export class Launcher {
 function networkOf(sandbox: Sandbox, joined: string | undefined) {
   if (joined !== undefined) return { kind: "path", path: joined } as const;
   if (sandbox.netns !== undefined) return { kind: "path", path: "/proc/self/fd/10" } as const;
-  return { kind: isHost(sandbox.endpoint) ? "host" : "new" } as const;
+  return { kind: sandbox.endpoints.some(isHost) ? "host" : "new" } as const;
 }
 
 function isHost(endpoint: Endpoint): boolean {

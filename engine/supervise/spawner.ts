@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
-import type { Handle, KernelHelper, SandboxRequest } from "./kernel-helper.ts";
+import type { Handle, InterfaceRequest, KernelHelper, NetnsRef } from "./kernel-helper.ts";
 
 interface Waiting {
   readonly resolve: (fields: readonly string[]) => void;
@@ -37,22 +37,21 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     this.#child = this.#start();
   }
 
-  async createSandbox(request: SandboxRequest | undefined): Promise<Handle> {
-    const fields =
-      request === undefined
-        ? []
-        : [
-            request.bridge,
-            request.hostName,
-            request.name,
-            request.address,
-            String(request.prefixLength),
-            request.gateway,
-            request.mac,
-            String(request.mtu),
-          ];
-    const [fd] = await this.#request("sandbox", fields);
+  async createSandbox(request: InterfaceRequest | undefined): Promise<Handle> {
+    const [fd] = await this.#request("sandbox", request === undefined ? [] : fieldsOf(request));
     return this.#hold(fd);
+  }
+
+  async attachInterface(netns: NetnsRef, request: InterfaceRequest): Promise<void> {
+    await this.#request("attach", [this.#nameOf(netns), ...fieldsOf(request)]);
+  }
+
+  async detachInterface(netns: NetnsRef, name: string): Promise<void> {
+    await this.#request("detach", [this.#nameOf(netns), name]);
+  }
+
+  async setDefaultRoutes(netns: NetnsRef, gateway: string, gateway6: string): Promise<void> {
+    await this.#request("route", [this.#nameOf(netns), gateway, gateway6]);
   }
 
   async bindPort(port: {
@@ -123,6 +122,13 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     return handle;
   }
 
+  /** @throws {Fault} `unavailable` for a handle that went with an earlier spawner */
+  #nameOf(netns: NetnsRef): string {
+    const name = typeof netns === "string" ? netns : this.#child?.held.get(netns);
+    if (name === undefined) throw lost();
+    return name;
+  }
+
   #take(handle: Handle): string | undefined {
     const descriptor = this.#child?.held.get(handle);
     this.#child?.held.delete(handle);
@@ -162,6 +168,25 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     });
     return child;
   }
+}
+
+function fieldsOf(request: InterfaceRequest): readonly string[] {
+  const { kind, master, hostName, name, mac, mtu } = request;
+  const { address, prefixLength, gateway, address6, prefixLength6, gateway6 } = request;
+  return [
+    kind,
+    master,
+    hostName,
+    name,
+    mac,
+    String(mtu),
+    address,
+    String(prefixLength),
+    gateway,
+    address6,
+    String(prefixLength6),
+    gateway6,
+  ];
 }
 
 function lost(): Fault {
