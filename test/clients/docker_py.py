@@ -123,7 +123,7 @@ def check_events_and_health():
     reader.start()
     check = types.Healthcheck(test=["CMD", "true"], interval=100_000_000)
     container = client.containers.run("bb", ["sleep", "60"], detach=True, healthcheck=check, restart_policy={"Name": "on-failure", "MaximumRetryCount": 1})
-    while client.containers.get(container.id).health != "healthy":
+    while client.containers.get(container.id).attrs["State"]["Health"]["Status"] != "healthy":
         pass
     container.kill()
     reader.join(10)
