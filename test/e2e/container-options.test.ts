@@ -30,7 +30,10 @@ test("a container's cgroups are below the parent, which goes with the last of it
   for (const name of ["one", "two"]) {
     const { code, stderr } = await engine.docker(
       ..."run -d --cgroupns host --pids-limit 9 --cgroup-parent".split(" "),
-      ...[`/${parent}/deep`, "--name", name, "test"],
+      `/${parent}/deep`,
+      "--name",
+      name,
+      "test",
     );
     assert.equal(code, 0, stderr);
   }
