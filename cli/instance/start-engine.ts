@@ -78,7 +78,10 @@ function spawnEngine({ instance, services, env }: Context, words: readonly strin
 
 function flagsOf({ root, run, bridgeCidr, runtimes }: EngineOptions): readonly string[] {
   return [
-    ...["--root", root, "--run", run],
+    "--root",
+    root,
+    "--run",
+    run,
     ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr]),
     ...(runtimes?.added ?? []).flatMap((runtime) => ["--add-runtime", runtime]),
     ...(runtimes?.defaultName === undefined ? [] : ["--default-runtime", runtimes.defaultName]),
