@@ -12,6 +12,11 @@ export interface EngineOptions {
   readonly run: string;
   /** Address of the default bridge with its prefix, e.g. `172.17.0.1/16`. */
   readonly bridgeCidr?: string;
+  readonly runtimes?: {
+    /** `NAME=PATH` */
+    readonly added: readonly string[];
+    readonly defaultName?: string;
+  };
   readonly logLevel: LogLevel;
   /** Only its own socket, unless told. */
   readonly access?: Access;

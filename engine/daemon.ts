@@ -23,6 +23,7 @@ import { openNetworks } from "#engine/network/open-networks.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
+import { type RuntimeOptions, Runtimes } from "#engine/runtime/runtimes.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
 import { copyFolder } from "#engine/snapshots/copy-folder.ts";
 import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
@@ -40,13 +41,13 @@ export interface EngineOptions {
   readonly run: string;
   /** Address of the default bridge with its prefix length. */
   readonly bridgeCidr?: string;
+  readonly runtimes?: RuntimeOptions;
   readonly logLevel: LogLevel;
   /** By default only the socket in `run`. */
   readonly access?: Access;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
-const runtimeBinary = "/usr/bin/crun";
 /** Of Docker's engine whose behaviour this one has. */
 const version = "28.5.2";
 
@@ -75,7 +76,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const host = readHostFacts();
   const db = undo.use(new Database(join(root, "engine.db")));
   const events = new EventBus(now);
-  const spawner = undo.use(new Spawner(shimBinary, runtimeBinary, log));
+  const runtimes = new Runtimes(options.runtimes ?? { added: [] });
+  const spawner = undo.use(new Spawner(shimBinary, runtimes.sealed.path, log));
   const content = await openFileStore(root);
   const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
   await snapshots.reconcile();
@@ -128,7 +130,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   undo.defer(() => networks.dismantle());
   const cgroups = new ContainerCgroups(host.cgroup, instance, new CgroupParents(host.cgroup, paths));
   undo.defer(() => cgroups.dismantle());
-  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, log });
+  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, runtimes, shimBinary, log });
   const containers = undo.use(
     await ContainerService.open({
       paths,
@@ -151,7 +153,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     volumes,
     snapshots,
     events,
-    identity: { ...identityOf(root), authorizationPlugins: access.authorizationPlugins },
+    identity: { ...identityOf(root, runtimes), authorizationPlugins: access.authorizationPlugins },
     host,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
     usage: async ({ id, state }) =>
@@ -205,7 +207,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   }
 }
 
-function identityOf(root: string): Omit<EngineIdentity, "authorizationPlugins"> {
+function identityOf(root: string, runtimes: Runtimes): Omit<EngineIdentity, "authorizationPlugins"> {
   return {
     ...readHostIdentity(),
     id: installationId(root),
@@ -213,7 +215,8 @@ function identityOf(root: string): Omit<EngineIdentity, "authorizationPlugins"> 
     gitCommit: "",
     buildTime: "",
     root,
-    runtime: { name: "crun", version: "" },
+    runtime: { name: runtimes.sealed.name, version: "" },
+    runtimes: { byName: runtimes.list(), defaultName: runtimes.defaultName },
     backingFileSystem: fileSystemOf(root),
     warnings: [],
   };

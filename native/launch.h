@@ -17,6 +17,9 @@ struct launch_options {
   const char *cgroup[CGROUPS_MAX]; // cgroup.procs files to join
   int cgroups;
   int netns; // -1: none to hand over
+  const char *runtime; // path of another runtime than the sealed one, which is crun
+  const char *runtime_flag; // what that one has to be told first, or NULL
+  const char *hidden; // folder that the other runtime is not to see, or NULL
   bool tty;
 };
 

@@ -112,18 +112,14 @@ export function validateRestart({
     throw new Fault("invalid", "can't create 'AutoRemove' container with restart policy");
 }
 
-/** The one there is, and how Docker's own configuration calls its. */
-const runtimes: ReadonlySet<string> = new Set(["", "crun", "runc", "io.containerd.runc.v2"]);
-
 function validateModes(host: HostConfig): void {
-  const { UsernsMode, NetworkMode, Isolation, Runtime, StorageOpt } = host;
+  const { UsernsMode, NetworkMode, Isolation, StorageOpt } = host;
   const invalid = (text: string) => new Fault("invalid", text);
   if (UsernsMode !== "" && UsernsMode !== "host") throw invalid(`invalid user namespace mode: ${UsernsMode}`);
   if (NetworkMode === "container:")
     throw invalid("invalid network mode: invalid container format container:<name|id>");
   if (Isolation !== "" && Isolation !== "default")
     throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
-  if (!runtimes.has(Runtime)) throw invalid(`unknown or invalid runtime name: ${Runtime}`);
   const unknown = Object.keys(StorageOpt ?? {}).find((option) => option !== "size");
   if (unknown !== undefined) throw invalid(`Unknown option ${unknown}`);
   if (StorageOpt !== undefined && "size" in StorageOpt)

@@ -1,5 +1,6 @@
 import { defineCommand } from "../context.ts";
 import { accessFlags, planAccess } from "../instance/access-flags.ts";
+import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
 export const command = defineCommand({
@@ -10,10 +11,11 @@ export const command = defineCommand({
     "SIGTERM and SIGINT stop the engine and leave containers running; the next engine takes them over.",
     "SIGHUP reads the certificates of --tls again.",
   ].join("\n"),
-  flags: accessFlags,
+  flags: { ...accessFlags, ...runtimeFlags },
   operands: [0, 0],
   examples: [
     ["gantry engine", "serve on /run/gantry/docker.sock"],
+    ["gantry engine --default-runtime runsc", "every container in a sandbox of gVisor's"],
     ["gantry engine --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16", "a second one beside it"],
     [
       "gantry engine -H tcp://:2376 --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem",
@@ -25,7 +27,8 @@ export const command = defineCommand({
     [0, "stopped by a signal"],
     [1, "could not start, or another engine uses the same folders"],
   ],
-  async run(context, values) {
+  async run(given, values) {
+    const context = withRuntimes(given, values);
     const access = planAccess(values, context.env, process.pid);
     return await runEngine({ ...context, instance: { ...context.instance, access } });
   },

@@ -1,6 +1,7 @@
 import { type Context, defineCommand, socketOf } from "../context.ts";
 import { accessFlags, accessWords, planAccess } from "../instance/access-flags.ts";
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
+import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { formatElapsed } from "../output/units.ts";
@@ -16,6 +17,7 @@ export const command = defineCommand({
     foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
     ...accessFlags,
+    ...runtimeFlags,
   },
   operands: [0, 0],
   examples: [
@@ -26,7 +28,8 @@ export const command = defineCommand({
     [0, "it answers"],
     [1, "it could not be started; the message shows the end of its log"],
   ],
-  async run(context, { foreground, "no-link": noLink, ...values }) {
+  async run(given, { foreground, "no-link": noLink, ...values }) {
+    const context = withRuntimes(given, values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
     if (foreground)
       return await runEngine({ ...context, instance: { ...context.instance, access } }, async () => {

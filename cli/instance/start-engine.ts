@@ -76,8 +76,16 @@ function spawnEngine({ instance, services, env }: Context, words: readonly strin
   }
 }
 
-function flagsOf({ root, run, bridgeCidr }: EngineOptions): readonly string[] {
-  return ["--root", root, "--run", run, ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr])];
+function flagsOf({ root, run, bridgeCidr, runtimes }: EngineOptions): readonly string[] {
+  return [
+    "--root",
+    root,
+    "--run",
+    run,
+    ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr]),
+    ...(runtimes?.added ?? []).flatMap((runtime) => ["--add-runtime", runtime]),
+    ...(runtimes?.defaultName === undefined ? [] : ["--default-runtime", runtimes.defaultName]),
+  ];
 }
 
 /** Looks when the run folder changes, when the process ends, and never otherwise. */

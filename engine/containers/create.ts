@@ -38,11 +38,13 @@ export async function createContainer(
 }
 
 function plan(context: ContainerContext, request: CreateRequest, name: string) {
-  const { host, cgroups } = context.launcher;
+  const { host, cgroups, runtimes } = context.launcher;
   const version = Number(request.apiVersion.split(".")[1]);
   const normal = normalizeCreate(request.body, version, {
     cgroupnsMode: cgroups.layout.kind === "v2" ? "private" : "host",
+    runtime: runtimes.defaultName,
   });
+  runtimes.get(normal.hostConfig.Runtime);
   if (normal.config.Image === "")
     throw new Fault("invalid", "Config cannot be empty in order to create a container");
   const image = context.images.resolve(normal.config.Image);

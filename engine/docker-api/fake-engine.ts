@@ -286,6 +286,7 @@ const identityOfTests = {
   operatingSystem: "Linux",
   osVersion: "1",
   runtime: { name: "crun", version: "1.8.1" },
+  runtimes: { byName: { crun: { path: "/usr/bin/crun" } }, defaultName: "crun" },
   backingFileSystem: "extfs",
   authorizationPlugins: [],
   warnings: [],

@@ -27,6 +27,10 @@ export interface EngineIdentity {
   /** `12` */
   readonly osVersion: string;
   readonly runtime: { readonly name: string; readonly version: string };
+  readonly runtimes: {
+    readonly byName: Readonly<Record<string, { readonly path: string }>>;
+    readonly defaultName: string;
+  };
   /** File system under `root`, e.g. `extfs`. */
   readonly backingFileSystem: string;
   readonly authorizationPlugins: readonly string[];
@@ -164,11 +168,8 @@ function infoView(deps: SystemDeps, version: number): object {
     Labels: [],
     ExperimentalBuild: false,
     ServerVersion: identity.version,
-    Runtimes: {
-      [identity.runtime.name]: { path: identity.runtime.name },
-      runc: { path: identity.runtime.name },
-    },
-    DefaultRuntime: identity.runtime.name,
+    Runtimes: identity.runtimes.byName,
+    DefaultRuntime: identity.runtimes.defaultName,
     Swarm: {
       NodeID: "",
       NodeAddr: "",

@@ -10,6 +10,7 @@ import type { OverlayMount, Snapshotter } from "#engine/snapshots/snapshotter.ts
 import { ShimControl, type StartedTask } from "#engine/supervise/shim-client.ts";
 import type { Spawner } from "#engine/supervise/spawner.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
+import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import type { HostFacts } from "#host/facts.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import { type HostsInput, hostsText } from "./etc-files.ts";
@@ -24,6 +25,7 @@ import {
   shimSocket,
 } from "./paths.ts";
 import type { ProcessSpec, ResolvedUser, RuntimeSpec } from "./runtime-spec.ts";
+import type { Runtimes } from "./runtimes.ts";
 import { planSpec } from "./spec.ts";
 import { resolveUser } from "./users.ts";
 
@@ -61,6 +63,7 @@ export interface LauncherDeps {
   readonly snapshots: Snapshotter;
   readonly cgroups: ContainerCgroups;
   readonly host: HostFacts;
+  readonly runtimes: Runtimes;
   readonly shimBinary: string;
   readonly log: Log;
 }
@@ -83,6 +86,10 @@ export class Launcher {
 
   get host(): HostFacts {
     return this.#deps.host;
+  }
+
+  get runtimes(): Runtimes {
+    return this.#deps.runtimes;
   }
 
   /**
@@ -132,8 +139,9 @@ export class Launcher {
   }
 
   async #plan(request: LaunchRequest, devices: HostDevices) {
-    const { paths, host, cgroups } = this.#deps;
+    const { paths, host, cgroups, runtimes } = this.#deps;
     const { id, config, hostConfig, args, mounts, sandbox, joined } = request;
+    const { dialect } = runtimes.get(hostConfig.Runtime);
     const user = await this.userOf(id, config.User, hostConfig);
     return planSpec({
       id,
@@ -144,7 +152,12 @@ export class Launcher {
       rootPath: join(bundleFolder(paths, id), "rootfs"),
       mounts,
       etc: this.#writeEtcFiles(request),
-      network: networkOf(sandbox, joined.network),
+      network: networkOf(
+        sandbox,
+        joined.network,
+        dialect === "crun" ? inheritedNetns : `${bundleFolder(paths, id)}/netns`,
+      ),
+      dialect,
       joined,
       initPath: this.#deps.shimBinary,
       cgroupPath: cgroups.pathOf(id),
@@ -194,20 +207,36 @@ export class Launcher {
     const { paths, snapshots, host } = this.#deps;
     const { id, config, hostConfig } = request;
     const bundle = bundleFolder(paths, id);
+    // runc makes the cgroup in the v2 tree its own, and wants it empty.
+    const isRunc = this.#deps.runtimes.get(hostConfig.Runtime).dialect === "runc";
+    const joins = (file: string) => !isRunc || !file.startsWith(`${unifiedOf(host.cgroup)}/`);
     return [
       id,
       `bundle=${bundle}`,
       `socket=${shimSocket(paths, id)}`,
-      `state=${runtimeState(paths)}`,
+      ...this.#runtimeArguments(request),
       `layers=${snapshots.root}`,
       `overlay=${overlayOptions(overlay)}`,
       ...(host.cgroup.kind === "v2" ? [] : [`cgroup-base=${bundle}/cgroup`]),
-      ...processFiles.map((file) => `cgroup=${file}`),
+      ...processFiles.filter(joins).map((file) => `cgroup=${file}`),
       ...logArguments(logFile(paths, id), hostConfig),
       `exit-file=${exitFile(paths, id)}`,
       `tty=${Number(config.Tty)}`,
       `stdin=${Number(config.OpenStdin)}`,
       `stdin-once=${Number(config.StdinOnce)}`,
+    ];
+  }
+
+  /** The sealed one needs no word; others keep their state in a folder for each container, whatever they put there. */
+  #runtimeArguments({ id, hostConfig, sandbox }: LaunchRequest): readonly string[] {
+    const { paths, runtimes } = this.#deps;
+    const runtime = runtimes.get(hostConfig.Runtime);
+    const state = runtimeState(paths);
+    if (runtime.path === runtimes.sealed.path && runtime.dialect === "crun") return [`state=${state}`];
+    return [
+      `state=${join(state, id)}`,
+      `runtime=${runtime.path}`,
+      ...(runtime.dialect === "runsc" ? runscArguments(sandbox) : []),
     ];
   }
 
@@ -250,10 +279,26 @@ export class Launcher {
   }
 }
 
-function networkOf(sandbox: Sandbox, joined: string | undefined) {
+/** Where the sealed runtime finds the network namespace that the shim hands on. */
+const inheritedNetns = "/proc/self/fd/10";
+
+function networkOf(sandbox: Sandbox, joined: string | undefined, own: string) {
   if (joined !== undefined) return { kind: "path", path: joined } as const;
-  if (sandbox.netns !== undefined) return { kind: "path", path: "/proc/self/fd/10" } as const;
+  if (sandbox.netns !== undefined) return { kind: "path", path: own } as const;
   return { kind: sandbox.endpoints.some(isHost) ? "host" : "new" } as const;
+}
+
+/**
+ * runsc takes a network namespace for the host's, whose addresses it must not take, by a sysctl that newer kernels have in every
+ * one: where it gets one of its own it does not see them.
+ */
+function runscArguments({ netns }: Sandbox): readonly string[] {
+  const hidden = netns === undefined ? [] : ["hide=/proc/sys/net/core"];
+  return ["runtime-flag=--ignore-cgroups", ...hidden];
+}
+
+function unifiedOf(layout: CgroupLayout): string | undefined {
+  return layout.kind === "v2" ? layout.root : layout.unified;
 }
 
 function isHost(endpoint: Endpoint): boolean {

@@ -2,6 +2,7 @@ import type { ContainerConfig, ExecConfig, HostConfig } from "#api/docker/contai
 import type { HostFacts } from "#host/facts.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { HostDevices } from "./host-devices.ts";
+import type { Dialect } from "./runtimes.ts";
 
 /** Everything that decides a container's OCI config. Plain data: the same input gives the same spec, byte for byte. */
 export interface SpecInput {
@@ -32,6 +33,8 @@ export interface SpecInput {
   /** Where the runtime's mount namespace has the host's `/sys/fs/cgroup`, on v1 and hybrid machines. */
   readonly cgroupHostBase: string;
   readonly devices: HostDevices;
+  /** Of the runtime that is to read it; absent: crun. */
+  readonly dialect?: Dialect;
   readonly host: HostFacts;
 }
 
