@@ -115,6 +115,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       {
         instance,
         runFolder: run,
+        nativeBinary: shimBinary,
         ...(options.bridgeCidr === undefined ? {} : { bridgeCidr: options.bridgeCidr }),
       },
     ),
