@@ -123,6 +123,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       {
         instance,
         runFolder: run,
+        nativeBinary: shimBinary,
         ...(options.bridgeCidr === undefined ? {} : { bridgeCidr: options.bridgeCidr }),
       },
     ),

@@ -34,5 +34,6 @@ void fail(const char *what) __attribute__((noreturn)); // prints what and errno,
 int spawner_main(int argc, char **argv);
 int supervisor_main(int argc, char **argv);
 int init_main(int argc, char **argv);
+int watch_main(int argc, char **argv);
 
 #endif

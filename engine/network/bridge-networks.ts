@@ -220,7 +220,7 @@ export class BridgeNetworks implements Networks {
     // A bridge of ours means that an earlier daemon wrote rules, with ports in them that may be nobody's by now.
     const isFresh = !rules.isWritten && !table.live.some((network) => hasBridge(network.record.bridge));
     if (used.length === 0 && isFresh) return;
-    await Promise.all(used.map((network) => this.#repair(network)));
+    await Promise.all(used.map((network) => this.repair(network)));
     await rules.write();
     await Promise.all(
       [...this.#holdings].flatMap(([containerId, { netnsPath }]) =>
@@ -483,7 +483,7 @@ export class BridgeNetworks implements Networks {
   }
 
   /** The bridge as it should be, with its containers on it: they lose it when somebody deletes it. */
-  async #repair(network: LiveNetwork): Promise<void> {
+  async repair(network: LiveNetwork): Promise<void> {
     const { bridge } = network.record;
     await network.repairBridge();
     for (const attachment of network.attached.values()) {

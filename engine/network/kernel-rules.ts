@@ -15,6 +15,7 @@ export class KernelRules {
   readonly #table: string;
   readonly #networks: NetworkTable;
   readonly #log: Log;
+  readonly #beforeFirst: () => Promise<void>;
   #first: Promise<void> | undefined;
   /** Whether there is a table of IPv6. */
   #hasSix = false;
@@ -24,11 +25,14 @@ export class KernelRules {
     readonly table: string;
     readonly networks: NetworkTable;
     readonly log: Log;
+    /** Done before there are rules that somebody could take away. */
+    readonly beforeFirst?: () => Promise<void>;
   }) {
     this.#nft = deps.nft;
     this.#table = deps.table;
     this.#networks = deps.networks;
     this.#log = deps.log;
+    this.#beforeFirst = deps.beforeFirst ?? (async () => {});
   }
 
   /** Whether the table is this daemon's, written at least once. */
@@ -47,6 +51,7 @@ export class KernelRules {
 
   /** Replaces the whole table, in one transaction. */
   async write(): Promise<void> {
+    await this.#beforeFirst();
     enableForwarding();
     const { rules, forwards } = this.#networks;
     this.#hasSix = needsSix(rules);

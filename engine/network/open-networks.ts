@@ -5,10 +5,12 @@ import type { EventSink } from "#engine/events/events.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import type { Handle, KernelHelper } from "#engine/supervise/kernel-helper.ts";
 import { parseRoutes } from "#host/link/routes.ts";
+import { type KernelLoss, KernelWatch } from "#host/nft/kernel-watch.ts";
 import { NftShell } from "#host/nft/nft-shell.ts";
 import { BridgeNetworks } from "./bridge-networks.ts";
 import { type Subnet, subnetOf } from "./cidr.ts";
 import { DnsThread } from "./dns/dns-thread.ts";
+import { Guardian } from "./guardian.ts";
 import { kernelNames, localPrefixOf } from "./kernel-names.ts";
 import { KernelRules } from "./kernel-rules.ts";
 import { NetworkAdministration } from "./network-administration.ts";
@@ -38,6 +40,8 @@ export interface NetworkOptions {
   readonly bridgeCidr?: string;
   /** Sandboxes to keep ready for the default bridge; those without a network are a quarter of it. */
   readonly poolSize?: number;
+  /** The native program, to hear of what others do to rules and bridges; without it nobody does. */
+  readonly nativeBinary?: string;
   /** The host's; systemd-resolved's own file is read in its place when it names nothing but the stub on the loopback. */
   readonly resolvConf?: string;
 }
@@ -66,7 +70,16 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
   const poolSize = options.poolSize ?? POOL_SIZE;
   await using parts = new AsyncDisposableStack();
   const nft = parts.use(new NftShell({ folder: options.runFolder, log }));
-  const rules = new KernelRules({ nft, table: names.table, networks: table, log });
+  const watch = options.nativeBinary === undefined ? undefined : { binary: options.nativeBinary, log };
+  const onLoss = (loss: KernelLoss) => guardian.lost(loss);
+  const kernelWatch = watch && parts.use(new KernelWatch({ ...watch, onLoss }));
+  const rules = new KernelRules({
+    nft,
+    table: names.table,
+    networks: table,
+    log,
+    beforeFirst: async () => kernelWatch?.begin(names.table),
+  });
   const sandboxes = parts.use(new Sandboxes({ kernel, names, log, poolSize }));
   const bareSandboxes = parts.use(barePool(kernel, Math.ceil(poolSize / 4), log));
   const dns = parts.use(new DnsThread({ log }));
@@ -83,6 +96,9 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     log,
     readResolvConf: readHostResolvConf,
   });
+  const guardian = parts.use(
+    new Guardian({ table, rules, repair: (network) => networks.repair(network), log }),
+  );
   const management = new NetworkAdministration({
     registry,
     table,
