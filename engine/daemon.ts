@@ -5,6 +5,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Access, localAccess } from "#base/access.ts";
 import { instanceName } from "#base/instance-name.ts";
+import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly logLevel: LogLevel;
   /** By default only the socket in `run`. */
   readonly access?: Access;
+  /** By default Docker's. */
+  readonly policy?: ContainerPolicy;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
@@ -61,7 +64,7 @@ function now(): bigint {
  */
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
-  const { root, run, access = localAccess } = options;
+  const { root, run, access = localAccess, policy = usualPolicy } = options;
   const paths = { root, run };
   const instance = instanceName(root);
   mkdirSync(root, { recursive: true });
@@ -121,6 +124,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       {
         instance,
         runFolder: run,
+        connectsBridge: policy.connectsBridge,
         ...(options.bridgeCidr === undefined ? {} : { bridgeCidr: options.bridgeCidr }),
       },
     ),
@@ -128,7 +132,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   undo.defer(() => networks.dismantle());
   const cgroups = new ContainerCgroups(host.cgroup, instance, new CgroupParents(host.cgroup, paths));
   undo.defer(() => cgroups.dismantle());
-  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, log });
+  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, policy, shimBinary, log });
   const containers = undo.use(
     await ContainerService.open({
       paths,
@@ -151,7 +155,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     volumes,
     snapshots,
     events,
-    identity: { ...identityOf(root), authorizationPlugins: access.authorizationPlugins },
+    identity: { ...identityOf(root), authorizationPlugins: access.authorizationPlugins, policy },
     host,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
     usage: async ({ id, state }) =>
@@ -205,7 +209,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   }
 }
 
-function identityOf(root: string): Omit<EngineIdentity, "authorizationPlugins"> {
+function identityOf(root: string): Omit<EngineIdentity, "authorizationPlugins" | "policy"> {
   return {
     ...readHostIdentity(),
     id: installationId(root),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
+import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { Log } from "#base/log.ts";
 import type { Endpoint, Sandbox } from "#engine/network/networks.ts";
 import { overlayOptions } from "#engine/snapshots/overlay-mount.ts";
@@ -11,6 +12,7 @@ import { ShimControl, type StartedTask } from "#engine/supervise/shim-client.ts"
 import type { Spawner } from "#engine/supervise/spawner.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { HostFacts } from "#host/facts.ts";
+import { applyPolicy } from "./apply-policy.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import { type HostsInput, hostsText } from "./etc-files.ts";
 import { type HostDevices, readHostDevices } from "./host-devices.ts";
@@ -61,6 +63,7 @@ export interface LauncherDeps {
   readonly snapshots: Snapshotter;
   readonly cgroups: ContainerCgroups;
   readonly host: HostFacts;
+  readonly policy: ContainerPolicy;
   readonly shimBinary: string;
   readonly log: Log;
 }
@@ -95,7 +98,10 @@ export class Launcher {
     const { id } = request;
     await this.clear(id);
     try {
-      return await this.#prepare(request);
+      return await this.#prepare({
+        ...request,
+        hostConfig: applyPolicy(request.hostConfig, this.#deps.policy),
+      });
     } catch (error) {
       await this.clear(id);
       throw error;
@@ -132,7 +138,7 @@ export class Launcher {
   }
 
   async #plan(request: LaunchRequest, devices: HostDevices) {
-    const { paths, host, cgroups } = this.#deps;
+    const { paths, host, cgroups, policy } = this.#deps;
     const { id, config, hostConfig, args, mounts, sandbox, joined } = request;
     const user = await this.userOf(id, config.User, hostConfig);
     return planSpec({
@@ -151,6 +157,7 @@ export class Launcher {
       cgroupHostBase: join(bundleFolder(paths, id), "cgroup"),
       devices,
       host,
+      allowsSocketcall: policy.allowsSocketcall,
     });
   }
 

@@ -33,6 +33,8 @@ export interface SpecInput {
   readonly cgroupHostBase: string;
   readonly devices: HostDevices;
   readonly host: HostFacts;
+  /** By default as Docker's profile has it. */
+  readonly allowsSocketcall?: boolean;
 }
 
 /** A user as the image's passwd and group files resolve it. */
