@@ -5,6 +5,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Access, localAccess } from "#base/access.ts";
 import { instanceName } from "#base/instance-name.ts";
+import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
@@ -45,6 +46,8 @@ export interface EngineOptions {
   readonly logLevel: LogLevel;
   /** By default only the socket in `run`. */
   readonly access?: Access;
+  /** By default Docker's. */
+  readonly policy?: ContainerPolicy;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
@@ -62,7 +65,7 @@ function now(): bigint {
  */
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
-  const { root, run, access = localAccess } = options;
+  const { root, run, access = localAccess, policy = usualPolicy } = options;
   const paths = { root, run };
   const instance = instanceName(root);
   mkdirSync(root, { recursive: true });
@@ -124,6 +127,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
         instance,
         runFolder: run,
         nativeBinary: shimBinary,
+        connectsBridge: policy.connectsBridge,
         ...(options.bridgeCidr === undefined ? {} : { bridgeCidr: options.bridgeCidr }),
       },
     ),
@@ -131,7 +135,17 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   undo.defer(() => networks.dismantle());
   const cgroups = new ContainerCgroups(host.cgroup, instance, new CgroupParents(host.cgroup, paths));
   undo.defer(() => cgroups.dismantle());
-  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, runtimes, shimBinary, log });
+  const launcher = new Launcher({
+    paths,
+    spawner,
+    snapshots,
+    cgroups,
+    host,
+    runtimes,
+    policy,
+    shimBinary,
+    log,
+  });
   const containers = undo.use(
     await ContainerService.open({
       paths,
@@ -154,7 +168,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     volumes,
     snapshots,
     events,
-    identity: { ...identityOf(root, runtimes), authorizationPlugins: access.authorizationPlugins },
+    identity: { ...identityOf(root, runtimes), authorizationPlugins: access.authorizationPlugins, policy },
     host,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
     usage: async ({ id, state }) =>
@@ -208,7 +222,10 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   }
 }
 
-function identityOf(root: string, runtimes: Runtimes): Omit<EngineIdentity, "authorizationPlugins"> {
+function identityOf(
+  root: string,
+  runtimes: Runtimes,
+): Omit<EngineIdentity, "authorizationPlugins" | "policy"> {
   return {
     ...readHostIdentity(),
     id: installationId(root),

@@ -1,5 +1,6 @@
 import { defineCommand } from "../context.ts";
 import { accessFlags, planAccess } from "../instance/access-flags.ts";
+import { planPolicy, policyFlags } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
@@ -11,7 +12,7 @@ export const command = defineCommand({
     "SIGTERM and SIGINT stop the engine and leave containers running; the next engine takes them over.",
     "SIGHUP reads the certificates of --tls again.",
   ].join("\n"),
-  flags: { ...accessFlags, ...runtimeFlags },
+  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags },
   operands: [0, 0],
   examples: [
     ["gantry engine", "serve on /run/gantry/docker.sock"],
@@ -30,6 +31,7 @@ export const command = defineCommand({
   async run(given, values) {
     const context = withRuntimes(given, values);
     const access = planAccess(values, context.env, process.pid);
-    return await runEngine({ ...context, instance: { ...context.instance, access } });
+    const policy = planPolicy(values);
+    return await runEngine({ ...context, instance: { ...context.instance, access, policy } });
   },
 });

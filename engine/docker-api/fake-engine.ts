@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { usualPolicy } from "#base/container-policy.ts";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import { formatTime } from "#base/time.ts";
@@ -289,6 +290,7 @@ const identityOfTests = {
   runtimes: { byName: { crun: { path: "/usr/bin/crun" } }, defaultName: "crun" },
   backingFileSystem: "extfs",
   authorizationPlugins: [],
+  policy: usualPolicy,
   warnings: [],
 };
 

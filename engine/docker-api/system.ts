@@ -2,6 +2,7 @@ import { decodeBody } from "#api/docker/shapes.ts";
 import { apiVersions, formatVersion } from "#api/docker/versions.ts";
 import { Fault } from "#base/fault.ts";
 import { type Clock, formatTime } from "#base/time.ts";
+import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { Images } from "#engine/images/images.ts";
@@ -34,6 +35,7 @@ export interface EngineIdentity {
   /** File system under `root`, e.g. `extfs`. */
   readonly backingFileSystem: string;
   readonly authorizationPlugins: readonly string[];
+  readonly policy: ContainerPolicy;
   /** What is wrong with the host, for people. */
   readonly warnings: readonly string[];
 }
@@ -185,7 +187,7 @@ function infoView(deps: SystemDeps, version: number): object {
     ContainerdCommit: commit("", version),
     RuncCommit: commit(identity.runtime.version, version),
     InitCommit: commit("", version),
-    SecurityOptions: securityOptions(host),
+    SecurityOptions: securityOptions(host, identity.policy),
     ...(version >= 44 && { CDISpecDirs: [] }),
     Warnings: identity.warnings.length === 0 ? null : identity.warnings,
   };
@@ -240,10 +242,14 @@ function commit(id: string, version: number): object {
   return version < 49 ? { ID: id, Expected: id } : { ID: id };
 }
 
-function securityOptions({ hasSeccomp, hasAppArmor, cgroup }: HostFacts): readonly string[] {
+function securityOptions(
+  { hasSeccomp, hasAppArmor, cgroup }: HostFacts,
+  { noNewPrivileges }: ContainerPolicy,
+): readonly string[] {
   return [
     ...(hasAppArmor ? ["name=apparmor"] : []),
     ...(hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
     ...(cgroup.kind === "v2" ? ["name=cgroupns"] : []),
+    ...(noNewPrivileges ? ["name=no-new-privileges"] : []),
   ];
 }

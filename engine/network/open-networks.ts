@@ -38,6 +38,8 @@ export interface NetworkOptions {
   readonly runFolder: string;
   /** Of the default bridge, `address/prefix`; without it a free subnet is chosen once and kept. */
   readonly bridgeCidr?: string;
+  /** Whether containers on the default bridge reach each other; by default they do. */
+  readonly connectsBridge?: boolean;
   /** Sandboxes to keep ready for the default bridge; those without a network are a quarter of it. */
   readonly poolSize?: number;
   /** The native program, to hear of what others do to rules and bridges; without it nobody does. */
@@ -64,8 +66,9 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
   const readHostResolvConf = () => readResolvConf(options.resolvConf ?? "/etc/resolv.conf");
   const subnetsInUse = () => hostSubnets(readHostResolvConf());
   const registry = new NetworkRegistry(database);
-  const { instance, bridgeCidr } = options;
-  await ensurePredefined(registry, { instance, names, bridgeCidr }, subnetsInUse, formatTime(now()));
+  const { instance, bridgeCidr, connectsBridge = true } = options;
+  const predefined = { instance, names, bridgeCidr, connectsBridge };
+  await ensurePredefined(registry, predefined, subnetsInUse, formatTime(now()));
   const table = new NetworkTable(registry);
   const poolSize = options.poolSize ?? POOL_SIZE;
   await using parts = new AsyncDisposableStack();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
+import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { Log } from "#base/log.ts";
 import type { Endpoint, Sandbox } from "#engine/network/networks.ts";
 import { overlayOptions } from "#engine/snapshots/overlay-mount.ts";
@@ -12,6 +13,7 @@ import type { Spawner } from "#engine/supervise/spawner.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import type { HostFacts } from "#host/facts.ts";
+import { applyPolicy } from "./apply-policy.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import { type HostsInput, hostsText } from "./etc-files.ts";
 import { type HostDevices, readHostDevices } from "./host-devices.ts";
@@ -64,6 +66,7 @@ export interface LauncherDeps {
   readonly cgroups: ContainerCgroups;
   readonly host: HostFacts;
   readonly runtimes: Runtimes;
+  readonly policy: ContainerPolicy;
   readonly shimBinary: string;
   readonly log: Log;
 }
@@ -102,7 +105,10 @@ export class Launcher {
     const { id } = request;
     await this.clear(id);
     try {
-      return await this.#prepare(request);
+      return await this.#prepare({
+        ...request,
+        hostConfig: applyPolicy(request.hostConfig, this.#deps.policy),
+      });
     } catch (error) {
       await this.clear(id);
       throw error;
@@ -139,7 +145,7 @@ export class Launcher {
   }
 
   async #plan(request: LaunchRequest, devices: HostDevices) {
-    const { paths, host, cgroups, runtimes } = this.#deps;
+    const { paths, host, cgroups, runtimes, policy } = this.#deps;
     const { id, config, hostConfig, args, mounts, sandbox, joined } = request;
     const { dialect } = runtimes.get(hostConfig.Runtime);
     const user = await this.userOf(id, config.User, hostConfig);
@@ -164,6 +170,7 @@ export class Launcher {
       cgroupHostBase: join(bundleFolder(paths, id), "cgroup"),
       devices,
       host,
+      allowsSocketcall: policy.allowsSocketcall,
     });
   }
 

@@ -36,6 +36,8 @@ export interface SpecInput {
   /** Of the runtime that is to read it; absent: crun. */
   readonly dialect?: Dialect;
   readonly host: HostFacts;
+  /** By default as Docker's profile has it. */
+  readonly allowsSocketcall?: boolean;
 }
 
 /** A user as the image's passwd and group files resolve it. */

@@ -51,7 +51,7 @@ export function planSpec(input: SpecInput): {
   const { hostConfig, rootPath } = input;
   const security = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
   const process = planProcess(input, security);
-  const seccomp = planSeccomp(hostConfig, security, process.value, input);
+  const seccomp = planSeccomp(input, security, process.value);
   const annotations = planAnnotations(hostConfig.Annotations ?? {}, seccomp.value?.bpfBase64);
   const spec: RuntimeSpec = {
     ociVersion: "1.0.2",
@@ -161,10 +161,9 @@ function planAppArmor(
 }
 
 function planSeccomp(
-  { Privileged }: HostConfig,
+  { hostConfig: { Privileged }, host, dialect = "crun", allowsSocketcall = true }: SpecInput,
   { seccomp }: SecurityOptions,
   process: ProcessSpec,
-  { host, dialect = "crun" }: Pick<SpecInput, "host" | "dialect">,
 ): Planned<SeccompFilter | undefined> {
   const profile = seccomp ?? { kind: Privileged ? "unconfined" : "default" };
   if (profile.kind === "unconfined") return { value: undefined, warnings: [] };
@@ -174,7 +173,7 @@ function planSeccomp(
     return { value: undefined, warnings: [`${text}, running container without default profile`] };
   }
   const options: SeccompOptions = {
-    profile: profile.kind === "custom" ? { json: profile.json } : "default",
+    profile: profile.kind === "custom" ? { json: profile.json } : allowsSocketcall ? "default" : "strict",
     capabilities: process.capabilities?.bounding ?? [],
     architecture: host.architecture,
     kernel: host.kernel,
