@@ -23,6 +23,8 @@ export interface EngineOptions {
   readonly access?: Access;
   /** Docker's, unless told. */
   readonly policy?: ContainerPolicy;
+  /** The log driver of containers that name none, with its options. */
+  readonly logs?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
 }
 
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */

@@ -20,6 +20,8 @@ import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
+import { Forwarders } from "#engine/logs/forwarders.ts";
+import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
@@ -48,6 +50,8 @@ export interface EngineOptions {
   readonly access?: Access;
   /** By default Docker's. */
   readonly policy?: ContainerPolicy;
+  /** For containers that name no log driver; json-file without options by default. */
+  readonly logs?: LogConfig;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
@@ -66,6 +70,8 @@ function now(): bigint {
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
   const { root, run, access = localAccess, policy = usualPolicy } = options;
+  const { logs: defaultLogs = { Type: "json-file", Config: {} } } = options;
+  validateLogConfig(defaultLogs);
   const paths = { root, run };
   const instance = instanceName(root);
   mkdirSync(root, { recursive: true });
@@ -146,6 +152,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     shimBinary,
     log,
   });
+  const identity = identityOf(root, runtimes, defaultLogs.Type);
+  const forwarders = undo.use(new Forwarders({ hostname: identity.hostname, pid: process.pid }, log));
   const containers = undo.use(
     await ContainerService.open({
       paths,
@@ -156,6 +164,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       volumes,
       events,
       launcher,
+      forwarders,
+      defaultLogs,
       log,
       now,
     }),
@@ -168,7 +178,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     volumes,
     snapshots,
     events,
-    identity: { ...identityOf(root, runtimes), authorizationPlugins: access.authorizationPlugins, policy },
+    identity: { ...identity, authorizationPlugins: access.authorizationPlugins, policy },
     host,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
     usage: async ({ id, state }) =>
@@ -225,6 +235,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
 function identityOf(
   root: string,
   runtimes: Runtimes,
+  loggingDriver: string,
 ): Omit<EngineIdentity, "authorizationPlugins" | "policy"> {
   return {
     ...readHostIdentity(),
@@ -233,6 +244,7 @@ function identityOf(
     gitCommit: "",
     buildTime: "",
     root,
+    loggingDriver,
     runtime: { name: runtimes.sealed.name, version: "" },
     runtimes: { byName: runtimes.list(), defaultName: runtimes.defaultName },
     backingFileSystem: fileSystemOf(root),

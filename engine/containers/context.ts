@@ -1,8 +1,10 @@
+import type { LogConfig } from "#api/docker/container.ts";
 import type { KeyedLock } from "#base/keyed-lock.ts";
 import type { Log } from "#base/log.ts";
 import type { Clock } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import type { ImageCommitter, ImageResolver } from "#engine/images/images.ts";
+import type { Forwarders } from "#engine/logs/forwarders.ts";
 import type { Networks } from "#engine/network/networks.ts";
 import type { Launcher, Task } from "#engine/runtime/launcher.ts";
 import type { EnginePaths } from "#engine/runtime/paths.ts";
@@ -22,6 +24,9 @@ export interface ContainerContext {
   readonly volumes: VolumeMounts;
   readonly events: EventSink;
   readonly launcher: Launcher;
+  readonly forwarders: Forwarders;
+  /** The engine's own log driver, for containers that name none. */
+  readonly defaultLogs: LogConfig;
   /** By container ID: what runs now. */
   readonly tasks: Map<string, Task>;
   readonly waiters: Waiters;

@@ -277,6 +277,7 @@ export async function openFakeEngine(
 }
 
 const identityOfTests = {
+  loggingDriver: "json-file",
   id: "test",
   version: "0.0.1",
   gitCommit: "none",
