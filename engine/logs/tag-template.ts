@@ -3,24 +3,65 @@ import { extraAttributes, type LogInfo } from "./log-info.ts";
 
 /**
  * The tag of a container's records: the `tag` option, a template in Go's syntax over what dockerd gives its own drivers, or
- * the short ID. What there is of the language: fields, texts and numbers, pipelines, and the functions of {@link functions}.
+ * the short ID. What there is of the language: fields, texts and numbers, pipelines, `if` with `else`, and a table of functions.
  *
  * @throws {Fault} `invalid` with Go's text
  */
 export function renderTag(info: LogInfo): string {
   const template = info.options["tag"] || "{{.ID}}";
   const fields = fieldsOf(info);
-  let rest = template;
+  const blocks: { readonly isShown: boolean; readonly isTrue: boolean }[] = [];
   let text = "";
-  for (;;) {
-    const open = rest.indexOf("{{");
-    if (open < 0) return text + rest;
-    const close = rest.indexOf("}}", open);
-    if (close < 0) throw new Fault("invalid", "template: log-tag:1: unclosed action");
-    text += rest.slice(0, open);
-    text += format(evaluate(rest.slice(open + 2, close), fields, template.length - rest.length + open + 2));
-    rest = rest.slice(close + 2);
+  for (const { literal, action, column } of piecesOf(template)) {
+    const isShown = blocks.at(-1)?.isShown ?? true;
+    if (isShown) text += literal;
+    if (action === undefined) continue;
+    const [word = "", rest = ""] = split(action);
+    if (word === "if") {
+      const isTrue = isShown && isTruthy(evaluate(rest, fields, column));
+      blocks.push({ isShown: isTrue, isTrue });
+    } else if (word === "else" || word === "end") {
+      const block = blocks.pop();
+      if (block === undefined) throw new Fault("invalid", `template: log-tag:1: unexpected {{${word}}}`);
+      const isOuterShown = blocks.at(-1)?.isShown ?? true;
+      if (word === "else") blocks.push({ isShown: isOuterShown && !block.isTrue, isTrue: true });
+    } else if (isShown) text += format(evaluate(action, fields, column));
   }
+  if (blocks.length > 0) throw new Fault("invalid", "template: log-tag:1: unexpected EOF");
+  return text;
+}
+
+interface Piece {
+  readonly literal: string;
+  /** What stands between the braces behind the literal. */
+  readonly action?: string;
+  readonly column: number;
+}
+
+function piecesOf(template: string): readonly Piece[] {
+  const pieces: Piece[] = [];
+  for (let at = 0; ; ) {
+    const open = template.indexOf("{{", at);
+    if (open < 0) return [...pieces, { literal: template.slice(at), column: at }];
+    const close = template.indexOf("}}", open);
+    if (close < 0) throw new Fault("invalid", "template: log-tag:1: unclosed action");
+    pieces.push({
+      literal: template.slice(at, open),
+      action: template.slice(open + 2, close),
+      column: open + 2,
+    });
+    at = close + 2;
+  }
+}
+
+function split(action: string): readonly [string, string] {
+  const [, word = "", rest = ""] = /^-?\s*(\S*)\s*(.*)$/s.exec(action) ?? [];
+  return [word, rest];
+}
+
+function isTruthy(value: Value): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  return typeof value === "object" ? Object.keys(value).length > 0 : Boolean(value);
 }
 
 type Value = string | number | boolean | undefined | readonly string[] | Readonly<Record<string, string>>;
