@@ -21,7 +21,7 @@ export interface ForwarderOptions {
   /** From a start that has connected already. */
   readonly opened: OpenDriver | undefined;
   /** Everything before the file with this inode was sent. */
-  onFile(inode: string): void;
+  readonly onFile: (inode: string) => void;
   readonly log: Log;
 }
 

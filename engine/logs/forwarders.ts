@@ -53,7 +53,7 @@ export class Forwarders implements AsyncDisposable {
     log: ForwardedLog,
     run: {
       readonly ended: Promise<void>;
-      onFile(inode: string): void;
+      readonly onFile: (inode: string) => void;
       readonly opened: OpenDriver | undefined;
     },
   ): void {

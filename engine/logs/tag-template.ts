@@ -16,7 +16,7 @@ export function renderTag(info: LogInfo): string {
     const isShown = blocks.at(-1)?.isShown ?? true;
     if (isShown) text += literal;
     if (action === undefined) continue;
-    const [word = "", rest = ""] = split(action);
+    const [word, rest] = split(action);
     if (word === "if") {
       const isTrue = isShown && isTruthy(evaluate(rest, fields, column));
       blocks.push({ isShown: isTrue, isTrue });
@@ -116,7 +116,7 @@ const functions: Readonly<Record<string, (...values: Value[]) => Value>> = {
   len: (value) => (typeof value === "string" ? Buffer.byteLength(value) : Object.keys(value ?? {}).length),
   print: (...values) => values.map(format).join(" "),
   printf: (pattern, ...values) => text(pattern).replace(/%[svqd]/g, (verb) => verbOf(verb, values.shift())),
-  index: (of, key) => (of as Fields | undefined)?.[String(key)] ?? "",
+  index: (of, key) => (of as Fields | undefined)?.[text(key)] ?? "",
 };
 
 function verbOf(verb: string, value: Value): string {
