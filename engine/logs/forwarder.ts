@@ -35,6 +35,7 @@ export class Forwarder {
   readonly #cut = new AbortController();
   #opened: OpenDriver | undefined;
   #isWaiting = false;
+  #batches = 0;
 
   /** Settles when the container has ended and all of its log is sent, or after {@link Forwarder.stop}. */
   readonly done: Promise<void>;
@@ -48,6 +49,11 @@ export class Forwarder {
   /** The receiver does not take anything at present. */
   get isWaiting(): boolean {
     return this.#isWaiting;
+  }
+
+  /** How many batches were taken by the receiver. */
+  get batches(): number {
+    return this.#batches;
   }
 
   /** What is being sent may arrive within a second; the rest is for the next forwarder. */
@@ -74,10 +80,13 @@ export class Forwarder {
     const from = readShipped(shippedPath);
     const lines = new PartialLines();
     await using shipped = await ShippedFile.open(shippedPath);
-    let inode = "";
+    let inode = from?.inode ?? "";
+    // A daemon that was killed may not have told it, and the container waits for that.
+    if (from !== undefined) onFile(inode);
     for await (const { records, position } of followRecords(file, from, this.#stop.signal)) {
       await this.#deliver(records.map((record) => lines.convert(record)));
       await shipped.save(position);
+      this.#batches++;
       if (position.inode !== inode) onFile(position.inode);
       inode = position.inode;
       if (this.#stop.signal.aborted) return;

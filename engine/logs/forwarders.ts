@@ -8,8 +8,10 @@ import type { LogInfo } from "./log-info.ts";
 import { checkLogStart, isRemote, type LogConfig } from "./log-options.ts";
 import { isAllShipped, readShipped } from "./shipped-file.ts";
 
-/** How long the removal of a container waits for what it wrote last, as long as its receiver takes it. */
-const longestSettleMs = 5000;
+/** How long the removal of a container waits for what it wrote last: altogether, and without a batch being taken. */
+const longestSettleMs = 60_000;
+const longestStandstillMs = 5000;
+const lookMs = 50;
 
 /** A container's log as its forwarder needs to know it. */
 export interface ForwardedLog {
@@ -25,6 +27,7 @@ export class Forwarders implements AsyncDisposable {
   readonly #forwarders = new Map<string, Forwarder>();
   readonly #host: DriverHost;
   readonly #log: Log;
+  #isClosed = false;
 
   constructor(host: DriverHost, log: Log) {
     this.#host = host;
@@ -58,7 +61,7 @@ export class Forwarders implements AsyncDisposable {
     },
   ): void {
     const { Type: type } = log.config;
-    if (!isRemote(type)) return;
+    if (!isRemote(type) || this.#isClosed) return;
     const before = this.#forwarders.get(id);
     if (before !== undefined) {
       void before.stop().then(() => this.follow(id, log, run));
@@ -84,22 +87,31 @@ export class Forwarders implements AsyncDisposable {
     this.follow(id, log, { ended: Promise.resolve(), onFile: () => {}, opened: undefined });
   }
 
-  /** Before a container's log is removed: waits for what is on its way, a few seconds at most. */
+  /** Before a container's log is removed: waits for what is on its way, as long as its receiver takes it. */
   async settle(id: string): Promise<void> {
     const forwarder = this.#forwarders.get(id);
     if (forwarder === undefined) return;
     const giveUp = new AbortController();
-    const deadline = async () => {
-      for (let waitedMs = 0; waitedMs < longestSettleMs && !forwarder.isWaiting; waitedMs += 50)
-        await delay(50, undefined, { signal: giveUp.signal });
-    };
-    await Promise.race([forwarder.done, deadline().catch(() => undefined)]);
+    await Promise.race([forwarder.done, standstill(forwarder, giveUp.signal).catch(() => undefined)]);
     giveUp.abort();
     await forwarder.stop();
     this.#forwarders.delete(id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#forwarders.values()].map((forwarder) => forwarder.stop()));
+  }
+}
+
+/** Resolves when the receiver takes nothing, or takes too long. */
+async function standstill(forwarder: Forwarder, signal: AbortSignal): Promise<void> {
+  let { batches } = forwarder;
+  let stillMs = 0;
+  for (let waitedMs = 0; waitedMs < longestSettleMs && stillMs < longestStandstillMs; waitedMs += lookMs) {
+    if (forwarder.isWaiting) return;
+    await delay(lookMs, undefined, { signal });
+    stillMs = forwarder.batches === batches ? stillMs + lookMs : 0;
+    ({ batches } = forwarder);
   }
 }

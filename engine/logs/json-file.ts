@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { BlockReader } from "./block-reader.ts";
 import { FolderWatch } from "./folder-watch.ts";
 import { endsRecord, findSince, findTail, type LogPosition, longestLineBytes } from "./log-position.ts";
@@ -165,7 +165,7 @@ class LogReader<T> implements AsyncDisposable {
   /** Before the files are opened, so that no change falls between. */
   #watchFolder(): void {
     try {
-      this.#watch = new FolderWatch(dirname(this.#file.path));
+      this.#watch = new FolderWatch(dirname(this.#file.path), basename(this.#file.path));
     } catch (error) {
       if (isMissing(error)) return; // nobody will write there: as good as ended
       throw error;

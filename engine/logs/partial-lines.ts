@@ -10,13 +10,17 @@ export class PartialLines {
   /** By stream: the line that is under way. */
   readonly #lines = new Map<Stream, { readonly id: string; ordinal: number }>();
   #ordinal = 0;
+  /** The shim gives what it reads at once one time: it is read once. */
+  #text = "";
+  #time = 0n;
 
   convert({ stream, time, text }: LogRecord): ForwardedRecord {
     const isLast = text.at(-1) === lineFeed;
     const partial = this.#partOf(stream, isLast);
+    if (time !== this.#text) [this.#text, this.#time] = [time, parseTime(time) ?? 0n];
     return {
       stream: stream === 1 ? "stdout" : "stderr",
-      time: parseTime(time) ?? 0n,
+      time: this.#time,
       text: isLast ? text.subarray(0, -1) : text,
       ordinal: ++this.#ordinal,
       ...(partial && { partial }),

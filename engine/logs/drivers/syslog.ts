@@ -31,27 +31,29 @@ export async function openSyslog(info: LogInfo, host: DriverHost, signal: AbortS
     tag: renderTag(info),
     ...host,
   };
+  const headOf = syslogHead(form);
   const isCounted =
     address.kind === "host" && address.type === "tcp+tls" && form.format.startsWith("rfc5424");
   const line = (record: ForwardedRecord) => {
-    const text = syslogLine(record, form);
-    return isCounted ? Buffer.concat([Buffer.from(`${text.length} `), text]) : text;
+    const head = headOf(record);
+    if (!isCounted) return [head, record.text, lineFeed];
+    return [Buffer.from(`${head.length + record.text.length + 1} `), head, record.text, lineFeed];
   };
   const target = await open(address, options, signal);
   return target instanceof StreamConnection ? onStream(target, line) : onDatagrams(target, line);
 }
 
-function onStream(stream: StreamConnection, line: (record: ForwardedRecord) => Buffer): LogDriver {
+function onStream(stream: StreamConnection, line: (record: ForwardedRecord) => readonly Buffer[]): LogDriver {
   return {
-    send: (records, signal) => stream.write(Buffer.concat(records.filter(hasText).map(line)), signal),
+    send: (records, signal) => stream.write(Buffer.concat(records.filter(hasText).flatMap(line)), signal),
     [Symbol.asyncDispose]: async () => stream[Symbol.dispose](),
   };
 }
 
-function onDatagrams(datagrams: Datagrams, line: (record: ForwardedRecord) => Buffer): LogDriver {
+function onDatagrams(datagrams: Datagrams, line: (record: ForwardedRecord) => readonly Buffer[]): LogDriver {
   return {
     send: async (records, signal) => {
-      for (const record of records.filter(hasText)) await datagrams.send(line(record), signal);
+      for (const record of records.filter(hasText)) await datagrams.send(Buffer.concat(line(record)), signal);
     },
     [Symbol.asyncDispose]: async () => datagrams[Symbol.dispose](),
   };
@@ -129,20 +131,25 @@ function readPem(what: string, path: string): Buffer {
   }
 }
 
-/** One message with its line feed. */
-export function syslogLine(
-  record: ForwardedRecord,
+/** What stands before the text of a record. Records of one stream and time share it. */
+function syslogHead(
   form: DriverHost & { readonly format: SyslogFormat; readonly facility: number; readonly tag: string },
-): Buffer {
-  const { tag, hostname, pid } = form;
-  const head = `<${form.facility * 8 + syslogPriority(record)}>`;
-  return Buffer.concat([Buffer.from(head + middle()), record.text, lineFeed]);
+): (record: ForwardedRecord) => Buffer {
+  let last = { stream: "", time: -1n, head: Buffer.alloc(0) };
+  return (record) => {
+    const { stream, time } = record;
+    if (last.time !== time || last.stream !== stream) {
+      const priority = form.facility * 8 + syslogPriority(record);
+      last = { stream, time, head: Buffer.from(`<${priority}>${originOf(time)}`) };
+    }
+    return last.head;
+  };
 
-  function middle(): string {
-    if (form.format === "unix") return `${stamp(record.time)} ${tag}[${pid}]: `;
-    if (form.format === "rfc3164") return `${stamp(record.time)} ${hostname} ${tag}[${pid}]: `;
-    const time = isoTime(record.time, form.format === "rfc5424micro");
-    return `1 ${time} ${hostname} ${tag} ${pid} ${tag} - `;
+  function originOf(time: bigint): string {
+    const { format, tag, hostname, pid } = form;
+    if (format === "unix") return `${stamp(time)} ${tag}[${pid}]: `;
+    if (format === "rfc3164") return `${stamp(time)} ${hostname} ${tag}[${pid}]: `;
+    return `1 ${isoTime(time, format === "rfc5424micro")} ${hostname} ${tag} ${pid} ${tag} - `;
   }
 }
 
