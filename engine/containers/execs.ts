@@ -84,7 +84,9 @@ export class Execs {
     if (exec.isStarted)
       throw new Fault(
         "conflict",
-        exec.record.isRunning ? `Exec ${id} is already running` : `Exec command ${id} is already running`,
+        exec.record.exitCode === null
+          ? `exec command ${id} is already running`
+          : `exec command ${id} has already run`,
       );
     const container = this.#running(exec.record.containerId);
     exec.isStarted = true;
@@ -228,7 +230,7 @@ export class Execs {
   }
 
   #ended(exec: Exec, container: ContainerRecord, exitCode: number): void {
-    exec.record = { ...exec.record, isRunning: false, exitCode, pid: 0 };
+    exec.record = { ...exec.record, isRunning: false, exitCode };
     publish(this.#context, container, "exec_die", { execID: exec.record.id, exitCode: String(exitCode) });
   }
 

@@ -189,6 +189,7 @@ function infoView(deps: SystemDeps, version: number): object {
     InitCommit: commit("", version),
     SecurityOptions: securityOptions(host, identity.policy),
     ...(version >= 44 && { CDISpecDirs: [] }),
+    ...(version >= 49 && { FirewallBackend: { Driver: "nftables" } }),
     Warnings: identity.warnings.length === 0 ? null : identity.warnings,
   };
 }
@@ -213,7 +214,8 @@ function limitSupport({ limits }: HostFacts, version: number): object {
   return {
     MemoryLimit: limits.memory,
     SwapLimit: limits.swap,
-    ...(version < 42 && { KernelMemory: false, KernelMemoryTCP: false }),
+    ...(version < 42 && { KernelMemory: false }),
+    KernelMemoryTCP: false,
     CpuCfsPeriod: limits.cpuQuota,
     CpuCfsQuota: limits.cpuQuota,
     CPUShares: limits.cpuShares,
