@@ -49,6 +49,13 @@ export class Execs {
     this.#context = context;
   }
 
+  /** As {@link Execs.create}, for a client. @throws {Fault} `invalid` also for a user who is not there */
+  async createFor(ref: string, config: ExecConfig): Promise<string> {
+    const { id, hostConfig } = this.#running(ref);
+    if (config.User) await this.#context.launcher.userOf(id, config.User, hostConfig);
+    return this.create(ref, config);
+  }
+
   create(ref: string, config: ExecConfig): string {
     const container = this.#running(ref);
     if ((config.Cmd ?? []).length === 0) throw new Fault("invalid", "No exec command specified");

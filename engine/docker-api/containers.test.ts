@@ -119,7 +119,11 @@ test("list: bad parameters are 400 and say which", async () => {
   const cases: readonly (readonly [string, string, number])[] = [
     [filtered({ foo: ["x"] }), "invalid filter 'foo'", 400],
     [filtered({ status: ["x"] }), "invalid filter 'status=x'", 400],
-    [filtered({ exited: ["x"] }), 'strconv.Atoi: parsing "x": invalid syntax', 400],
+    [
+      filtered({ exited: ["x"] }),
+      `invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax`,
+      400,
+    ],
     [
       filtered({ health: ["x"] }),
       "invalid filter 'health=x': invalid value for health (x): must be one of none, starting, healthy, unhealthy",
