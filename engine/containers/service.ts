@@ -129,7 +129,7 @@ export class ContainerService implements Containers, Disposable {
   }
 
   async createExec(...args: Parameters<Containers["createExec"]>): Promise<string> {
-    return this.#execs.create(...args);
+    return this.#execs.createFor(...args);
   }
   async startExec(...args: Parameters<Containers["startExec"]>): ReturnType<Containers["startExec"]> {
     return this.#execs.start(...args);

@@ -192,6 +192,7 @@ function infoView(deps: SystemDeps, version: number): object {
     InitCommit: commit("", version),
     SecurityOptions: securityOptions(host, identity.policy),
     ...(version >= 44 && { CDISpecDirs: [] }),
+    ...(version >= 49 && { FirewallBackend: { Driver: "nftables" } }),
     Warnings: identity.warnings.length === 0 ? null : identity.warnings,
   };
 }
@@ -216,7 +217,8 @@ function limitSupport({ limits }: HostFacts, version: number): object {
   return {
     MemoryLimit: limits.memory,
     SwapLimit: limits.swap,
-    ...(version < 42 && { KernelMemory: false, KernelMemoryTCP: false }),
+    ...(version < 42 && { KernelMemory: false }),
+    KernelMemoryTCP: false,
     CpuCfsPeriod: limits.cpuQuota,
     CpuCfsQuota: limits.cpuQuota,
     CPUShares: limits.cpuShares,
