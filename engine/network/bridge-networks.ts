@@ -29,6 +29,7 @@ import {
   parseResolvConf,
   type ResolverOptions,
 } from "./resolv-conf.ts";
+import type { Forwards } from "./ruleset.ts";
 import type { ReadyPool } from "./pool.ts";
 import { type Joined, resolverClient } from "./resolver-client.ts";
 import { type Place, releaseAddresses, configurePort, type Sandboxes } from "./sandboxes.ts";
@@ -422,6 +423,9 @@ export class BridgeNetworks implements Networks {
     if (JSON.stringify(old) !== JSON.stringify(now)) {
       await rules.forward("delete", old);
       await rules.forward("add", now);
+      await this.#forgetFlows(
+        udpPorts({ ...now, ports: { ...old.ports, ...now.ports } }).map((port) => ({ port })),
+      );
     }
     const client = this.#client(containerId);
     if (client === undefined) dns.close(containerId);
@@ -466,8 +470,19 @@ export class BridgeNetworks implements Networks {
     const { rules, dns } = this.#deps;
     const client = this.#client(containerId);
     const opened = client && dns.open({ ...client, netnsPath });
-    const results = await Promise.allSettled([rules.forward("add", forwardsOf(endpoints)), opened]);
+    const forwards = forwardsOf(endpoints);
+    const results = await Promise.allSettled([rules.forward("add", forwards), opened]);
     for (const result of results) if (result.status === "rejected") throw result.reason;
+    await this.#forgetFlows(udpPorts(forwards).map((port) => ({ port })));
+  }
+
+  /** The kernel goes on with a flow as it began it, whatever the rules say by now. */
+  async #forgetFlows(flows: readonly Parameters<KernelHelper["forgetFlows"]>[0][]): Promise<void> {
+    const { kernel, log } = this.#deps;
+    for (const flow of flows)
+      await kernel.forgetFlows(flow).catch((error: unknown) => {
+        log.debug("old flows go on until they time out", { reason: messageOf(error) });
+      });
   }
 
   /** Undoes {@link #announce}. Does not fail: whatever the kernel keeps in spite of us goes with the next {@link settle}. */
@@ -475,11 +490,15 @@ export class BridgeNetworks implements Networks {
     const { rules, dns, log } = this.#deps;
     this.#ports.forget(containerId);
     dns.close(containerId);
+    const forwards = forwardsOf(endpoints);
     try {
-      await rules.forward("delete", forwardsOf(endpoints));
+      await rules.forward("delete", forwards);
     } catch (error) {
       log.error("published ports cannot be withdrawn", { container: containerId, reason: messageOf(error) });
     }
+    if (udpPorts(forwards).length === 0) return;
+    const addresses = [forwards.address, forwards.address6].filter((address) => address !== "");
+    await this.#forgetFlows(addresses.map((address) => ({ address })));
   }
 
   /** The bridge as it should be, with its containers on it: they lose it when somebody deletes it. */
@@ -539,6 +558,12 @@ export class BridgeNetworks implements Networks {
   #client(containerId: string) {
     return resolverClient(containerId, this.#joined(containerId), this.#deps.readResolvConf());
   }
+}
+
+/** Numbers of the host's. */
+function udpPorts({ ports }: Forwards): readonly number[] {
+  const bindings = Object.entries(ports).filter(([key]) => key.endsWith("/udp"));
+  return [...new Set(bindings.flatMap(([, list]) => (list ?? []).map(({ HostPort }) => Number(HostPort))))];
 }
 
 function nameOf({ interfaceName = "eth0" }: Endpoint): string {
