@@ -2,7 +2,7 @@ import { Fault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import type { Handle, KernelHelper, NetnsRef } from "#engine/supervise/kernel-helper.ts";
-import { attachPort, hasBridge, hasLink, isPortOf, removeBridge } from "#host/link/bridge.ts";
+import { attachPort, hasBridge, hasLink, isPortOf, linkNames, removeBridge } from "#host/link/bridge.ts";
 import { findAddress } from "./cidr.ts";
 import { findAddress6 } from "./cidr6.ts";
 import type { DnsThread } from "./dns/dns-thread.ts";
@@ -44,6 +44,8 @@ export interface BridgeNetworksDeps {
   readonly bareSandboxes: ReadyPool<Handle>;
   readonly dns: DnsThread;
   readonly sweeper: VethSweeper;
+  /** Whether an interface of the host's is called like ours. */
+  readonly isOwnVeth: (name: string) => boolean;
   readonly events: EventSink;
   readonly log: Log;
   /** Text of the host's resolv.conf as it is now. */
@@ -221,6 +223,7 @@ export class BridgeNetworks implements Networks {
     // A bridge of ours means that an earlier daemon wrote rules, with ports in them that may be nobody's by now.
     const isFresh = !rules.isWritten && !table.live.some((network) => hasBridge(network.record.bridge));
     if (used.length === 0 && isFresh) return;
+    if (!rules.isWritten) this.#sweepStrays();
     await Promise.all(used.map((network) => this.repair(network)));
     await rules.write();
     await Promise.all(
@@ -228,6 +231,14 @@ export class BridgeNetworks implements Networks {
         netnsPath === undefined ? [] : [this.#resume(containerId, netnsPath)],
       ),
     );
+  }
+
+  /** Interfaces that an earlier daemon was giving to a running container when it was killed. Ours are not made yet. */
+  #sweepStrays(): void {
+    const { table, sweeper, isOwnVeth } = this.#deps;
+    const attached = table.live.flatMap((network) => [...network.attached.values()]);
+    const known = new Set(attached.map((attachment) => attachment?.endpoint.hostInterface));
+    for (const name of linkNames()) if (isOwnVeth(name) && !known.has(name)) sweeper.giveUp(name);
   }
 
   rename(containerId: string, name: string): readonly Endpoint[] | undefined {

@@ -128,7 +128,9 @@ async function echoIn(name: string): Promise<void> {
 test("UDP: a client that keeps its port reaches whichever container has the port now", async () => {
   const run = (name: string) =>
     docker("run", "-d", "--name", name, "-p", "18094:9/udp", "test", "sleep", "600");
-  const socket = createSocket("udp4").on("error", () => {}).unref();
+  const socket = createSocket("udp4")
+    .on("error", () => {})
+    .unref();
   let answers = 0;
   socket.on("message", () => answers++);
   const answered = async () => {
