@@ -134,15 +134,17 @@ function requestOf(
   destination: string,
 ): Omit<CopyRequest, "sources"> {
   const folders = layerFolders(context, chainOf(state));
-  const owner: Owner =
+  const owner: Owner | undefined =
     flags.chown === undefined
-      ? { uid: 0, gid: 0 }
+      ? flags.from === undefined
+        ? { uid: 0, gid: 0 }
+        : undefined
       : parseChown(variables.expand(flags.chown), context.files, folders);
   return {
     keyword: kind === "add" ? "ADD" : "COPY",
     destination: posix.resolve("/", state.config.WorkingDir ?? "/", destination),
     isFolder: /(^|\/)\.?$/.test(destination) || sources.length + inline.length > 1,
-    owner,
+    ...(owner !== undefined && { owner }),
     ...(flags.chmod !== undefined && { changeMode: parseChmod(variables.expand(flags.chmod)) }),
     exclude: flags.exclude.map((pattern) => variables.expand(pattern)),
     parents: flags.parents,
@@ -184,7 +186,8 @@ function planArchive(
   lookup: ReturnType<typeof lookupIn>,
 ): readonly LayerEntry[] {
   const empty: Selected = { path: "", name: "", node: { ...tree, children: new Map() } };
-  const folders = planCopy({ ...request, sources: [empty], parents: false }, lookup);
+  const { changeMode: _, ...plain } = request;
+  const folders = planCopy({ ...plain, owner: { uid: 0, gid: 0 }, sources: [empty], parents: false }, lookup);
   const prefix = byteText(request.destination.slice(1));
   const content = [...nodesBelow(tree)].map(({ path, node }) => {
     const full = prefix === "" ? path : `${prefix}/${path}`;

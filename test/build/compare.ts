@@ -34,10 +34,17 @@ function docker(host: string, args: readonly string[], env: Record<string, strin
   return { code: done.status ?? -1, output: `${done.stdout}${done.stderr}`, stdout: done.stdout };
 }
 
-async function outcome(host: string, { dockerfile, flags = [], needs }: BuildCase, isPeer: boolean): Promise<Outcome> {
+async function outcome(
+  host: string,
+  { dockerfile, flags = [], needs }: BuildCase,
+  isPeer: boolean,
+): Promise<Outcome> {
   const file = join(folder, "..", `${folder.split("/").at(-1)}.dockerfile`);
   writeFileSync(file, dockerfile);
-  const env = { DOCKER_BUILDKIT: isPeer && needs === "buildkit" ? "1" : "0", BUILDX_NO_DEFAULT_ATTESTATIONS: "1" };
+  const env = {
+    DOCKER_BUILDKIT: isPeer && needs === "buildkit" ? "1" : "0",
+    BUILDX_NO_DEFAULT_ATTESTATIONS: "1",
+  };
   const built = docker(host, ["build", "--no-cache", "-t", "suite:now", "-f", file, ...flags, folder], env);
   rmSync(file);
   if (built.code !== 0) return { code: built.code, config: "", tree: new Map(), output: built.output };
@@ -56,18 +63,23 @@ async function outcome(host: string, { dockerfile, flags = [], needs }: BuildCas
 /** Without what is empty, keys in order: only one of the two writes empty fields. */
 function normal(image: { Config: object; Author: string; Architecture: string } | undefined): string {
   const isEmpty = (value: unknown) =>
-    value === null || value === "" || value === false || (typeof value === "object" && Object.keys(value).length === 0);
+    value === null ||
+    value === "" ||
+    value === false ||
+    (typeof value === "object" && Object.keys(value).length === 0);
   const clean = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(clean);
     if (typeof value !== "object" || value === null) return value;
     const entries = Object.entries(value).filter(([, each]) => !isEmpty(each));
-    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => [key, clean(each)]));
+    return Object.fromEntries(
+      entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => [key, clean(each)]),
+    );
   };
   const { Hostname: _, Image: __, ...config } = (image?.Config ?? {}) as Record<string, unknown>;
   return JSON.stringify(clean({ config, author: image?.Author, architecture: image?.Architecture }));
 }
 
-const madeByEngines = /^(dev|proc|sys|\.dockerenv|etc\/(hosts|hostname|resolv\.conf|mtab))(\/|$)/;
+const madeByEngines = /^(dev|proc|sys|\.dockerenv|etc$|etc\/(hosts|hostname|resolv\.conf|mtab))(\/|$)/;
 
 /** Every path with its kind, mode, owner, link and content. */
 async function treeOf(host: string, id: string): Promise<ReadonlyMap<string, string>> {
@@ -85,7 +97,13 @@ async function treeOf(host: string, id: string): Promise<ReadonlyMap<string, str
       const path = entry.path.replace(/^\.?\//, "").replace(/\/$/, "");
       if (path === "" || madeByEngines.test(path)) return;
       const xattrs = [...(entry.xattrs ?? [])].map(([name]) => name).join(",");
-      const fields = [entry.type, entry.mode.toString(8), `${entry.uid}:${entry.gid}`, entry.linkPath, xattrs];
+      const fields = [
+        entry.type,
+        entry.mode.toString(8),
+        `${entry.uid}:${entry.gid}`,
+        entry.linkPath,
+        xattrs,
+      ];
       tree.set(path, [...fields, entry.type === "file" ? hash.digest("hex").slice(0, 12) : ""].join(" "));
     },
   });
@@ -120,7 +138,10 @@ for (const each of buildCases) {
   const found = differences(theirs, own);
   if (found.length === 0) same += 1;
   else if (each.differs === undefined) bad += 1;
-  if (found.length > 0) process.stdout.write(`${each.differs === undefined ? "DIFFERS" : "listed"} ${each.name}${each.differs === undefined ? "" : ` (${each.differs})`}\n  ${found.join("\n  ")}\n`);
+  if (found.length > 0)
+    process.stdout.write(
+      `${each.differs === undefined ? "DIFFERS" : "listed"} ${each.name}${each.differs === undefined ? "" : ` (${each.differs})`}\n  ${found.join("\n  ")}\n`,
+    );
   if (words.length > 0) process.stdout.write(`--- ${each.name}\n${theirs.output}\n---\n${own.output}\n`);
 }
 rmSync(folder, { recursive: true });

@@ -8,7 +8,8 @@ export function makeContext(folder: string): void {
     writeFileSync(join(folder, path), text);
     chmodSync(join(folder, path), mode);
   };
-  for (const path of ["dir/sub", "dir/empty", "links", "in"]) mkdirSync(join(folder, path), { recursive: true });
+  for (const path of ["dir/sub", "dir/empty", "links", "in"])
+    mkdirSync(join(folder, path), { recursive: true });
   chmodSync(join(folder, "dir"), 0o755);
   file("a.txt", "a\n");
   file("with space.txt", "space\n");

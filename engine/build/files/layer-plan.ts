@@ -31,7 +31,8 @@ export interface CopyRequest {
   readonly destination: string;
   /** The user wrote a slash at the end, or there are several sources: what is copied goes into it. */
   readonly isFolder: boolean;
-  readonly owner: Owner;
+  /** Absent: as the source has it. */
+  readonly owner?: Owner;
   /** Absent: as the source has it. Takes a mode and says what it becomes. */
   readonly changeMode?: (mode: number, isFolder: boolean) => number;
   readonly exclude: readonly string[];
@@ -43,7 +44,8 @@ export interface CopyRequest {
 
 /**
  * Plans what a COPY puts where, as Docker does it: a folder's content goes to the destination, a file to the destination or, when
- * that is a folder, into it. Missing folders on the way are made for the same owner.
+ * that is a folder, into it. Missing folders on the way are made; those
+ * above a copied file for its owner, those above a copied folder for root.
  *
  * @throws {Fault} `invalid` with Docker's texts
  */
@@ -57,9 +59,11 @@ export function planCopy(request: CopyRequest, lookup: Lookup): readonly LayerEn
 /** The folder of WORKDIR and the folders on the way to it; nothing when it is there. @throws {Fault} `invalid` when it is a file */
 export function planFolder(path: string, mtime: TarTime, lookup: Lookup): readonly LayerEntry[] {
   const planned = new Map<ByteText, LayerEntry>();
-  ensureFolder(path, { mtime, owner: { uid: 0, gid: 0 } }, lookup, planned);
+  ensureFolder(path, { mtime, owner: root, mode: 0o755 }, lookup, planned);
   return [...planned.values()];
 }
+
+const root: Owner = { uid: 0, gid: 0 };
 
 class Planner {
   readonly #request: CopyRequest;
@@ -96,17 +100,19 @@ class Planner {
   #addLeaf(node: TreeNode, target: string): void {
     if (this.#kindAt(target) === "folder")
       throw new Fault("invalid", `cannot copy to directory: ${target}: it is a directory`);
-    this.#ensure(posix.dirname(target));
+    this.#ensure(posix.dirname(target), this.#request.owner ?? root);
     // A file that two sources name is two files.
     this.#put(byteText(target.slice(1)), { ...node });
   }
 
   #addContent(folder: FolderNode, target: string): void {
-    this.#ensure(target);
+    this.#ensure(posix.dirname(target), root);
+    this.#ensure(target, this.#request.owner ?? root);
     const prefix = byteText(target.slice(1));
     for (const { path, node } of nodesBelow(folder)) {
       if (this.#excluded(shown(path))) continue;
-      if (this.#request.exclude.length > 0) this.#ensure(posix.dirname(`${target}/${shown(path)}`));
+      if (this.#request.exclude.length > 0)
+        this.#ensure(posix.dirname(`${target}/${shown(path)}`), this.#request.owner ?? root);
       this.#put(prefix === "" ? path : `${prefix}/${path}`, node);
     }
   }
@@ -117,8 +123,11 @@ class Planner {
     return this.#lookup(path);
   }
 
-  #ensure(path: string): void {
-    ensureFolder(path, this.#request, this.#lookup, this.#planned);
+  #ensure(path: string, owner: Owner): void {
+    const { mtime, destination, changeMode } = this.#request;
+    ensureFolder(posix.dirname(path), { mtime, owner, mode: 0o755 }, this.#lookup, this.#planned);
+    const mode = path === destination && changeMode !== undefined ? changeMode(0o755, true) : 0o755;
+    ensureFolder(path, { mtime, owner, mode }, this.#lookup, this.#planned);
   }
 
   #put(path: ByteText, node: TreeNode): void {
@@ -128,7 +137,8 @@ class Planner {
     const mode =
       changeMode === undefined || node.kind === "symlink" ? node.mode : changeMode(node.mode, isFolder);
     this.#planned.delete(path);
-    this.#planned.set(path, { path, node, mode, ...owner });
+    const { uid, gid } = owner ?? node;
+    this.#planned.set(path, { path, node, mode, uid, gid });
   }
 }
 
@@ -141,9 +151,15 @@ export function checkName(path: ByteText): void {
     );
 }
 
+interface NewFolder {
+  readonly mtime: TarTime;
+  readonly owner: Owner;
+  readonly mode: number;
+}
+
 function ensureFolder(
   path: string,
-  { mtime, owner }: Pick<CopyRequest, "mtime" | "owner">,
+  made: NewFolder,
   lookup: Lookup,
   planned: Map<ByteText, LayerEntry>,
 ): void {
@@ -153,7 +169,8 @@ function ensureFolder(
   const there = planned.has(key) ? "file" : lookup(path);
   if (there === "folder") return;
   if (there === "file") throw new Fault("invalid", `mkdir ${path}: not a directory`);
-  ensureFolder(posix.dirname(path), { mtime, owner }, lookup, planned);
+  ensureFolder(posix.dirname(path), { ...made, mode: 0o755 }, lookup, planned);
   checkName(key);
-  planned.set(key, { path: key, node: { ...emptyFolder(), mtime }, mode: 0o755, ...owner });
+  const { mtime, owner, mode } = made;
+  planned.set(key, { path: key, node: { ...emptyFolder(), mtime }, mode, ...owner });
 }
