@@ -87,7 +87,8 @@ for (const half of [0, 1])
   });
 
 test("build: the stream is the classic one, and an unchanged step never runs again", async () => {
-  const dockerfile = "FROM base AS one\nENV STREAM=1\nCOPY a /a\nRUN echo out; echo err >&2\nFROM one\nCMD x\n";
+  const dockerfile =
+    "FROM base AS one\nENV STREAM=1\nCOPY a /a\nRUN echo out; echo err >&2\nFROM one\nCMD x\n";
   const body = context(dockerfile, entry("a", {}, "1"));
   const first = await build(body, "t=stream&t=stream:two");
   assert.equal(first.status, 200);

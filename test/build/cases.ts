@@ -36,7 +36,10 @@ classic(
 );
 classic("expose", "FROM base\nARG P=8080\nEXPOSE 80 443/tcp 53/udp $P\nEXPOSE 9000-9002");
 classic("volume in both forms", 'FROM base\nVOLUME /a /b\nVOLUME ["/c d", "/e"]');
-classic("user", "FROM base\nRUN chmod 1777 /tmp\nUSER nobody:nogroup\nRUN id -u > /tmp/who; id -g >> /tmp/who");
+classic(
+  "user",
+  "FROM base\nRUN chmod 1777 /tmp\nUSER nobody:nogroup\nRUN id -u > /tmp/who; id -g >> /tmp/who",
+);
 classic("workdir", "FROM base\nWORKDIR /a\nWORKDIR b\nENV D=/x\nWORKDIR $D/y\nRUN pwd > here");
 classic("stopsignal", "FROM base\nSTOPSIGNAL SIGKILL");
 classic("stopsignal by number", "FROM base\nSTOPSIGNAL 9");
