@@ -95,7 +95,7 @@ async function runProcess(
       containerId: id,
       containerName: `build-${id.slice(0, 12)}`,
       hostname: config.Hostname,
-      mode: hostConfig.NetworkMode,
+      networks: [networkOf(hostConfig.NetworkMode)],
       portBindings: {},
       exposedPorts: [],
       publishAll: false,
@@ -110,7 +110,8 @@ async function runProcess(
     args: step.args,
     mounts: step.mounts,
     sandbox,
-    resolvConf: networks.resolvConf(sandbox.endpoint, { dns: [], search: [], options: [] }),
+    resolvConf: networks.resolvConf(sandbox.endpoints, { dns: [], search: [], options: [] }),
+    hosts: { hostGateway: networks.hostGateway, links: [] },
     joined: {},
   });
   undo.defer(() => endTask(task));
@@ -147,8 +148,15 @@ async function started(task: Task, args: readonly string[]): Promise<void> {
   }
 }
 
+/** @throws {Fault} `invalid` for another container's */
+function networkOf(mode: string) {
+  if (mode.startsWith("container:"))
+    throw new Fault("invalid", `steps of a build cannot join a container's network: ${mode}`);
+  return { ref: mode === "default" ? "bridge" : mode, settings: {} };
+}
+
 function configOf({ launcher }: BuildContext, id: string, step: ExecStep) {
-  const { host, cgroups } = launcher;
+  const { host, cgroups, runtimes } = launcher;
   const { config, hostConfig } = normalizeCreate(
     {
       Image: "build",
@@ -165,7 +173,10 @@ function configOf({ launcher }: BuildContext, id: string, step: ExecStep) {
       },
     },
     51,
-    { cgroupnsMode: cgroups.layout.kind === "v2" ? "private" : "host" },
+    {
+      cgroupnsMode: cgroups.layout.kind === "v2" ? "private" : "host",
+      runtime: runtimes.defaultName,
+    },
   );
   return { config, hostConfig: validateHostConfig(config, hostConfig, host).hostConfig };
 }
