@@ -9,6 +9,8 @@ import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
+import { BuildService } from "#engine/build/build-service.ts";
+import { CacheStore } from "#engine/build/cache-store.ts";
 import { isAlive } from "#engine/containers/lifecycle.ts";
 import { ContainerRegistry } from "#engine/containers/registry.ts";
 import { ContainerService } from "#engine/containers/service.ts";
@@ -91,6 +93,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
   await snapshots.reconcile();
   const registry = new ContainerRegistry(db);
+  const buildCache = new CacheStore(db, () => Date.now());
+  const platform = { os: "linux", architecture: host.architecture };
   const images = undo.use(
     new LocalImages({
       db,
@@ -99,7 +103,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       events,
       log,
       now: () => Date.now(),
-      platform: { os: "linux", architecture: host.architecture },
+      platform,
+      cacheRoots: () => buildCache.roots(),
       use: {
         containersOf: (imageId) =>
           registry
@@ -171,8 +176,25 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     }),
   );
   await volumes.reconcile();
+  const builds = new BuildService(
+    {
+      paths,
+      images,
+      workshop: images.workshop(),
+      snapshots,
+      networks,
+      launcher,
+      cache: buildCache,
+      platform,
+      log,
+      now,
+    },
+    () => new Set(images.list().flatMap(({ chainIds }) => chainIds)),
+  );
+  await builds.reconcile();
   const routes = dockerRoutes({
     containers,
+    builds,
     images,
     networks: management,
     volumes,

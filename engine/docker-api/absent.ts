@@ -71,13 +71,6 @@ export const absentRoutes: readonly Route[] = [
       handle: noPlugin,
     }),
   ),
-  { method: "POST", path: "/build", handle: notYet("building images") },
-  {
-    method: "POST",
-    path: "/build/prune",
-    handle: () => json({ CachesDeleted: null, SpaceReclaimed: 0 }),
-  },
-  { method: "POST", path: "/build/cancel", handle: notYet("building images") },
   { method: "POST", path: "/session", handle: notYet("building images by a session") },
   { method: "POST", path: "/grpc", handle: notYet("building images by gRPC") },
 ];
