@@ -129,7 +129,7 @@ function checkFolder(path: string | undefined, what: string): void {
   if (!existsSync(folder))
     throw new Fault(
       "invalid",
-      `failed to ${what}: invalid output path: directory ${JSON.stringify(folder)} does not exist`,
+      `failed to ${what}: invalid output path: stat ${folder}: no such file or directory`,
     );
   if (existsSync(path) && lstatSync(path).isDirectory())
     throw new Fault(

@@ -22,16 +22,14 @@ export const attach = defineCommand({
   async run(context, values, [ref = ""]) {
     const engine = context.engine();
     const { State, Config } = await engine.inspectContainer(ref, context.signal);
-    if (!State.Running) throw new Fault("conflict", "cannot attach to a stopped container, start it first");
-    if (State.Paused) throw new Fault("conflict", "cannot attach to a paused container, unpause it first");
+    if (!State.Running)
+      throw new Fault("conflict", "You cannot attach to a stopped container, start it first");
+    if (State.Paused)
+      throw new Fault("conflict", "You cannot attach to a paused container, unpause it first");
     if (State.Restarting)
-      throw new Fault("conflict", "cannot attach to a restarting container, wait until it is running");
+      throw new Fault("conflict", "You cannot attach to a restarting container, wait until it is running");
     const stdin = !values["no-stdin"] && Config.OpenStdin;
-    if (stdin && Config.Tty && !isTerminalDevice(0))
-      throw new Fault(
-        "invalid",
-        "cannot attach stdin to a TTY-enabled container because stdin is not a terminal",
-      );
+    if (stdin && Config.Tty && !isTerminalDevice(0)) throw new Exit(1, "the input device is not a TTY");
     const detachKeys = values["detach-keys"] ?? context.config().content.detachKeys;
     context.takeSignals();
     const forever = new AbortController().signal;

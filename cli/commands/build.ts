@@ -46,9 +46,12 @@ const flags = {
   "security-opt": list("strings", "A security option"),
   "shm-size": text("bytes", "Size of /dev/shm", undefined, { check: checkBytes }),
   squash: bool("Make one layer of all steps"),
-  tag: list("list", "A name for the image", "t"),
+  tag: list("list", "A name for the image", "t", { check: parseReference }),
   target: text("string", "Stage to stop at"),
-  ulimit: list("ulimit", "A limit of processes, NAME=SOFT[:HARD]", undefined, { shownDefault: "[]" }),
+  ulimit: list("ulimit", "A limit of processes, NAME=SOFT[:HARD]", undefined, {
+    shownDefault: "[]",
+    check: parseUlimit,
+  }),
 } as const satisfies FlagTable;
 type BuildValues = FlagValues<typeof flags>;
 
@@ -64,7 +67,6 @@ export const build = defineCommand({
     ["gantry build - <Dockerfile", "without a context"],
   ],
   async run(context, values, [place = ""]) {
-    for (const name of values.tag) parseReference(name);
     const source = openContextSource(context, values, place);
     let id = "";
     const quietly = {

@@ -32,8 +32,7 @@ const endpointFlags = {
 
 /** @throws {Fault} `invalid` for a name that cannot be a context's */
 export function checkName(name: string): void {
-  if (name === "default")
-    throw new Fault("invalid", 'context: "default" is a reserved name'.replace("context: ", ""));
+  if (name === "default") throw new Fault("invalid", `"default" is a reserved context name`);
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$/.test(name))
     throw new Fault(
       "invalid",
@@ -64,7 +63,7 @@ export const create = defineCommand({
       context,
       {
         Name: name,
-        Metadata: { ...(values.description === undefined ? {} : { Description: values.description }) },
+        Metadata: values.description === undefined ? {} : { Description: values.description },
         Endpoints: { docker: endpoint.docker },
       },
       endpoint.tlsFiles,

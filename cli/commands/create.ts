@@ -1,9 +1,10 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import type { CreateBody } from "#api/docker/container.ts";
 import { Fault, isFault } from "#base/fault.ts";
+import { parseReference } from "#oci/reference.ts";
 import { proxyVariables } from "../config/proxies.ts";
 import { type Context, defineCommand } from "../context.ts";
-import { describeFailure, Exit } from "../failure.ts";
+import { describeFailure, Exit, isFromDaemon } from "../failure.ts";
 import { type ContainerValues, containerBody } from "../options/container-body.ts";
 import { containerFlags } from "../options/container-flags.ts";
 import { familiarWithTag, pullImage } from "../streams/pull-image.ts";
@@ -22,6 +23,7 @@ export const create = defineCommand({
       context.out.write(`${id}\n`);
       return 0;
     } catch (error) {
+      if (isFromDaemon(error) || isFault(error, "unavailable")) throw error;
       throw asCreateFailure(error, "create");
     }
   },
@@ -46,6 +48,7 @@ export async function createContainer(
   checkPull(values.pull);
   const proxies = proxyVariables(context.config().content.proxies, context.env);
   const body = containerBody({ values, given, image, words, env: context.env, proxies });
+  if (!/^(sha256:)?[0-9a-f]{64}$/.test(image)) parseReference(image);
   const { cidfile } = values;
   if (cidfile !== undefined && existsSync(cidfile))
     throw new Fault(

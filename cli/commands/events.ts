@@ -1,13 +1,16 @@
+import { encodeFilters } from "#client/docker-api.ts";
+import { textLines } from "#client/streams.ts";
 import type { EngineEvent } from "#client/docker-types.ts";
 import { Fault, messageOf } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
 import { Exit } from "../failure.ts";
 import { text } from "../flags.ts";
 import { unescapeFormat } from "../formats/formatter.ts";
+import { parseExact } from "../formats/inspect.ts";
 import { filterFlag, parseFilterSpecs } from "../options/filter-specs.ts";
 import { timestampOf } from "../options/time-specs.ts";
 import { compileTemplate } from "../template/execute.ts";
-import { goJson } from "../template/functions.ts";
+import { goMarshal } from "../template/functions.ts";
 
 export const events = defineCommand({
   usage: "[OPTIONS]",
@@ -30,14 +33,17 @@ export const events = defineCommand({
       until: time(values.until),
       filters: parseFilterSpecs(values.filter),
     };
-    for await (const event of context.engine().events(options, signal)) out.write(`${show(event)}\n`);
+    const { since, until, filters } = options;
+    const query = { since, until, filters: encodeFilters(filters) };
+    const { body } = await context.engine().api.stream("GET", "/events", { query }, signal);
+    for await (const line of textLines(body)) out.write(`${show(parseExact(line) as EngineEvent)}\n`);
     return 0;
   },
 });
 
 function formatterOf(format: string | undefined): (event: EngineEvent) => string {
   if (format === undefined || format === "") return pretty;
-  if (format === "json") return goJson;
+  if (format === "json") return goMarshal;
   try {
     const template = compileTemplate(unescapeFormat(format));
     return (event) => {
@@ -53,7 +59,7 @@ function formatterOf(format: string | undefined): (event: EngineEvent) => string
 }
 
 function pretty({ Type, Action, Actor, time, timeNano }: EngineEvent): string {
-  const at = timeNano ? nanoTime(BigInt(Math.floor(time)), timeNano) : "";
+  const at = timeNano ? nanoTime(BigInt(time), BigInt(timeNano)) : "";
   const attributes = Object.entries(Actor.Attributes ?? {})
     .map(([key, value]) => `${key}=${value}`)
     .sort();
@@ -61,9 +67,9 @@ function pretty({ Type, Action, Actor, time, timeNano }: EngineEvent): string {
   return `${at}${Type} ${Action} ${Actor.ID}${shown}`;
 }
 
-/** RFC 3339 with nine digits, in local time. The last digits of `timeNano` are beyond JavaScript's numbers and may be off. */
-function nanoTime(seconds: bigint, timeNano: number): string {
-  const nanoseconds = BigInt(timeNano) - seconds * 1_000_000_000n;
+/** RFC 3339 with nine digits, in local time. */
+function nanoTime(seconds: bigint, timeNano: bigint): string {
+  const nanoseconds = timeNano - seconds * 1_000_000_000n;
   const date = new Date(Number(seconds) * 1000);
   const offset = -date.getTimezoneOffset();
   const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19);

@@ -1,4 +1,3 @@
-import { Fault } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
 import { Exit } from "../failure.ts";
 import { bool, list, text } from "../flags.ts";
@@ -36,10 +35,7 @@ export const exec = defineCommand({
     const { out, err, signal } = context;
     const engine = context.engine();
     if (!values.detach && values.interactive && values.tty && !isTerminalDevice(0))
-      throw new Fault(
-        "invalid",
-        "cannot attach stdin to a TTY-enabled container because stdin is not a terminal",
-      );
+      throw new Exit(1, "the input device is not a TTY");
     const env = collectEnvironment(values["env-file"], values.env, context.env);
     await engine.inspectContainer(ref, signal);
     const detachKeys = values["detach-keys"] ?? context.config().content.detachKeys;

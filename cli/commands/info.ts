@@ -27,7 +27,7 @@ export const info = defineCommand({
       Warnings: null,
     };
     if (format !== undefined && format !== "") {
-      out.write(`${byTemplate(format, { ...server, ClientInfo: client })}\n`);
+      out.write(`${byTemplate(context, format, { ...server, ClientInfo: client })}\n`);
       if (failure !== undefined) throw new Exit(1, failure);
       return 0;
     }
@@ -50,7 +50,7 @@ async function ask(context: Context): Promise<{ readonly server?: EngineInfo; re
   }
 }
 
-function byTemplate(format: string, data: object): string {
+function byTemplate({ out }: Context, format: string, data: object): string {
   if (format === "json") return goJson(data);
   let template: ReturnType<typeof compileTemplate>;
   try {
@@ -58,5 +58,10 @@ function byTemplate(format: string, data: object): string {
   } catch (error) {
     throw new Exit(64, `template parsing error: ${messageOf(error)}`);
   }
-  return template.execute(data, { typeName: "*system.dockerInfo" });
+  try {
+    return template.execute(data, { typeName: "system.dockerInfo" });
+  } catch (error) {
+    out.write("\n");
+    throw error;
+  }
 }

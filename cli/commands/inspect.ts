@@ -4,6 +4,7 @@ import { contextDetails } from "../contexts/context-details.ts";
 import { currentContext } from "../contexts/choose-endpoint.ts";
 import { describeFailure, Exit } from "../failure.ts";
 import { bool, type FlagTable, text } from "../flags.ts";
+import { goMarshal } from "../template/functions.ts";
 import { indentJson, inspectByTemplate } from "../formats/inspect.ts";
 
 type Kind = "container" | "image" | "network" | "volume";
@@ -46,7 +47,7 @@ async function show(
     }
   }
   if (format === undefined || format === "") context.out.write(`${indentJson(`[${found.join(",")}]`)}\n`);
-  else context.out.write(inspectByTemplate(format, found));
+  else inspectByTemplate(format, found, (line) => context.out.write(line));
   if (failures.length > 0) throw new Exit(1, failures.join("\n"));
   return 0;
 }
@@ -85,7 +86,7 @@ export const contextInspect = defineCommand({
   examples: [["gantry context inspect", "the current one"]],
   run: async (context, { format }, names) =>
     await show(context, names.length === 0 ? [currentContext(context)] : names, format, async (name) =>
-      JSON.stringify(contextDetails(context, name)),
+      goMarshal(contextDetails(context, name)),
     ),
 });
 
@@ -109,7 +110,10 @@ export const inspect = defineCommand({
   ],
   async run(context, { format, size, type }, names) {
     if (type !== undefined && type !== "" && !(type in paths) && !swarmKinds.includes(type))
-      throw new Exit(1, `${JSON.stringify(type)} is not a valid value for --type`);
+      throw new Exit(
+        1,
+        `unknown type: ${JSON.stringify(type)}: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"`,
+      );
     const kinds = type === undefined || type === "" ? (Object.keys(paths) as Kind[]) : [type as Kind];
     return await show(context, names, format, async (name) => await findAny(context, kinds, name, size));
   },
@@ -127,9 +131,8 @@ async function findAny(
       return await fetchKind(kind)(context, name, size);
     } catch (error) {
       const isAbsent = isFault(error, "not-found") || (isFault(error, "invalid") && kind === "image");
-      if (!isAbsent) throw error;
+      if (!isAbsent || kinds.length === 1) throw error;
     }
   }
-  const what = kinds.length === 1 ? kinds[0] : "object";
-  throw new Exit(1, `Error: No such ${what}: ${name}`);
+  throw new Exit(1, `Error: No such object: ${name}`);
 }

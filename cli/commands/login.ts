@@ -38,7 +38,7 @@ export const login = defineCommand({
       : values.password;
     const isComplete = (values.username ?? "") !== "" && secret !== undefined;
     if (!isComplete && !isTerminalDevice(0))
-      throw new Fault("invalid", "Cannot perform an interactive login from a non TTY device");
+      throw new Fault("invalid", "Error: Cannot perform an interactive login from a non TTY device");
     const username = values.username ?? askFor(context.out, "Username: ", known.username);
     const password = secret ?? (await readSecret(out));
     if (password === "") throw new Fault("invalid", "password is required");
@@ -75,12 +75,6 @@ export const logout = defineCommand({
   examples: [["gantry logout registry.local:5000", "gone from the configuration"]],
   async run(context, _values, [server]) {
     const address = server === undefined || server === "docker.io" ? hubServer : server;
-    const auths = context.config().content.auths ?? {};
-    const isKnown = Object.keys(auths).some((name) => name === address || name.includes(address));
-    if (!isKnown) {
-      context.out.write(`Not logged in to ${address}\n`);
-      return 0;
-    }
     context.out.write(`Removing login credentials for ${address}\n`);
     await eraseAuth(context.config(), address);
     return 0;

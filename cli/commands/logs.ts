@@ -1,3 +1,4 @@
+import { Fault, messageOf } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
 import { timestampOf } from "../options/time-specs.ts";
@@ -20,8 +21,13 @@ export const logs = defineCommand({
     const { out, err, signal, now } = context;
     const engine = context.engine();
     const { Config } = await engine.inspectContainer(ref, signal);
-    const time = (spec: string | undefined) =>
-      spec === undefined || spec === "" ? undefined : timestampOf(spec, now());
+    const time = (flag: string, spec: string | undefined) => {
+      try {
+        return spec === undefined || spec === "" ? undefined : timestampOf(spec, now());
+      } catch (error) {
+        throw new Fault("invalid", `invalid value for "${flag}": ${messageOf(error)}`);
+      }
+    };
     const pieces = engine.containerLogs(
       ref,
       {
@@ -30,8 +36,8 @@ export const logs = defineCommand({
         follow: values.follow,
         timestamps: values.timestamps,
         details: values.details,
-        since: time(values.since),
-        until: time(values.until),
+        since: time("since", values.since),
+        until: time("until", values.until),
         tail: values.tail ?? "all",
         isTerminal: Config.Tty,
       },

@@ -1,9 +1,9 @@
 import { Fault, isFault } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
+import { describeFailure, Exit } from "../failure.ts";
 import { bool, list, number, text } from "../flags.ts";
 import { keyValues } from "../options/environment.ts";
 import { planIpam } from "../options/ipam-specs.ts";
-import { forEachName } from "./each-container.ts";
 
 export const create = defineCommand({
   usage: "[OPTIONS] NETWORK",
@@ -134,13 +134,21 @@ export const rm = defineCommand({
   operands: [1, Infinity],
   complete: ["network"],
   examples: [["gantry network rm app", "one without containers"]],
-  run: async (context, { force }, names) =>
-    await forEachName(context, names, async (name) => {
+  async run(context, { force }, names) {
+    let hasFailed = false;
+    for (const name of names) {
       try {
         await context.engine().removeNetwork(name, context.signal);
+        context.out.write(`${name}\n`);
       } catch (error) {
-        if (!(force && isFault(error, "not-found"))) throw error;
+        context.signal.throwIfAborted();
+        if (force && isFault(error, "not-found")) continue;
+        context.err.write(`${describeFailure(error)}\n`);
+        hasFailed = true;
       }
-      return undefined;
-    }),
+    }
+    // The words are docker's, too.
+    if (hasFailed) throw new Exit(1, "exit status 1");
+    return 0;
+  },
 });

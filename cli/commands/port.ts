@@ -16,10 +16,13 @@ export const port = defineCommand({
     if (wanted !== undefined) {
       const [number = "", protocol = "tcp"] = wanted.split("/");
       if (!/^\d+$/.test(number) || Number(number) > 65535)
-        throw new Fault("invalid", `invalid port '${number}': invalid syntax`);
+        throw new Fault(
+          "invalid",
+          `Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
+        );
       const bindings = ports[`${number}/${protocol}`];
       if (bindings === undefined || bindings === null || bindings.length === 0)
-        throw new Fault("not-found", `no public port '${wanted}' published for ${ref}`);
+        throw new Fault("not-found", `Error: No public port '${wanted}' published for ${ref}`);
       for (const binding of bindings) lines.push(addressOf(binding));
     } else
       for (const [key, bindings] of Object.entries(ports))

@@ -22,10 +22,10 @@ export function pruneFilters(context: Context, specs: readonly string[]): Filter
   return parseFilterSpecs([...specs, ...configured.filter((spec) => !specs.includes(spec))]);
 }
 
-/** @throws {Exit} 1 when the answer is no */
+/** @throws {Exit} 0 when the answer is no */
 export async function mustConfirm(context: Context, force: boolean, warning: string): Promise<void> {
   if (force) return;
-  if (!(await confirm(context, `${warning}\nAre you sure you want to continue?`))) throw new Exit(1, "");
+  if (!(await confirm(context, `${warning}\nAre you sure you want to continue?`))) throw new Exit(0);
 }
 
 function listed(heading: string, names: readonly string[] | null | undefined): string {

@@ -26,6 +26,8 @@ export const ps = defineCommand({
   async run(context, values) {
     const { out, signal, now } = context;
     const format = values.format ?? (values.quiet ? undefined : context.config().content.psFormat) ?? "table";
+    if (values.quiet && values.format !== undefined && values.format !== "table")
+      context.err.write("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
     const limit = values.latest ? 1 : (values.last ?? -1);
     const containers = await context.engine().listContainers(
       {
@@ -38,9 +40,9 @@ export const ps = defineCommand({
     );
     out.write(
       formatItems(containers, containerColumns(values["no-trunc"], now()), {
-        format,
+        format: values.quiet ? "table" : format,
         table: values.size ? `${containerTable}\t{{.Size}}` : containerTable,
-        raw: values.size ? `${containerRaw}\nsize: {{.Size}}` : containerRaw,
+        raw: values.size ? `${containerRaw}size: {{.Size}}\n` : containerRaw,
         isQuiet: values.quiet,
         typeName: "*formatter.ContainerContext",
       }),

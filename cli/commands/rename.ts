@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { describeFailure, Exit } from "../failure.ts";
 import { defineCommand } from "../context.ts";
 
 export const rename = defineCommand({
@@ -12,7 +13,12 @@ export const rename = defineCommand({
     const [before, after] = [from.trim(), to.trim()];
     if (before === "" || after === "")
       throw new Fault("invalid", "Error: Neither old nor new names may be empty");
-    await context.engine().renameContainer(before, after, context.signal);
+    try {
+      await context.engine().renameContainer(before, after, context.signal);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      throw new Exit(1, `${describeFailure(error)}\nError: failed to rename container named ${before}`);
+    }
     return 0;
   },
 });

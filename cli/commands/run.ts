@@ -1,6 +1,7 @@
-import { Fault, messageOf } from "#base/fault.ts";
+import { messageOf } from "#base/fault.ts";
 import type { WaitResult } from "#client/container-calls.ts";
 import { type Context, defineCommand } from "../context.ts";
+import { Exit } from "../failure.ts";
 import { bool, text } from "../flags.ts";
 import { attachedStreams, type ContainerValues } from "../options/container-body.ts";
 import { containerFlags } from "../options/container-flags.ts";
@@ -33,9 +34,9 @@ export const run = defineCommand({
     [127, "its command is not there"],
   ],
   async run(context, values, [image = "", ...words], given) {
+    checkConflicts(values);
     let id: string;
     try {
-      checkConflicts(values);
       id = await createContainer(context, values, image, words, given);
     } catch (error) {
       context.signal.throwIfAborted();
@@ -53,12 +54,9 @@ type RunValues = ContainerValues & {
 
 function checkConflicts(values: RunValues): void {
   if (values.detach && values.attach.length > 0)
-    throw new Fault("invalid", "conflicting options: cannot specify both --attach and --detach");
+    throw new Exit(1, "conflicting options: cannot specify both --attach and --detach");
   if (!values.detach && values.interactive && values.tty && !isTerminalDevice(0))
-    throw new Fault(
-      "invalid",
-      "cannot attach stdin to a TTY-enabled container because stdin is not a terminal",
-    );
+    throw new Exit(1, "the input device is not a TTY");
 }
 
 async function runDetached(context: Context, id: string): Promise<number> {

@@ -42,7 +42,7 @@ export const start = defineCommand({
         failed.push(ref);
       }
     }
-    if (failed.length > 0) throw new Exit(1, `failed to start containers: ${failed.join(", ")}`);
+    if (failed.length > 0) throw new Exit(1, `Error: failed to start containers: ${failed.join(", ")}`);
     return 0;
   },
 });

@@ -1,5 +1,5 @@
 import { familiarName, parseReference } from "#oci/reference.ts";
-import { Fault } from "#base/fault.ts";
+import { Fault, messageOf } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
 
 export const tag = defineCommand({
@@ -10,7 +10,7 @@ export const tag = defineCommand({
   complete: ["image", "image"],
   examples: [["gantry tag busybox registry.local:5000/busybox:1", "then push it"]],
   async run(context, _values, [source = "", target = ""]) {
-    const reference = parseReference(target);
+    const reference = parseTarget(target);
     if (reference.digest !== undefined)
       throw new Fault("invalid", "refusing to create a tag with a digest reference");
     const { tag: name = "latest", ...rest } = reference;
@@ -18,3 +18,14 @@ export const tag = defineCommand({
     return 0;
   },
 });
+
+function parseTarget(text: string) {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    throw new Fault(
+      "invalid",
+      `Error parsing reference: ${JSON.stringify(text)} is not a valid repository/tag: ${messageOf(error)}`,
+    );
+  }
+}

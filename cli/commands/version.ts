@@ -1,7 +1,7 @@
 import { arch, platform } from "node:process";
 import type { EngineVersion } from "#client/docker-types.ts";
 import { newestVersion } from "#client/docker-api.ts";
-import { Fault, messageOf } from "#base/fault.ts";
+import { messageOf } from "#base/fault.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { currentContext } from "../contexts/choose-endpoint.ts";
 import { describeFailure, Exit } from "../failure.ts";
@@ -28,7 +28,8 @@ export const version = defineCommand({
     const answer = values.client ? {} : await askServer(context);
     const client = clientVersion(context, answer.version);
     const format = values.json ? "json" : values.format;
-    if (format !== undefined && format !== "") out.write(`${byTemplate(format, client, answer.server)}\n`);
+    if (format !== undefined && format !== "")
+      out.write(`${byTemplate(context, format, client, answer.server)}\n`);
     else
       out.write(clientText(client) + (answer.server === undefined ? "" : `\n${serverText(answer.server)}`));
     if (answer.failure !== undefined) throw new Exit(1, answer.failure);
@@ -78,7 +79,12 @@ function clientVersion(context: Context, apiVersion: string | undefined): Client
   };
 }
 
-function byTemplate(format: string, client: ClientVersion, server: EngineVersion | undefined): string {
+function byTemplate(
+  { out }: Context,
+  format: string,
+  client: ClientVersion,
+  server: EngineVersion | undefined,
+): string {
   const data = { Client: client, Server: server ?? null };
   if (format === "json") return JSON.stringify(data);
   let template: ReturnType<typeof compileTemplate>;
@@ -90,7 +96,8 @@ function byTemplate(format: string, client: ClientVersion, server: EngineVersion
   try {
     return template.execute(data, { typeName: "command.versionInfo" });
   } catch (error) {
-    throw new Fault("invalid", messageOf(error));
+    out.write("\n");
+    throw error;
   }
 }
 
@@ -157,6 +164,8 @@ function section(heading: string, indent: string, rows: readonly (readonly [stri
 function builtAt(text: string): string {
   const time = Date.parse(text);
   if (Number.isNaN(time) || !/^\d{4}-/.test(text)) return text;
-  const [weekday = "", day = "", month = "", year = "", clock = ""] = new Date(time).toUTCString().split(/,? /);
+  const [weekday = "", day = "", month = "", year = "", clock = ""] = new Date(time)
+    .toUTCString()
+    .split(/,? /);
   return `${weekday} ${month} ${day.replace(/^0/, " ")} ${clock} ${year}`;
 }

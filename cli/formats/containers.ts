@@ -17,6 +17,7 @@ export const containerRaw = [
   "names: {{.Names}}",
   "labels: {{- pad .Labels 1 0}}",
   "ports: {{- pad .Ports 1 0}}",
+  "",
 ].join("\n");
 
 /** What `ps` shows of a container. */

@@ -1,7 +1,7 @@
 import { Fault, messageOf } from "#base/fault.ts";
 import { alignTabs } from "../output/tab-writer.ts";
 import { compileTemplate } from "../template/execute.ts";
-import { goJson } from "../template/functions.ts";
+import { goMarshal } from "../template/functions.ts";
 
 /** What a list can show: by the name that templates use, its heading and how an item gives it. */
 export type Columns<T> = Readonly<Record<string, readonly [heading: string, valueOf: (item: T) => unknown]>>;
@@ -83,7 +83,7 @@ function rowJson(row: Readonly<Record<string, unknown>>): string {
     .sort()
     .map((name) => [name, row[name]] as const)
     .filter(([, value]) => typeof value !== "function");
-  return goJson(Object.fromEntries(fields));
+  return goMarshal(Object.fromEntries(fields));
 }
 
 /** `\t` and `\n` as people type them in a shell. */

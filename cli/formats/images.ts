@@ -1,5 +1,5 @@
 import type { ImageSummary } from "#client/docker-types.ts";
-import { formatBytes3 } from "../output/units.ts";
+import { formatBytes3, formatBytes4 } from "../output/units.ts";
 import type { Columns } from "./formatter.ts";
 import { goTime, shortId, timeAgo } from "./text.ts";
 
@@ -63,7 +63,7 @@ export function imageColumns(isFull: boolean, now: Date): Columns<ImageRow> {
       "CONTAINERS",
       ({ image: { Containers = -1 } }) => (Containers === -1 ? notKnown : String(Containers)),
     ],
-    VirtualSize: ["SIZE", ({ image }) => formatBytes3(image.Size)],
+    VirtualSize: ["SIZE", ({ image }) => formatBytes4(image.Size)],
     SharedSize: ["SHARED SIZE", ({ image }) => size(image.SharedSize)],
     UniqueSize: [
       "UNIQUE SIZE",

@@ -1,15 +1,16 @@
 import type { EngineInfo } from "#client/docker-types.ts";
+import { goPrint } from "../template/go-format.ts";
 import { formatBinary } from "../output/units.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The engine's part of `info`, for people. */
 export function infoText(info: EngineInfo): string {
-  const text = (name: string) => String(info[name] ?? "");
+  const text = (name: string) => goPrint(info[name] ?? "");
   const plugins = (info["Plugins"] ?? {}) as Readonly<Record<string, readonly string[] | null>>;
   const swarm = (info["Swarm"] ?? {}) as Fields;
   const runtimes = Object.keys((info["Runtimes"] ?? {}) as Fields).sort();
-  const commit = (name: string) => String(((info[name] ?? {}) as Fields)["ID"] ?? "");
+  const commit = (name: string) => goPrint(((info[name] ?? {}) as Fields)["ID"] ?? "");
   const lines = [
     `Containers: ${info.Containers}`,
     ` Running: ${info.ContainersRunning}`,
@@ -30,7 +31,7 @@ export function infoText(info: EngineInfo): string {
       : []),
     ` Log: ${(plugins["Log"] ?? []).join(" ")}`,
     ...listed("CDI spec directories:", info["CDISpecDirs"]),
-    `Swarm: ${String(swarm["LocalNodeState"] ?? "inactive")}`,
+    `Swarm: ${goPrint(swarm["LocalNodeState"] ?? "inactive")}`,
     ...(runtimes.length > 0 ? [`Runtimes: ${runtimes.join(" ")}`] : []),
     ...(info["DefaultRuntime"] ? [`Default Runtime: ${text("DefaultRuntime")}`] : []),
     `Init Binary: ${text("InitBinary")}`,

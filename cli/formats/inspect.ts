@@ -1,4 +1,5 @@
-import { Fault, messageOf } from "#base/fault.ts";
+import { messageOf } from "#base/fault.ts";
+import { Exit } from "../failure.ts";
 import { compileTemplate } from "../template/execute.ts";
 import { structMark } from "../template/go-format.ts";
 import { unescapeFormat } from "./formatter.ts";
@@ -37,28 +38,32 @@ export function parseExact(text: string): unknown {
 }
 
 /**
- * Formats one object by a template: `json` or a Go template.
+ * Formats objects by a template, a line each: `json` is one line for all. What was written before a failure stays.
  *
- * @throws {Fault} `invalid` with Docker's texts
+ * @throws {Exit} 64 for a template that makes no sense, 1 where it does not fit, with Docker's texts
  */
-export function inspectByTemplate(format: string, texts: readonly string[]): string {
-  const source = format === "json" ? "{{json .}}" : unescapeFormat(format);
+export function inspectByTemplate(
+  format: string,
+  texts: readonly string[],
+  write: (line: string) => void,
+): void {
+  if (format === "json")
+    return write(`${JSON.stringify(texts.map((text) => JSON.parse(text) as unknown))}\n`);
+  const source = unescapeFormat(format);
   let template: ReturnType<typeof compileTemplate>;
   try {
     template = compileTemplate(source);
   } catch (error) {
-    throw new Fault("invalid", `template parsing error: ${messageOf(error)}`);
+    throw new Exit(64, `template parsing error: ${messageOf(error)}`);
   }
-  return texts
-    .map((text) => {
-      const data = markStructs(parseExact(text));
-      try {
-        return `${template.execute(data, { isStrict: true })}\n`;
-      } catch (error) {
-        throw new Fault("invalid", `template parsing error: ${messageOf(error)}`);
-      }
-    })
-    .join("");
+  for (const text of texts) {
+    try {
+      write(`${template.execute(markStructs(parseExact(text)), { isStrict: true })}\n`);
+    } catch (error) {
+      write("\n");
+      throw new Exit(1, `template parsing error: ${messageOf(error)}`);
+    }
+  }
 }
 
 /** Values under these keys are maps in Docker's types; all other objects are structs and print so. */

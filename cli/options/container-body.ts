@@ -4,6 +4,7 @@ import type { FlagValues } from "../flags.ts";
 import type { containerFlags } from "./container-flags.ts";
 import { deviceOptions } from "./device-specs.ts";
 import { collectEnvironment, collectLabels, keyValues } from "./environment.ts";
+import { checkHost } from "./host-specs.ts";
 import { limitsOf } from "./limits.ts";
 import { parseMount, parseVolume } from "./mount-specs.ts";
 import { planNetworks } from "./network-specs.ts";
@@ -105,7 +106,7 @@ function hostConfigOf(values: ContainerValues, given: ReadonlySet<string>): Part
     VolumesFrom: nullable(values["volumes-from"]),
     CapAdd: nullable(values["cap-add"]),
     CapDrop: nullable(values["cap-drop"]),
-    CgroupnsMode: oneOf("cgroup", values.cgroupns, ["", "private", "host"]),
+    CgroupnsMode: oneOf("CGROUP", values.cgroupns, ["", "private", "host"]),
     Dns: values.dns,
     DnsOptions: [...values["dns-option"], ...values["dns-opt"]],
     DnsSearch: values["dns-search"],
@@ -114,7 +115,7 @@ function hostConfigOf(values: ContainerValues, given: ReadonlySet<string>): Part
     IpcMode: values.ipc ?? "",
     Links: nullable(values.link),
     OomScoreAdj: values["oom-score-adj"] ?? 0,
-    PidMode: values.pid ?? "",
+    PidMode: checkPid(values.pid ?? ""),
     Privileged: values.privileged,
     PublishAllPorts: values["publish-all"],
     ReadonlyRootfs: values["read-only"],
@@ -137,6 +138,11 @@ function hostConfigOf(values: ContainerValues, given: ReadonlySet<string>): Part
   } as Partial<HostConfig>;
 }
 
+function checkPid(mode: string): string {
+  if (mode === "" || mode === "host" || /^container:.+/.test(mode)) return mode;
+  throw new Fault("invalid", "--pid: invalid PID mode");
+}
+
 function tmpfsOf(specs: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     specs.map((spec) => {
@@ -146,22 +152,11 @@ function tmpfsOf(specs: readonly string[]): Readonly<Record<string, string>> {
   );
 }
 
-const modeFlags: Readonly<Record<string, string>> = { cgroup: "cgroupns", UTS: "uts", USER: "userns" };
+const modeFlags: Readonly<Record<string, string>> = { CGROUP: "cgroupns", UTS: "uts", USER: "userns" };
 
 function oneOf(what: string, value: string | undefined, known: readonly string[]): string {
   if (value === undefined || known.includes(value)) return value ?? "";
   throw new Fault("invalid", `--${modeFlags[what]}: invalid ${what} mode`);
-}
-
-function checkHost(spec: string): string {
-  const match = /^([^=:]+)[=:](.+)$/.exec(spec);
-  if (match === null)
-    throw new Fault(
-      "invalid",
-      `invalid argument "${spec}" for "--add-host" flag: bad format for add-host: ${JSON.stringify(spec)}`,
-    );
-  const [, name, address = ""] = match;
-  return `${name}:${address.replace(/^\[(.*)\]$/, "$1")}`;
 }
 
 /** `--restart`. @throws {Fault} `invalid` with Docker's texts */

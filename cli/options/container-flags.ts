@@ -1,3 +1,6 @@
+import { parseGpus, parseRate, parseUlimit, parseWeight } from "./device-specs.ts";
+import { checkHost } from "./host-specs.ts";
+import { parseMount } from "./mount-specs.ts";
 import { bool, type FlagTable, list, number, text } from "../flags.ts";
 import { checkBytes, checkCpus, checkDuration } from "./quantities.ts";
 
@@ -35,13 +38,14 @@ export const containerFlags = {
     shownDefault: '"no"',
     complete: ["always", "no", "on-failure", "unless-stopped"],
   }),
-  "add-host": list("list", "A line for /etc/hosts, NAME:ADDRESS"),
+  "add-host": list("list", "A line for /etc/hosts, NAME:ADDRESS", undefined, { check: checkHost }),
   annotation: list("map", "An annotation for the runtime, KEY=VALUE", undefined, { shownDefault: "map[]" }),
   attach: list("list", "Stream to attach to: stdin, stdout or stderr", "a", {
     complete: ["stdin", "stdout", "stderr"],
   }),
   "blkio-weight-device": list("list", "Share of block I/O on a device, PATH:WEIGHT", undefined, {
     shownDefault: "[]",
+    check: parseWeight,
   }),
   "cap-add": list("list", "A capability to add"),
   "cap-drop": list("list", "A capability to drop"),
@@ -56,15 +60,19 @@ export const containerFlags = {
   "device-cgroup-rule": list("list", "A rule for the list of allowed devices"),
   "device-read-bps": list("list", "Most bytes a second read from a device, PATH:RATE", undefined, {
     shownDefault: "[]",
+    check: (spec) => void parseRate("bps", spec),
   }),
   "device-read-iops": list("list", "Most reads a second from a device, PATH:RATE", undefined, {
     shownDefault: "[]",
+    check: (spec) => void parseRate("iops", spec),
   }),
   "device-write-bps": list("list", "Most bytes a second written to a device, PATH:RATE", undefined, {
     shownDefault: "[]",
+    check: (spec) => void parseRate("bps", spec),
   }),
   "device-write-iops": list("list", "Most writes a second to a device, PATH:RATE", undefined, {
     shownDefault: "[]",
+    check: (spec) => void parseRate("iops", spec),
   }),
   "disable-content-trust": bool("Skip the check of an image's signature", undefined, { isOn: true }),
   dns: list("list", "A name server"),
@@ -76,7 +84,7 @@ export const containerFlags = {
   env: list("list", "An environment variable, KEY=VALUE or KEY", "e"),
   "env-file": list("list", "A file of environment variables", undefined, file),
   expose: list("list", "A port or range that others may connect to"),
-  gpus: text("gpu-request", "GPUs to give it; 'all' for all"),
+  gpus: text("gpu-request", "GPUs to give it; 'all' for all", undefined, { check: parseGpus }),
   "group-add": list("list", "One more group of the process"),
   "health-cmd": text("string", "Command that checks the health"),
   "health-interval": text("duration", "Time between checks", undefined, duration),
@@ -101,7 +109,7 @@ export const containerFlags = {
   "memory-swappiness": number("int", "How readily memory is swapped out, 0 to 100", undefined, {
     shownDefault: "-1",
   }),
-  mount: list("mount", "A mount, type=bind,source=…,target=…"),
+  mount: list("mount", "A mount, type=bind,source=…,target=…", undefined, { check: parseMount }),
   name: text("string", "The container's name"),
   network: list("network", "A network, its name or name=…,alias=…", undefined, network),
   "network-alias": list("list", "One more name on the network"),
@@ -131,7 +139,10 @@ export const containerFlags = {
   sysctl: list("map", "A kernel setting, KEY=VALUE", undefined, { shownDefault: "map[]" }),
   tmpfs: list("list", "A file system in memory, PATH[:OPTIONS]"),
   tty: bool("Give it a terminal", "t"),
-  ulimit: list("ulimit", "A limit of processes, NAME=SOFT[:HARD]", undefined, { shownDefault: "[]" }),
+  ulimit: list("ulimit", "A limit of processes, NAME=SOFT[:HARD]", undefined, {
+    shownDefault: "[]",
+    check: parseUlimit,
+  }),
   "use-api-socket": bool("Mount the engine's socket into it"),
   user: text("string", "Who runs it: NAME or ID[:GROUP]", "u"),
   userns: text("string", "User namespace: host or private"),

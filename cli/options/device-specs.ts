@@ -11,18 +11,10 @@ export function deviceOptions(values: ContainerValues): Readonly<Record<string, 
       values["device-cgroup-rule"].length === 0 ? null : values["device-cgroup-rule"].map(checkRule),
     DeviceRequests: requestsOf(values),
     BlkioWeightDevice: values["blkio-weight-device"].map(parseWeight),
-    BlkioDeviceReadBps: values["device-read-bps"].map((spec) =>
-      parseRate("device-read-bps", spec, parseBytes),
-    ),
-    BlkioDeviceWriteBps: values["device-write-bps"].map((spec) =>
-      parseRate("device-write-bps", spec, parseBytes),
-    ),
-    BlkioDeviceReadIOps: values["device-read-iops"].map((spec) =>
-      parseRate("device-read-iops", spec, Number),
-    ),
-    BlkioDeviceWriteIOps: values["device-write-iops"].map((spec) =>
-      parseRate("device-write-iops", spec, Number),
-    ),
+    BlkioDeviceReadBps: values["device-read-bps"].map((spec) => parseRate("bps", spec)),
+    BlkioDeviceWriteBps: values["device-write-bps"].map((spec) => parseRate("bps", spec)),
+    BlkioDeviceReadIOps: values["device-read-iops"].map((spec) => parseRate("iops", spec)),
+    BlkioDeviceWriteIOps: values["device-write-iops"].map((spec) => parseRate("iops", spec)),
     Ulimits: values.ulimit.map(parseUlimit),
   };
 }
@@ -53,39 +45,36 @@ function checkRule(rule: string): string {
   return rule;
 }
 
-function parseWeight(spec: string): object {
+export function parseWeight(spec: string): object {
   const [, Path, weight] = /^([^:]+):(\d+)$/.exec(spec) ?? [];
-  if (Path === undefined || !Path.startsWith("/dev/"))
-    throw new Fault(
-      "invalid",
-      `invalid argument "${spec}" for "--blkio-weight-device" flag: bad format: ${spec}`,
-    );
+  if (Path === undefined || !Path.startsWith("/dev/")) throw new Fault("invalid", `bad format: ${spec}`);
   const Weight = Number(weight);
   if (Weight > 0 && (Weight < 10 || Weight > 1000))
-    throw new Fault(
-      "invalid",
-      `invalid argument "${spec}" for "--blkio-weight-device" flag: invalid weight for device: ${spec}`,
-    );
+    throw new Fault("invalid", `invalid weight for device: ${spec}`);
   return { Path, Weight };
 }
 
-function parseRate(flag: string, spec: string, parse: (text: string) => number): object {
+export function parseRate(unit: "bps" | "iops", spec: string): object {
   const [, Path, text = ""] = /^([^:]+):(.+)$/.exec(spec) ?? [];
-  const bad = (why: string) =>
-    new Fault("invalid", `invalid argument "${spec}" for "--${flag}" flag: ${why}`);
-  if (Path === undefined) throw bad(`bad format: ${spec}`);
-  if (!Path.startsWith("/dev/")) throw bad(`bad format for device path: ${spec}`);
-  let rate = Number.NaN;
-  try {
-    rate = parse(text);
-  } catch {
-    // said below
+  if (Path === undefined) throw new Fault("invalid", `bad format: ${spec}`);
+  if (!Path.startsWith("/dev/")) throw new Fault("invalid", `bad format for device path: ${spec}`);
+  const Rate = unit === "bps" ? rateInBytes(text) : Number(text);
+  if (!(Rate >= 0)) {
+    const form =
+      unit === "bps"
+        ? "<device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb"
+        : "<device-path>:<number>. Number must be a positive integer";
+    throw new Fault("invalid", `invalid rate for device: ${spec}. The correct format is ${form}`);
   }
-  if (Number.isNaN(rate) || rate < 0)
-    throw bad(
-      `invalid rate for device: ${spec}. The correct format is <device-path>:<number>${flag.endsWith("bps") ? "[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb" : ". Number must be a positive integer"}`,
-    );
-  return { Path, Rate: rate };
+  return { Path, Rate };
+}
+
+function rateInBytes(text: string): number {
+  try {
+    return parseBytes(text);
+  } catch {
+    return Number.NaN;
+  }
 }
 
 const ulimitNames = new Set(
@@ -100,7 +89,7 @@ export function parseUlimit(spec: string): {
   readonly Soft: number;
   readonly Hard: number;
 } {
-  const bad = (why: string) => new Fault("invalid", `invalid argument "${spec}" for "--ulimit" flag: ${why}`);
+  const bad = (why: string) => new Fault("invalid", why);
   const [, Name = "", limits = ""] = /^([^=]*)=(.*)$/.exec(spec) ?? [];
   if (!spec.includes("=")) throw bad(`invalid ulimit argument: ${spec}`);
   if (!ulimitNames.has(Name)) throw bad(`invalid ulimit type: ${Name}`);
@@ -128,7 +117,7 @@ function requestsOf(values: ContainerValues): readonly object[] | null {
   return requests.length === 0 ? null : requests;
 }
 
-function parseGpus(spec: string): object {
+export function parseGpus(spec: string): object {
   const request: Record<string, unknown> = {
     Driver: "",
     Count: 0,
@@ -145,11 +134,7 @@ function parseGpus(spec: string): object {
     else if (key === "device") request["DeviceIDs"] = [value];
     else if (key === "capabilities") request["Capabilities"] = [["gpu", value]];
     else if (key === "options") request["Options"] = keyValues([value ?? ""]);
-    else
-      throw new Fault(
-        "invalid",
-        `invalid argument "${spec}" for "--gpus" flag: unexpected key '${key}' in '${field}'`,
-      );
+    else throw new Fault("invalid", `unexpected key '${key}' in '${field}'`);
   }
   return request;
 }

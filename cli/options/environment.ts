@@ -32,7 +32,7 @@ export function collectLabels(
   files: readonly string[],
   flags: readonly string[],
 ): Readonly<Record<string, string>> {
-  const lines = [...files.flatMap((path) => readKeyValueFile(path, () => "")), ...flags];
+  const lines = [...files.flatMap((path) => readKeyValueFile(path, () => undefined)), ...flags];
   return keyValues(lines);
 }
 

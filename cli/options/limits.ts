@@ -1,4 +1,3 @@
-import { Fault } from "#base/fault.ts";
 import type { FlagValues } from "../flags.ts";
 import type { limitFlags } from "./container-flags.ts";
 import { parseBytes, parseCpus } from "./quantities.ts";
@@ -6,11 +5,8 @@ import { parseBytes, parseCpus } from "./quantities.ts";
 /** The limits of `run`, `create` and `update` as the API has them. */
 export function limitsOf(values: FlagValues<typeof limitFlags>): Readonly<Record<string, unknown>> {
   const bytes = (text: string | undefined) => (text === undefined ? 0 : parseBytes(text));
-  const weight = values["blkio-weight"] ?? 0;
-  if (weight !== 0 && (weight < 10 || weight > 1000))
-    throw new Fault("invalid", "Range of blkio weight is from 10 to 1000");
   return {
-    BlkioWeight: weight,
+    BlkioWeight: values["blkio-weight"] ?? 0,
     CpuPeriod: values["cpu-period"] ?? 0,
     CpuQuota: values["cpu-quota"] ?? 0,
     CpuRealtimePeriod: values["cpu-rt-period"] ?? 0,

@@ -16,8 +16,7 @@ export function parseBytes(text: string): number {
   if (end < 0) throw new Fault("invalid", `invalid size: '${text}'`);
   const suffix = text.slice(end + 1).toLowerCase();
   const number = text.slice(0, text[end] === " " ? end : end + 1);
-  if (!/^\+?(\d+\.?\d*|\.\d+)$/.test(number))
-    throw new Fault("invalid", /^-/.test(number) ? `invalid size: '${text}'` : `invalid size: '${text}'`);
+  if (!/^\+?(\d+\.?\d*|\.\d+)$/.test(number)) throw new Fault("invalid", `invalid size: '${text}'`);
   if (suffix === "") return Math.trunc(Number(number));
   const unit = binary[suffix.charAt(0)];
   const rest = suffix.slice(1);

@@ -18,10 +18,7 @@ export function timestampOf(text: string, now: Date): string {
     /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}(?::\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?))?(Z|[+-]\d{2}:\d{2})?$/.exec(text);
   if (match === null) {
     if (/^-?\d+(\.\d+)?$/.test(text)) return text;
-    throw new Fault(
-      "invalid",
-      `parsing time ${JSON.stringify(text)} as "2006-01-02": cannot parse ${JSON.stringify(text)} as "2006"`,
-    );
+    throw new Fault("invalid", `failed to parse value as time or duration: ${JSON.stringify(text)}`);
   }
   const [, date = "", clock = "00:00:00", zone = ""] = match;
   const [hours = "00", minutes = "00", secondsText = "00"] = clock.split(":");

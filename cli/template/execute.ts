@@ -7,6 +7,8 @@ import { type Command, type Node, type Operand, parseTemplate, type Pipe, type T
 export interface ExecuteOptions {
   /** Go's type of the data, for the error; without it the data is a map and a missing key prints `<no value>`. */
   readonly typeName?: string;
+  /** The template's name, for errors. */
+  readonly name?: string;
   /** Of maps: a missing key is an error. */
   readonly isStrict?: boolean;
 }
@@ -93,7 +95,7 @@ class Execution {
     const value = this.#pipe(node.pipe, dot);
     if (node.kind === "range") return this.#range(node, value, dot);
     if (!isTrue(value)) return this.nodes(node.otherwise, dot);
-    return this.nodes(node.then, node.kind === "with" ? value : dot);
+    return this.nodes(node.body, node.kind === "with" ? value : dot);
   }
 
   #range(node: Extract<Node, { kind: "if" | "with" | "range" }>, value: unknown, dot: unknown): string {
@@ -106,7 +108,7 @@ class Execution {
       if (names.length === 1) this.#scope.push([names[0] ?? "", item]);
       if (names.length === 2) this.#scope.push([names[0] ?? "", key], [names[1] ?? "", item]);
       try {
-        for (const inner of node.then) text += this.#node(inner, item);
+        for (const inner of node.body) text += this.#node(inner, item);
       } catch (error) {
         if (!(error instanceof LoopExit)) throw error;
         if (error.isBreak) break;
@@ -239,9 +241,12 @@ class Execution {
   #fault(message: string, where?: string): Fault {
     const at = where === undefined ? -1 : this.#source.indexOf(where);
     const before = this.#source.slice(0, Math.max(at, 0)).split("\n");
-    const place = where === undefined ? "" : `:${(before.at(-1) ?? "").length}`;
-    const executing = where === undefined ? "" : ` executing "" at <${where}>:`;
-    return new Fault("invalid", `template: :${before.length}${place}:${executing} ${message}`);
+    const { name = "" } = this.#options;
+    // Go tells of a chain the place of its second field.
+    const [, first = ""] = /^(\$?\w*\.\w+)\./.exec(where ?? "") ?? [];
+    const place = where === undefined ? "" : `:${(before.at(-1) ?? "").length + first.length}`;
+    const executing = where === undefined ? "" : ` executing ${JSON.stringify(name)} at <${where}>:`;
+    return new Fault("invalid", `template: ${name}:${before.length}${place}:${executing} ${message}`);
   }
 }
 

@@ -13,6 +13,12 @@ export function isTrue(value: unknown): boolean {
   return true;
 }
 
+/** JSON as Go's Marshal writes it: with escapes for HTML. */
+export function goMarshal(value: unknown): string {
+  const escapes: Readonly<Record<string, string>> = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026" };
+  return goJson(value).replace(/[<>&]/g, (letter) => escapes[letter] ?? letter);
+}
+
 /** JSON as Go writes it, without escapes for HTML. */
 export function goJson(value: unknown): string {
   return JSON.stringify(value ?? null, (_key, inner: unknown) =>
@@ -52,6 +58,10 @@ function indexOf(value: unknown, keys: readonly unknown[]): unknown {
 
 function sliceOf(value: unknown, from: unknown, to: unknown): unknown {
   const end = to === undefined ? undefined : Number(to);
+  const length = lengthOf(value);
+  for (const at of [from, to])
+    if (at !== undefined && !(Number(at) >= 0 && Number(at) <= length))
+      throw new Fault("invalid", `error calling slice: index out of range: ${String(at as number)}`);
   if (typeof value === "string")
     return Buffer.from(value)
       .subarray(Number(from ?? 0), end)

@@ -11,8 +11,6 @@ export function goPrint(value: unknown): string {
 }
 
 function printObject(value: Readonly<Record<string, unknown>>): string {
-  const own = (value as { readonly toString: unknown }).toString;
-  if (own !== Object.prototype.toString && typeof own === "function") return String(value);
   if (structMark in value) return `{${Object.values(value).map(inside).join(" ")}}`;
   const keys = Object.keys(value).sort();
   return `map[${keys.map((key) => `${key}:${inside(value[key])}`).join(" ")}]`;

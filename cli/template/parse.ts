@@ -6,7 +6,7 @@ export type Node =
   | {
       readonly kind: "if" | "with" | "range";
       readonly pipe: Pipe;
-      readonly then: readonly Node[];
+      readonly body: readonly Node[];
       readonly otherwise: readonly Node[];
     }
   | { readonly kind: "template"; readonly name: string; readonly pipe?: Pipe }
@@ -110,11 +110,11 @@ class Parser {
 
   #branch(kind: "if" | "with" | "range", reader: TokenReader): Node {
     const pipe = reader.pipe();
-    const { nodes: then, end, reader: rest } = this.block(["end", "else"]);
-    if (end === "end" || rest === undefined) return { kind, pipe, then, otherwise: [] };
+    const { nodes: body, end, reader: rest } = this.block(["end", "else"]);
+    if (end === "end" || rest === undefined) return { kind, pipe, body, otherwise: [] };
     const more = rest.keyword();
-    if (more === "if" || more === "with") return { kind, pipe, then, otherwise: [this.#branch(more, rest)] };
-    return { kind, pipe, then, otherwise: this.block(["end"]).nodes };
+    if (more === "if" || more === "with") return { kind, pipe, body, otherwise: [this.#branch(more, rest)] };
+    return { kind, pipe, body, otherwise: this.block(["end"]).nodes };
   }
 }
 
