@@ -79,6 +79,10 @@ async function dispatch(
     return 0;
   }
   checkOperands(path, command, operands.length);
+  if (command.needsNode && services.handOver !== undefined) {
+    stopped.release();
+    return await services.handOver(argv);
+  }
   const context = openContext({
     path,
     groupValues,

@@ -36,10 +36,17 @@ export const events = defineCommand({
     const { since, until, filters } = options;
     const query = { since, until, filters: encodeFilters(filters) };
     const { body } = await context.engine().api.stream("GET", "/events", { query }, signal);
-    for await (const line of textLines(body)) out.write(`${show(parseExact(line) as EngineEvent)}\n`);
+    for await (const line of textLines(body))
+      out.write(`${show(inOrder(parseExact(line) as EngineEvent))}\n`);
     return 0;
   },
 });
+
+/** Attributes by name, as Go has them. */
+function inOrder(event: EngineEvent): EngineEvent {
+  const entries = Object.entries(event.Actor.Attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { ...event, Actor: { ...event.Actor, Attributes: Object.fromEntries(entries) } };
+}
 
 function formatterOf(format: string | undefined): (event: EngineEvent) => string {
   if (format === undefined || format === "") return pretty;

@@ -90,8 +90,11 @@ function markStructs(value: unknown, key = ""): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => markStructs(item));
   if (value === null || typeof value !== "object") return value;
   const copy: Record<string | symbol, unknown> = {};
-  for (const [name, inner] of Object.entries(value)) copy[name] = markStructs(inner, name);
-  if (!maps.has(key) && !(key === "Config" && !("Image" in value)))
-    Object.defineProperty(copy, structMark, { value: true, enumerable: false });
+  const isMap = maps.has(key) || (key === "Config" && !("Image" in value));
+  const entries = Object.entries(value);
+  // Go sorts the keys of maps and keeps the order of a struct's fields.
+  if (isMap) entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, inner] of entries) copy[name] = markStructs(inner, name);
+  if (!isMap) Object.defineProperty(copy, structMark, { value: true, enumerable: false });
   return copy;
 }

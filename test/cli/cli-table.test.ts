@@ -31,11 +31,16 @@ function shown(differences: readonly Difference[]): string {
     .join("\n");
 }
 
-test("gantry, compiled: hundreds of command lines do and say what docker's do", { skip }, async (t) => {
-  if (!existsSync(bun)) return t.skip("there is no Bun for this machine");
-  await using engine = await engineWithImage("10.232.0.1/16");
+/** The compiled program where it can be compiled, as it starts ten times faster. */
+function builtProgram(): string {
+  if (!existsSync(bun)) return join(checkout, "bin/gantry");
   execFileSync("sh", [join(checkout, "tools/build-cli.sh")]);
-  const { ran, differences } = await compareCli(`unix://${engine.socket}`, join(checkout, "dist/gantry"));
+  return join(checkout, "dist/gantry");
+}
+
+test("gantry: hundreds of command lines do and say what docker's do", { skip }, async () => {
+  await using engine = await engineWithImage("10.232.0.1/16");
+  const { ran, differences } = await compareCli(`unix://${engine.socket}`, builtProgram());
   assert.ok(ran >= 350);
   assert.equal(shown(differences), "");
 });
@@ -43,7 +48,9 @@ test("gantry, compiled: hundreds of command lines do and say what docker's do", 
 test("gantry under Node: a sample of them does too", { skip }, async () => {
   await using engine = await engineWithImage("10.233.0.1/16");
   const program = join(checkout, "bin/gantry");
-  const { ran, differences } = await compareCli(`unix://${engine.socket}`, program, ["run --rm -"]);
+  const { ran, differences } = await compareCli(`unix://${engine.socket}`, program, ({ run }) =>
+    run.includes("run --rm -"),
+  );
   assert.ok(ran >= 15);
   assert.equal(shown(differences), "");
 });
