@@ -32,6 +32,8 @@ export interface Services {
   openEngine(options: EngineOptions): Promise<AsyncDisposable>;
   /** The command that starts this program again: interpreter, its flags, script. */
   readonly self: readonly [string, ...string[]];
+  /** Of the compiled program: runs the words elsewhere, where Node is. Resolves to the exit code. */
+  handOver?(argv: readonly string[]): Promise<number>;
 }
 
 /** Everything a command may use of the world. */
@@ -73,6 +75,8 @@ export interface Command<T extends FlagTable = FlagTable> {
   readonly complete?: readonly CompletionKind[];
   /** Gantry's own command, not one that docker has: takes the flags that name an instance anywhere. */
   readonly isOwn?: boolean;
+  /** Runs the engine's own code: the compiled program leaves it to the checkout. */
+  readonly needsNode?: boolean;
   run(
     context: Context,
     values: FlagValues<T>,

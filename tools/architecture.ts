@@ -108,6 +108,7 @@ export function importsOf(root: string): readonly Import[] {
 }
 
 function targetOf(file: string, specifier: string): string | undefined {
+  if (specifier.endsWith(".json")) return undefined; // data is no room
   if (specifier.startsWith("#")) return specifier.slice(1);
   if (specifier.startsWith(".")) return posix.join(dirname(file), specifier);
   return undefined;

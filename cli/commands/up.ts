@@ -10,6 +10,7 @@ import { formatElapsed } from "../output/units.ts";
 
 export const command = defineCommand({
   isOwn: true,
+  needsNode: true,
   usage: "[flags]",
   about: [
     "Starts the engine in the background and returns when it answers. Nothing happens when it runs already.",
