@@ -68,6 +68,12 @@ export const commands: Entries = {
     ),
     ls: command("List images", async () => (await import("./commands/image-ls.ts")).command),
   }),
+  security: group("Check the engine's security", {
+    check: command(
+      "Show what could be stricter",
+      async () => (await import("./commands/security-check.ts")).command,
+    ),
+  }),
   version: command("Show versions", async () => (await import("./commands/version.ts")).command),
 };
 
