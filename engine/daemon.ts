@@ -18,8 +18,10 @@ import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
+import { IdRanges } from "#engine/runtime/id-ranges.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
+import { parseRemap } from "#engine/runtime/userns-mode.ts";
 import { copyFolder } from "#engine/snapshots/copy-folder.ts";
 import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
 import { Spawner } from "#engine/supervise/spawner.ts";
@@ -36,6 +38,8 @@ export interface EngineOptions {
   readonly run: string;
   /** Address of the default bridge with its prefix length. */
   readonly bridgeCidr?: string;
+  /** `default`: containers have user namespaces of their own unless they ask for the host's. */
+  readonly usernsRemap?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -67,6 +71,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     now: () => new Date(),
   });
   const host = readHostFacts();
+  const isRemapped = parseRemap(options.usernsRemap, host.kernel);
   const db = undo.use(new Database(join(root, "engine.db")));
   const events = new EventBus(now);
   const spawner = undo.use(new Spawner(shimBinary, runtimeBinary, log));
@@ -133,6 +138,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       volumes,
       events,
       launcher,
+      idRanges: new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16)),
+      isRemapped,
       log,
       now,
     }),
@@ -147,6 +154,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     events,
     identity: identityOf(root),
     host,
+    isRemapped,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
     usage: async ({ id, state }) =>
       isAlive(state) ? readUsage(host.cgroup, cgroups.pathOf(id), state.pid) : undefined,

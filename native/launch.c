@@ -4,13 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char *log_path;
@@ -69,12 +73,42 @@ static void enter_mounts(const struct launch_options *options) {
   if (options->cgroup_base) cover_cgroups(options->cgroup_base);
 }
 
+// The layers as the user namespace sees them: what is root's on disk is its root's, and what it writes is so on disk.
+static void map_layers(const struct launch_options *options) {
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (__u64)options->userns};
+  int tree = open_tree(AT_FDCWD, options->layers, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  if (tree < 0) give_up(options->layers);
+  if (mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+    give_up("user namespaces need idmapped mounts, which the file system of the layers does not support");
+  if (move_mount(tree, "", AT_FDCWD, options->layers, MOVE_MOUNT_F_EMPTY_PATH) < 0) give_up("mount of the mapped layers");
+  close(tree);
+}
+
+// What an overlay makes for itself in mapped layers is made with the IDs of who mounts it, so these have to have a place in the
+// map. Changing them takes capabilities away, which are taken back.
+static int mount_overlay(const struct launch_options *options, const char *target) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct held[2];
+  if (options->id_base == 0) return mount("overlay", target, "overlay", 0, options->overlay);
+  if (syscall(SYS_capget, &header, held) < 0) return -1;
+  setfsgid(options->id_base);
+  setfsuid(options->id_base);
+  if (syscall(SYS_capset, &header, held) < 0) return -1;
+  int result = mount("overlay", target, "overlay", 0, options->overlay), error = errno;
+  setfsuid(0);
+  setfsgid(0);
+  if (syscall(SYS_capset, &header, held) < 0) return -1;
+  errno = error;
+  return result;
+}
+
 static void mount_root(const struct launch_options *options) {
   int bundle = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   char target[64];
   snprintf(target, sizeof target, "/proc/self/fd/%d/rootfs", bundle);
+  if (options->userns >= 0) map_layers(options);
   if (bundle < 0 || chdir(options->layers) < 0) give_up(options->layers);
-  if (mount("overlay", target, "overlay", 0, options->overlay) < 0) give_up("mount of the root file system");
+  if (mount_overlay(options, target) < 0) give_up("mount of the root file system");
   if (fchdir(bundle) < 0) give_up("bundle");
   close(bundle);
   refuse_links();
@@ -100,6 +134,7 @@ pid_t launch_container(const struct launch_options *options, const int stdio[3],
   mount_root(options);
   use_stdio(stdio);
   if (options->netns >= 0 && dup2(options->netns, NETNS_FD) < 0) give_up("network namespace");
+  if (options->userns >= 0 && dup2(options->userns, USERNS_FD) < 0) give_up("user namespace");
   const char *argv[24], **next = common_arguments(options, log, argv);
   *next++ = "run";
   *next++ = "--detach";

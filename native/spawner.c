@@ -48,15 +48,96 @@ static void disable_ipv6(void) {
   close(fd);
 }
 
-// sandbox [bridge host-name name address prefix-length gateway mac mtu] → fd of a new network namespace
-static void make_sandbox(const char *seq, struct fields *f) {
-  const char *what = "unshare";
-  int error = 0, netns = -1, inner = -1;
-  if (unshare(CLONE_NEWNET) < 0) {
-    refuse(seq, what, errno);
+// A child that lives in new namespaces until the pipe is closed. Those that have an owner belong to that user namespace.
+static pid_t hold_namespaces(int owner, int flags, int *hold) {
+  int ready[2], until[2];
+  if (pipe2(ready, O_CLOEXEC) < 0) return -1;
+  if (pipe2(until, O_CLOEXEC) < 0) {
+    close(ready[0]), close(ready[1]);
+    return -1;
+  }
+  pid_t child = fork();
+  if (child == 0) {
+    char byte;
+    close(until[1]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int error = (owner >= 0 && setns(owner, CLONE_NEWUSER) < 0) || unshare(flags) < 0 ? errno : 0;
+    if (write(ready[1], &error, sizeof error) == sizeof error && !error && read(until[0], &byte, 1) < 0) _exit(1);
+    _exit(0);
+  }
+  int error = errno;
+  close(ready[1]);
+  close(until[0]);
+  if (child > 0 && read(ready[0], &error, sizeof error) != (ssize_t)sizeof error) error = ECHILD;
+  close(ready[0]);
+  *hold = until[1];
+  if (child > 0 && !error) return child;
+  close(until[1]);
+  errno = error;
+  return -1;
+}
+
+static int open_namespace(pid_t pid, const char *kind) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, kind);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool write_map(pid_t pid, const char *file, const char *base, const char *size) {
+  char path[64], map[64];
+  snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
+  int length = snprintf(map, sizeof map, "0 %s %s", base, size), fd = open(path, O_WRONLY | O_CLOEXEC);
+  bool is_written = fd >= 0 && write(fd, map, (size_t)length) == length;
+  int error = errno;
+  if (fd >= 0) close(fd);
+  errno = error;
+  return is_written;
+}
+
+// userns base size → fd of a new user namespace in which `size` IDs of the host's from `base` on are 0 and the following
+static void make_userns(const char *seq, struct fields *f) {
+  int hold, userns = -1;
+  pid_t child = f->count == 4 ? hold_namespaces(-1, CLONE_NEWUSER, &hold) : (errno = EINVAL, -1);
+  if (child < 0) {
+    refuse(seq, "user namespace", errno);
     return;
   }
-  netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (write_map(child, "uid_map", f->field[2], f->field[3]) && write_map(child, "gid_map", f->field[2], f->field[3]))
+    userns = open_namespace(child, "user");
+  int error = errno;
+  close(hold);
+  if (userns < 0) refuse(seq, "user namespace", error);
+  else answer(seq, "ok", text_of(userns), NULL);
+}
+
+// Enters a new network namespace, which may be that of a user namespace. Errors are negative.
+static int enter_new_network(int owner) {
+  int hold = -1, netns = -1;
+  if (owner < 0) {
+    if (unshare(CLONE_NEWNET) < 0) return -errno;
+    netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    return netns < 0 ? -errno : netns;
+  }
+  pid_t child = hold_namespaces(owner, CLONE_NEWNET, &hold);
+  if (child < 0) return -errno;
+  netns = open_namespace(child, "net");
+  int error = netns < 0 || setns(netns, CLONE_NEWNET) < 0 ? errno : 0;
+  close(hold);
+  if (!error) return netns;
+  if (netns >= 0) close(netns);
+  return -error;
+}
+
+// sandbox [bridge host-name name address prefix-length gateway mac mtu] → fd of a new network namespace
+// sandbox-of userns [the same] → one that belongs to the user namespace, a descriptor of ours or a path
+static void make_sandbox(const char *seq, struct fields *f, int owner) {
+  const char *what = "unshare";
+  int error = 0, inner = -1, netns = enter_new_network(owner);
+  if (netns < 0) {
+    if (setns(host_netns, CLONE_NEWNET) < 0) fail("setns back to the host");
+    refuse(seq, what, -netns);
+    return;
+  }
   inner = netlink_open();
   if (netns < 0 || inner < 0) error = errno;
   if (!error) disable_ipv6();
@@ -185,7 +266,14 @@ static void start_shim(const char *seq, struct fields *f) {
 
 static void serve(struct fields *f) {
   const char *seq = f->field[0], *op = f->field[1];
-  if (strcmp(op, "sandbox") == 0) make_sandbox(seq, f);
+  if (strcmp(op, "sandbox") == 0) make_sandbox(seq, f, -1);
+  else if (strcmp(op, "sandbox-of") == 0 && f->count > 2) {
+    const char *owner = f->field[2];
+    int fd = *owner == '/' ? open(owner, O_RDONLY | O_CLOEXEC) : fcntl(atoi(owner), F_DUPFD_CLOEXEC, 15), error = errno;
+    memmove(f->field + 2, f->field + 3, sizeof *f->field * (size_t)(f->count-- - 3));
+    if (fd < 0) refuse(seq, "user namespace", error);
+    else make_sandbox(seq, f, fd), close(fd);
+  } else if (strcmp(op, "userns") == 0) make_userns(seq, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "shim") == 0) start_shim(seq, f);
   else if (strcmp(op, "close") == 0 && f->count == 3) {

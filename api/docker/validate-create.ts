@@ -115,10 +115,13 @@ export function validateRestart({
 /** The one there is, and how Docker's own configuration calls its. */
 const runtimes: ReadonlySet<string> = new Set(["", "crun", "runc", "io.containerd.runc.v2"]);
 
+/** `auto` is Podman's word for a user namespace of the container's own. */
+const usernsModes: ReadonlySet<string> = new Set(["", "host", "auto", "private"]);
+
 function validateModes(host: HostConfig): void {
   const { UsernsMode, NetworkMode, Isolation, Runtime, StorageOpt } = host;
   const invalid = (text: string) => new Fault("invalid", text);
-  if (UsernsMode !== "" && UsernsMode !== "host") throw invalid(`invalid user namespace mode: ${UsernsMode}`);
+  if (!usernsModes.has(UsernsMode)) throw invalid(`invalid user namespace mode: ${UsernsMode}`);
   if (NetworkMode === "container:")
     throw invalid("invalid network mode: invalid container format container:<name|id>");
   if (Isolation !== "" && Isolation !== "default")

@@ -75,8 +75,15 @@ function spawnEngine({ instance, services, env }: Context): ChildProcess {
   }
 }
 
-function flagsOf({ root, run, bridgeCidr }: EngineOptions): readonly string[] {
-  return ["--root", root, "--run", run, ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr])];
+function flagsOf({ root, run, bridgeCidr, usernsRemap }: EngineOptions): readonly string[] {
+  return [
+    "--root",
+    root,
+    "--run",
+    run,
+    ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr]),
+    ...(usernsRemap === undefined ? [] : ["--userns-remap", usernsRemap]),
+  ];
 }
 
 /** Looks when the run folder changes, when the process ends, and never otherwise. */

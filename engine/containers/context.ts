@@ -4,6 +4,7 @@ import type { Clock } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import type { ImageCommitter, ImageResolver } from "#engine/images/images.ts";
 import type { Networks } from "#engine/network/networks.ts";
+import type { IdRanges } from "#engine/runtime/id-ranges.ts";
 import type { Launcher, Task } from "#engine/runtime/launcher.ts";
 import type { EnginePaths } from "#engine/runtime/paths.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
@@ -22,6 +23,9 @@ export interface ContainerContext {
   readonly volumes: VolumeMounts;
   readonly events: EventSink;
   readonly launcher: Launcher;
+  readonly idRanges: IdRanges;
+  /** Whether containers have a user namespace unless they ask for the host's. */
+  readonly isRemapped: boolean;
   /** By container ID: what runs now. */
   readonly tasks: Map<string, Task>;
   readonly waiters: Waiters;

@@ -11,6 +11,7 @@ import type { HealthMonitors } from "./health-monitors.ts";
 import { type ContainerRecord, type ContainerState, zeroTime } from "./record.ts";
 import { planRestart } from "./restart-policy.ts";
 import { parseSignal } from "./signals.ts";
+import { openUserNamespace } from "./user-namespaces.ts";
 
 const defaultStopTimeoutS = 10;
 const sigkill = 9;
@@ -161,9 +162,13 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
-    const sandbox = await this.#orFailed(record, () => networks.acquire(endpointRequest(record), signal));
+    const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
+    const owner = users === undefined ? {} : { owner: users.source };
+    const sandbox = await this.#orFailed(record, () =>
+      networks.acquire({ ...endpointRequest(record), ...owner }, signal),
+    );
     undo.defer(() => networks.release(id));
-    await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts));
+    await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts, record.idRange?.base));
     undo.defer(() => volumes.afterStop(id, record.mounts));
     const resolvConf = networks.resolvConf(sandbox.endpoint, {
       dns: record.hostConfig.Dns,
@@ -180,6 +185,7 @@ export class Lifecycle {
         sandbox,
         resolvConf,
         joined: this.#joined(record),
+        ...(users !== undefined && { users }),
       }),
     );
     undo.defer(() => launcher.clear(id));

@@ -18,9 +18,12 @@ const unseenExitCode = 255;
  * what still runs, takes in what ended meanwhile, and removes everything that no record speaks of. May be repeated.
  */
 export async function reconcile(context: ContainerContext, lifecycle: Lifecycle): Promise<void> {
-  const { registry, networks, volumes } = context;
+  const { registry, networks, volumes, idRanges } = context;
   const before = registry.list();
-  for (const record of before) volumes.adopt(record.id, mountPoints(record));
+  for (const record of before) {
+    volumes.adopt(record.id, mountPoints(record));
+    if (record.idRange !== undefined) idRanges.adopt(record.id, record.idRange);
+  }
   const sockets = new Set(namesIn(join(context.paths.run, "s")));
   const ended = await Promise.all(before.map((record) => reconcileOne(context, lifecycle, record, sockets)));
   await removeStrays(context);

@@ -1,4 +1,5 @@
 import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint } from "#api/docker/container.ts";
+import type { IdRange } from "#base/id-range.ts";
 import type { Endpoint } from "#engine/network/networks.ts";
 import type { Health } from "./health.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
@@ -46,6 +47,8 @@ export interface ContainerRecord {
   /** What create asked for, by network name. */
   readonly endpointsConfig: Readonly<Record<string, Partial<EndpointSettings>>>;
   readonly mounts: readonly ResolvedMount[];
+  /** Of its user namespace; the host's IDs without one. This is where it is kept that they are taken. */
+  readonly idRange?: IdRange;
   readonly state: ContainerState;
   /** While running; the last one's ports are not kept. */
   readonly endpoint?: Endpoint;

@@ -24,6 +24,7 @@ export async function removeContainer(
     if (isAlive(record.state)) refuseRunning(record);
     await volumes.release(id, withVolumes);
     await registry.delete(record);
+    if (record.idRange !== undefined) context.idRanges.release(id, record.idRange);
     await dispose(context, record);
     attachments.abandon(id);
     publish(context, record, "destroy");

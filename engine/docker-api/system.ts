@@ -39,6 +39,8 @@ export interface SystemDeps {
   readonly containers: Pick<Containers, "list">;
   readonly images: Pick<Images, "list">;
   readonly events: Pick<EventBus, "listenerCount">;
+  /** Whether containers have user namespaces of their own. */
+  readonly isRemapped: boolean;
   readonly now: Clock;
 }
 
@@ -183,7 +185,7 @@ function infoView(deps: SystemDeps, version: number): object {
     ContainerdCommit: commit("", version),
     RuncCommit: commit(identity.runtime.version, version),
     InitCommit: commit("", version),
-    SecurityOptions: securityOptions(host),
+    SecurityOptions: securityOptions(deps),
     ...(version >= 44 && { CDISpecDirs: [] }),
     Warnings: identity.warnings.length === 0 ? null : identity.warnings,
   };
@@ -238,10 +240,12 @@ function commit(id: string, version: number): object {
   return version < 49 ? { ID: id, Expected: id } : { ID: id };
 }
 
-function securityOptions({ hasSeccomp, hasAppArmor, cgroup }: HostFacts): readonly string[] {
+function securityOptions({ isRemapped, host }: SystemDeps): readonly string[] {
+  const { hasSeccomp, hasAppArmor, cgroup } = host;
   return [
     ...(hasAppArmor ? ["name=apparmor"] : []),
     ...(hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(isRemapped ? ["name=userns"] : []),
     ...(cgroup.kind === "v2" ? ["name=cgroupns"] : []),
   ];
 }

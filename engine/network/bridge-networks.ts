@@ -164,7 +164,9 @@ export class BridgeNetworks implements Networks {
       table.putBare(record.id, request.containerId, { endpoint, handles: [] });
       return { endpoint, portHandles: [] };
     }
-    const netns = bareSandboxes.take() ?? (await kernel.createSandbox(undefined));
+    const { owner } = request;
+    const ready = owner === undefined ? bareSandboxes.take() : undefined;
+    const netns = ready ?? (await kernel.createSandbox(undefined, owner));
     table.putBare(record.id, request.containerId, { endpoint, handles: [netns] });
     return { endpoint, netns, portHandles: [] };
   }
@@ -183,7 +185,8 @@ export class BridgeNetworks implements Networks {
     signal.throwIfAborted();
     if (asked.address !== undefined && !addresses.claim(asked.address))
       throw new Fault("forbidden", "Address already in use");
-    const place = await sandboxes.take(network, asked);
+    const { owner } = request;
+    const place = await sandboxes.take(network, owner === undefined ? asked : { ...asked, owner });
     undo.defer(() => sandboxes.giveBack(network, place));
     const bare = endpointOn(network, request, place);
     // Nothing leads into an internal network, so nothing is published there.

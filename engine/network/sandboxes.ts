@@ -24,6 +24,14 @@ export interface SandboxDeps {
   readonly poolSize: number;
 }
 
+/** What none of the ready ones has. */
+interface AskedSandbox {
+  readonly address?: number;
+  readonly mac?: string;
+  /** The user namespace that it belongs to. */
+  readonly owner?: Handle | string;
+}
+
 /** Makes network namespaces on bridges, and keeps some ready for the default bridge. */
 export class Sandboxes implements AsyncDisposable {
   readonly #deps: SandboxDeps;
@@ -44,11 +52,8 @@ export class Sandboxes implements AsyncDisposable {
    *
    * @throws {Fault} `exhausted` when the network has no address left
    */
-  async take(
-    network: LiveNetwork,
-    asked: { readonly address?: number; readonly mac?: string } = {},
-  ): Promise<Place> {
-    if (network === this.#pooled && asked.address === undefined && asked.mac === undefined) {
+  async take(network: LiveNetwork, asked: AskedSandbox = {}): Promise<Place> {
+    if (network === this.#pooled && Object.keys(asked).length === 0) {
       const ready = this.#pool?.take();
       if (ready !== undefined) return ready;
     }
@@ -84,10 +89,7 @@ export class Sandboxes implements AsyncDisposable {
     return this.#pool;
   }
 
-  async #make(
-    network: LiveNetwork,
-    asked: { readonly address?: number; readonly mac?: string },
-  ): Promise<Place> {
+  async #make(network: LiveNetwork, asked: AskedSandbox): Promise<Place> {
     const { kernel, names } = this.#deps;
     const address = asked.address ?? network.addresses.allocate();
     if (address === undefined) {
@@ -101,7 +103,7 @@ export class Sandboxes implements AsyncDisposable {
     const hostName = vethName(names);
     await using undo = new AsyncDisposableStack();
     undo.defer(() => network.addresses.release(address));
-    const handle = await kernel.createSandbox({
+    const request = {
       bridge: network.record.bridge,
       hostName,
       name: "eth0",
@@ -110,7 +112,8 @@ export class Sandboxes implements AsyncDisposable {
       gateway: network.gateway,
       mac,
       mtu: network.options.mtu,
-    });
+    };
+    const handle = await kernel.createSandbox(request, asked.owner);
     undo.defer(() => letGo(kernel, [handle]));
     configurePort(network, hostName);
     undo.move();

@@ -26,6 +26,8 @@ export interface MountInput {
   readonly layout: CgroupLayout;
   readonly cgroupPath: string;
   readonly cgroupHostBase: string;
+  /** What maps a volume into the container's user namespace; undefined without one. */
+  readonly mapOption: string | undefined;
   readonly hasWritableCgroups: boolean;
 }
 
@@ -36,7 +38,7 @@ export interface MountInput {
  * @throws {Fault} `invalid` for a mount that would cover /proc
  */
 export function planMounts(input: MountInput): readonly Mount[] {
-  const { mounts } = input;
+  const { mounts, mapOption } = input;
   for (const mount of mounts) checkProc(mount);
   const covered = new Set(mounts.map((mount) => mount.destination));
   const isFree = ({ destination }: Mount) =>
@@ -44,11 +46,15 @@ export function planMounts(input: MountInput): readonly Mount[] {
     !(covered.has("/dev") && destination.startsWith("/dev/")) &&
     !(covered.has("/sys") && destination.startsWith("/sys/")) &&
     !(covered.has("/sys/fs/cgroup") && destination.startsWith("/sys/fs/cgroup/"));
-  const asked = mounts.map(({ destination, type, source, options }) => ({
+  // Volumes belong to containers, so they have the same owners in every user namespace; the host's folders keep theirs.
+  const asked = mounts.map(({ destination, type, source, options, point }) => ({
     destination,
     type,
     source,
-    options,
+    options:
+      mapOption !== undefined && type === "bind" && point.Type === "volume"
+        ? [...options, mapOption]
+        : options,
   }));
   const etc = etcMounts(input).filter(isFree);
   return [

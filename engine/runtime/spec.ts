@@ -65,6 +65,7 @@ export function planSpec(input: SpecInput): {
       layout: input.host.cgroup,
       cgroupPath: input.cgroupPath,
       cgroupHostBase: input.cgroupHostBase,
+      mapOption: mapOptionOf(input),
       hasWritableCgroups: security.hasWritableCgroups ?? hostConfig.Privileged,
     }),
     annotations: annotations.value,
@@ -190,6 +191,13 @@ function planAnnotations(
   };
 }
 
+/** How the runtime is told to map a volume: by the container's namespace, which it does not find when the pids are another's. */
+function mapOptionOf({ idRange, joined }: SpecInput): string | undefined {
+  if (idRange === undefined || joined.pid === undefined) return idRange && "idmap";
+  const ids = `0-${idRange.base}-${idRange.size}`;
+  return `idmap=uids=${ids};gids=${ids}`;
+}
+
 function planNames({ config, hostConfig, joined }: SpecInput): Pick<RuntimeSpec, "hostname" | "domainname"> {
   if (hostConfig.UTSMode === "host" || joined.uts !== undefined) return {};
   return {
@@ -212,9 +220,10 @@ function planLinux(input: SpecInput, security: SecurityOptions): RuntimeSpec["li
   };
 }
 
-function planNamespaces({ hostConfig, network, joined, host }: SpecInput) {
+function planNamespaces({ hostConfig, network, joined, host, idRange }: SpecInput) {
   const { PidMode, IpcMode, UTSMode } = hostConfig;
   const namespaces: { readonly type: string; readonly path?: string }[] = [{ type: "mount" }];
+  if (idRange !== undefined) namespaces.push({ type: "user", path: "/proc/self/fd/12" });
   const add = (type: string, isHost: boolean, path: string | undefined) => {
     if (!isHost) namespaces.push(path === undefined ? { type } : { type, path });
   };
@@ -244,13 +253,21 @@ const networkSysctls = {
   "net.ipv4.ip_unprivileged_port_start": "0",
   "net.ipv4.ping_group_range": "0 2147483647",
 };
+/** Groups that a user namespace does not have make the kernel refuse the range. */
+const mappedNetworkSysctls = { ...networkSysctls, "net.ipv4.ping_group_range": "0 65535" };
 
-function planAllSysctls({ hostConfig, network, joined }: SpecInput): Readonly<Record<string, string>> {
+function planAllSysctls({
+  hostConfig,
+  network,
+  joined,
+  idRange,
+}: SpecInput): Readonly<Record<string, string>> {
   const ownsNetwork = network.kind !== "host" && !hostConfig.NetworkMode.startsWith("container:");
   const asked = planSysctls(hostConfig.Sysctls ?? {}, {
     network: ownsNetwork,
     ipc: hostConfig.IpcMode !== "host" && joined.ipc === undefined,
     uts: hostConfig.UTSMode !== "host" && joined.uts === undefined,
   });
-  return ownsNetwork ? { ...networkSysctls, ...asked } : asked;
+  if (!ownsNetwork) return asked;
+  return { ...(idRange !== undefined ? mappedNetworkSysctls : networkSysctls), ...asked };
 }

@@ -23,8 +23,11 @@ export interface SandboxRequest {
  * container live as long as its shim or, for the namespace, its processes.
  */
 export interface KernelHelper {
-  /** A new network namespace with `lo` up and, where asked for, one end of a veth pair with address and default route. */
-  createSandbox(request: SandboxRequest | undefined): Promise<Handle>;
+  /**
+   * A new network namespace with `lo` up and, where asked for, one end of a veth pair with address and default route. It
+   * belongs to the user namespace `owner`, one that is held or the path of another one, else to the host's.
+   */
+  createSandbox(request: SandboxRequest | undefined, owner?: Handle | string): Promise<Handle>;
   /**
    * Binds a host port so that nobody else can take it. Port 0 takes a free one.
    *

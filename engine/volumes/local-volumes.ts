@@ -148,12 +148,15 @@ export class LocalVolumes implements VolumeMounts, Volumes {
     hostConfig: HostConfig,
     volumes: readonly string[],
     from: (container: string) => readonly MountPoint[],
+    sourceOwner = 0,
   ): Promise<readonly ResolvedMount[]> {
     const planned = planMounts(hostConfig, volumes, from, (name) => this.#folders.dataOf(name));
     await this.#check(planned);
     await using undo = new AsyncDisposableStack();
     // All are awaited before anything is undone, so that nothing is still being made then.
-    const results = await Promise.allSettled(planned.map((mount) => this.#realise(containerId, mount, undo)));
+    const results = await Promise.allSettled(
+      planned.map((mount) => this.#realise(containerId, mount, sourceOwner, undo)),
+    );
     const mounts = results.map((result) => {
       if (result.status === "rejected") throw result.reason;
       return result.value;
@@ -167,9 +170,9 @@ export class LocalVolumes implements VolumeMounts, Volumes {
       if (Type === "volume" && Name !== undefined) this.#users.add(Name, containerId);
   }
 
-  async beforeStart(containerId: string, mounts: readonly ResolvedMount[]): Promise<void> {
+  async beforeStart(containerId: string, mounts: readonly ResolvedMount[], sourceOwner = 0): Promise<void> {
     for (const mount of mounts) {
-      if (mount.createsSource) await ensureBindSource(mount.source);
+      if (mount.createsSource) await ensureBindSource(mount.source, sourceOwner);
       else if (mount.point.Type === "bind") await checkBindSource(mount.source);
       else if (mount.point.Type === "volume") await checkVolumeSource(mount);
     }
@@ -217,10 +220,15 @@ export class LocalVolumes implements VolumeMounts, Volumes {
     }
   }
 
-  #realise(containerId: string, mount: PlannedMount, undo: Undo): Promise<ResolvedMount> {
+  #realise(
+    containerId: string,
+    mount: PlannedMount,
+    sourceOwner: number,
+    undo: Undo,
+  ): Promise<ResolvedMount> {
     switch (mount.kind) {
       case "bind":
-        return this.#realiseBind(mount, undo);
+        return this.#realiseBind(mount, sourceOwner, undo);
       case "volume":
         return this.#realiseVolume(containerId, mount, undo);
       case "tmpfs":
@@ -230,9 +238,9 @@ export class LocalVolumes implements VolumeMounts, Volumes {
     }
   }
 
-  async #realiseBind(mount: PlannedBind, undo: Undo): Promise<ResolvedMount> {
+  async #realiseBind(mount: PlannedBind, sourceOwner: number, undo: Undo): Promise<ResolvedMount> {
     const resolved = bindMount(mount, this.#deps.canReadOnlyBelow);
-    if (mount.createsSource) undo.defer(await ensureBindSource(mount.source));
+    if (mount.createsSource) undo.defer(await ensureBindSource(mount.source, sourceOwner));
     return resolved;
   }
 

@@ -21,7 +21,8 @@ export interface VolumeMounts {
   /**
    * Binds, Mounts, Tmpfs, VolumesFrom and the image's VOLUMEs as one list without duplicates, sorted by destination. Creates
    * what has to exist (anonymous and named volumes, and folders for `-v` sources), fills new volumes from the image and counts
-   * the container as their user. When it throws, all of that is undone.
+   * the container as their user. Folders for `-v` belong to `sourceOwner`, root unless the container has IDs of its own. When it
+   * throws, all of that is undone.
    *
    * @throws {Fault} `invalid` with Docker's texts ("Duplicate mount point: X", "invalid mount config for type …")
    */
@@ -30,6 +31,7 @@ export interface VolumeMounts {
     hostConfig: HostConfig,
     volumes: readonly string[],
     from: (container: string) => readonly MountPoint[],
+    sourceOwner?: number,
   ): Promise<readonly ResolvedMount[]>;
   /** At start of the daemon, for every container there is. */
   adopt(containerId: string, points: readonly MountPoint[]): void;
@@ -38,7 +40,7 @@ export interface VolumeMounts {
    *
    * @throws {Fault} `invalid` for a source that is gone or cannot be made, with Docker's texts
    */
-  beforeStart(containerId: string, mounts: readonly ResolvedMount[]): Promise<void>;
+  beforeStart(containerId: string, mounts: readonly ResolvedMount[], sourceOwner?: number): Promise<void>;
   /** After each stop: publishes `volume unmount`. */
   afterStop(containerId: string, mounts: readonly ResolvedMount[]): void;
   /**

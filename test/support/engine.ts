@@ -24,18 +24,27 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly root: string;
   readonly run: string;
   readonly bridgeCidr: string;
+  readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
   #log = "";
 
-  /** @param root its root folder, where that matters; must not exist yet */
-  static async start(bridgeCidr = "10.213.0.1/16", root?: string): Promise<EngineUnderTest> {
+  /**
+   * @param root its root folder, where that matters; must not exist yet
+   * @param flags more of the engine's own
+   */
+  static async start(
+    bridgeCidr = "10.213.0.1/16",
+    root?: string,
+    flags: readonly string[] = [],
+  ): Promise<EngineUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "gantry-test-"));
-    const engine = new EngineUnderTest(folder, root ?? join(folder, "root"), bridgeCidr);
+    const engine = new EngineUnderTest(folder, root ?? join(folder, "root"), bridgeCidr, flags);
     await engine.up();
     return engine;
   }
 
-  private constructor(folder: string, root: string, bridgeCidr: string) {
+  private constructor(folder: string, root: string, bridgeCidr: string, flags: readonly string[]) {
+    this.#flags = flags;
     this.root = root;
     this.run = join(folder, "run");
     this.bridgeCidr = bridgeCidr;
@@ -59,7 +68,7 @@ export class EngineUnderTest implements AsyncDisposable {
     const begin = performance.now();
     const child = spawn(
       join(checkout, "bin/gantry"),
-      ["engine", "--root", this.root, "--run", this.run, "--bridge-cidr", this.bridgeCidr],
+      ["engine", "--root", this.root, "--run", this.run, "--bridge-cidr", this.bridgeCidr, ...this.#flags],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     this.#child = child;
