@@ -67,9 +67,20 @@ static void refuse_links(void) {
   }
 }
 
+// Nothing that is mounted in here may reach the host, but for what the container mounts below the folders it shares with it: copies
+// of these from before stay the host's peers, and lie over their places.
 static void enter_mounts(const struct launch_options *options) {
+  int trees[SHARED_MAX];
   if (unshare(CLONE_NEWNS) < 0) give_up("unshare of the mount namespace");
+  for (int i = 0; i < options->shareds; i++) {
+    trees[i] = open_tree(AT_FDCWD, options->shared[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (trees[i] < 0) give_up(options->shared[i]);
+  }
   if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) give_up("mount propagation");
+  for (int i = 0; i < options->shareds; i++) {
+    if (move_mount(trees[i], "", AT_FDCWD, options->shared[i], MOVE_MOUNT_F_EMPTY_PATH) < 0) give_up(options->shared[i]);
+    close(trees[i]);
+  }
   if (options->cgroup_base) cover_cgroups(options->cgroup_base);
 }
 
@@ -159,7 +170,7 @@ pid_t launch_exec(const struct launch_options *options, const int stdio[3], cons
   if (pid) return pid;
   log_path = log;
   join_cgroups(options);
-  if (options->cgroup_base) enter_mounts(options);
+  if (options->cgroup_base) enter_mounts(&(struct launch_options){.cgroup_base = options->cgroup_base});
   use_stdio(stdio);
   const char *argv[24], **next = common_arguments(options, log, argv);
   *next++ = "exec";

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #define CGROUPS_MAX 32
+#define SHARED_MAX 64
 #define NETNS_FD 10  // where the runtime finds the network namespace: /proc/self/fd/10 in config.json
 #define USERNS_FD 12 // and the user namespace
 
@@ -17,6 +18,8 @@ struct launch_options {
   const char *cgroup_base; // hybrid or v1: where the hierarchies stay reachable while plain cgroup2 covers them; else NULL
   const char *cgroup[CGROUPS_MAX]; // cgroup.procs files to join
   int cgroups;
+  const char *shared[SHARED_MAX]; // folders of the host below which mounts go both ways
+  int shareds;
   int netns;  // -1: none to hand over
   int userns; // -1: the host's
   uid_t id_base; // the host's ID of its root; 0 without a user namespace

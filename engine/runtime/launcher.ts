@@ -224,6 +224,7 @@ export class Launcher {
       `layers=${snapshots.root}`,
       `overlay=${overlayOptions(overlay)}`,
       ...(host.cgroup.kind === "v2" ? [] : [`cgroup-base=${bundle}/cgroup`]),
+      ...request.mounts.filter(isSharedBind).map(({ source }) => `shared=${source}`),
       ...(users === undefined ? [] : [`id-base=${users.range.base}`]),
       ...(typeof users?.source === "string" ? [`userns=${users.source}`] : []),
       ...processFiles.map((file) => `cgroup=${file}`),
@@ -272,6 +273,11 @@ export class Launcher {
       await delay(pauseMs);
     }
   }
+}
+
+/** What is mounted below it in the container reaches the host. */
+function isSharedBind({ type, options }: ResolvedMount): boolean {
+  return type === "bind" && (options.includes("shared") || options.includes("rshared"));
 }
 
 function handlesOf(sandbox: Sandbox, users: UserNamespace | undefined): readonly ShimHandle[] {

@@ -21,6 +21,7 @@ import {
   type VolumeRecord,
 } from "./volume-record.ts";
 import { VolumeRows } from "./volume-rows.ts";
+import { checkPropagation } from "./propagation.ts";
 import type { VolumeRequest, Volumes } from "./volume-service.ts";
 import { VolumeUsers } from "./volume-users.ts";
 import type { ResolvedMount, VolumeMounts } from "./volumes.ts";
@@ -175,6 +176,7 @@ export class LocalVolumes implements VolumeMounts, Volumes {
       if (mount.createsSource) await ensureBindSource(mount.source, sourceOwner);
       else if (mount.point.Type === "bind") await checkBindSource(mount.source);
       else if (mount.point.Type === "volume") await checkVolumeSource(mount);
+      if (mount.point.Type === "bind") await checkPropagation(mount.source, mount.point.Propagation);
     }
     for (const { point } of mounts) {
       if (point.Type !== "volume" || point.Name === undefined) continue;
