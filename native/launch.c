@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static const char *log_path;
@@ -113,6 +116,23 @@ static int mount_overlay(const struct launch_options *options, const char *targe
   return result;
 }
 
+// What another container has as /dev/shm: a mount can only be copied in its own namespace, and what is copied belongs to none. The
+// container may have put anything into its place, so no link is followed and only a tmpfs taken.
+static void take_shm(const struct launch_options *options) {
+  int bundle = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  int other = open(options->shm_of, O_RDONLY | O_CLOEXEC);
+  if (bundle < 0 || home < 0 || other < 0 || setns(other, CLONE_NEWNS) < 0) give_up("the other container's mount namespace");
+  struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+  int shm = (int)syscall(SYS_openat2, AT_FDCWD, "/dev/shm", &how, sizeof how);
+  int tree = shm < 0 ? -1 : open_tree(shm, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  struct statfs info;
+  bool is_tmpfs = tree >= 0 && fstatfs(tree, &info) == 0 && info.f_type == TMPFS_MAGIC;
+  if (setns(home, CLONE_NEWNS) < 0 || fchdir(bundle) < 0) give_up("own mount namespace");
+  if (tree >= 0 && !is_tmpfs) errno = EINVAL;
+  if (!is_tmpfs || move_mount(tree, "", bundle, "shm", MOVE_MOUNT_F_EMPTY_PATH) < 0) give_up("/dev/shm of the other container");
+  close(tree), close(shm), close(other), close(home), close(bundle);
+}
+
 static void mount_root(const struct launch_options *options) {
   int bundle = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   char target[64];
@@ -143,6 +163,7 @@ pid_t launch_container(const struct launch_options *options, const int stdio[3],
   join_cgroups(options); // while their files are where their paths say
   enter_mounts(options);
   mount_root(options);
+  if (options->shm_of) take_shm(options);
   use_stdio(stdio);
   if (options->netns >= 0 && dup2(options->netns, NETNS_FD) < 0) give_up("network namespace");
   if (options->userns >= 0 && dup2(options->userns, USERNS_FD) < 0) give_up("user namespace");

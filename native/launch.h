@@ -20,6 +20,7 @@ struct launch_options {
   int cgroups;
   const char *shared[SHARED_MAX]; // folders of the host below which mounts go both ways
   int shareds;
+  const char *shm_of; // the mount namespace whose /dev/shm is bound to ./shm, for the runtime to find
   int netns;  // -1: none to hand over
   int userns; // -1: the host's
   uid_t id_base; // the host's ID of its root; 0 without a user namespace

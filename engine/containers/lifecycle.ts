@@ -279,12 +279,22 @@ export class Lifecycle {
       return `/proc/${other.state.pid}/ns/${kind}`;
     };
     const { hostConfig } = record;
+    if (hostConfig.IpcMode.startsWith("container:")) this.#checkSharesIpc(hostConfig.IpcMode);
     const found = {
       ipc: namespaceOf(hostConfig.IpcMode, "ipc"),
       pid: namespaceOf(hostConfig.PidMode, "pid"),
       network: namespaceOf(hostConfig.NetworkMode, "net"),
     };
     return Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined));
+  }
+
+  #checkSharesIpc(mode: string): void {
+    const donor = this.#context.registry.get(mode.slice("container:".length));
+    const refuse = (kind: "conflict" | "invalid", reason: string) =>
+      new Fault(kind, `failed to join IPC namespace: container ${donor.id}${reason}`);
+    if (!isAlive(donor.state)) throw refuse("conflict", " is not running");
+    if (["none", "private"].includes(donor.hostConfig.IpcMode))
+      throw refuse("invalid", ": non-shareable IPC (hint: use IpcMode:shareable for the donor container)");
   }
 
   // ------------------------------------------------------------------ ending

@@ -119,7 +119,7 @@ export class Launcher {
     const devices = readHostDevices(request.hostConfig);
     const processFiles = cgroups.create(id, request.hostConfig, devices);
     const { spec, warnings } = await this.#plan(request, devices);
-    const bundle = this.#writeBundle(id, spec, users);
+    const bundle = this.#writeBundle(id, spec, request);
     const socket = shimSocket(paths, id);
     const args = this.#shimArguments(request, overlay, processFiles);
     await spawner.startShim(socket, handlesOf(sandbox, users), args);
@@ -163,7 +163,7 @@ export class Launcher {
       mounts,
       etc: this.#writeEtcFiles(request),
       network: networkOf(sandbox, joined.network),
-      joined,
+      joined: joined.ipc === undefined ? joined : { ...joined, shm: join(bundleFolder(paths, id), "shm") },
       initPath: this.#deps.shimBinary,
       cgroupPath: cgroups.pathOf(id),
       cgroupHostBase: join(bundleFolder(paths, id), "cgroup"),
@@ -199,11 +199,13 @@ export class Launcher {
     return files;
   }
 
-  #writeBundle(id: string, spec: object, users: UserNamespace | undefined): string {
+  #writeBundle(id: string, spec: object, { users, joined }: LaunchRequest): string {
+    const joinsShm = joined.ipc !== undefined;
     const bundle = bundleFolder(this.#deps.paths, id);
     mkdirSync(bundle, { mode: users === undefined ? 0o700 : 0o711 });
     mkdirSync(join(bundle, "rootfs"));
     mkdirSync(join(bundle, "cgroup"));
+    if (joinsShm) mkdirSync(join(bundle, "shm"));
     writeFileSync(join(bundle, "config.json"), JSON.stringify(spec), { mode: 0o600 });
     return bundle;
   }
@@ -214,7 +216,7 @@ export class Launcher {
     processFiles: readonly string[],
   ): readonly string[] {
     const { paths, snapshots, host } = this.#deps;
-    const { id, config, hostConfig, users } = request;
+    const { id, config, hostConfig, users, joined } = request;
     const bundle = bundleFolder(paths, id);
     return [
       id,
@@ -224,6 +226,7 @@ export class Launcher {
       `layers=${snapshots.root}`,
       `overlay=${overlayOptions(overlay)}`,
       ...(host.cgroup.kind === "v2" ? [] : [`cgroup-base=${bundle}/cgroup`]),
+      ...(joined.ipc === undefined ? [] : [`shm-of=${joined.ipc.replace(/ipc$/, "mnt")}`]),
       ...request.mounts.filter(isSharedBind).map(({ source }) => `shared=${source}`),
       ...(users === undefined ? [] : [`id-base=${users.range.base}`]),
       ...(typeof users?.source === "string" ? [`userns=${users.source}`] : []),
