@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -26,9 +27,11 @@ import { copyFolder } from "#engine/snapshots/copy-folder.ts";
 import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
 import { Spawner } from "#engine/supervise/spawner.ts";
 import { LocalVolumes } from "#engine/volumes/local-volumes.ts";
+import { VolumeMounter } from "#engine/volumes/volume-mounter.ts";
 import { readHostFacts } from "#host/facts.ts";
 import { fileSystemOf, readHostIdentity } from "#host/identity.ts";
 import { releaseMemory } from "#host/memory.ts";
+import { nativeMountHelper } from "#host/mount-helper.ts";
 import { runPs } from "#host/ps.ts";
 
 export interface EngineOptions {
@@ -106,6 +109,17 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     log,
     now,
     canReadOnlyBelow: host.kernel.major > 5 || (host.kernel.major === 5 && host.kernel.minor >= 12),
+    mounter: new VolumeMounter({
+      helper: nativeMountHelper(shimBinary),
+      lookup: async (name) => (await lookup(name)).address,
+    }),
+    images: {
+      hold: async (name, key) => {
+        await snapshots.prepare(key, images.resolve(name).chainIds.at(-1), ended.signal);
+        return { folder: join(snapshots.root, snapshots.mountOf(key).lower[0] ?? "") };
+      },
+      release: (key) => snapshots.remove(key),
+    },
     copyUp: (containerId, path, target) =>
       copyFolder(
         { snapshots: snapshots.root, mount: snapshots.mountOf(containerId) },

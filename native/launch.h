@@ -7,8 +7,16 @@
 
 #define CGROUPS_MAX 32
 #define SHARED_MAX 64
+#define STAGED_MAX 128
 #define NETNS_FD 10  // where the runtime finds the network namespace: /proc/self/fd/10 in config.json
 #define USERNS_FD 12 // and the user namespace
+
+// What is mounted below the bundle for the runtime to find: an image's layers or a volume as ./mN, a part of it as ./sN.
+struct staged {
+  bool is_image;
+  const char *source;  // options of an overlay mount, or a folder
+  const char *subpath; // NULL: all of it
+};
 
 struct launch_options {
   const char *id;
@@ -20,6 +28,8 @@ struct launch_options {
   int cgroups;
   const char *shared[SHARED_MAX]; // folders of the host below which mounts go both ways
   int shareds;
+  struct staged staged[STAGED_MAX];
+  int stageds;
   const char *shm_of; // the mount namespace whose /dev/shm is bound to ./shm, for the runtime to find
   int netns;  // -1: none to hand over
   int userns; // -1: the host's

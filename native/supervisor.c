@@ -76,6 +76,9 @@ static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
     else if (strcmp(key, "cgroup-base") == 0) options.cgroup_base = value;
     else if (strcmp(key, "cgroup") == 0 && options.cgroups < CGROUPS_MAX) options.cgroup[options.cgroups++] = value;
     else if (strcmp(key, "shared") == 0 && options.shareds < SHARED_MAX) options.shared[options.shareds++] = value;
+    else if ((strcmp(key, "image") == 0 || strcmp(key, "volume") == 0) && options.stageds < STAGED_MAX)
+      options.staged[options.stageds++] = (struct staged){.is_image = *key == 'i', .source = value};
+    else if (strcmp(key, "subpath") == 0 && options.stageds > 0) options.staged[options.stageds - 1].subpath = value;
     else if (strcmp(key, "shm-of") == 0) options.shm_of = value;
     else if (strcmp(key, "netns") == 0) close_on_exec(options.netns = atoi(value));
     else if (strcmp(key, "userns") == 0) options.userns = open_userns(value);

@@ -14,7 +14,7 @@ import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { endpointRequest } from "./lifecycle.ts";
 import { generateName } from "./names.ts";
-import { type ContainerRecord, mountPoints, zeroTime } from "./record.ts";
+import { type ContainerRecord, imageSnapshots, mountPoints, zeroTime } from "./record.ts";
 import { takeIdRange } from "./user-namespaces.ts";
 
 type CreateRequest = Parameters<Containers["create"]>[0];
@@ -122,6 +122,9 @@ async function build(
     (other) => mountPoints(registry.get(other)),
     idRange?.base,
   );
+  undo.defer(async () => {
+    for (const key of imageSnapshots({ mounts })) await snapshots.remove(key).catch(() => undefined);
+  });
   const record = { ...planned, mounts, ...(idRange !== undefined && { idRange }) };
   await registry.insert(record);
   undo.move();

@@ -21,7 +21,7 @@ export async function reconcile(context: ContainerContext, lifecycle: Lifecycle)
   const { registry, networks, volumes, idRanges } = context;
   const before = registry.list();
   for (const record of before) {
-    volumes.adopt(record.id, mountPoints(record));
+    volumes.adopt(record.id, mountPoints(record), isAlive(record.state));
     if (record.idRange !== undefined) idRanges.adopt(record.id, record.idRange);
   }
   const sockets = new Set(namesIn(join(context.paths.run, "s")));
@@ -109,7 +109,7 @@ async function removeStrays({ registry, launcher, snapshots, paths, log }: Conta
   for (const id of namesIn(join(paths.root, "containers")))
     if (!known.has(id)) rmSync(containerFolder(paths, id), { recursive: true, force: true });
   for (const { key, kind } of snapshots.list())
-    if (kind === "container" && !known.has(key)) await snapshots.remove(key);
+    if (kind === "container" && !known.has(key.split("-", 1)[0] ?? "")) await snapshots.remove(key);
 }
 
 /** Containers that are to run whenever the daemon does, and those whose restart was pending. */

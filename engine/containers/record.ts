@@ -63,3 +63,8 @@ export interface ContainerRecord {
 export function mountPoints(record: ContainerRecord): readonly MountPoint[] {
   return record.mounts.filter((mount) => !mount.isUnlisted).map((mount) => mount.point);
 }
+
+/** Keys of the snapshots that keep the layers of the images it mounts. They begin with the container's ID. */
+export function imageSnapshots({ mounts }: Pick<ContainerRecord, "mounts">): readonly string[] {
+  return mounts.filter(({ type }) => type === "image").map(({ source }) => source);
+}

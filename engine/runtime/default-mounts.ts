@@ -46,15 +46,11 @@ export function planMounts(input: MountInput): readonly Mount[] {
     !(covered.has("/dev") && destination.startsWith("/dev/")) &&
     !(covered.has("/sys") && destination.startsWith("/sys/")) &&
     !(covered.has("/sys/fs/cgroup") && destination.startsWith("/sys/fs/cgroup/"));
-  // Volumes belong to containers, so they have the same owners in every user namespace; the host's folders keep theirs.
-  const asked = mounts.map(({ destination, type, source, options, point }) => ({
+  const asked = mounts.map(({ destination, type, source, options, isMapped }) => ({
     destination,
     type,
     source,
-    options:
-      mapOption !== undefined && type === "bind" && point.Type === "volume"
-        ? [...options, mapOption]
-        : options,
+    options: mapOption !== undefined && isMapped ? [...options, mapOption] : options,
   }));
   const etc = etcMounts(input).filter(isFree);
   return [

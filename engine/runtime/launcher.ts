@@ -27,6 +27,7 @@ import {
 } from "./paths.ts";
 import type { ProcessSpec, ResolvedUser, RuntimeSpec } from "./runtime-spec.ts";
 import { planSpec } from "./spec.ts";
+import { stageMounts } from "./staged-mounts.ts";
 import { resolveUser } from "./users.ts";
 
 export interface UserNamespace {
@@ -118,10 +119,13 @@ export class Launcher {
     const overlay = this.#deps.snapshots.mountOf(id);
     const devices = readHostDevices(request.hostConfig);
     const processFiles = cgroups.create(id, request.hostConfig, devices);
-    const { spec, warnings } = await this.#plan(request, devices);
+    const staged = stageMounts(request.mounts, bundleFolder(paths, id), (key) =>
+      this.#deps.snapshots.mountOf(key),
+    );
+    const { spec, warnings } = await this.#plan({ ...request, mounts: staged.mounts }, devices);
     const bundle = this.#writeBundle(id, spec, request);
     const socket = shimSocket(paths, id);
-    const args = this.#shimArguments(request, overlay, processFiles);
+    const args = [...this.#shimArguments(request, overlay, processFiles), ...staged.args];
     await spawner.startShim(socket, handlesOf(sandbox, users), args);
     const control = await ShimControl.connect(socket);
     return { task: { control, socket, bundle, process: spec.process }, warnings };

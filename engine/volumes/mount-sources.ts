@@ -45,12 +45,13 @@ async function checkSubpath(folder: string, subpath: string): Promise<void> {
     const [root, real] = await Promise.all([realpath(folder), realpath(path)]);
     isInside = real === root || real.startsWith(`${root}/`);
   } catch (error) {
-    throw new Fault("invalid", `cannot access path ${path}: ${messageOf(error)}`, { cause: error });
+    const reason = isCode(error, "ENOENT") ? `lstat ${path}: no such file or directory` : messageOf(error);
+    throw new Fault("invalid", `cannot access path ${path}: ${reason}`, { cause: error });
   }
   if (!isInside)
     throw new Fault(
       "invalid",
-      `cannot access path ${path}: subpath must be a relative path within the volume`,
+      `path concatenation escapes the base directory, base: ${folder}, subpath: ${subpath}`,
     );
 }
 

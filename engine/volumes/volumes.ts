@@ -3,16 +3,18 @@ import type { HostConfig, MountPoint } from "#api/docker/container.ts";
 /** A mount as the runtime spec needs it: what to bind where, and how. Plain data, kept in the container's record. */
 export interface ResolvedMount {
   readonly point: MountPoint;
-  /** `bind`, `tmpfs`, or the file system that the options of a local volume name, such as `nfs`. */
+  /** `bind`, `tmpfs`, `image` (its source is then the key of a snapshot of the container's), or the file system that the options of a local volume name, such as `nfs`. */
   readonly type: string;
   readonly source: string;
   readonly destination: string;
   readonly options: readonly string[];
   /** The source is a folder of the host that is made before each start when it is missing (`-v`). */
   readonly createsSource?: true;
+  /** Its owners are those of a container, so they are mapped into a user namespace. */
+  readonly isMapped?: true;
   /** Of `HostConfig.Tmpfs`, which inspect does not list. */
   readonly isUnlisted?: true;
-  /** The part of the volume that `source` is, checked before each start. */
+  /** The part of the volume that `source` is, or of the image; it is looked up at each start. */
   readonly subpath?: string;
 }
 
@@ -33,8 +35,8 @@ export interface VolumeMounts {
     from: (container: string) => readonly MountPoint[],
     sourceOwner?: number,
   ): Promise<readonly ResolvedMount[]>;
-  /** At start of the daemon, for every container there is. */
-  adopt(containerId: string, points: readonly MountPoint[]): void;
+  /** At start of the daemon, for every container there is; of one that may run {@link afterStop} tells when it does not. */
+  adopt(containerId: string, points: readonly MountPoint[], isRunning: boolean): void;
   /**
    * Before each start: makes `-v` sources that are missing again, and publishes `volume mount`.
    *
