@@ -5,7 +5,7 @@ import type { IdRange } from "#base/id-range.ts";
  * IDs that belong to nobody by convention: above what systemd gives to containers, below its range for foreign files, and
  * positive in 32 bits.
  *
- * @see systemd, docs/UIDS-GIDS.md
+ * @see systemd, "Users, Groups, UIDs and GIDs on systemd Systems"
  */
 const firstBase = 0x7000_0000;
 const rangeSize = 0x1_0000;
