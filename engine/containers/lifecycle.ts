@@ -162,6 +162,7 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
+    const joined = await this.#orFailed(record, async () => this.#joined(record));
     const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
     const owner = users === undefined ? {} : { owner: users.source };
     const sandbox = await this.#orFailed(record, () =>
@@ -184,7 +185,7 @@ export class Lifecycle {
         mounts: record.mounts,
         sandbox,
         resolvConf,
-        joined: this.#joined(record),
+        joined,
         ...(users !== undefined && { users }),
       }),
     );

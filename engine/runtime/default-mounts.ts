@@ -8,6 +8,7 @@ import {
   underBase,
 } from "#host/cgroup/layout.ts";
 import { Fault } from "#base/fault.ts";
+import type { DeviceNode } from "./host-devices.ts";
 import type { RuntimeSpec } from "./runtime-spec.ts";
 
 type Mount = RuntimeSpec["mounts"][number];
@@ -29,6 +30,8 @@ export interface MountInput {
   /** What maps a volume into the container's user namespace; undefined without one. */
   readonly mapOption: string | undefined;
   readonly hasWritableCgroups: boolean;
+  /** Devices of the host's to bind. */
+  readonly boundDevices: readonly DeviceNode[];
 }
 
 /**
@@ -56,6 +59,12 @@ export function planMounts(input: MountInput): readonly Mount[] {
   return [
     ...[...kernelMounts(input), ...cgroupMounts(input)].filter(isFree),
     ...[...asked, ...etc].toSorted((a, b) => depthOf(a) - depthOf(b)),
+    ...input.boundDevices.map(({ path, hostPath }) => ({
+      destination: path,
+      type: "bind",
+      source: hostPath,
+      options: ["bind", "nosuid", "noexec"],
+    })),
     ...initMount(input.initPath),
   ];
 }

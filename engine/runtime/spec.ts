@@ -4,6 +4,7 @@ import type { HostFacts } from "#host/facts.ts";
 import { type SeccompProgram, seccompProgram } from "#oci/seccomp/program.ts";
 import { planCapabilities } from "./capabilities.ts";
 import { initDestination, planMounts, rootPropagation } from "./default-mounts.ts";
+import type { DeviceNode } from "./host-devices.ts";
 import { planEnvironment } from "./environment.ts";
 import { planResources } from "./plan-resources.ts";
 import { planRlimits } from "./rlimits.ts";
@@ -66,6 +67,7 @@ export function planSpec(input: SpecInput): {
       cgroupPath: input.cgroupPath,
       cgroupHostBase: input.cgroupHostBase,
       mapOption: mapOptionOf(input),
+      boundDevices: input.idRange === undefined ? [] : input.devices.nodes,
       hasWritableCgroups: security.hasWritableCgroups ?? hostConfig.Privileged,
     }),
     annotations: annotations.value,
@@ -191,6 +193,10 @@ function planAnnotations(
   };
 }
 
+function nodeOf({ access: _access, hostPath: _path, ...node }: DeviceNode) {
+  return node;
+}
+
 /** How the runtime is told to map a volume: by the container's namespace, which it does not find when the pids are another's. */
 function mapOptionOf({ idRange, joined }: SpecInput): string | undefined {
   if (idRange === undefined || joined.pid === undefined) return idRange && "idmap";
@@ -211,7 +217,8 @@ function planLinux(input: SpecInput, security: SecurityOptions): RuntimeSpec["li
   const propagation = rootPropagation(input.mounts);
   return {
     namespaces: planNamespaces(input),
-    devices: devices.nodes.map(({ access: _access, ...node }) => node),
+    // Nodes cannot be made in a user namespace: there the host's are bound.
+    devices: input.idRange === undefined ? devices.nodes.map(nodeOf) : [],
     ...planPaths(hostConfig, security, host),
     sysctl: planAllSysctls(input),
     cgroupsPath: cgroupPath,

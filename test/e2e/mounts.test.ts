@@ -181,6 +181,42 @@ test("a part of a volume stays inside while links are swapped in it", { timeout:
   await ok("volume", "rm", "raced");
 });
 
+test("a mount's place that another container swaps for a link stays inside", {
+  timeout: 60_000,
+}, async () => {
+  const victim = join(folder, "victim");
+  mkdirSync(victim);
+  await ok("run", "--rm", "-v", "places:/v", "test", "mkdir", "-p", "/v/part/below");
+  const swap = `cd /v; ln -s ${victim} link; while :; do mv part real; mv link part; mv part link; mv real part; done`;
+  const racer = await ok("run", "-d", "-v", "places:/v", "test", "sh", "-c", swap);
+  let started = 0;
+  for (let round = 0; round < 40; round++) {
+    const flags = ["-v", "places:/v", "-v", "inner:/v/part/below/new", "-v", "/v/part/anonymous"];
+    const { code, stdout } = await engine.docker(
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      ...flags,
+      "test",
+      "cat",
+      "/proc/self/mountinfo",
+    );
+    if (code === 0) started++;
+    assert.ok(!stdout.includes(victim));
+    assert.deepEqual(readdirSync(victim), []);
+  }
+  assert.ok(started > 0);
+  // The same for a container that does not run, whose mounts a worker makes for cp.
+  const stopped = await ok("create", "-v", "places:/v", "-v", "inner:/v/part/below/new", "test");
+  for (let round = 0; round < 10; round++) {
+    await engine.docker("cp", `${stopped}:/v/part/below`, "-");
+    assert.deepEqual(readdirSync(victim), []);
+  }
+  await ok("rm", "-fv", racer, stopped);
+  await ok("volume", "rm", "places", "inner");
+});
+
 test("a volume with a file system of its own is mounted while containers use it, also after a kill", async () => {
   const options = ["type=tmpfs", "device=tmpfs", "o=size=4m"].flatMap((option) => ["-o", option]);
   await ok("volume", "create", ...options, "memory");

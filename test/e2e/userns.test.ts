@@ -150,6 +150,17 @@ test("root in there rules its network, its terminal and its standard streams, an
   const made = join(folder, "made");
   await ok("run", "--rm", "-v", `${made}:/made`, "test", "touch", "/made/file");
   assert.ok(statSync(join(made, "file")).uid >= 0x7000_0000);
+  const device = await ok(
+    "run",
+    "--rm",
+    "--device",
+    "/dev/zero:/dev/z",
+    "test",
+    "sh",
+    "-c",
+    "head -c3 /dev/z | wc -c",
+  );
+  assert.equal(device, "3");
   const mknod = await engine.docker("run", "--rm", "test", "mknod", "/tmp/disk", "b", "254", "0");
   assert.match(mknod.stderr, /Operation not permitted/);
 });
