@@ -1,3 +1,5 @@
+import type { Access } from "#base/access.ts";
+import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { LogLevel } from "#base/log.ts";
 import type { DockerClient } from "#client/docker-client.ts";
 import type { ConfigFile } from "./config/config-file.ts";
@@ -13,7 +15,16 @@ export interface EngineOptions {
   readonly bridgeCidr?: string;
   /** `default`: containers have user namespaces unless they ask for the host's. */
   readonly usernsRemap?: string;
+  readonly runtimes?: {
+    /** `NAME=PATH` */
+    readonly added: readonly string[];
+    readonly defaultName?: string;
+  };
   readonly logLevel: LogLevel;
+  /** Only its own socket, unless told. */
+  readonly access?: Access;
+  /** Docker's, unless told. */
+  readonly policy?: ContainerPolicy;
 }
 
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */

@@ -4,7 +4,11 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { type Access, localAccess } from "#base/access.ts";
 import { instanceName } from "#base/instance-name.ts";
+import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
+import { messageOf } from "#base/fault.ts";
+import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
 import { isAlive } from "#engine/containers/lifecycle.ts";
 import { ContainerRegistry } from "#engine/containers/registry.ts";
@@ -18,9 +22,11 @@ import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
+import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
 import { IdRanges } from "#engine/runtime/id-ranges.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
+import { type RuntimeOptions, Runtimes } from "#engine/runtime/runtimes.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
 import { parseRemap } from "#engine/runtime/userns-mode.ts";
 import { copyFolder } from "#engine/snapshots/copy-folder.ts";
@@ -43,11 +49,15 @@ export interface EngineOptions {
   readonly bridgeCidr?: string;
   /** `default`: containers have user namespaces of their own unless they ask for the host's. */
   readonly usernsRemap?: string;
+  readonly runtimes?: RuntimeOptions;
   readonly logLevel: LogLevel;
+  /** By default only the socket in `run`. */
+  readonly access?: Access;
+  /** By default Docker's. */
+  readonly policy?: ContainerPolicy;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
-const runtimeBinary = "/usr/bin/crun";
 /** Of Docker's engine whose behaviour this one has. */
 const version = "28.5.2";
 
@@ -62,7 +72,7 @@ function now(): bigint {
  */
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
-  const { root, run } = options;
+  const { root, run, access = localAccess, policy = usualPolicy } = options;
   const paths = { root, run };
   const instance = instanceName(root);
   mkdirSync(root, { recursive: true });
@@ -77,7 +87,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const isRemapped = parseRemap(options.usernsRemap, host.kernel);
   const db = undo.use(new Database(join(root, "engine.db")));
   const events = new EventBus(now);
-  const spawner = undo.use(new Spawner(shimBinary, runtimeBinary, log));
+  const runtimes = new Runtimes(options.runtimes ?? { added: [] });
+  const spawner = undo.use(new Spawner(shimBinary, runtimes.sealed.path, log));
   const content = await openFileStore(root);
   const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
   await snapshots.reconcile();
@@ -134,14 +145,26 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       {
         instance,
         runFolder: run,
+        nativeBinary: shimBinary,
+        connectsBridge: policy.connectsBridge,
         ...(options.bridgeCidr === undefined ? {} : { bridgeCidr: options.bridgeCidr }),
       },
     ),
   );
   undo.defer(() => networks.dismantle());
-  const cgroups = new ContainerCgroups(host.cgroup, instance);
+  const cgroups = new ContainerCgroups(host.cgroup, instance, new CgroupParents(host.cgroup, paths));
   undo.defer(() => cgroups.dismantle());
-  const launcher = new Launcher({ paths, spawner, snapshots, cgroups, host, shimBinary, log });
+  const launcher = new Launcher({
+    paths,
+    spawner,
+    snapshots,
+    cgroups,
+    host,
+    runtimes,
+    policy,
+    shimBinary,
+    log,
+  });
   const containers = undo.use(
     await ContainerService.open({
       paths,
@@ -166,7 +189,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     volumes,
     snapshots,
     events,
-    identity: identityOf(root),
+    identity: { ...identityOf(root, runtimes), authorizationPlugins: access.authorizationPlugins, policy },
     host,
     isRemapped,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
@@ -175,11 +198,45 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     ps: runPs,
     now,
   });
-  const server = undo.use(new DockerServer({ routes, version, log, whenIdle: () => void releaseMemory() }));
+  const { authorizationPlugins } = access;
+  const authorization =
+    authorizationPlugins.length === 0
+      ? undefined
+      : await (await import("#engine/authorization/plugins.ts")).openAuthorization(authorizationPlugins);
+  const whenIdle = () => void releaseMemory();
+  const server = undo.use(
+    new DockerServer({
+      routes,
+      version,
+      log,
+      whenIdle,
+      ...(authorization !== undefined && { authorization }),
+    }),
+  );
   await server.listen(join(run, "docker.sock"));
+  for (const address of access.listen) await listenOn(address);
+  process.on("SIGHUP", reload);
+  undo.defer(() => void process.off("SIGHUP", reload));
   background("networks are not ready yet", networks.warm());
   background("garbage was not collected", images.collect());
   return undo.move();
+
+  async function listenOn(address: ListenAddress): Promise<void> {
+    const { tcp } = access;
+    await server.listenOn(address, tcp);
+    const isOpen =
+      address.kind === "tcp" && (tcp.kind !== "tls" || tcp.files.clientAuthorities === undefined);
+    const where = { address: formatListenAddress(address) };
+    if (isOpen) log.warn("everyone who can reach this address is root on this machine", where);
+    else log.info("listening", where);
+  }
+
+  function reload(): void {
+    server.reloadTls().then(
+      () => log.info("certificates read again"),
+      (error: unknown) => log.error("certificates were not read again", { error: messageOf(error) }),
+    );
+  }
 
   /** What the first answer need not wait for. */
   function background(failure: string, work: Promise<unknown>): void {
@@ -187,7 +244,10 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   }
 }
 
-function identityOf(root: string): EngineIdentity {
+function identityOf(
+  root: string,
+  runtimes: Runtimes,
+): Omit<EngineIdentity, "authorizationPlugins" | "policy"> {
   return {
     ...readHostIdentity(),
     id: installationId(root),
@@ -195,7 +255,8 @@ function identityOf(root: string): EngineIdentity {
     gitCommit: "",
     buildTime: "",
     root,
-    runtime: { name: "crun", version: "" },
+    runtime: { name: runtimes.sealed.name, version: "" },
+    runtimes: { byName: runtimes.list(), defaultName: runtimes.defaultName },
     backingFileSystem: fileSystemOf(root),
     warnings: [],
   };

@@ -184,13 +184,38 @@ static void mount_root(const struct launch_options *options) {
   refuse_links();
 }
 
+// Go programs close what they inherit: the network namespace has to have a path, which is gone with this mount namespace.
+static void bind_netns(int netns) {
+  char source[32];
+  int fd = open("netns", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+  snprintf(source, sizeof source, "/proc/self/fd/%d", netns);
+  if (fd < 0 || mount(source, "netns", NULL, MS_BIND, NULL) < 0) give_up("bind of the network namespace");
+  close(fd);
+}
+
+// Sysctls of a network are other files in every namespace: they are covered as whoever is in that one sees them.
+static void hide(const char *folder, int netns) {
+  int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (own < 0 || setns(netns, CLONE_NEWNET) < 0) give_up("setns");
+  if (mount("tmpfs", folder, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) give_up(folder);
+  if (setns(own, CLONE_NEWNET) < 0) give_up("setns back to the host");
+  close(own);
+}
+
+static void become_runtime(const struct launch_options *options, const char **argv) {
+  if (options->runtime) execv(options->runtime, (char **)argv);
+  else execveat(RUNTIME_FD, "", (char **)argv, environ, AT_EMPTY_PATH);
+  give_up(options->runtime ? options->runtime : "OCI runtime");
+}
+
 static const char **common_arguments(const struct launch_options *options, const char *log, const char **argv) {
-  *argv++ = "crun";
+  *argv++ = options->runtime ? options->runtime : "crun";
   *argv++ = "--root";
   *argv++ = options->state;
   *argv++ = "--log";
   *argv++ = log;
-  if (options->cgroup_base) *argv++ = "--cgroup-manager=disabled";
+  if (options->runtime && options->runtime_flag) *argv++ = options->runtime_flag;
+  if (!options->runtime && options->cgroup_base) *argv++ = "--cgroup-manager=disabled";
   return argv;
 }
 
@@ -204,7 +229,9 @@ pid_t launch_container(const struct launch_options *options, const int stdio[3],
   mount_root(options);
   if (options->shm_of) take_shm(options);
   use_stdio(stdio);
-  if (options->netns >= 0 && dup2(options->netns, NETNS_FD) < 0) give_up("network namespace");
+  if (options->hidden && options->netns >= 0) hide(options->hidden, options->netns);
+  if (options->netns >= 0 && options->runtime) bind_netns(options->netns);
+  else if (options->netns >= 0 && dup2(options->netns, NETNS_FD) < 0) give_up("network namespace");
   if (options->userns >= 0 && dup2(options->userns, USERNS_FD) < 0) give_up("user namespace");
   const char *argv[24], **next = common_arguments(options, log, argv);
   *next++ = "run";
@@ -219,8 +246,7 @@ pid_t launch_container(const struct launch_options *options, const int stdio[3],
   }
   *next++ = options->id;
   *next = NULL;
-  execveat(RUNTIME_FD, "", (char **)argv, environ, AT_EMPTY_PATH);
-  give_up("OCI runtime");
+  become_runtime(options, argv);
   return -1;
 }
 
@@ -239,14 +265,13 @@ pid_t launch_exec(const struct launch_options *options, const int stdio[3], cons
   *next++ = process;
   *next++ = "--pid-file";
   *next++ = pid_file;
-  if (tty) *next++ = "--tty";
+  if (tty && !options->runtime) *next++ = "--tty"; // others have it from the process file
   if (console) {
     *next++ = "--console-socket";
     *next++ = console;
   }
   *next++ = options->id;
   *next = NULL;
-  execveat(RUNTIME_FD, "", (char **)argv, environ, AT_EMPTY_PATH);
-  give_up("OCI runtime");
+  become_runtime(options, argv);
   return -1;
 }

@@ -34,6 +34,9 @@ struct launch_options {
   int netns;  // -1: none to hand over
   int userns; // -1: the host's
   uid_t id_base; // the host's ID of its root; 0 without a user namespace
+  const char *runtime; // path of another runtime than the sealed one, which is crun
+  const char *runtime_flag; // what that one has to be told first, or NULL
+  const char *hidden; // folder that the other runtime is not to see, or NULL
   bool tty;
 };
 

@@ -7,11 +7,15 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define ROUTES_MAX 64
 
 struct request {
   struct nlmsghdr header;
@@ -89,55 +93,135 @@ static void put_mac(struct request *request, const char *mac) {
     attribute(request, IFLA_ADDRESS, bytes, 6);
 }
 
-int veth_create(int host_netlink, const struct veth *veth, int netns_fd) {
-  int bridge = index_of(host_netlink, veth->bridge);
+static void put_peer(struct request *request, const struct nic *nic, uint32_t netns, uint32_t mtu) {
+  struct rtattr *peer = attribute(request, VETH_INFO_PEER, NULL, 0);
+  request->header.nlmsg_len += (uint32_t)sizeof(struct ifinfomsg);
+  attribute(request, IFLA_IFNAME, nic->name, strlen(nic->name) + 1);
+  attribute(request, IFLA_NET_NS_FD, &netns, 4);
+  attribute(request, IFLA_MTU, &mtu, 4);
+  put_mac(request, nic->mac);
+  close_nest(request, peer);
+}
+
+static int veth_create(int host_netlink, const struct nic *nic, int netns_fd) {
+  int bridge = index_of(host_netlink, nic->master);
   if (bridge < 0) return bridge;
   struct request request;
   struct ifinfomsg *host = start(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof *host);
   host->ifi_flags = host->ifi_change = IFF_UP;
-  uint32_t mtu = (uint32_t)veth->mtu, master = (uint32_t)bridge, netns = (uint32_t)netns_fd;
-  attribute(&request, IFLA_IFNAME, veth->host_name, strlen(veth->host_name) + 1);
+  uint32_t mtu = (uint32_t)nic->mtu, master = (uint32_t)bridge;
+  attribute(&request, IFLA_IFNAME, nic->host_name, strlen(nic->host_name) + 1);
   attribute(&request, IFLA_MASTER, &master, 4);
   attribute(&request, IFLA_MTU, &mtu, 4);
   struct rtattr *info = attribute(&request, IFLA_LINKINFO, NULL, 0);
   attribute(&request, IFLA_INFO_KIND, "veth", 4);
   struct rtattr *data = attribute(&request, IFLA_INFO_DATA, NULL, 0);
-  struct rtattr *peer = attribute(&request, VETH_INFO_PEER, NULL, 0);
-  request.header.nlmsg_len += (uint32_t)sizeof(struct ifinfomsg);
-  attribute(&request, IFLA_IFNAME, veth->name, strlen(veth->name) + 1);
-  attribute(&request, IFLA_NET_NS_FD, &netns, 4);
-  attribute(&request, IFLA_MTU, &mtu, 4);
-  put_mac(&request, veth->mac);
-  close_nest(&request, peer);
+  put_peer(&request, nic, (uint32_t)netns_fd, mtu);
   close_nest(&request, data);
   close_nest(&request, info);
   return talk(host_netlink, &request);
 }
 
-int veth_configure(int inner_netlink, const struct veth *veth) {
-  int index = index_of(inner_netlink, veth->name);
+// macvlan and ipvlan: one interface that is made in the container's namespace at once.
+static int child_create(int host_netlink, const struct nic *nic, int netns_fd) {
+  int parent = index_of(host_netlink, nic->master);
+  if (parent < 0) return parent;
+  bool is_macvlan = strncmp(nic->kind, "macvlan", 7) == 0;
+  const char *mode_text = strchr(nic->kind, ':');
+  uint32_t link = (uint32_t)parent, netns = (uint32_t)netns_fd, mtu = (uint32_t)nic->mtu;
+  uint32_t mode = (uint32_t)(mode_text ? atoi(mode_text + 1) : 0);
+  uint16_t short_mode = (uint16_t)mode;
+  struct request request;
+  start(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+  attribute(&request, IFLA_IFNAME, nic->name, strlen(nic->name) + 1);
+  attribute(&request, IFLA_LINK, &link, 4);
+  attribute(&request, IFLA_NET_NS_FD, &netns, 4);
+  if (mtu) attribute(&request, IFLA_MTU, &mtu, 4);
+  if (is_macvlan) put_mac(&request, nic->mac);
+  struct rtattr *info = attribute(&request, IFLA_LINKINFO, NULL, 0);
+  attribute(&request, IFLA_INFO_KIND, is_macvlan ? "macvlan" : "ipvlan", is_macvlan ? 7 : 6);
+  struct rtattr *data = attribute(&request, IFLA_INFO_DATA, NULL, 0);
+  if (is_macvlan) attribute(&request, IFLA_MACVLAN_MODE, &mode, 4);
+  else attribute(&request, IFLA_IPVLAN_MODE, &short_mode, 2);
+  close_nest(&request, data);
+  close_nest(&request, info);
+  return talk(host_netlink, &request);
+}
+
+int nic_create(int host_netlink, const struct nic *nic, int netns_fd) {
+  bool is_veth = strcmp(nic->kind, "veth") == 0;
+  return is_veth ? veth_create(host_netlink, nic, netns_fd) : child_create(host_netlink, nic, netns_fd);
+}
+
+int link_delete(int netlink, const char *name) {
+  int index = index_of(netlink, name);
   if (index < 0) return index;
   struct request request;
-  struct in_addr address, gateway;
-  if (inet_pton(AF_INET, veth->address, &address) != 1) return -EINVAL;
+  struct ifinfomsg *link = start(&request, RTM_DELLINK, 0, sizeof *link);
+  link->ifi_index = index;
+  return talk(netlink, &request);
+}
+
+static int add_address4(int netlink, int index, const char *text, int prefix_length) {
+  struct request request;
+  struct in_addr address;
+  if (inet_pton(AF_INET, text, &address) != 1) return -EINVAL;
   struct ifaddrmsg *addr = start(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *addr);
   addr->ifa_family = AF_INET;
-  addr->ifa_prefixlen = (unsigned char)veth->prefix_length;
+  addr->ifa_prefixlen = (unsigned char)prefix_length;
   addr->ifa_index = (unsigned)index;
-  struct in_addr broadcast = {.s_addr = address.s_addr | htonl(veth->prefix_length == 32 ? 0 : 0xffffffffu >> veth->prefix_length)};
+  struct in_addr broadcast = {.s_addr = address.s_addr | htonl(prefix_length == 32 ? 0 : 0xffffffffu >> prefix_length)};
   attribute(&request, IFA_LOCAL, &address, 4);
   attribute(&request, IFA_ADDRESS, &address, 4);
   attribute(&request, IFA_BROADCAST, &broadcast, 4);
-  int error = talk(inner_netlink, &request);
-  if (error == 0) error = link_up(inner_netlink, veth->name);
-  if (error || !*veth->gateway) return error;
-  if (inet_pton(AF_INET, veth->gateway, &gateway) != 1) return -EINVAL;
-  struct rtmsg *route = start(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof *route);
-  route->rtm_family = AF_INET;
+  return talk(netlink, &request);
+}
+
+static int add_address6(int netlink, int index, const char *text, int prefix_length) {
+  struct request request;
+  struct in6_addr address;
+  if (inet_pton(AF_INET6, text, &address) != 1) return -EINVAL;
+  struct ifaddrmsg *addr = start(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *addr);
+  addr->ifa_family = AF_INET6;
+  addr->ifa_prefixlen = (unsigned char)prefix_length;
+  addr->ifa_index = (unsigned)index;
+  addr->ifa_flags = IFA_F_NODAD; // we hand addresses out: nobody else has it, and it is usable at once
+  attribute(&request, IFA_LOCAL, &address, 16);
+  attribute(&request, IFA_ADDRESS, &address, 16);
+  return talk(netlink, &request);
+}
+
+static int change_route(int netlink, int type, int flags, int family, const char *gateway) {
+  unsigned char bytes[16];
+  struct request request;
+  if (*gateway && inet_pton(family, gateway, bytes) != 1) return -EINVAL;
+  struct rtmsg *route = start(&request, type, flags, sizeof *route);
+  route->rtm_family = (unsigned char)family;
   route->rtm_table = RT_TABLE_MAIN;
-  route->rtm_protocol = RTPROT_BOOT;
-  route->rtm_scope = RT_SCOPE_UNIVERSE;
-  route->rtm_type = RTN_UNICAST;
-  attribute(&request, RTA_GATEWAY, &gateway, 4);
-  return talk(inner_netlink, &request);
+  route->rtm_protocol = type == RTM_NEWROUTE ? RTPROT_BOOT : RTPROT_UNSPEC;
+  route->rtm_scope = type == RTM_NEWROUTE ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE;
+  route->rtm_type = type == RTM_NEWROUTE ? RTN_UNICAST : RTN_UNSPEC;
+  if (*gateway) attribute(&request, RTA_GATEWAY, bytes, family == AF_INET ? 4 : 16);
+  return talk(netlink, &request);
+}
+
+int route_default(int netlink, int family, const char *gateway) {
+  if (*gateway && family == AF_INET) return change_route(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, family, gateway);
+  // Of IPv6 a second route would stand beside the first as one more way to go. Who is root in there may make them faster than
+  // they can be deleted.
+  for (int i = 0; i < ROUTES_MAX && change_route(netlink, RTM_DELROUTE, 0, family, "") == 0; i++) {}
+  return *gateway ? change_route(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, family, gateway) : 0;
+}
+
+int nic_configure(int inner_netlink, const struct nic *nic) {
+  int index = index_of(inner_netlink, nic->name), error = 0;
+  if (index < 0) return index;
+  if (*nic->address) error = add_address4(inner_netlink, index, nic->address, nic->prefix_length);
+  if (!error && *nic->address6) error = add_address6(inner_netlink, index, nic->address6, nic->prefix_length6);
+  if (!error) error = link_up(inner_netlink, nic->name);
+  if (!error && *nic->gateway)
+    error = change_route(inner_netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, AF_INET, nic->gateway);
+  if (!error && *nic->gateway6)
+    error = change_route(inner_netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, AF_INET6, nic->gateway6);
+  return error;
 }

@@ -4,6 +4,7 @@
 #include "wire.h"
 
 #include "netlink.h"
+#include "userns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,128 +41,134 @@ static void refuse(const char *seq, const char *what, int error) {
   answer(seq, "error", text_of(error), what);
 }
 
-// Containers have IPv4 addresses only: interfaces made from now on in this namespace get no link-local ones of IPv6.
-static void disable_ipv6(void) {
-  int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return; // a kernel without IPv6
-  if (write(fd, "1", 1) != 1) perror("disable_ipv6");
+static bool write_setting(const char *path, const char *value) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false; // a kernel without IPv6
+  bool is_written = write(fd, value, 1) == 1;
   close(fd);
-}
-
-// A child that lives in new namespaces until the pipe is closed. Those that have an owner belong to that user namespace.
-static pid_t hold_namespaces(int owner, int flags, int *hold) {
-  int ready[2], until[2];
-  if (pipe2(ready, O_CLOEXEC) < 0) return -1;
-  if (pipe2(until, O_CLOEXEC) < 0) {
-    close(ready[0]), close(ready[1]);
-    return -1;
-  }
-  pid_t child = fork();
-  if (child == 0) {
-    char byte;
-    close(until[1]);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int error = (owner >= 0 && setns(owner, CLONE_NEWUSER) < 0) || unshare(flags) < 0 ? errno : 0;
-    if (write(ready[1], &error, sizeof error) == sizeof error && !error && read(until[0], &byte, 1) < 0) _exit(1);
-    _exit(0);
-  }
-  int error = errno;
-  close(ready[1]);
-  close(until[0]);
-  if (child > 0 && read(ready[0], &error, sizeof error) != (ssize_t)sizeof error) error = ECHILD;
-  close(ready[0]);
-  *hold = until[1];
-  if (child > 0 && !error) return child;
-  close(until[1]);
-  errno = error;
-  return -1;
-}
-
-static int open_namespace(pid_t pid, const char *kind) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, kind);
-  return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static bool write_map(pid_t pid, const char *file, const char *base, const char *size) {
-  char path[64], map[64];
-  snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
-  int length = snprintf(map, sizeof map, "0 %s %s", base, size), fd = open(path, O_WRONLY | O_CLOEXEC);
-  bool is_written = fd >= 0 && write(fd, map, (size_t)length) == length;
-  int error = errno;
-  if (fd >= 0) close(fd);
-  errno = error;
   return is_written;
+}
+
+// Interfaces have IPv6 only where their network does: those made from now on in this namespace get no link-local addresses.
+static void disable_ipv6(void) {
+  write_setting("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+  write_setting("/proc/sys/net/ipv6/conf/default/accept_ra", "0"); // a neighbour is no router (CVE-2020-10749)
+}
+
+static void enable_ipv6(const char *name) {
+  char path[96];
+  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+  write_setting(path, "0");
+}
+
+static void go_home(void) {
+  if (setns(host_netns, CLONE_NEWNET) < 0) fail("setns back to the host"); // never go on in the wrong one
+}
+
+// kind master host-name name mac mtu address prefix-length gateway address6 prefix-length6 gateway6
+#define NIC_FIELDS 12
+static struct nic nic_of(char **field) {
+  return (struct nic){
+      .kind = field[0],
+      .master = field[1],
+      .host_name = field[2],
+      .name = field[3],
+      .mac = field[4],
+      .mtu = atoi(field[5]),
+      .address = field[6],
+      .prefix_length = atoi(field[7]),
+      .gateway = field[8],
+      .address6 = field[9],
+      .prefix_length6 = atoi(field[10]),
+      .gateway6 = field[11],
+  };
+}
+
+// Leaves nothing of the interface when it fails. `inner` is a socket of the namespace.
+static int add_nic(const struct nic *nic, int netns, int inner, const char **what) {
+  *what = nic->kind;
+  int error = -nic_create(host_netlink, nic, netns);
+  if (error) return error;
+  if (*nic->address6) {
+    if (setns(netns, CLONE_NEWNET) < 0) return errno;
+    enable_ipv6(nic->name);
+    go_home();
+  }
+  *what = "address";
+  error = -nic_configure(inner, nic);
+  if (error) link_delete(inner, nic->name);
+  return error;
 }
 
 // userns base size → fd of a new user namespace in which `size` IDs of the host's from `base` on are 0 and the following
 static void make_userns(const char *seq, struct fields *f) {
-  int hold, userns = -1;
-  pid_t child = f->count == 4 ? hold_namespaces(-1, CLONE_NEWUSER, &hold) : (errno = EINVAL, -1);
-  if (child < 0) {
-    refuse(seq, "user namespace", errno);
-    return;
-  }
-  if (write_map(child, "uid_map", f->field[2], f->field[3]) && write_map(child, "gid_map", f->field[2], f->field[3]))
-    userns = open_namespace(child, "user");
-  int error = errno;
-  close(hold);
-  if (userns < 0) refuse(seq, "user namespace", error);
+  int userns = f->count == 4 ? create_userns(f->field[2], f->field[3]) : -EINVAL;
+  if (userns < 0) refuse(seq, "user namespace", -userns);
   else answer(seq, "ok", text_of(userns), NULL);
 }
 
-// Enters a new network namespace, which may be that of a user namespace. Errors are negative.
-static int enter_new_network(int owner) {
-  int hold = -1, netns = -1;
-  if (owner < 0) {
-    if (unshare(CLONE_NEWNET) < 0) return -errno;
-    netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    return netns < 0 ? -errno : netns;
-  }
-  pid_t child = hold_namespaces(owner, CLONE_NEWNET, &hold);
-  if (child < 0) return -errno;
-  netns = open_namespace(child, "net");
-  int error = netns < 0 || setns(netns, CLONE_NEWNET) < 0 ? errno : 0;
-  close(hold);
-  if (!error) return netns;
-  if (netns >= 0) close(netns);
-  return -error;
-}
-
-// sandbox [bridge host-name name address prefix-length gateway mac mtu] → fd of a new network namespace
-// sandbox-of userns [the same] → one that belongs to the user namespace, a descriptor of ours or a path
+// sandbox [interface…] → fd of a new network namespace
+// sandbox-of userns [interface…] → one that belongs to the user namespace, a descriptor of ours or a path
 static void make_sandbox(const char *seq, struct fields *f, int owner) {
   const char *what = "unshare";
   int error = 0, inner = -1, netns = enter_new_network(owner);
   if (netns < 0) {
-    if (setns(host_netns, CLONE_NEWNET) < 0) fail("setns back to the host");
+    go_home();
     refuse(seq, what, -netns);
     return;
   }
   inner = netlink_open();
   if (netns < 0 || inner < 0) error = errno;
   if (!error) disable_ipv6();
-  if (setns(host_netns, CLONE_NEWNET) < 0) fail("setns back to the host"); // never go on in the wrong one
+  go_home();
   if (!error) what = "lo", error = -link_up(inner, "lo");
-  if (!error && f->count == 10) {
-    struct veth veth = {
-        .bridge = f->field[2],
-        .host_name = f->field[3],
-        .name = f->field[4],
-        .address = f->field[5],
-        .prefix_length = atoi(f->field[6]),
-        .gateway = f->field[7],
-        .mac = f->field[8],
-        .mtu = atoi(f->field[9]),
-    };
-    what = "veth";
-    error = -veth_create(host_netlink, &veth, netns);
-    if (!error) what = "address", error = -veth_configure(inner, &veth);
+  if (!error && f->count == 2 + NIC_FIELDS) {
+    struct nic nic = nic_of(f->field + 2);
+    error = add_nic(&nic, netns, inner, &what);
   }
   if (inner >= 0) close(inner);
   if (error && netns >= 0) close(netns);
   if (error) refuse(seq, what, error);
   else answer(seq, "ok", text_of(netns), NULL);
+}
+
+// A namespace is named by a descriptor of ours or by a path. Returns a descriptor to close, with a socket of the namespace.
+static int enter(const char *name, int *inner) {
+  int netns = *name == '/' ? open(name, O_RDONLY | O_CLOEXEC) : fcntl(atoi(name), F_DUPFD_CLOEXEC, 15);
+  if (netns < 0) return -errno;
+  if (setns(netns, CLONE_NEWNET) == 0) {
+    *inner = netlink_open();
+    go_home();
+    if (*inner >= 0) return netns;
+  }
+  int error = errno;
+  close(netns);
+  return -error;
+}
+
+// attach netns interface…; detach netns name; route netns gateway gateway6
+static void change_sandbox(const char *seq, const char *op, struct fields *f) {
+  int inner = -1, error = 0, netns = f->count > 3 ? enter(f->field[2], &inner) : -EINVAL;
+  const char *what = op;
+  if (netns < 0) {
+    refuse(seq, op, -netns);
+    return;
+  }
+  if (strcmp(op, "attach") == 0 && f->count == 3 + NIC_FIELDS) {
+    struct nic nic = nic_of(f->field + 3);
+    error = add_nic(&nic, netns, inner, &what);
+  } else if (strcmp(op, "detach") == 0 && f->count == 4) {
+    error = -link_delete(inner, f->field[3]);
+  } else if (strcmp(op, "route") == 0 && f->count == 5) {
+    error = -route_default(inner, AF_INET, f->field[3]);
+    if (!error) error = -route_default(inner, AF_INET6, f->field[4]);
+  } else {
+    error = EINVAL;
+  }
+  close(inner);
+  close(netns);
+  if (error) refuse(seq, what, error);
+  else answer(seq, "ok", "", NULL);
 }
 
 static int try_bind(int family, const char *protocol, const char *address, int port, bool is_shared) {
@@ -274,6 +281,7 @@ static void serve(struct fields *f) {
     if (fd < 0) refuse(seq, "user namespace", error);
     else make_sandbox(seq, f, fd), close(fd);
   } else if (strcmp(op, "userns") == 0) make_userns(seq, f);
+  else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0) change_sandbox(seq, op, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "shim") == 0) start_shim(seq, f);
   else if (strcmp(op, "close") == 0 && f->count == 3) {

@@ -83,6 +83,9 @@ static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
     else if (strcmp(key, "netns") == 0) close_on_exec(options.netns = atoi(value));
     else if (strcmp(key, "userns") == 0) options.userns = open_userns(value);
     else if (strcmp(key, "id-base") == 0) options.id_base = (uid_t)strtoul(value, NULL, 10);
+    else if (strcmp(key, "runtime") == 0) options.runtime = value;
+    else if (strcmp(key, "runtime-flag") == 0) options.runtime_flag = value;
+    else if (strcmp(key, "hide") == 0) options.hidden = value;
     else if (strcmp(key, "hold") == 0) close_on_exec(atoi(value));
     else if (strcmp(key, "log") == 0) log_to.path = value;
     else if (strcmp(key, "log-max-bytes") == 0) log_to.max_bytes = atol(value);

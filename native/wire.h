@@ -36,5 +36,6 @@ int supervisor_main(int argc, char **argv);
 int init_main(int argc, char **argv);
 int mount_main(int argc, char **argv);
 int umount_main(int argc, char **argv);
+int watch_main(int argc, char **argv);
 
 #endif

@@ -14,6 +14,7 @@ const nouns = [
   "engine/logs",
   "engine/events",
   "engine/supervise",
+  "engine/authorization",
 ];
 const below = ["oci", "api", "host", "base"];
 const engineWide = [...below, "engine/metadata", "engine/events"];
@@ -27,6 +28,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   client: ["api", "base"],
   "engine/metadata": below,
   "engine/events": below,
+  "engine/authorization": ["base", "host"],
   "engine/content": engineWide,
   "engine/supervise": engineWide,
   "engine/logs": engineWide,

@@ -22,6 +22,7 @@ export interface NormalizedCreate {
 /** What the host decides: Docker's own default is `host` on cgroup v1 and `private` on v2. */
 export interface CreateDefaults {
   readonly cgroupnsMode: "private" | "host";
+  readonly runtime: string;
 }
 
 /**
@@ -36,7 +37,7 @@ export interface CreateDefaults {
 export function normalizeCreate(
   body: CreateBody,
   version: number,
-  defaults: CreateDefaults = { cgroupnsMode: "private" },
+  defaults: CreateDefaults = { cgroupnsMode: "private", runtime: "crun" },
 ): NormalizedCreate {
   const warnings: string[] = [];
   const config = normalizeConfig(body, version);
@@ -143,7 +144,7 @@ export function normalizeHostConfig(
     UsernsMode: given.UsernsMode ?? "",
     ShmSize: given.ShmSize || SHM_BYTES,
     ...(hasKeys(Sysctls) && { Sysctls }),
-    Runtime: given.Runtime || "crun",
+    Runtime: given.Runtime || defaults.runtime,
     Isolation: given.Isolation ?? "",
     CpuShares: given.CpuShares ?? 0,
     Memory: memory,

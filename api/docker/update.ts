@@ -35,7 +35,7 @@ export function normalizeUpdate(
     BlkioDeviceReadIOps: BlkioDeviceReadIOps ?? null,
     BlkioDeviceWriteIOps: BlkioDeviceWriteIOps ?? null,
   };
-  const asked = normalizeHostConfig(limits, version, { cgroupnsMode: "private" });
+  const asked = normalizeHostConfig(limits, version, { cgroupnsMode: "private", runtime: "" });
   return {
     hostConfig: {
       ...asked,

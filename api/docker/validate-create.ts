@@ -112,22 +112,20 @@ export function validateRestart({
     throw new Fault("invalid", "can't create 'AutoRemove' container with restart policy");
 }
 
-/** The one there is, and how Docker's own configuration calls its. */
-const runtimes: ReadonlySet<string> = new Set(["", "crun", "runc", "io.containerd.runc.v2"]);
-
 /** `auto` is Podman's word for a user namespace of the container's own. */
 const usernsModes: ReadonlySet<string> = new Set(["", "host", "auto", "private"]);
 
 function validateModes(host: HostConfig): void {
-  const { UsernsMode, NetworkMode, Isolation, Runtime, StorageOpt } = host;
+  const { UsernsMode, NetworkMode, Isolation, StorageOpt } = host;
   const invalid = (text: string) => new Fault("invalid", text);
   if (!usernsModes.has(UsernsMode)) throw invalid(`invalid user namespace mode: ${UsernsMode}`);
   if (NetworkMode === "container:")
     throw invalid("invalid network mode: invalid container format container:<name|id>");
   if (Isolation !== "" && Isolation !== "default")
     throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
-  if (!runtimes.has(Runtime)) throw invalid(`unknown or invalid runtime name: ${Runtime}`);
-  if (Object.keys(StorageOpt ?? {}).length > 0)
+  const unknown = Object.keys(StorageOpt ?? {}).find((option) => option !== "size");
+  if (unknown !== undefined) throw invalid(`Unknown option ${unknown}`);
+  if (StorageOpt !== undefined && "size" in StorageOpt)
     throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
 }
 

@@ -1,4 +1,7 @@
 import { defineCommand } from "../context.ts";
+import { accessFlags, planAccess } from "../instance/access-flags.ts";
+import { planPolicy, policyFlags } from "../instance/policy-flags.ts";
+import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
 export const command = defineCommand({
@@ -7,16 +10,28 @@ export const command = defineCommand({
   about: [
     "Runs the engine in the foreground. It logs JSON lines to stderr (GANTRY_LOG=debug for more).",
     "SIGTERM and SIGINT stop the engine and leave containers running; the next engine takes them over.",
+    "SIGHUP reads the certificates of --tls again.",
   ].join("\n"),
-  flags: {},
+  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags },
   operands: [0, 0],
   examples: [
     ["gantry engine", "serve on /run/gantry/docker.sock"],
+    ["gantry engine --default-runtime runsc", "every container in a sandbox of gVisor's"],
     ["gantry engine --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16", "a second one beside it"],
+    [
+      "gantry engine -H tcp://:2376 --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem",
+      "serve other machines, too",
+    ],
+    ["gantry engine --authorization-plugin opa", "ask a plugin of Docker's protocol about every request"],
   ],
   exitCodes: [
     [0, "stopped by a signal"],
     [1, "could not start, or another engine uses the same folders"],
   ],
-  run: async (context) => await runEngine(context),
+  async run(given, values) {
+    const context = withRuntimes(given, values);
+    const access = planAccess(values, context.env, process.pid);
+    const policy = planPolicy(values);
+    return await runEngine({ ...context, instance: { ...context.instance, access, policy } });
+  },
 });

@@ -1,5 +1,8 @@
 import { type Context, defineCommand, socketOf } from "../context.ts";
+import { accessFlags, accessWords, planAccess } from "../instance/access-flags.ts";
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
+import { planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
+import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { formatElapsed } from "../output/units.ts";
@@ -14,24 +17,31 @@ export const command = defineCommand({
   flags: {
     foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
+    ...accessFlags,
+    ...runtimeFlags,
+    ...policyFlags,
   },
   operands: [0, 0],
   examples: [
     ["gantry up", "start it"],
+    ["gantry up --hardened", "start it with containers that may do less"],
     ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link", "a second one beside it"],
   ],
   exitCodes: [
     [0, "it answers"],
     [1, "it could not be started; the message shows the end of its log"],
   ],
-  async run(context, { foreground, "no-link": noLink }) {
+  async run(given, { foreground, "no-link": noLink, ...values }) {
+    const context = withRuntimes(given, values);
+    const access = planAccess(values, foreground ? context.env : {}, process.pid);
+    const policy = planPolicy(values);
     if (foreground)
-      return await runEngine(context, async () => {
+      return await runEngine({ ...context, instance: { ...context.instance, access, policy } }, async () => {
         if (!noLink) await linkSocket(usualSocket, socketOf(context.instance));
       });
     const before = performance.now();
     const wasUp = await isAnswering(context.instance, context.signal);
-    if (!wasUp) await startEngine(context);
+    if (!wasUp) await startEngine(context, [...accessWords(values, context.env), ...policyWords(values)]);
     const isLinked = !noLink && (await linkSocket(usualSocket, socketOf(context.instance)));
     const { out, instance } = context;
     const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;

@@ -28,8 +28,8 @@ export async function isAnswering(instance: EngineOptions, signal: AbortSignal):
   } catch (error) {
     signal.throwIfAborted();
     if (patience.aborted) return false;
-    if (error instanceof Fault && error.kind === "unavailable") return false;
-    throw error;
+    if (!(error instanceof Fault)) throw error;
+    return error.kind !== "unavailable"; // an authorization plugin's refusal is an answer, too
   }
 }
 
@@ -37,13 +37,14 @@ export async function isAnswering(instance: EngineOptions, signal: AbortSignal):
  * Starts `gantry engine` in the background with its log in `<root>/engine.log` and resolves once it answers. One that is being
  * started by somebody else at the same time is waited for in the same way.
  *
+ * @param words more flags for it
  * @throws {Fault} `unavailable` with the log's end when it ends or does not answer within a minute
  */
-export async function startEngine(context: Context): Promise<void> {
+export async function startEngine(context: Context, words: readonly string[]): Promise<void> {
   const { instance } = context;
   mkdirSync(instance.root, { recursive: true, mode: 0o700 });
   mkdirSync(instance.run, { recursive: true, mode: 0o755 });
-  const child = spawnEngine(context);
+  const child = spawnEngine(context, words);
   const deadline = AbortSignal.timeout(startTimeoutMs);
   const signal = AbortSignal.any([context.signal, deadline]);
   try {
@@ -56,13 +57,13 @@ export async function startEngine(context: Context): Promise<void> {
   }
 }
 
-function spawnEngine({ instance, services, env }: Context): ChildProcess {
+function spawnEngine({ instance, services, env }: Context, words: readonly string[]): ChildProcess {
   const path = logPathOf(instance);
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > longLogBytes) renameSync(path, `${path}.1`);
   const log = openSync(path, "a", 0o640);
   try {
     const [program, ...args] = services.self;
-    const child = spawn(program, [...args, "engine", ...flagsOf(instance)], {
+    const child = spawn(program, [...args, "engine", ...flagsOf(instance), ...words], {
       cwd: "/",
       detached: true,
       stdio: ["ignore", log, log],
@@ -75,7 +76,7 @@ function spawnEngine({ instance, services, env }: Context): ChildProcess {
   }
 }
 
-function flagsOf({ root, run, bridgeCidr, usernsRemap }: EngineOptions): readonly string[] {
+function flagsOf({ root, run, bridgeCidr, usernsRemap, runtimes }: EngineOptions): readonly string[] {
   return [
     "--root",
     root,
@@ -83,6 +84,8 @@ function flagsOf({ root, run, bridgeCidr, usernsRemap }: EngineOptions): readonl
     run,
     ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr]),
     ...(usernsRemap === undefined ? [] : ["--userns-remap", usernsRemap]),
+    ...(runtimes?.added ?? []).flatMap((runtime) => ["--add-runtime", runtime]),
+    ...(runtimes?.defaultName === undefined ? [] : ["--default-runtime", runtimes.defaultName]),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Duplex, Readable } from "node:stream";
-import type { CreateBody, ExecConfig } from "#api/docker/container.ts";
+import type { CreateBody, EndpointSettings, ExecConfig } from "#api/docker/container.ts";
 import type { UpdateBody } from "#api/docker/shapes.ts";
 import type { ImageRuntimeConfig } from "#oci/image-config.ts";
 import type { LogQuery } from "#engine/logs/log-query.ts";
@@ -37,6 +37,14 @@ export interface Containers {
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
+  /**
+   * Joins it to one more network: at once when it runs, else with its next start.
+   *
+   * @throws {Fault} `not-found`; `forbidden`, `invalid` with Docker's texts for what cannot be joined; `exhausted`
+   */
+  connectNetwork(ref: string, network: string, settings: Partial<EndpointSettings>): Promise<void>;
+  /** @throws {Fault} `not-found`; `forbidden` when it is not in the network */
+  disconnectNetwork(ref: string, network: string, isForced: boolean): Promise<void>;
   /**
    * Changes limits and restart policy, of a running container at once: everything that was asked for or nothing. Durable when it
    * resolves. Returns warnings.

@@ -9,11 +9,13 @@ import { Fault, isFault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import { validateHostConfig } from "#engine/runtime/validate.ts";
-import type { ImageRuntimeConfig } from "#oci/image-config.ts";
+import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
+import { compatiblePlatforms, formatPlatform, normalisePlatform, parsePlatform } from "#oci/platform.ts";
 import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
-import { endpointRequest } from "./lifecycle.ts";
+import { resolveLink } from "./links.ts";
 import { generateName } from "./names.ts";
+import { endpointRequest } from "./networking.ts";
 import { type ContainerRecord, imageSnapshots, mountPoints, zeroTime } from "./record.ts";
 import { takeIdRange } from "./user-namespaces.ts";
 
@@ -29,22 +31,30 @@ export async function createContainer(
     request.name?.replace(/^\//, "") ||
     generateName((candidate) => context.registry.find(candidate) !== undefined);
   checkContainerName(name);
-  const { record, image, warnings } = plan(context, request, name);
+  const { record: planned, image, warnings } = plan(context, request, name);
+  const record = withLinks(context, planned);
   checkNetwork(context, record);
-  for (const link of record.hostConfig.Links ?? []) checkLink(context, link);
   await context.lock.run(record.id, () => build(context, record, image, signal));
   return { id: record.id, warnings };
 }
 
 function plan(context: ContainerContext, request: CreateRequest, name: string) {
-  const { host, cgroups } = context.launcher;
+  const { host, cgroups, runtimes } = context.launcher;
   const version = Number(request.apiVersion.split(".")[1]);
   const normal = normalizeCreate(request.body, version, {
     cgroupnsMode: cgroups.layout.kind === "v2" ? "private" : "host",
+    runtime: runtimes.defaultName,
   });
+  runtimes.get(normal.hostConfig.Runtime);
   if (normal.config.Image === "")
     throw new Fault("invalid", "Config cannot be empty in order to create a container");
   const image = context.images.resolve(normal.config.Image);
+  const platformWarnings = checkPlatform(
+    request.platform,
+    normal.config.Image,
+    image.config,
+    host.architecture,
+  );
   const id = randomBytes(32).toString("hex");
   const { NetworkMode } = normal.hostConfig;
   const config = withHostname(mergeImage(normal.config, image.config.config ?? {}), id, NetworkMode);
@@ -75,14 +85,45 @@ function plan(context: ContainerContext, request: CreateRequest, name: string) {
     isManuallyStopped: false,
     args,
   };
-  return { record, image, warnings: [...normal.warnings, ...warnings] };
+  return { record, image, warnings: [...platformWarnings, ...normal.warnings, ...warnings] };
 }
 
-/** Not as a missing thing: see {@link checkNetwork}. @throws {Fault} `invalid` */
-function checkLink({ registry }: ContainerContext, link: string): void {
-  const [name = ""] = link.split(":");
-  if (registry.find(name) === undefined)
-    throw new Fault("invalid", `could not get container for ${name}: No such container: ${name}`);
+/**
+ * An image of another platform than was asked for is one that is missing; nobody asked: a warning will do.
+ *
+ * @throws {Fault} `not-found`, `invalid` with Docker's texts
+ */
+function checkPlatform(
+  asked: string | undefined,
+  reference: string,
+  { os, architecture, variant }: ImageConfig,
+  hostArchitecture: string,
+): readonly string[] {
+  const host = { os: "linux", architecture: hostArchitecture };
+  const own = normalisePlatform({ os, architecture, ...(variant !== undefined && { variant }) });
+  if (asked === undefined) {
+    if (own.os === host.os && compatiblePlatforms(host).some((one) => one.architecture === own.architecture))
+      return [];
+    return [
+      `The requested image's platform (${formatPlatform(own)}) does not match the detected host platform (${formatPlatform(host)}) and no specific platform was requested`,
+    ];
+  }
+  if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+){0,2}$/.test(asked))
+    throw new Fault("invalid", `"${asked}": cannot parse platform specifier: invalid argument`);
+  const wanted = parsePlatform(asked, host);
+  if (wanted.os === own.os && wanted.architecture === own.architecture) return [];
+  throw new Fault(
+    "not-found",
+    `image with reference ${reference} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(wanted)})`,
+  );
+}
+
+/** @throws {Fault} `invalid` for a link to a container that is not there */
+function withLinks({ registry }: ContainerContext, record: ContainerRecord): ContainerRecord {
+  const { Links } = record.hostConfig;
+  if (Links === null) return record;
+  const resolved = Links.map((link) => resolveLink(registry, link));
+  return { ...record, hostConfig: { ...record.hostConfig, Links: resolved } };
 }
 
 /** Programs look for this file to tell whether they run in a container. Nobody else has touched the folder yet. */

@@ -12,6 +12,7 @@ import type { Attachment, ExecRecord, TerminalSize } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
 import { joinStreams } from "./join-streams.ts";
+import { linkedConfig } from "./links.ts";
 import type { ContainerRecord } from "./record.ts";
 import { StdoutFrames, StdoutOnly } from "./reframe.ts";
 
@@ -197,7 +198,7 @@ export class Execs {
       );
       const spec = planExec(
         task.process,
-        container.config,
+        linkedConfig(this.#context.registry, container),
         container.hostConfig,
         config,
         user,

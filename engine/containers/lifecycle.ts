@@ -1,14 +1,17 @@
 import { Fault, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { formatTime, parseTime } from "#base/time.ts";
-import type { EndpointRequest, Sandbox } from "#engine/network/networks.ts";
-import type { Task } from "#engine/runtime/launcher.ts";
+import type { Sandbox } from "#engine/network/networks.ts";
+import type { Task, UserNamespace } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import type { ExitedTask, StartedTask } from "#engine/supervise/shim-client.ts";
 import type { Attachments } from "./attachments.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { interruptedHealth, planHealthCheck, startingHealth } from "./health.ts";
 import type { HealthMonitors } from "./health-monitors.ts";
+import { joinedNamespace } from "./joined-namespace.ts";
 import { type ContainerRecord, type ContainerState, zeroTime } from "./record.ts";
+import { linkEffects, linkedConfig } from "./links.ts";
+import { endpointRequest, relink } from "./networking.ts";
 import { planRestart } from "./restart-policy.ts";
 import { parseSignal } from "./signals.ts";
 import { openUserNamespace } from "./user-namespaces.ts";
@@ -162,16 +165,14 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
+    const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
     const joined = await this.#orFailed(record, async () => this.#joined(record));
     const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
-    const owner = users === undefined ? {} : { owner: users.source };
-    const sandbox = await this.#orFailed(record, () =>
-      networks.acquire({ ...endpointRequest(record), ...owner }, signal),
-    );
+    const sandbox = await this.#orFailed(record, () => this.#acquire(record, users, signal));
     undo.defer(() => networks.release(id));
     await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts, record.idRange?.base));
     undo.defer(() => volumes.afterStop(id, record.mounts));
-    const resolvConf = networks.resolvConf(sandbox.endpoint, {
+    const resolvConf = networks.resolvConf(sandbox.endpoints, {
       dns: record.hostConfig.Dns,
       search: record.hostConfig.DnsSearch,
       options: record.hostConfig.DnsOptions,
@@ -179,12 +180,13 @@ export class Lifecycle {
     const { task, warnings } = await this.#orFailed(record, () =>
       launcher.prepare({
         id,
-        config: record.config,
+        config: linkedConfig(this.#context.registry, record),
         hostConfig: record.hostConfig,
         args: record.args,
         mounts: record.mounts,
         sandbox,
         resolvConf,
+        hosts: { hostGateway: networks.hostGateway, links: links.hosts },
         joined,
         ...(users !== undefined && { users }),
       }),
@@ -197,6 +199,22 @@ export class Lifecycle {
     undo.defer(() => endUntold(task));
     await this.#running(record, task, started, sandbox);
     undo.move();
+  }
+
+  async #acquire(
+    record: ContainerRecord,
+    users: UserNamespace | undefined,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
+    const owner = users === undefined ? {} : { owner: users.source };
+    try {
+      return await this.#context.networks.acquire({ ...endpointRequest(record), ...owner }, signal);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      throw new Fault(error.kind, `failed to set up container networking: ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Whoever waits for the container learns of every failure, and one with --rm goes. */
@@ -237,7 +255,7 @@ export class Lifecycle {
     const { registry, now } = this.#context;
     const next: ContainerRecord = {
       ...record,
-      endpoint: sandbox.endpoint,
+      endpoints: sandbox.endpoints,
       state: {
         status: "running",
         pid: started.pid,
@@ -252,6 +270,7 @@ export class Lifecycle {
     };
     await registry.replace(next, "ordered");
     publish(this.#context, next, "start");
+    relink(this.#context, next);
     this.watch(next, task);
   }
 
@@ -272,30 +291,14 @@ export class Lifecycle {
   }
 
   #joined(record: ContainerRecord) {
-    const namespaceOf = (mode: string, kind: string) => {
-      if (!mode.startsWith("container:")) return undefined;
-      const other = this.#context.registry.get(mode.slice("container:".length));
-      if (!isAlive(other.state))
-        throw new Fault("conflict", `cannot join namespace of a non running container: ${other.id}`);
-      return `/proc/${other.state.pid}/ns/${kind}`;
-    };
-    const { hostConfig } = record;
-    if (hostConfig.IpcMode.startsWith("container:")) this.#checkSharesIpc(hostConfig.IpcMode);
+    const { IpcMode, PidMode, NetworkMode } = record.hostConfig;
+    const { registry } = this.#context;
     const found = {
-      ipc: namespaceOf(hostConfig.IpcMode, "ipc"),
-      pid: namespaceOf(hostConfig.PidMode, "pid"),
-      network: namespaceOf(hostConfig.NetworkMode, "net"),
+      ipc: joinedNamespace(registry, IpcMode, "ipc"),
+      pid: joinedNamespace(registry, PidMode, "pid"),
+      network: joinedNamespace(registry, NetworkMode, "net"),
     };
     return Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined));
-  }
-
-  #checkSharesIpc(mode: string): void {
-    const donor = this.#context.registry.get(mode.slice("container:".length));
-    const refuse = (kind: "conflict" | "invalid", reason: string) =>
-      new Fault(kind, `failed to join IPC namespace: container ${donor.id}${reason}`);
-    if (!isAlive(donor.state)) throw refuse("conflict", " is not running");
-    if (["none", "private"].includes(donor.hostConfig.IpcMode))
-      throw refuse("invalid", ": non-shareable IPC (hint: use IpcMode:shareable for the donor container)");
   }
 
   // ------------------------------------------------------------------ ending
@@ -312,7 +315,7 @@ export class Lifecycle {
     const { isOomKilled } = await launcher.settle(id);
     const finishedAt = exited?.finishedAt ?? now();
     const exitCode = exited?.exitCode ?? 137;
-    const { endpoint: _endpoint, ...rest } = record;
+    const { endpoints: _endpoints, ...rest } = record;
     const next: ContainerRecord = {
       ...rest,
       state: {
@@ -468,24 +471,6 @@ function interrupted({ health }: ContainerState): Pick<ContainerState, "health">
 /** What a container that does not run calls itself: it has run before, or not. */
 function endedStatus(record: ContainerRecord): "created" | "exited" {
   return record.state.startedAt === zeroTime ? "created" : "exited";
-}
-
-export function endpointRequest(record: ContainerRecord): EndpointRequest {
-  const { config, hostConfig } = record;
-  const mode = hostConfig.NetworkMode;
-  const settings = record.endpointsConfig[mode];
-  return {
-    containerId: record.id,
-    containerName: record.name,
-    hostname: config.Hostname,
-    // Whoever joins another container's namespace needs none of its own.
-    mode: mode.startsWith("container:") ? "none" : mode,
-    ...(settings === undefined ? {} : { settings }),
-    portBindings: hostConfig.PortBindings,
-    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
-    publishAll: hostConfig.PublishAllPorts,
-    dns: hostConfig.Dns,
-  };
 }
 
 async function endsWithin(exit: Promise<void>, milliseconds: number): Promise<boolean> {

@@ -20,6 +20,7 @@ const unseenExitCode = 255;
 export async function reconcile(context: ContainerContext, lifecycle: Lifecycle): Promise<void> {
   const { registry, networks, volumes, idRanges } = context;
   const before = registry.list();
+  for (const { id, hostConfig } of before) context.launcher.cgroups.place(id, hostConfig);
   for (const record of before) {
     volumes.adopt(record.id, mountPoints(record), isAlive(record.state));
     if (record.idRange !== undefined) idRanges.adopt(record.id, record.idRange);
@@ -46,8 +47,8 @@ async function reconcileOne(
   try {
     const { task, started } = await launcher.reconnect(record.id);
     if (isAlive(record.state) && started.pid === record.state.pid) {
-      if (record.endpoint !== undefined)
-        networks.adopt(record.id, record.endpoint, `/proc/${started.pid}/ns/net`);
+      if (record.endpoints !== undefined)
+        networks.adopt(record.id, record.endpoints, `/proc/${started.pid}/ns/net`);
       lifecycle.watch(record, task);
       return undefined;
     }

@@ -50,8 +50,8 @@ export interface ContainerRecord {
   /** Of its user namespace; the host's IDs without one. This is where it is kept that they are taken. */
   readonly idRange?: IdRange;
   readonly state: ContainerState;
-  /** While running; the last one's ports are not kept. */
-  readonly endpoint?: Endpoint;
+  /** While running, in the order of its interfaces; the last ones' ports are not kept. */
+  readonly endpoints?: readonly Endpoint[];
   readonly restartCount: number;
   /** A stop or kill by a user: restart policies and `unless-stopped` look at it. */
   readonly isManuallyStopped: boolean;

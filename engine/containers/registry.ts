@@ -16,7 +16,7 @@ export class ContainerRegistry {
   constructor(db: Database) {
     this.#db = db;
     const rows = db.sql.prepare("SELECT record FROM containers").all() as { record: string }[];
-    const records = rows.map((row) => JSON.parse(row.record) as ContainerRecord);
+    const records = rows.map((row) => current(JSON.parse(row.record) as ContainerRecord & Earlier));
     for (const record of records.sort((a, b) => (a.created < b.created ? -1 : 1))) this.#remember(record);
   }
 
@@ -132,4 +132,13 @@ export class ContainerRegistry {
     this.#revisions.delete(record.id);
     if (this.#idByName.get(current.name) === record.id) this.#idByName.delete(current.name);
   }
+}
+
+/** Before a container could be in several networks it had one endpoint. */
+interface Earlier {
+  readonly endpoint?: NonNullable<ContainerRecord["endpoints"]>[number];
+}
+
+function current({ endpoint, ...record }: ContainerRecord & Earlier): ContainerRecord {
+  return endpoint === undefined ? record : { ...record, endpoints: [endpoint] };
 }

@@ -26,6 +26,7 @@ export async function removeContainer(
     await registry.delete(record);
     if (record.idRange !== undefined) context.idRanges.release(id, record.idRange);
     await dispose(context, record);
+    context.launcher.cgroups.forget(id);
     attachments.abandon(id);
     publish(context, record, "destroy");
     context.waiters.removed(id, { exitCode: record.state.exitCode });

@@ -12,6 +12,7 @@ import { createContainer } from "./create.ts";
 import { Execs } from "./execs.ts";
 import { HealthMonitors } from "./health-monitors.ts";
 import { isAlive, Lifecycle } from "./lifecycle.ts";
+import { connectNetwork, disconnectNetwork } from "./networking.ts";
 import { reconcile } from "./reconcile.ts";
 import type { ContainerRecord } from "./record.ts";
 import { refuseRunning, removeContainer } from "./remove.ts";
@@ -78,11 +79,16 @@ export class ContainerService implements Containers, Disposable {
       if (record.name === wanted)
         throw new Fault("invalid", "Renaming a container with the same name as its current name");
       await registry.replace({ ...record, name: wanted });
-      const endpoint = networks.rename(id, wanted);
-      if (endpoint !== undefined) await registry.replace({ ...registry.get(id), endpoint });
+      const endpoints = networks.rename(id, wanted);
+      if (endpoints !== undefined) await registry.replace({ ...registry.get(id), endpoints });
       publish(this.#context, registry.get(id), "rename", { oldName: `/${record.name}` });
     });
   }
+
+  connectNetwork: Containers["connectNetwork"] = (ref, network, settings) =>
+    connectNetwork(this.#context, ref, network, settings);
+  disconnectNetwork: Containers["disconnectNetwork"] = (ref, network, isForced) =>
+    disconnectNetwork(this.#context, ref, network, isForced);
 
   async remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
     const { registry } = this.#context;

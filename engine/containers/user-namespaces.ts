@@ -17,6 +17,8 @@ export function takeIdRange(
 ): IdRange | undefined {
   const { idRanges, isRemapped, launcher } = context;
   if (usernsModeOf(hostConfig, { isRemapped, kernel: launcher.host.kernel }) === "host") return undefined;
+  if (launcher.runtimes.get(hostConfig.Runtime).dialect !== "crun")
+    throw new Fault("invalid", `user namespaces need the runtime crun, not ${hostConfig.Runtime}`);
   const [donor, ...others] = donorsOf(context, { hostConfig });
   if (donor === undefined) return idRanges.allocate(id);
   const range = donor.idRange;

@@ -9,7 +9,7 @@ const JSON_LIMIT_BYTES = 4 * 1024 * 1024;
  * @throws {Fault} `invalid` for another content type, broken JSON, more than one value, or more than 4 MiB
  */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readAll(request);
+  const bytes = await readAll(request, JSON_LIMIT_BYTES, tooLarge);
   if (bytes.length === 0) return undefined;
   checkType(request.headers["content-type"]);
   const text = bytes.toString("utf8");
@@ -20,19 +20,26 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-async function readAll(request: IncomingMessage): Promise<Buffer> {
-  const tooLarge = () =>
-    new Fault("invalid", `request body too large: limit is ${JSON_LIMIT_BYTES} bytes`, {
-      detail: { limitBytes: JSON_LIMIT_BYTES },
-    });
-  if (Number(request.headers["content-length"] ?? 0) > JSON_LIMIT_BYTES) throw tooLarge();
+function tooLarge(): Fault {
+  return new Fault("invalid", `request body too large: limit is ${JSON_LIMIT_BYTES} bytes`, {
+    detail: { limitBytes: JSON_LIMIT_BYTES },
+  });
+}
+
+/** @throws {Fault} what `excess` makes when the body is longer; `invalid` when the client leaves in the middle */
+export async function readAll(
+  request: IncomingMessage,
+  limitBytes: number,
+  excess: () => Fault,
+): Promise<Buffer> {
+  if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw excess();
   const chunks: Buffer[] = [];
   let size = 0;
   await new Promise<void>((resolve, reject) => {
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= JSON_LIMIT_BYTES) chunks.push(chunk);
-      else reject(tooLarge());
+      if (size <= limitBytes) chunks.push(chunk);
+      else reject(excess());
     });
     request.on("end", resolve);
     request.on("error", () => reject(new Fault("invalid", "unexpected EOF")));
@@ -41,12 +48,16 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
 }
 
-/** A missing type is fine, as old clients leave it out. */
 function checkType(type: string | undefined): void {
-  if (type === undefined || type === "") return;
-  const [media = ""] = type.split(";");
-  if (media.trim().toLowerCase() !== "application/json")
+  if (!mayBeJson(type))
     throw new Fault("invalid", `unsupported Content-Type header (${type}): must be 'application/json'`);
+}
+
+/** Whether {@link readJson} takes a body of this type. A missing type is fine, as old clients leave it out. */
+export function mayBeJson(type: string | undefined): boolean {
+  if (type === undefined || type === "") return true;
+  const [media = ""] = type.split(";");
+  return media.trim().toLowerCase() === "application/json";
 }
 
 /** What Go's decoder says about the same text, as near as V8's message allows. */

@@ -93,7 +93,10 @@ function oneOf(key: string, values: readonly string[], allowed: readonly string[
 
 function exitCodeOf(value: string): number {
   if (/^-?\d{1,9}$/.test(value)) return Number(value);
-  throw new Fault("invalid", `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+  throw new Fault(
+    "invalid",
+    `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+  );
 }
 
 function hasEnded({ state }: Pick<ContainerRecord, "state">): boolean {
@@ -115,10 +118,10 @@ function portsOf(key: string, values: readonly string[]): ReadonlySet<string> {
 }
 
 /** Host ports, as keys like those of the container's. */
-function publishedPorts({ endpoint, state }: ContainerRecord): object {
-  if (endpoint === undefined || hasEnded({ state })) return {};
+function publishedPorts({ endpoints = [], state }: ContainerRecord): object {
+  if (hasEnded({ state })) return {};
   const published: Record<string, true> = {};
-  for (const [port, bindings] of Object.entries(endpoint.ports))
+  for (const [port, bindings] of endpoints.flatMap(({ ports }) => Object.entries(ports)))
     for (const { HostPort } of bindings ?? []) published[`${HostPort}/${port.split("/")[1] ?? "tcp"}`] = true;
   return published;
 }
@@ -158,9 +161,10 @@ function isBuiltOn(image: ImageRecord, ancestor: ImageRecord): boolean {
 
 function hasNetwork(wanted: readonly string[], record: ContainerRecord): boolean {
   if (wanted.length === 0) return true;
-  const { endpoint, endpointsConfig, hostConfig } = record;
+  const { endpoints = [], endpointsConfig, hostConfig } = record;
   const own = hostConfig.NetworkMode === "default" ? "bridge" : hostConfig.NetworkMode;
-  const names = [own, ...Object.keys(endpointsConfig), endpoint?.networkName, endpoint?.networkId];
+  const given = endpoints.flatMap(({ networkName, networkId }) => [networkName, networkId]);
+  const names = [own, ...Object.keys(endpointsConfig), ...given];
   return wanted.some((value) => names.includes(value));
 }
 

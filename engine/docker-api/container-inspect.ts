@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import type { HostConfig } from "#api/docker/container.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { Health } from "#engine/containers/health.ts";
+import { linkViews } from "#engine/containers/links.ts";
 import { type ContainerRecord, mountPoints, zeroTime } from "#engine/containers/record.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
@@ -60,7 +61,10 @@ export function inspectView(deps: InspectDeps, record: ContainerRecord, version:
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: execs.length === 0 ? null : execs,
-    HostConfig: hostConfigView(deps, record.hostConfig, version),
+    HostConfig: {
+      ...hostConfigView(deps, record.hostConfig, version),
+      Links: linkViews(deps.containers.list(), record),
+    },
     GraphDriver: { Data: graphData(deps, record.id), Name: "overlay2" },
     Mounts: mountPoints(record),
     Config: configView(record),

@@ -119,7 +119,11 @@ test("list: bad parameters are 400 and say which", async () => {
   const cases: readonly (readonly [string, string, number])[] = [
     [filtered({ foo: ["x"] }), "invalid filter 'foo'", 400],
     [filtered({ status: ["x"] }), "invalid filter 'status=x'", 400],
-    [filtered({ exited: ["x"] }), 'strconv.Atoi: parsing "x": invalid syntax', 400],
+    [
+      filtered({ exited: ["x"] }),
+      `invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax`,
+      400,
+    ],
     [
       filtered({ health: ["x"] }),
       "invalid filter 'health=x': invalid value for health (x): must be one of none, starting, healthy, unhealthy",
@@ -128,7 +132,7 @@ test("list: bad parameters are 400 and say which", async () => {
     [filtered({ "is-task": ["x"] }), "invalid filter 'is-task=[x]'", 400],
     [filtered({ publish: ["x"] }), "invalid filter 'publish=[x]'", 400],
     [filtered({ before: ["nope"] }), "No such container: nope", 404],
-    ["?limit=x", 'strconv.Atoi: parsing "x": invalid syntax', 400],
+    ["?limit=x", `invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax`, 400],
   ];
   for (const [query, message, status] of cases) {
     const reply = await ask(engine.socket, "GET", `/containers/json${query}`);

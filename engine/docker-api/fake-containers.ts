@@ -230,6 +230,22 @@ export class FakeContainers implements Containers {
     this.#update(container, { status: "running" });
   }
 
+  async connectNetwork(
+    ref: string,
+    network: string,
+    settings: ContainerRecord["endpointsConfig"][string],
+  ): Promise<void> {
+    const container = this.#get(ref);
+    const endpointsConfig = { ...container.record.endpointsConfig, [network]: settings };
+    container.record = { ...container.record, endpointsConfig };
+  }
+
+  async disconnectNetwork(ref: string, network: string): Promise<void> {
+    const container = this.#get(ref);
+    const { [network]: _, ...endpointsConfig } = container.record.endpointsConfig;
+    container.record = { ...container.record, endpointsConfig };
+  }
+
   async rename(ref: string, name: string): Promise<void> {
     const container = this.#get(ref);
     container.record = { ...container.record, name };

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { usualPolicy } from "#base/container-policy.ts";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import { formatTime } from "#base/time.ts";
+import type { Authorization } from "#engine/authorization/authorization.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import type { ImageRecord, Images, Progress } from "#engine/images/images.ts";
 import type { Member, NetworkManagement, NetworkRecord } from "#engine/network/networks.ts";
@@ -222,7 +224,10 @@ export interface FakeEngine extends AsyncDisposable {
 }
 
 /** @param change replaces some of what stands behind the server */
-export async function openFakeEngine(change: Partial<DockerApiDeps> = {}): Promise<FakeEngine> {
+export async function openFakeEngine(
+  change: Partial<DockerApiDeps> = {},
+  authorization?: Authorization,
+): Promise<FakeEngine> {
   const folder = await mkdtemp(join(tmpdir(), "docker-api-"));
   let last = 0n;
   // Never the same twice, or "before" and "since" would be a matter of luck.
@@ -251,7 +256,12 @@ export async function openFakeEngine(change: Partial<DockerApiDeps> = {}): Promi
     now,
     ...change,
   };
-  const server = new DockerServer({ routes: dockerRoutes(deps), version: "0.0.1", log: errorLog(errors) });
+  const server = new DockerServer({
+    routes: dockerRoutes(deps),
+    version: "0.0.1",
+    log: errorLog(errors),
+    ...(authorization !== undefined && { authorization }),
+  });
   const socket = join(folder, "docker.sock");
   await server.listen(socket);
   return {
@@ -278,7 +288,10 @@ const identityOfTests = {
   operatingSystem: "Linux",
   osVersion: "1",
   runtime: { name: "crun", version: "1.8.1" },
+  runtimes: { byName: { crun: { path: "/usr/bin/crun" } }, defaultName: "crun" },
   backingFileSystem: "extfs",
+  authorizationPlugins: [],
+  policy: usualPolicy,
   warnings: [],
 };
 

@@ -1,8 +1,11 @@
+import { readFileSync, readlinkSync } from "node:fs";
 import { chown, lstat, readFile, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { Fault } from "#base/fault.ts";
+import { Fault, messageOf } from "#base/fault.ts";
+import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 
 const CONNECT_TIMEOUT_MS = 2000;
+const MAX_TCP_CONNECTIONS = 1000;
 
 /**
  * Makes the server listen on a unix socket that only root and the group `docker`, where there is one, may open. A socket that
@@ -17,13 +20,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<() =
   const fresh = `${path}.new`;
   await unlink(fresh).catch(() => {}); // left by a daemon that was killed right here
   const group = await groupId("docker");
-  const listening = new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.once("listening", () => {
-      server.removeListener("error", reject);
-      resolve();
-    });
-  });
+  const listening = untilListening(server);
   // The call binds before it returns, so the socket never has a mode that lets others in.
   const mask = process.umask(0o117);
   server.listen(fresh);
@@ -41,6 +38,56 @@ export async function listenOnSocket(server: Server, path: string): Promise<() =
     const now = await lstat(path).catch(() => undefined);
     if (now?.ino === ino) await unlink(path).catch(() => {});
   };
+}
+
+/**
+ * Makes the server take TCP connections, of which it keeps so few that strangers cannot use up the daemon's descriptors.
+ *
+ * @throws {Fault} `conflict` when the address is taken, `invalid` when it is none of this machine's
+ */
+export async function listenOnTcp(server: Server, host: string, port: number): Promise<void> {
+  server.maxConnections = MAX_TCP_CONNECTIONS;
+  const listening = untilListening(server);
+  server.listen({ port, ...(host !== "" && { host }) });
+  try {
+    await listening;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `cannot listen on ${host}:${port}: ${messageOf(error)}`;
+    throw new Fault(code === "EADDRINUSE" ? "conflict" : "invalid", message, { cause: error });
+  }
+}
+
+/** Makes the server take connections from a socket that somebody else has bound, and that is not ours to remove. */
+export async function listenOnDescriptor(server: Server, descriptor: number): Promise<void> {
+  const listening = untilListening(server);
+  server.listen({ fd: descriptor });
+  await listening;
+}
+
+/** Whether a descriptor of this process is one, and not a socket that other machines reach. */
+export function isUnixSocket(descriptor: number): boolean {
+  const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1];
+  if (inode === undefined) throw new Fault("invalid", `fd://${descriptor} is not a socket`);
+  return new RegExp(`^(?:\\S+ +){6}${inode}(?: |$)`, "m").test(readFileSync("/proc/net/unix", "utf8"));
+}
+
+export function plaintextRefusal(address: ListenAddress): Fault {
+  const shown = formatListenAddress(address);
+  return new Fault(
+    "invalid",
+    `${shown} would give root on this machine to everyone who can reach it: use --tlsverify with certificates, or --insecure-tcp if that is what you want`,
+  );
+}
+
+function untilListening(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
 }
 
 async function isAnswered(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { EndpointSettings } from "#api/docker/container.ts";
 import type { ContainerRecord } from "#engine/containers/record.ts";
+import type { Endpoint } from "#engine/network/networks.ts";
 
 /**
  * A container's networks as inspect and list show them: what was asked for, and what it was given while it runs.
@@ -7,27 +8,27 @@ import type { ContainerRecord } from "#engine/containers/record.ts";
  * @see Docker Engine API v1.51, definition EndpointSettings
  */
 export function endpointViews(record: ContainerRecord, version: number): Readonly<Record<string, object>> {
-  const { endpoint, endpointsConfig, hostConfig } = record;
-  const names = new Set(Object.keys(endpointsConfig));
-  if (names.size === 0 && !hostConfig.NetworkMode.startsWith("container:"))
-    names.add(hostConfig.NetworkMode === "default" ? "bridge" : hostConfig.NetworkMode);
-  const views: [string, object][] = [];
-  for (const name of names) {
-    const isOwn = endpoint !== undefined && (endpoint.networkName === name || endpoint.networkId === name);
-    views.push([name, endpointView(record, endpointsConfig[name] ?? {}, isOwn, version)]);
-  }
-  return Object.fromEntries(views);
+  const { endpoints = [], endpointsConfig } = record;
+  return Object.fromEntries(
+    Object.entries(endpointsConfig)
+      .map(([ref, asked]) => {
+        const given = endpoints.find(
+          ({ networkName, networkId }) => networkName === ref || networkId.startsWith(ref),
+        );
+        return [given?.networkName ?? ref, endpointView(record, asked, given, version)] as const;
+      })
+      .sort(([one], [other]) => (one < other ? -1 : 1)),
+  );
 }
 
 function endpointView(
-  { endpoint, id }: ContainerRecord,
+  { id }: ContainerRecord,
   asked: Partial<EndpointSettings>,
-  isConnected: boolean,
+  given: Endpoint | undefined,
   version: number,
 ): object {
-  const given = isConnected ? endpoint : undefined;
   const known = given?.aliases ?? asked.Aliases ?? [];
-  const aliases = known.length === 0 ? null : known;
+  const aliases = known.length === 0 ? (asked.Aliases ?? null) : known;
   return {
     IPAMConfig: asked.IPAMConfig ?? null,
     Links: asked.Links ?? null,
@@ -40,24 +41,24 @@ function endpointView(
     Gateway: given?.gateway ?? "",
     IPAddress: given?.address ?? "",
     IPPrefixLen: given?.prefixLength ?? 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    IPv6Gateway: given?.gateway6 ?? "",
+    GlobalIPv6Address: given?.address6 ?? "",
+    GlobalIPv6PrefixLen: given?.prefixLength6 ?? 0,
     ...(version >= 44 && { DNSNames: given?.dnsNames ?? null }),
   };
 }
 
 /** `NetworkSettings` of inspect; before 1.52 the default bridge's addresses stand at the top too. */
 export function networkSettings(record: ContainerRecord, version: number): object {
-  const { endpoint } = record;
+  const { endpoints = [] } = record;
   const common = {
-    SandboxID: endpoint?.endpointId ?? "",
+    SandboxID: endpoints[0]?.endpointId ?? "",
     SandboxKey: "",
-    Ports: endpoint?.ports ?? {},
+    Ports: publishedPorts(endpoints),
   };
   const Networks = endpointViews(record, version);
   if (version >= 52) return { ...common, Networks };
-  const legacy = endpoint?.networkName === "bridge" ? endpoint : undefined;
+  const legacy = endpoints.find(({ networkName }) => networkName === "bridge");
   return {
     Bridge: "",
     ...common,
@@ -68,14 +69,19 @@ export function networkSettings(record: ContainerRecord, version: number): objec
     SecondaryIPv6Addresses: null,
     EndpointID: legacy?.endpointId ?? "",
     Gateway: legacy?.gateway ?? "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    GlobalIPv6Address: legacy?.address6 ?? "",
+    GlobalIPv6PrefixLen: legacy?.prefixLength6 ?? 0,
     IPAddress: legacy?.address ?? "",
     IPPrefixLen: legacy?.prefixLength ?? 0,
-    IPv6Gateway: "",
+    IPv6Gateway: legacy?.gateway6 ?? "",
     MacAddress: legacy?.mac ?? "",
     Networks,
   };
+}
+
+/** Of whichever networks it is in; nothing is published where no network leads out. */
+function publishedPorts(endpoints: readonly Endpoint[]): Endpoint["ports"] {
+  return Object.assign({}, ...endpoints.map(({ ports }) => ports));
 }
 
 interface PortSummary {
@@ -88,7 +94,7 @@ interface PortSummary {
 /** `Ports` of the list, by private port. */
 export function portSummaries(record: ContainerRecord): readonly PortSummary[] {
   const summaries: PortSummary[] = [];
-  for (const [key, bindings] of Object.entries(record.endpoint?.ports ?? {})) {
+  for (const [key, bindings] of Object.entries(publishedPorts(record.endpoints ?? []))) {
     const [port = "0", Type = "tcp"] = key.split("/");
     const PrivatePort = Number(port);
     if (bindings === null || bindings.length === 0) summaries.push({ PrivatePort, Type });

@@ -10,7 +10,7 @@ import { parseUntil } from "./until.ts";
 
 export interface NetworkRouteDeps {
   readonly networks: NetworkManagement;
-  readonly containers: Pick<Containers, "get">;
+  readonly containers: Pick<Containers, "connectNetwork" | "disconnectNetwork">;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
 }
@@ -56,7 +56,8 @@ function inspect(networks: NetworkManagement): Handler {
   return ({ name, query, version }) => {
     const network = networks.get(name);
     const scope = query.text("scope");
-    if (scope !== "" && scope !== "local") throw new Fault("not-found", `network ${name} not found`);
+    if (scope !== "" && scope !== (network.scope ?? "local"))
+      throw new Fault("not-found", `network ${name} not found`);
     return json(networkView(network, version, networks.members(network.id)));
   };
 }
@@ -64,7 +65,9 @@ function inspect(networks: NetworkManagement): Handler {
 function create(networks: NetworkManagement): Handler {
   return async (call) => {
     const body = decodeBody.networkCreate(await call.requiredJson());
-    if (body.Scope === "swarm" || body.Ingress === true || body.Driver === "overlay")
+    if (body.Scope === "swarm")
+      throw new Fault("forbidden", "cannot create a swarm scoped network when swarm is not active");
+    if (body.Ingress === true || body.Driver === "overlay")
       throw new Fault(
         "unavailable",
         'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
@@ -74,21 +77,19 @@ function create(networks: NetworkManagement): Handler {
   };
 }
 
-function connect({ networks, containers }: NetworkRouteDeps): Handler {
+function connect({ containers }: NetworkRouteDeps): Handler {
   return async (call) => {
     const body = decodeBody.networkConnect(await call.requiredJson());
-    networks.get(call.name);
-    containers.get(body.Container ?? "");
-    throw new Fault("not-implemented", "a container cannot change its networks yet: choose them at create");
+    await containers.connectNetwork(body.Container ?? "", call.name, body.EndpointConfig ?? {});
+    return empty(200);
   };
 }
 
-function disconnect({ networks, containers }: NetworkRouteDeps): Handler {
+function disconnect({ containers }: NetworkRouteDeps): Handler {
   return async (call) => {
     const body = decodeBody.networkDisconnect(await call.requiredJson());
-    networks.get(call.name);
-    containers.get(body.Container ?? "");
-    throw new Fault("not-implemented", "a container cannot change its networks yet: choose them at create");
+    await containers.disconnectNetwork(body.Container ?? "", call.name, body.Force ?? false);
+    return empty(200);
   };
 }
 

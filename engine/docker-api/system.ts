@@ -2,6 +2,7 @@ import { decodeBody } from "#api/docker/shapes.ts";
 import { apiVersions, formatVersion } from "#api/docker/versions.ts";
 import { Fault } from "#base/fault.ts";
 import { type Clock, formatTime } from "#base/time.ts";
+import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { Images } from "#engine/images/images.ts";
@@ -27,8 +28,14 @@ export interface EngineIdentity {
   /** `12` */
   readonly osVersion: string;
   readonly runtime: { readonly name: string; readonly version: string };
+  readonly runtimes: {
+    readonly byName: Readonly<Record<string, { readonly path: string }>>;
+    readonly defaultName: string;
+  };
   /** File system under `root`, e.g. `extfs`. */
   readonly backingFileSystem: string;
+  readonly authorizationPlugins: readonly string[];
+  readonly policy: ContainerPolicy;
   /** What is wrong with the host, for people. */
   readonly warnings: readonly string[];
 }
@@ -135,7 +142,7 @@ function infoView(deps: SystemDeps, version: number): object {
     Plugins: {
       Volume: ["local"],
       Network: ["bridge", "host", "null"],
-      Authorization: null,
+      Authorization: identity.authorizationPlugins.length === 0 ? null : identity.authorizationPlugins,
       Log: ["json-file", "none"],
     },
     ...limitSupport(host, version),
@@ -165,11 +172,8 @@ function infoView(deps: SystemDeps, version: number): object {
     Labels: [],
     ExperimentalBuild: false,
     ServerVersion: identity.version,
-    Runtimes: {
-      [identity.runtime.name]: { path: identity.runtime.name },
-      runc: { path: identity.runtime.name },
-    },
-    DefaultRuntime: identity.runtime.name,
+    Runtimes: identity.runtimes.byName,
+    DefaultRuntime: identity.runtimes.defaultName,
     Swarm: {
       NodeID: "",
       NodeAddr: "",
@@ -240,12 +244,14 @@ function commit(id: string, version: number): object {
   return version < 49 ? { ID: id, Expected: id } : { ID: id };
 }
 
-function securityOptions({ isRemapped, host }: SystemDeps): readonly string[] {
+function securityOptions({ isRemapped, host, identity }: SystemDeps): readonly string[] {
   const { hasSeccomp, hasAppArmor, cgroup } = host;
+  const { noNewPrivileges } = identity.policy;
   return [
     ...(hasAppArmor ? ["name=apparmor"] : []),
     ...(hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
     ...(isRemapped ? ["name=userns"] : []),
     ...(cgroup.kind === "v2" ? ["name=cgroupns"] : []),
+    ...(noNewPrivileges ? ["name=no-new-privileges"] : []),
   ];
 }

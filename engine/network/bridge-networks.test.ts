@@ -4,6 +4,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isFault } from "#base/fault.ts";
 import {
+  acquireOne,
   get,
   isPrivate,
   publish,
@@ -30,8 +31,8 @@ function suite(): void {
     await using opened = await machine.open();
     const { networks } = opened;
     const web = requestOf({ portBindings: publish("80/tcp", "8080") });
-    const { endpoint, netns, portHandles } = await networks.acquire(web, t.signal);
-    const other = await networks.acquire(requestOf(), t.signal);
+    const { endpoint, netns, portHandles } = await acquireOne(networks, web, t.signal);
+    const other = await acquireOne(networks, requestOf(), t.signal);
     assert.ok(netns !== undefined && other.netns !== undefined);
     await using _server = await serve(machine.kernel.pathOf(netns), 80);
 
@@ -63,8 +64,8 @@ function suite(): void {
     await using opened = await machine.open();
     const { networks } = opened;
     const web = requestOf({ portBindings: publish("80/tcp", "8080", "127.0.0.1") });
-    const { endpoint, netns } = await networks.acquire(web, t.signal);
-    const other = await networks.acquire(requestOf(), t.signal);
+    const { endpoint, netns } = await acquireOne(networks, web, t.signal);
+    const other = await acquireOne(networks, requestOf(), t.signal);
     assert.ok(netns !== undefined && other.netns !== undefined);
     await using _server = await serve(machine.kernel.pathOf(netns), 80);
     await using _secret = await serve(undefined, 9000);
@@ -92,7 +93,7 @@ function suite(): void {
     await using machine = await startMachine();
     await using opened = await machine.open();
     const request = requestOf({ portBindings: publish("80/tcp", "8080") });
-    const { endpoint, netns } = await opened.networks.acquire(request, t.signal);
+    const { endpoint, netns } = await acquireOne(opened.networks, request, t.signal);
     assert.ok(netns !== undefined);
     await using _published = await serve(machine.kernel.pathOf(netns), 80);
     await using _other = await serve(machine.kernel.pathOf(netns), 81);
@@ -103,7 +104,7 @@ function suite(): void {
   test("acquire: a container reaches the world with the host's address", async (t) => {
     await using machine = await startMachine();
     await using opened = await machine.open();
-    const { netns } = await opened.networks.acquire(requestOf(), t.signal);
+    const { netns } = await acquireOne(opened.networks, requestOf(), t.signal);
     assert.ok(netns !== undefined);
     await using _server = await serve(lan, 80);
     assert.equal(await get(machine.kernel.pathOf(netns), "http://192.0.2.2"), "192.0.2.1");
@@ -115,13 +116,15 @@ function suite(): void {
     const { networks, management } = opened;
     await management.create({ Name: "one" }, t.signal);
     await management.create({ Name: "closed", Internal: true }, t.signal);
-    const web = await networks.acquire(
+    const web = await acquireOne(
+      networks,
       requestOf({ mode: "one", portBindings: publish("80/tcp", "8080") }),
       t.signal,
     );
-    const peer = await networks.acquire(requestOf({ mode: "one" }), t.signal);
-    const stranger = await networks.acquire(requestOf(), t.signal);
-    const hidden = await networks.acquire(
+    const peer = await acquireOne(networks, requestOf({ mode: "one" }), t.signal);
+    const stranger = await acquireOne(networks, requestOf(), t.signal);
+    const hidden = await acquireOne(
+      networks,
       requestOf({ mode: "closed", portBindings: publish("80/tcp", "8081") }),
       t.signal,
     );
@@ -161,11 +164,12 @@ function suite(): void {
       "com.docker.network.bridge.name": "gt-icc",
     };
     await management.create({ Name: "shy", Options }, t.signal);
-    const web = await networks.acquire(
+    const web = await acquireOne(
+      networks,
       requestOf({ mode: "shy", portBindings: publish("80/tcp", "8080") }),
       t.signal,
     );
-    const peer = await networks.acquire(requestOf({ mode: "shy" }), t.signal);
+    const peer = await acquireOne(networks, requestOf({ mode: "shy" }), t.signal);
     assert.ok(web.netns !== undefined && peer.netns !== undefined);
     await using _web = await serve(machine.kernel.pathOf(web.netns), 80);
     assert.match(await get(machine.kernel.pathOf(peer.netns), `http://${web.endpoint.address}`), gone);
@@ -181,20 +185,20 @@ function suite(): void {
     const kept = requestOf({ portBindings: publish("80/tcp", "8080") });
     const lost = requestOf({ portBindings: publish("80/tcp", "8081") });
     await using killed = await machine.open();
-    const { endpoint, netns } = await killed.networks.acquire(kept, t.signal);
-    const dead = await killed.networks.acquire(lost, t.signal);
+    const { endpoint, netns } = await acquireOne(killed.networks, kept, t.signal);
+    const dead = await acquireOne(killed.networks, lost, t.signal);
     assert.ok(netns !== undefined && dead.netns !== undefined);
     await using _server = await serve(machine.kernel.pathOf(netns), 80);
 
     await using opened = await machine.open();
     const { networks } = opened;
-    networks.adopt(kept.containerId, endpoint);
+    networks.adopt(kept.containerId, [endpoint]);
     await networks.settle();
     assert.equal(await get(lan, "http://192.0.2.1:8080"), "192.0.2.2");
     assert.deepEqual(traces().elements, [`8080 : ${endpoint.address} . 80`]);
     const thief = requestOf({ portBindings: publish("80/tcp", "8080") });
-    await assert.rejects(networks.acquire(thief, t.signal), /port is already allocated/);
-    const next = await networks.acquire(requestOf(), t.signal);
+    await assert.rejects(acquireOne(networks, thief, t.signal), /port is already allocated/);
+    const next = await acquireOne(networks, requestOf(), t.signal);
     assert.notEqual(next.endpoint.address, endpoint.address);
     await networks.release(kept.containerId);
     await networks.release(kept.containerId);
@@ -204,7 +208,7 @@ function suite(): void {
   test("settle: when no container outlived the daemon, its forwards are gone", async (t) => {
     await using machine = await startMachine();
     await using killed = await machine.open();
-    await killed.networks.acquire(requestOf({ portBindings: publish("80/tcp", "8080") }), t.signal);
+    await acquireOne(killed.networks, requestOf({ portBindings: publish("80/tcp", "8080") }), t.signal);
     assert.equal(traces().elements.length, 1);
     await using opened = await machine.open();
     await opened.networks.settle();
@@ -224,12 +228,16 @@ function suite(): void {
     await using opened = await machine.open();
     const { networks } = opened;
     const first = requestOf({ portBindings: publish("80/tcp", "8080") });
-    await networks.acquire(first, t.signal);
+    await acquireOne(networks, first, t.signal);
     execFileSync("nft", ["flush", "ruleset"]);
     await networks.settle();
     assert.equal(traces().elements.length, 1);
     execFileSync("nft", ["flush", "ruleset"]);
-    const second = await networks.acquire(requestOf({ portBindings: publish("80/tcp", "8081") }), t.signal);
+    const second = await acquireOne(
+      networks,
+      requestOf({ portBindings: publish("80/tcp", "8081") }),
+      t.signal,
+    );
     assert.equal(traces().elements.length, 2);
     execFileSync("nft", ["flush", "ruleset"]);
     await networks.release(first.containerId);
@@ -249,10 +257,10 @@ function suite(): void {
     const { networks } = opened;
     const request = () =>
       requestOf({ portBindings: { ...publish("80/tcp", "8080"), ...publish("81/tcp", "9000") } });
-    await networks.acquire(requestOf(), t.signal);
+    await acquireOne(networks, requestOf(), t.signal);
     await using _foreign = await serve(undefined, 9000);
     const before = machine.kernel.size;
-    await assert.rejects(networks.acquire(request(), t.signal), (error) => {
+    await assert.rejects(acquireOne(networks, request(), t.signal), (error) => {
       assert.ok(isFault(error, "exhausted"));
       assert.match(
         error.message,
@@ -261,12 +269,12 @@ function suite(): void {
       return true;
     });
     const abort = new AbortController();
-    const pending = networks.acquire(request(), abort.signal);
+    const pending = acquireOne(networks, request(), abort.signal);
     abort.abort();
     await assert.rejects(pending);
     assert.equal(machine.kernel.size, before);
     assert.deepEqual(traces().elements, []);
-    await networks.acquire(requestOf({ portBindings: publish("80/tcp", "8080") }), t.signal);
+    await acquireOne(networks, requestOf({ portBindings: publish("80/tcp", "8080") }), t.signal);
   });
 
   test("acquire: static addresses and MACs of user-defined networks are given once", async (t) => {
@@ -279,13 +287,13 @@ function suite(): void {
     );
     const settings = { IPAMConfig: { IPv4Address: "10.77.0.50" }, MacAddress: "02:11:22:33:44:55" };
     const first = requestOf({ mode: "own", settings });
-    const { endpoint } = await networks.acquire(first, t.signal);
+    const { endpoint } = await acquireOne(networks, first, t.signal);
     assert.deepEqual(
       [endpoint.address, endpoint.mac, endpoint.gateway],
       ["10.77.0.50", "02:11:22:33:44:55", "10.77.0.9"],
     );
     await assert.rejects(
-      networks.acquire(requestOf({ mode: "own", settings }), t.signal),
+      acquireOne(networks, requestOf({ mode: "own", settings }), t.signal),
       /Address already in use/,
     );
     assert.throws(() => networks.check(requestOf({ mode: "nope" })), /network nope not found/);
@@ -301,8 +309,8 @@ function suite(): void {
   test("acquire: host mode has no namespace, none has one without interfaces", async (t) => {
     await using machine = await startMachine();
     await using opened = await machine.open();
-    const host = await opened.networks.acquire(requestOf({ mode: "host" }), t.signal);
-    const none = await opened.networks.acquire(requestOf({ mode: "none" }), t.signal);
+    const host = await acquireOne(opened.networks, requestOf({ mode: "host" }), t.signal);
+    const none = await acquireOne(opened.networks, requestOf({ mode: "none" }), t.signal);
     assert.equal(host.netns, undefined);
     assert.ok(none.netns !== undefined);
     assert.deepEqual(machine.events, ["network connect", "network connect"]);
@@ -314,10 +322,10 @@ function suite(): void {
     const { networks } = opened;
     await networks.warm();
     assert.equal(machine.kernel.size, 3);
-    const { endpoint } = await networks.acquire(requestOf(), t.signal);
+    const { endpoint } = await acquireOne(networks, requestOf(), t.signal);
     assert.match(endpoint.address, /\.0\.2$/);
     execFileSync("ip", ["link", "delete", "gantry-t0"]);
-    const { netns } = await networks.acquire(requestOf(), t.signal);
+    const { netns } = await acquireOne(networks, requestOf(), t.signal);
     await using _server = await serve(lan, 80);
     assert.ok(netns !== undefined);
     assert.equal(await get(machine.kernel.pathOf(netns), "http://192.0.2.2"), "192.0.2.1");

@@ -1,30 +1,37 @@
 import { Fault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { EventSink } from "#engine/events/events.ts";
-import type { Handle, KernelHelper } from "#engine/supervise/kernel-helper.ts";
+import type { Handle, KernelHelper, NetnsRef } from "#engine/supervise/kernel-helper.ts";
 import { attachPort, hasBridge, hasLink, isPortOf, removeBridge } from "#host/link/bridge.ts";
 import { findAddress } from "./cidr.ts";
+import { findAddress6 } from "./cidr6.ts";
 import type { DnsThread } from "./dns/dns-thread.ts";
-import type { ResolverEndpoint } from "./dns/resolver.ts";
-import { bareEndpoint, checkSettings, endpointOn, renamed } from "./endpoint.ts";
+import { type AskedPlace, bareEndpoint, checkSettings, endpointOn, gatewaysOf, renamed } from "./endpoint.ts";
 import { HostPorts } from "./host-ports.ts";
 import type { KernelRules } from "./kernel-rules.ts";
 import { letGo } from "./let-go.ts";
-import type { Attachment, LiveNetwork } from "./live-network.ts";
-import type { NetworkTable } from "./network-table.ts";
-import type { Endpoint, EndpointRequest, NetworkRecord, Networks, Sandbox } from "./networks.ts";
+import { type Holdings, isRouted, type LiveNetwork } from "./live-network.ts";
+import { forwardsOf, type NetworkTable } from "./network-table.ts";
+import type {
+  Endpoint,
+  EndpointRequest,
+  NetworkRecord,
+  Networks,
+  Sandbox,
+  WantedNetwork,
+} from "./networks.ts";
 import { predefinedNames } from "./plan-network.ts";
-import { planPorts } from "./port-plan.ts";
+import { type PortPlan, planPorts } from "./port-plan.ts";
 import {
   bridgeResolvConf,
   embeddedResolvConf,
-  forwardServers,
   hostResolvConf,
   parseResolvConf,
   type ResolverOptions,
 } from "./resolv-conf.ts";
 import type { ReadyPool } from "./pool.ts";
-import { configurePort, type Sandboxes } from "./sandboxes.ts";
+import { type Joined, resolverClient } from "./resolver-client.ts";
+import { type Place, releaseAddresses, configurePort, type Sandboxes } from "./sandboxes.ts";
 import type { VethSweeper } from "./veth-sweeper.ts";
 
 export interface BridgeNetworksDeps {
@@ -42,67 +49,169 @@ export interface BridgeNetworksDeps {
   readonly readResolvConf: () => string;
 }
 
-/** Networks made of Linux bridges and veth pairs, beside the host's own network and none at all. */
+/** Networks made of Linux bridges and veth pairs or of macvlan, beside the host's own network and none at all. */
 export class BridgeNetworks implements Networks {
   readonly #deps: BridgeNetworksDeps;
   readonly #ports: HostPorts;
+  /** By container ID: what is its own whatever networks it is in. */
+  readonly #holdings = new Map<string, Holdings>();
 
   constructor(deps: BridgeNetworksDeps) {
     this.#deps = deps;
     this.#ports = new HostPorts(deps.kernel);
   }
 
+  get(ref: string): NetworkRecord {
+    return this.#deps.table.byMode(ref);
+  }
+
+  get hostGateway(): string {
+    const { table } = this.#deps;
+    return table.findLive(table.get("bridge").id)?.gateway ?? "";
+  }
+
   check(request: EndpointRequest): void {
-    const network = this.#deps.table.findLive(this.#deps.table.byMode(request.mode).id);
-    if (network === undefined) return;
-    checkSettings(request, network);
     planPorts(request);
+    for (const wanted of request.networks) {
+      const network = this.#deps.table.findLive(this.get(wanted.ref).id);
+      if (network !== undefined) checkForCreate(wanted, network);
+    }
   }
 
   async acquire(request: EndpointRequest, signal: AbortSignal): Promise<Sandbox> {
     signal.throwIfAborted();
     const { table } = this.#deps;
-    const record = table.byMode(request.mode);
-    const network = table.findLive(record.id);
-    if (table.findMembership(request.containerId) !== undefined)
-      throw new Fault("conflict", `container ${request.containerId} is in a network already`);
-    const sandbox = await (network === undefined
-      ? this.#acquireBare(record, request)
-      : this.#acquireOn(network, request, signal));
-    this.#publish(record, "connect", request.containerId);
-    return sandbox;
+    const { containerId } = request;
+    if (this.#holdings.has(containerId))
+      throw new Fault("conflict", `container ${containerId} is in a network already`);
+    if (request.isJoining === true) return { endpoints: [], portHandles: [] };
+    const [first] = request.networks;
+    const record = first && this.get(first.ref);
+    if (record?.isConfigOnly === true)
+      throw new Fault("forbidden", "cannot create endpoint on configuration-only network");
+    this.#holdings.set(containerId, { handles: [] });
+    try {
+      const isBare = record === undefined || table.findLive(record.id) === undefined;
+      const sandbox = await (isBare ? this.#acquireBare(record, request) : this.#acquireAll(request, signal));
+      for (const { networkId } of sandbox.endpoints)
+        this.#publish(table.get(networkId), "connect", containerId);
+      return sandbox;
+    } catch (error) {
+      this.#holdings.delete(containerId);
+      throw error;
+    }
   }
 
   async release(containerId: string): Promise<void> {
     const { table, kernel } = this.#deps;
-    const place = table.findMembership(containerId);
-    if (place === undefined) return;
-    const { record, network, attachment } = place;
-    if (network === undefined) table.removeBare(record.id, containerId);
-    else network.attached.delete(containerId);
-    this.#publish(record, "disconnect", containerId);
-    if (network !== undefined) await this.#withdraw(containerId, attachment.endpoint);
-    await letGo(kernel, attachment.handles);
-    const { hostInterface } = attachment.endpoint;
-    if (hostInterface !== undefined) this.#deps.sweeper.giveUp(hostInterface);
-    network?.addresses.release(findAddress(attachment.endpoint.address) ?? 0);
+    const holdings = this.#holdings.get(containerId);
+    if (holdings === undefined) return;
+    this.#holdings.delete(containerId);
+    const places = table.memberships(containerId);
+    for (const { record, network } of places) {
+      if (network === undefined) table.removeBare(record.id, containerId);
+      else network.attached.delete(containerId);
+      this.#publish(record, "disconnect", containerId);
+    }
+    await this.#withdraw(
+      containerId,
+      places.map(({ attachment }) => attachment.endpoint),
+    );
+    await letGo(kernel, holdings.handles);
+    for (const { network, attachment } of places) {
+      if (network === undefined) continue;
+      const { hostInterface } = attachment.endpoint;
+      if (hostInterface !== undefined) this.#deps.sweeper.giveUp(hostInterface);
+      releaseAddresses(network, placeOf(attachment.endpoint));
+    }
   }
 
-  adopt(containerId: string, endpoint: Endpoint, netnsPath?: string): void {
-    const { table, log } = this.#deps;
-    const network = table.findLive(endpoint.networkId);
-    if (network === undefined) {
-      table.putBare(endpoint.networkId, containerId, { endpoint, handles: [] });
-      return;
+  async connect(
+    request: EndpointRequest,
+    wanted: WantedNetwork,
+    netnsPath: string,
+  ): Promise<readonly Endpoint[]> {
+    const { table, sandboxes, kernel } = this.#deps;
+    const { containerId } = request;
+    const record = this.get(wanted.ref);
+    const network = table.findLive(record.id);
+    if (network === undefined || network.isRemoved)
+      throw new Fault("not-found", `network ${record.name} not found`);
+    const before = this.#joined(containerId);
+    const asked = checkSettings(wanted, network);
+    if (network.attached.has(containerId))
+      throw new Fault(
+        "forbidden",
+        `endpoint with name ${request.containerName} already exists in network ${record.name}`,
+      );
+    await using undo = new AsyncDisposableStack();
+    network.attached.set(containerId, undefined);
+    undo.defer(() => void network.attached.delete(containerId));
+    await this.#ensureReady(network);
+    const name = freeName(before.map(({ endpoint }) => endpoint));
+    const place = await sandboxes.attach(netnsPath, network, asked, name);
+    undo.defer(async () => {
+      await kernel.detachInterface(netnsPath, place.name).catch(() => undefined);
+      releaseAddresses(network, place);
+    });
+    network.attached.set(containerId, { endpoint: endpointOn(network, request, wanted, place) });
+    undo.defer(async () => {
+      network.attached.delete(containerId);
+      await this.#reroute(request, netnsPath, before);
+    });
+    await this.#reroute(request, netnsPath, before);
+    undo.move();
+    this.#publish(record, "connect", containerId);
+    return this.#joined(containerId).map(({ endpoint }) => endpoint);
+  }
+
+  async disconnect(
+    request: EndpointRequest,
+    networkRef: string,
+    netnsPath: string,
+  ): Promise<readonly Endpoint[]> {
+    const { table, kernel, log } = this.#deps;
+    const { containerId } = request;
+    const record = this.get(networkRef);
+    const network = table.findLive(record.id);
+    const attachment = network?.attached.get(containerId);
+    if (network === undefined || attachment === undefined)
+      throw new Fault("forbidden", `container ${containerId} is not connected to network ${record.name}`);
+    const before = this.#joined(containerId);
+    const { endpoint } = attachment;
+    network.attached.delete(containerId);
+    try {
+      await kernel.detachInterface(netnsPath, endpoint.interfaceName ?? "eth0");
+    } catch (error) {
+      log.debug("interface is gone already", { container: containerId, reason: messageOf(error) });
     }
-    if (!network.addresses.adopt(findAddress(endpoint.address) ?? 0))
-      log.warn("adopted address is not the network's to give", {
-        container: containerId,
-        address: endpoint.address,
-      });
-    this.#ports.adopt(containerId, endpoint.ports);
-    const known = netnsPath !== undefined && { netnsPath };
-    network.attached.set(containerId, { endpoint, handles: [], ...known });
+    releaseAddresses(network, placeOf(endpoint));
+    this.#publish(record, "disconnect", containerId);
+    await this.#reroute(request, netnsPath, before);
+    return this.#joined(containerId).map((joined) => joined.endpoint);
+  }
+
+  adopt(containerId: string, endpoints: readonly Endpoint[], netnsPath?: string): void {
+    const { table, log } = this.#deps;
+    this.#holdings.set(containerId, { handles: [], ...(netnsPath !== undefined && { netnsPath }) });
+    for (const endpoint of endpoints) {
+      const network = table.findLive(endpoint.networkId);
+      if (network === undefined) {
+        table.putBare(endpoint.networkId, containerId, { endpoint });
+        continue;
+      }
+      const { address, address6 } = placeOf(endpoint);
+      const isLost =
+        (address !== undefined && network.addresses?.adopt(address) !== true) ||
+        (address6 !== undefined && network.addresses6?.adopt(address6) !== true);
+      if (isLost)
+        log.warn("adopted address is not the network's to give", {
+          container: containerId,
+          address: endpoint.address,
+        });
+      network.attached.set(containerId, { endpoint });
+    }
+    this.#ports.adopt(containerId, forwardsOf(endpoints).ports);
   }
 
   async settle(): Promise<void> {
@@ -111,31 +220,34 @@ export class BridgeNetworks implements Networks {
     // A bridge of ours means that an earlier daemon wrote rules, with ports in them that may be nobody's by now.
     const isFresh = !rules.isWritten && !table.live.some((network) => hasBridge(network.record.bridge));
     if (used.length === 0 && isFresh) return;
-    await Promise.all(used.map((network) => this.#repair(network)));
+    await Promise.all(used.map((network) => this.repair(network)));
     await rules.write();
-    const reopened = used.flatMap((network) =>
-      [...network.attached.values()].map((attachment) => this.#reopenDns(network, attachment)),
+    await Promise.all(
+      [...this.#holdings].flatMap(([containerId, { netnsPath }]) =>
+        netnsPath === undefined ? [] : [this.#resume(containerId, netnsPath)],
+      ),
     );
-    await Promise.all(reopened);
   }
 
-  rename(containerId: string, name: string): Endpoint | undefined {
+  rename(containerId: string, name: string): readonly Endpoint[] | undefined {
     const { table, dns } = this.#deps;
-    const place = table.findMembership(containerId);
-    if (place === undefined) return undefined;
-    const { record, network, attachment } = place;
-    const endpoint = renamed(attachment.endpoint, name);
-    if (network === undefined) table.putBare(record.id, containerId, { ...attachment, endpoint });
-    else network.attached.set(containerId, { ...attachment, endpoint });
-    dns.rename(endpoint.endpointId, endpoint.dnsNames);
-    return endpoint;
+    const places = table.memberships(containerId);
+    if (places.length === 0) return undefined;
+    for (const { record, network, attachment } of places) {
+      const endpoint = renamed(attachment.endpoint, name);
+      if (network === undefined) table.putBare(record.id, containerId, { endpoint });
+      else network.attached.set(containerId, { endpoint });
+    }
+    const client = this.#client(containerId);
+    if (client !== undefined) dns.update(client);
+    return table.memberships(containerId).map(({ attachment }) => attachment.endpoint);
   }
 
-  resolvConf(endpoint: Endpoint, options: ResolverOptions): string {
+  resolvConf(endpoints: readonly Endpoint[], options: ResolverOptions): string {
     const text = this.#deps.readResolvConf();
-    if (endpoint.networkName === "host") return hostResolvConf(text, options);
+    if (endpoints.some(({ networkName }) => networkName === "host")) return hostResolvConf(text, options);
     const host = parseResolvConf(text);
-    return predefinedNames.includes(endpoint.networkName)
+    return endpoints.every(({ networkName }) => predefinedNames.includes(networkName))
       ? bridgeResolvConf(host, options)
       : embeddedResolvConf(host, options);
   }
@@ -157,57 +269,134 @@ export class BridgeNetworks implements Networks {
     await Promise.all([sandboxes.keepReady(network), bareSandboxes.fill()]);
   }
 
-  async #acquireBare(record: NetworkRecord, request: EndpointRequest): Promise<Sandbox> {
+  async #acquireBare(record: NetworkRecord | undefined, request: EndpointRequest): Promise<Sandbox> {
     const { table, kernel, bareSandboxes } = this.#deps;
-    const endpoint = bareEndpoint(record, request);
-    if (record.driver === "host") {
-      table.putBare(record.id, request.containerId, { endpoint, handles: [] });
-      return { endpoint, portHandles: [] };
+    const endpoints = record === undefined ? [] : [bareEndpoint(record, request)];
+    for (const endpoint of endpoints) table.putBare(endpoint.networkId, request.containerId, { endpoint });
+    if (record?.driver === "host") return { endpoints, portHandles: [] };
+    try {
+      const { owner } = request;
+      const ready = owner === undefined ? bareSandboxes.take() : undefined;
+      const netns = ready ?? (await kernel.createSandbox(undefined, owner));
+      this.#holdings.set(request.containerId, { handles: [netns] });
+      return { endpoints, netns, portHandles: [] };
+    } catch (error) {
+      for (const { networkId } of endpoints) table.removeBare(networkId, request.containerId);
+      throw error;
     }
-    const { owner } = request;
-    const ready = owner === undefined ? bareSandboxes.take() : undefined;
-    const netns = ready ?? (await kernel.createSandbox(undefined, owner));
-    table.putBare(record.id, request.containerId, { endpoint, handles: [netns] });
-    return { endpoint, netns, portHandles: [] };
   }
 
-  async #acquireOn(network: LiveNetwork, request: EndpointRequest, signal: AbortSignal): Promise<Sandbox> {
-    const { kernel, sandboxes } = this.#deps;
+  async #acquireAll(request: EndpointRequest, signal: AbortSignal): Promise<Sandbox> {
+    const { kernel } = this.#deps;
     const { containerId } = request;
-    const { record, attached, addresses } = network;
-    const asked = checkSettings(request, network);
-    const plan = planPorts(request, network.options.hostBinding);
-    if (network.isRemoved) throw new Fault("not-found", `network ${record.name} not found`);
     await using undo = new AsyncDisposableStack();
-    attached.set(containerId, undefined);
-    undo.defer(() => void attached.delete(containerId));
-    await this.#ensureReady(network);
-    signal.throwIfAborted();
-    if (asked.address !== undefined && !addresses.claim(asked.address))
-      throw new Fault("forbidden", "Address already in use");
-    const { owner } = request;
-    const place = await sandboxes.take(network, owner === undefined ? asked : { ...asked, owner });
-    undo.defer(() => sandboxes.giveBack(network, place));
-    const bare = endpointOn(network, request, place);
-    // Nothing leads into an internal network, so nothing is published there.
-    const wanted = record.isInternal ? { ...plan, wanted: [] } : plan;
-    const bound = await this.#bind(request, wanted, bare);
-    const endpoint = { ...bare, ports: bound.ports };
-    undo.defer(async () => {
-      attached.set(containerId, undefined);
-      await this.#withdraw(containerId, endpoint);
-      await letGo(kernel, bound.handles);
-    });
-    attached.set(containerId, { endpoint, handles: [place.handle, ...bound.handles] });
-    await this.#announce(network, endpoint, kernel.pathOf(place.handle));
+    let netns: Handle | undefined;
+    for (const wanted of request.networks) {
+      netns = await this.#join(request, wanted, netns, undo);
+      signal.throwIfAborted();
+    }
+    if (netns === undefined) throw new Fault("internal", "a container of networks without one");
+    const joined = this.#joined(containerId);
+    if (joined.length > 1) await this.#setRoutes(netns, joined);
+    const { handles } = await this.#publishPorts(request, undo);
+    const endpoints = this.#joined(containerId).map(({ endpoint }) => endpoint);
+    this.#holdings.set(containerId, { handles: [netns, ...handles] });
+    undo.defer(() => this.#withdraw(containerId, endpoints));
+    await this.#announce(containerId, endpoints, kernel.pathOf(netns));
     signal.throwIfAborted();
     undo.move();
-    return { endpoint, netns: place.handle, portHandles: bound.handles };
+    return { endpoints, netns, portHandles: handles };
   }
 
-  async #bind(request: EndpointRequest, plan: Parameters<HostPorts["bind"]>[1], endpoint: Endpoint) {
+  /** The container's next interface; the first brings the namespace. */
+  async #join(
+    request: EndpointRequest,
+    wanted: WantedNetwork,
+    netns: Handle | undefined,
+    undo: AsyncDisposableStack,
+  ): Promise<Handle> {
+    const { table, sandboxes } = this.#deps;
+    const { containerId } = request;
+    const record = this.get(wanted.ref);
+    const network = table.findLive(record.id);
+    if (network === undefined || network.isRemoved)
+      throw new Fault("not-found", `network ${record.name} not found`);
+    const asked = checkForCreate(wanted, network);
+    const others = this.#joined(containerId).map(({ endpoint }) => endpoint);
+    network.attached.set(containerId, undefined);
+    undo.defer(() => void network.attached.delete(containerId));
+    await this.#ensureReady(network);
+    let place: Place;
+    let handle = netns;
+    if (handle === undefined) {
+      const sandbox = await sandboxes.take(network, asked, request.owner);
+      undo.defer(() => sandboxes.giveBack(network, sandbox));
+      place = sandbox;
+      handle = sandbox.handle;
+    } else {
+      place = await sandboxes.attach(handle, network, asked, freeName(others));
+      const taken = place;
+      undo.defer(() => releaseAddresses(network, taken));
+    }
+    network.attached.set(containerId, { endpoint: endpointOn(network, request, wanted, place) });
+    return handle;
+  }
+
+  /** Its places in networks, in the order of its interfaces. */
+  #joined(containerId: string): readonly Joined[] {
+    return this.#deps.table
+      .memberships(containerId)
+      .flatMap(({ network, attachment }) =>
+        network === undefined ? [] : [{ network, endpoint: attachment.endpoint }],
+      )
+      .sort((one, other) => (nameOf(one.endpoint) < nameOf(other.endpoint) ? -1 : 1));
+  }
+
+  async #setRoutes(netns: NetnsRef, joined: readonly Joined[]): Promise<void> {
+    const { four, six } = gatewaysOf(joined.map(({ endpoint }) => endpoint));
+    await this.#deps.kernel.setDefaultRoutes(netns, four?.gateway ?? "", six?.gateway6 ?? "");
+  }
+
+  /** Binds the container's ports, and shows them at the endpoint that they lead to. */
+  async #publishPorts(request: EndpointRequest, undo: AsyncDisposableStack) {
+    const { kernel } = this.#deps;
+    const { containerId } = request;
+    const joined = this.#joined(containerId);
+    const { four, six } = gatewaysOf(joined.map(({ endpoint }) => endpoint));
+    const main = four ?? six ?? joined[0]?.endpoint;
+    if (main === undefined) return { handles: [], ports: {} };
+    const optionsOf = (endpoint: Endpoint | undefined) =>
+      joined.find((place) => place.endpoint === endpoint)?.network;
+    const plan = planPorts(request, {
+      defaultAddress: optionsOf(four)?.options.hostBinding ?? "",
+      isRouted: isRouted(optionsOf(four)?.options.gatewayMode ?? "nat"),
+      isRouted6: isRouted(optionsOf(six)?.options.gatewayMode6 ?? "nat"),
+    });
+    // Nothing leads into an internal network, and a wire of its own needs no host: nothing is published there.
+    const leadsOut = (four ?? six) !== undefined && optionsOf(main)?.hasBridge === true;
+    const bound = await this.#bind(request, leadsOut ? plan : { ...plan, wanted: [] }, main);
+    undo.defer(async () => {
+      this.#ports.forget(containerId);
+      await letGo(kernel, bound.handles);
+    });
+    this.#showPorts(containerId, main, bound.ports, false);
+    return bound;
+  }
+
+  #showPorts(containerId: string, main: Endpoint, ports: Endpoint["ports"], isLate: boolean): void {
+    for (const { network, endpoint } of this.#joined(containerId)) {
+      const { hasLatePorts: _, ...rest } = endpoint;
+      const isMain = endpoint.endpointId === main.endpointId;
+      if (!isMain && Object.keys(endpoint.ports).length === 0) continue;
+      const shown = { ...rest, ports: isMain ? ports : {}, ...(isMain && isLate && { hasLatePorts: true }) };
+      network.attached.set(containerId, { endpoint: shown });
+    }
+  }
+
+  async #bind(request: EndpointRequest, plan: PortPlan, endpoint: Endpoint) {
     try {
-      return await this.#ports.bind(request.containerId, plan, endpoint.address);
+      const target = endpoint.address === "" ? `[${endpoint.address6}]` : endpoint.address;
+      return await this.#ports.bind(request.containerId, plan, target);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       throw new Fault(
@@ -218,6 +407,56 @@ export class BridgeNetworks implements Networks {
     }
   }
 
+  /** After a running container's networks have changed: its default routes, ports and names follow. */
+  async #reroute(request: EndpointRequest, netnsPath: string, before: readonly Joined[]): Promise<void> {
+    const { rules, dns } = this.#deps;
+    const { containerId } = request;
+    const old = forwardsOf(before.map(({ endpoint }) => endpoint));
+    const joined = this.#joined(containerId);
+    await this.#setRoutes(netnsPath, joined);
+    await this.#movePorts(
+      request,
+      joined,
+      old.ports,
+      before.some(({ endpoint }) => endpoint.hasLatePorts),
+    );
+    const now = forwardsOf(this.#joined(containerId).map(({ endpoint }) => endpoint));
+    if (JSON.stringify(old) !== JSON.stringify(now)) {
+      await rules.forward("delete", old);
+      await rules.forward("add", now);
+    }
+    const client = this.#client(containerId);
+    if (client === undefined) dns.close(containerId);
+    else if (dns.has(containerId)) dns.update(client);
+    else await dns.open({ ...client, netnsPath });
+  }
+
+  /** Ports stay the container's while it lives; they lead to wherever its default routes come from. */
+  async #movePorts(
+    request: EndpointRequest,
+    joined: readonly Joined[],
+    held: Endpoint["ports"],
+    wasLate: boolean | undefined,
+  ): Promise<void> {
+    const { containerId } = request;
+    const { four, six } = gatewaysOf(joined.map(({ endpoint }) => endpoint));
+    const main = four ?? six;
+    if (main === undefined) {
+      const [first] = joined;
+      if (first !== undefined) this.#showPorts(containerId, first.endpoint, held, wasLate ?? false);
+      return;
+    }
+    const isBound = Object.values(held).some((bindings) => bindings !== null);
+    if (isBound) return this.#showPorts(containerId, main, held, wasLate ?? false);
+    await using undo = new AsyncDisposableStack();
+    const { handles, ports } = await this.#publishPorts(request, undo);
+    undo.move();
+    if (handles.length === 0) return;
+    this.#showPorts(containerId, main, ports, true);
+    const holdings = this.#holdings.get(containerId) ?? { handles: [] };
+    this.#holdings.set(containerId, { ...holdings, handles: [...holdings.handles, ...handles] });
+  }
+
   async #ensureReady(network: LiveNetwork): Promise<void> {
     const { rules, sandboxes } = this.#deps;
     await Promise.all([network.ensureBridge(), rules.ensure()]);
@@ -225,29 +464,28 @@ export class BridgeNetworks implements Networks {
   }
 
   /** Ports and names are other containers' and the world's to use when it resolves. */
-  async #announce(network: LiveNetwork, endpoint: Endpoint, netnsPath: string): Promise<void> {
+  async #announce(containerId: string, endpoints: readonly Endpoint[], netnsPath: string): Promise<void> {
     const { rules, dns } = this.#deps;
-    const opened = isEmbedded(network)
-      ? dns.open(this.#resolverEndpoint(network, endpoint, netnsPath))
-      : undefined;
-    const results = await Promise.allSettled([rules.forward("add", endpoint), opened]);
+    const client = this.#client(containerId);
+    const opened = client && dns.open({ ...client, netnsPath });
+    const results = await Promise.allSettled([rules.forward("add", forwardsOf(endpoints)), opened]);
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
   /** Undoes {@link #announce}. Does not fail: whatever the kernel keeps in spite of us goes with the next {@link settle}. */
-  async #withdraw(containerId: string, endpoint: Endpoint): Promise<void> {
+  async #withdraw(containerId: string, endpoints: readonly Endpoint[]): Promise<void> {
     const { rules, dns, log } = this.#deps;
     this.#ports.forget(containerId);
-    dns.close(endpoint.endpointId);
+    dns.close(containerId);
     try {
-      await rules.forward("delete", endpoint);
+      await rules.forward("delete", forwardsOf(endpoints));
     } catch (error) {
       log.error("published ports cannot be withdrawn", { container: containerId, reason: messageOf(error) });
     }
   }
 
   /** The bridge as it should be, with its containers on it: they lose it when somebody deletes it. */
-  async #repair(network: LiveNetwork): Promise<void> {
+  async repair(network: LiveNetwork): Promise<void> {
     const { bridge } = network.record;
     await network.repairBridge();
     for (const attachment of network.attached.values()) {
@@ -265,44 +503,73 @@ export class BridgeNetworks implements Networks {
     }
   }
 
-  async #reopenDns(network: LiveNetwork, attachment: Attachment | undefined): Promise<void> {
-    const { dns, log } = this.#deps;
-    const path = attachment?.netnsPath;
-    if (attachment === undefined || path === undefined || !isEmbedded(network)) return;
-    if (dns.has(attachment.endpoint.endpointId)) return;
-    try {
-      await dns.open(this.#resolverEndpoint(network, attachment.endpoint, path));
-    } catch (error) {
-      log.warn("container is without name resolution", {
-        endpoint: attachment.endpoint.endpointId,
-        reason: messageOf(error),
-      });
+  /** Of a container that outlived a daemon: names, and ports that only that daemon held. */
+  async #resume(containerId: string, netnsPath: string): Promise<void> {
+    const { dns, log, kernel } = this.#deps;
+    const client = this.#client(containerId);
+    if (client !== undefined && !dns.has(containerId)) {
+      try {
+        await dns.open({ ...client, netnsPath });
+      } catch (error) {
+        log.warn("container is without name resolution", {
+          container: containerId,
+          reason: messageOf(error),
+        });
+      }
     }
-  }
-
-  #resolverEndpoint(network: LiveNetwork, endpoint: Endpoint, netnsPath: string): ResolverEndpoint {
-    const host = parseResolvConf(this.#deps.readResolvConf());
-    return {
-      entry: {
-        endpointId: endpoint.endpointId,
-        networkId: network.record.id,
-        networkName: network.record.name,
-        names: endpoint.dnsNames,
-        address: endpoint.address,
-      },
-      netnsPath,
-      isInternal: network.record.isInternal,
-      upstreams: forwardServers(host, endpoint.dns ?? []),
-    };
+    const late = this.#joined(containerId).find(({ endpoint }) => endpoint.hasLatePorts);
+    const holdings = this.#holdings.get(containerId);
+    if (late === undefined || holdings === undefined || holdings.handles.length > 0) return;
+    const handles: Handle[] = [];
+    for (const [key, bindings] of Object.entries(late.endpoint.ports))
+      for (const { HostIp, HostPort } of bindings ?? []) {
+        const protocol = (key.split("/")[1] ?? "tcp") as "tcp" | "udp" | "sctp";
+        try {
+          handles.push((await kernel.bindPort({ protocol, address: HostIp, port: Number(HostPort) })).handle);
+        } catch (error) {
+          log.warn("published port was taken meanwhile", { container: containerId, port: HostPort, error });
+        }
+      }
+    this.#holdings.set(containerId, { ...holdings, handles });
   }
 
   #publish(record: NetworkRecord, action: "connect" | "disconnect", container: string): void {
     const { name, driver } = record;
     this.#deps.events.publish("network", action, record.id, { container, name, type: driver });
   }
+
+  #client(containerId: string) {
+    return resolverClient(containerId, this.#joined(containerId), this.#deps.readResolvConf());
+  }
 }
 
-/** Whether containers of the network have a name server of their own. */
-function isEmbedded(network: LiveNetwork): boolean {
-  return network.record.name !== "bridge";
+function nameOf({ interfaceName = "eth0" }: Endpoint): string {
+  return interfaceName;
+}
+
+/** `eth0`, `eth1`, …: the first that no other has. */
+function freeName(others: readonly Endpoint[]): string {
+  const taken = new Set(others.map(nameOf));
+  for (let number = 0; ; number++) if (!taken.has(`eth${number}`)) return `eth${number}`;
+}
+
+function placeOf(endpoint: Endpoint): Place {
+  const address = findAddress(endpoint.address);
+  const address6 = findAddress6(endpoint.address6 ?? "");
+  return {
+    ...(address !== undefined && { address }),
+    ...(address6 !== undefined && { address6 }),
+    mac: endpoint.mac,
+    hostName: endpoint.hostInterface ?? "",
+    name: nameOf(endpoint),
+  };
+}
+
+function checkForCreate(wanted: WantedNetwork, network: LiveNetwork): AskedPlace {
+  try {
+    return checkSettings(wanted, network);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault(error.kind, `invalid config for network ${wanted.ref}: ${error.message}`);
+  }
 }

@@ -1,66 +1,108 @@
 import { randomBytes } from "node:crypto";
 import { Fault } from "#base/fault.ts";
 import { contains, findAddress, formatAddress } from "./cidr.ts";
+import { contains6, findAddress6, formatAddress6 } from "./cidr6.ts";
 import type { LiveNetwork } from "./live-network.ts";
-import type { Endpoint, EndpointRequest, NetworkRecord } from "./networks.ts";
+import type { Endpoint, EndpointRequest, NetworkRecord, WantedNetwork } from "./networks.ts";
 import type { Place } from "./sandboxes.ts";
 
-/** The address and the MAC that a container asked for. */
+/** What a container asked for in a network. */
 export interface AskedPlace {
   readonly address?: number;
+  readonly address6?: bigint;
   readonly mac?: string;
+  readonly interfaceName?: string;
 }
 
+const ifnameOption = "com.docker.network.endpoint.ifname";
+
 /** @throws {Fault} `invalid`, with Docker's text, for wishes that the network cannot grant */
-export function checkSettings(request: EndpointRequest, network: LiveNetwork): AskedPlace {
-  const { settings = {} } = request;
+export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork): AskedPlace {
   const isDefault = network.record.name === "bridge";
-  const text = settings.IPAMConfig?.IPv4Address ?? "";
+  const [four, six] = [settings.IPAMConfig?.IPv4Address ?? "", settings.IPAMConfig?.IPv6Address ?? ""];
+  const problems: string[] = [];
   if (isDefault && (settings.Aliases ?? []).length > 0)
-    throw new Fault(
-      "invalid",
-      "network-scoped alias is supported only for containers in user defined networks",
-    );
-  if (isDefault && text !== "")
-    throw new Fault("invalid", "user specified IP address is supported on user defined networks only");
+    problems.push("network-scoped alias is supported only for containers in user defined networks");
+  if (isDefault && four + six !== "")
+    problems.push("user specified IP address is supported on user defined networks only");
+  const address = four === "" ? undefined : askedAddress(four, network, problems);
+  const address6 = six === "" ? undefined : askedAddress6(six, network, problems);
+  if (problems.length > 0) throw new Fault("invalid", invalidSettings(problems));
   const mac = settings.MacAddress ?? "";
   if (mac !== "" && !isUnicastMac(mac)) throw new Fault("invalid", `invalid MAC address: ${mac}`);
+  const interfaceName = settings.DriverOpts?.[ifnameOption] ?? "";
+  if (interfaceName !== "") checkInterfaceName(interfaceName);
   return {
-    ...(text !== "" && { address: askedAddress(text, network) }),
+    ...(address !== undefined && { address }),
+    ...(address6 !== undefined && { address6 }),
     ...(mac !== "" && { mac: mac.toLowerCase() }),
+    ...(interfaceName !== "" && { interfaceName }),
   };
 }
 
-function askedAddress(text: string, network: LiveNetwork): number {
-  if (!network.record.hasChosenSubnet)
-    throw new Fault(
-      "invalid",
-      "user specified IP address is supported only when connecting to networks with user configured subnets",
-    );
+function invalidSettings(problems: readonly string[]): string {
+  const lines = problems.length === 1 ? problems : problems.map((problem) => `* ${problem}`);
+  return `invalid endpoint settings:\n${lines.join("\n")}`;
+}
+
+const notChosen =
+  "user specified IP address is supported only when connecting to networks with user configured subnets";
+
+function askedAddress(text: string, network: LiveNetwork, problems: string[]): number | undefined {
   const address = findAddress(text);
-  if (address === undefined) throw new Fault("invalid", `invalid IPv4 address: ${text}`);
-  if (!contains(network.plan.subnet, address))
-    throw new Fault("invalid", `no configured subnet contains IP address ${text}`);
+  if (address === undefined) problems.push(`invalid IPv4 address: ${text}`);
+  if (!network.record.hasChosenSubnet) problems.push(notChosen);
+  else if (address === undefined || network.plan === undefined || !contains(network.plan.subnet, address))
+    problems.push(`no configured subnet or ip-range contain the IP address ${text}`);
   return address;
+}
+
+function askedAddress6(text: string, network: LiveNetwork, problems: string[]): bigint | undefined {
+  const address = findAddress6(text);
+  if (address === undefined) problems.push(`invalid IPv6 address: ${text}`);
+  if (network.record.hasChosenSubnet6 !== true) problems.push(notChosen);
+  else if (address === undefined || network.plan6 === undefined || !contains6(network.plan6.subnet, address))
+    problems.push(`no configured subnet or ip-range contain the IP address ${text}`);
+  return address;
+}
+
+function checkInterfaceName(name: string): void {
+  if (!/^[^\s/:%]{1,15}$/.test(name) || ["lo", ".", "..", "all", "default"].includes(name))
+    throw new Fault("invalid", `invalid interface name: ${JSON.stringify(name)}`);
 }
 
 function isUnicastMac(text: string): boolean {
   return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text) && (Number.parseInt(text.slice(0, 2), 16) & 1) === 0;
 }
 
-/** The endpoint of a container on a bridge. Its ports are not published yet. */
-export function endpointOn(network: LiveNetwork, request: EndpointRequest, place: Place): Endpoint {
-  const aliases = request.settings?.Aliases ?? [];
+/** The endpoint of a container in a network. Its ports are not published yet. */
+export function endpointOn(
+  network: LiveNetwork,
+  request: EndpointRequest,
+  { settings }: WantedNetwork,
+  place: Place,
+): Endpoint {
+  const { plan, plan6 } = network;
+  const aliases = settings.Aliases ?? [];
+  const links = settings.Links ?? [];
   return {
     ...bareEndpoint(network.record, request),
-    address: formatAddress(place.address),
-    prefixLength: network.plan.subnet.prefix,
+    address: place.address === undefined ? "" : formatAddress(place.address),
+    prefixLength: plan?.subnet.prefix ?? 0,
     gateway: network.gateway,
     mac: place.mac,
-    hostInterface: place.hostName,
+    ...(place.address6 !== undefined && {
+      address6: formatAddress6(place.address6),
+      prefixLength6: plan6?.subnet.prefix ?? 0,
+      gateway6: network.gateway6,
+    }),
+    ...(place.hostName !== "" && { hostInterface: place.hostName }),
+    ...(place.name !== "eth0" && { interfaceName: place.name }),
     aliases,
     dnsNames: namesOf(request, aliases),
+    ...(links.length > 0 && { links }),
     ...(request.dns !== undefined && request.dns.length > 0 && { dns: request.dns }),
+    ...((settings.GwPriority ?? 0) !== 0 && { gwPriority: settings.GwPriority ?? 0 }),
   };
 }
 
@@ -90,4 +132,33 @@ function namesOf(request: EndpointRequest, aliases: readonly string[]): readonly
 /** The endpoint after its container got another name. */
 export function renamed(endpoint: Endpoint, name: string): Endpoint {
   return { ...endpoint, dnsNames: [...new Set([name, ...endpoint.dnsNames.slice(1)])] };
+}
+
+/** What the default routes lead through: `four` and `six` may be different networks. */
+export interface Gateways {
+  readonly four: Endpoint | undefined;
+  readonly six: Endpoint | undefined;
+}
+
+/**
+ * Which endpoints the default routes lead through: of those that lead anywhere, the one with the highest priority, then one
+ * that has both IPv4 and IPv6, then the first by the network's name.
+ */
+export function gatewaysOf(endpoints: readonly Endpoint[]): Gateways {
+  const isDual = (endpoint: Endpoint) => hasFour(endpoint) && hasSix(endpoint);
+  const sorted = [...endpoints].sort(
+    (one, other) =>
+      (other.gwPriority ?? 0) - (one.gwPriority ?? 0) ||
+      Number(isDual(other)) - Number(isDual(one)) ||
+      (one.networkName < other.networkName ? -1 : 1),
+  );
+  return { four: sorted.find(hasFour), six: sorted.find(hasSix) };
+}
+
+function hasFour({ gateway }: Endpoint): boolean {
+  return gateway !== "";
+}
+
+function hasSix({ gateway6 = "" }: Endpoint): boolean {
+  return gateway6 !== "";
 }

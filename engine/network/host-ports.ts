@@ -47,7 +47,10 @@ export class HostPorts {
     for (const wanted of plan.wanted) {
       const { port, addresses } = await this.#bindOne(owner, wanted, target, handles);
       const key = `${wanted.containerPort}/${wanted.protocol}`;
-      const bindings = addresses.map((HostIp) => ({ HostIp, HostPort: String(port) }));
+      const bindings = [
+        ...wanted.routedAddresses.map((HostIp) => ({ HostIp, HostPort: "" })),
+        ...addresses.map((HostIp) => ({ HostIp, HostPort: String(port) })),
+      ];
       ports[key] = [...(ports[key] ?? []), ...bindings];
     }
     undo.move();
@@ -83,7 +86,10 @@ export class HostPorts {
       try {
         return await this.#bindNumber(owner, wanted, port, target, handles);
       } catch (error) {
-        if (port === last || !isFault(error, "exhausted")) throw error;
+        if (!isFault(error, "exhausted")) throw error;
+        if (port < last) continue;
+        if (first === last) throw error;
+        throw new Fault("exhausted", "all ports are allocated", { cause: error });
       }
     }
   }

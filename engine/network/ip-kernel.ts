@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { Fault } from "#base/fault.ts";
-import type { Handle, KernelHelper, SandboxRequest } from "#engine/supervise/kernel-helper.ts";
+import type { Handle, InterfaceRequest, KernelHelper, NetnsRef } from "#engine/supervise/kernel-helper.ts";
 
 const run = promisify(execFile);
 
@@ -15,7 +15,7 @@ export class IpKernel implements KernelHelper, AsyncDisposable {
   readonly #held = new Map<Handle, { readonly name?: string; readonly release: () => Promise<void> }>();
   #serial = 0;
 
-  async createSandbox(request: SandboxRequest | undefined): Promise<Handle> {
+  async createSandbox(request: InterfaceRequest | undefined): Promise<Handle> {
     const handle = ++this.#serial as Handle;
     const name = `sandbox${handle}`;
     await run("ip", ["netns", "add", name]);
@@ -30,6 +30,26 @@ export class IpKernel implements KernelHelper, AsyncDisposable {
       throw new Fault("exhausted", "sandbox", { cause: error });
     }
     return handle;
+  }
+
+  async attachInterface(netns: NetnsRef, request: InterfaceRequest): Promise<void> {
+    const name = this.#nameOf(netns);
+    await run("sh", ["-ec", outsideOf(request, name)]);
+    execFileSync("ip", ["-n", name, "-batch", "-"], { input: insideOf(request) });
+  }
+
+  async detachInterface(netns: NetnsRef, name: string): Promise<void> {
+    await run("ip", ["-n", this.#nameOf(netns), "link", "delete", name]);
+  }
+
+  async setDefaultRoutes(netns: NetnsRef, gateway: string): Promise<void> {
+    const name = this.#nameOf(netns);
+    if (gateway === "") await run("sh", ["-c", `ip -n ${name} route delete default; true`]);
+    else await run("ip", ["-n", name, "route", "replace", "default", "via", gateway]);
+  }
+
+  #nameOf(netns: NetnsRef): string {
+    return typeof netns === "string" ? (netns.split("/").at(-1) ?? "") : (this.#held.get(netns)?.name ?? "");
   }
 
   async bindPort(port: {
@@ -89,13 +109,13 @@ async function removeNamespace(name: string): Promise<void> {
   await run("sh", ["-c", `ip -n ${name} link delete eth0 2>/dev/null; ip netns delete ${name}`]);
 }
 
-function outsideOf(request: SandboxRequest, name: string): string {
-  const { hostName, mac, mtu, bridge } = request;
+function outsideOf(request: InterfaceRequest, name: string): string {
+  const { hostName, mac, mtu, master: bridge } = request;
   const peer = `name ${request.name} address ${mac} mtu ${mtu} netns ${name}`;
   return `ip link add name ${hostName} mtu ${mtu} master ${bridge} up type veth peer ${peer}`;
 }
 
-function insideOf(request: SandboxRequest | undefined): string {
+function insideOf(request: InterfaceRequest | undefined): string {
   if (request === undefined) return "link set lo up\n";
   const { name, address, prefixLength, gateway } = request;
   const route = gateway === "" ? "" : `route add default via ${gateway}\n`;

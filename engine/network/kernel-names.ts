@@ -47,3 +47,12 @@ export function predefinedId(instance: string, network: string): string {
 export function bridgeOf(networkId: string): string {
   return `br-${networkId.slice(0, 12)}`;
 }
+
+/** The /48 of unique local addresses that default IPv6 subnets come from: another one on every machine. @see RFC 4193 section 3 */
+export function localPrefixOf(
+  instance: string,
+  machineId: string,
+): { readonly base: bigint; readonly prefix: number } {
+  const digest = createHash("sha256").update(`${machineId}/${instance}`).digest("hex");
+  return { base: BigInt(`0xfd${digest.slice(0, 10)}`) << 80n, prefix: 48 };
+}

@@ -6,7 +6,9 @@ import { type Clock, formatTime } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import { hasLink, removeBridge } from "#host/link/bridge.ts";
 import type { Subnet } from "./cidr.ts";
+import type { Subnet6 } from "./cidr6.ts";
 import type { KernelRules } from "./kernel-rules.ts";
+import { ensureParent, removeParent } from "./macvlan-parent.ts";
 import type { NetworkRegistry } from "./network-registry.ts";
 import type { NetworkTable } from "./network-table.ts";
 import type { Member, NetworkManagement, NetworkRecord } from "./networks.ts";
@@ -21,6 +23,8 @@ export interface AdministrationDeps {
   readonly now: Clock;
   /** What the host has routes to. */
   readonly subnetsInUse: () => readonly Subnet[];
+  /** Of default IPv6 subnets. */
+  readonly localPrefix: Subnet6;
 }
 
 /** Makes and removes user-defined networks. A record is there before its bridge and longer than it, so none is ever orphaned. */
@@ -52,15 +56,17 @@ export class NetworkAdministration implements NetworkManagement {
       created: formatTime(now()),
       networks,
       inUse: subnetsInUse(),
+      localPrefix: this.#deps.localPrefix,
     });
-    if (networks.some(({ bridge }) => bridge === record.bridge) || hasLink(record.bridge))
+    if (record.bridge !== "" && hasLink(record.bridge))
       throw new Fault("conflict", `interface ${record.bridge} is there already and not this network's`);
     const network = table.enliven(record);
-    if (network === undefined) throw new Fault("internal", "a bridge network without addresses");
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.#undoCreate(record));
     await registry.add(record);
-    await Promise.all([network.ensureBridge(), rules.network("add", network)]);
+    if (network?.macvlan !== undefined) await ensureParent(record, network.macvlan);
+    if (network?.hasBridge === true)
+      await Promise.all([network.ensureBridge(), rules.network("add", network)]);
     signal.throwIfAborted();
     undo.move();
     this.#publish(record, "create");
@@ -71,7 +77,7 @@ export class NetworkAdministration implements NetworkManagement {
     const record = this.get(ref);
     if (predefinedNames.includes(record.name))
       throw new Fault("forbidden", `${record.name} is a pre-defined network and cannot be removed`);
-    if (this.#deps.table.isUsed(record.id)) throw this.#activeEndpoints(record);
+    this.#checkUnused(record);
     await this.#destroy(record);
     this.#publish(record, "destroy");
   }
@@ -81,6 +87,7 @@ export class NetworkAdministration implements NetworkManagement {
     const removed: string[] = [];
     for (const record of this.list()) {
       if (predefinedNames.includes(record.name) || table.isUsed(record.id) || !matches(record)) continue;
+      if (this.#dependentOf(record) !== undefined) continue;
       await this.#destroy(record);
       this.#publish(record, "destroy");
       removed.push(record.name);
@@ -97,15 +104,33 @@ export class NetworkAdministration implements NetworkManagement {
     }
   }
 
+  #dependentOf(record: NetworkRecord): NetworkRecord | undefined {
+    return this.list().find(({ configFrom }) => record.isConfigOnly === true && configFrom === record.name);
+  }
+
+  #checkUnused(record: NetworkRecord): void {
+    if (this.#deps.table.isUsed(record.id)) throw this.#activeEndpoints(record);
+    if (this.#dependentOf(record) !== undefined)
+      throw new Fault(
+        "forbidden",
+        `error while removing network: configuration network "${record.name}" is in use`,
+      );
+  }
+
   /** From the first line on nobody can join. When the kernel refuses, the network stays as it was. */
   async #destroy(record: NetworkRecord): Promise<void> {
     const { registry, table, rules } = this.#deps;
     const network = table.findLive(record.id);
+    if (network === undefined && record.isConfigOnly === true) {
+      table.forget(record.id);
+      return registry.remove(record.id);
+    }
     if (network === undefined || network.isRemoved)
       throw new Fault("not-found", `network ${record.name} not found`);
     network.isRemoved = true;
     try {
       await removeBridge(record.bridge);
+      await removeParent(record);
       table.forget(record.id);
       await rules.network("delete", network);
       await registry.remove(record.id);

@@ -1,10 +1,11 @@
 import { Fault } from "#base/fault.ts";
+import { gatewaysOf } from "./endpoint.ts";
 import { type Attachment, LiveNetwork } from "./live-network.ts";
 import type { NetworkRegistry } from "./network-registry.ts";
-import type { Member, NetworkRecord } from "./networks.ts";
+import type { Endpoint, Member, NetworkRecord } from "./networks.ts";
 import type { Forwards, NetworkRules } from "./ruleset.ts";
 
-/** Where a container is. Without `network` it is in host mode or has none. */
+/** A place where a container is. Without `network` it is in host mode or has none. */
 export interface Membership {
   readonly record: NetworkRecord;
   readonly network: LiveNetwork | undefined;
@@ -32,6 +33,7 @@ export class NetworkTable {
 
   forget(networkId: string): void {
     this.#live.delete(networkId);
+    this.#bare.delete(networkId);
   }
 
   /** Undoes {@link forget}. */
@@ -67,11 +69,17 @@ export class NetworkTable {
   }
 
   get rules(): readonly NetworkRules[] {
-    return this.live.map((network) => network.rules);
+    return this.live.filter((network) => network.hasBridge).map((network) => network.rules);
   }
 
+  /** Of all containers that have published ports. */
   get forwards(): readonly Forwards[] {
-    return this.live.flatMap((network) => network.forwards);
+    const endpoints = new Map<string, Endpoint[]>();
+    for (const { attached } of this.#live.values())
+      for (const [containerId, attachment] of attached)
+        if (attachment !== undefined)
+          endpoints.set(containerId, [...(endpoints.get(containerId) ?? []), attachment.endpoint]);
+    return [...endpoints.values()].map(forwardsOf);
   }
 
   putBare(networkId: string, containerId: string, attachment: Attachment): void {
@@ -82,16 +90,19 @@ export class NetworkTable {
     this.#bare.get(networkId)?.delete(containerId);
   }
 
-  findMembership(containerId: string): Membership | undefined {
+  /** Every place of the container, in no order. */
+  memberships(containerId: string): readonly Membership[] {
+    const found: Membership[] = [];
     for (const network of this.#live.values()) {
       const attachment = network.attached.get(containerId);
-      if (attachment !== undefined) return { record: network.record, network, attachment };
+      if (attachment !== undefined) found.push({ record: network.record, network, attachment });
     }
     for (const [networkId, attachments] of this.#bare) {
       const attachment = attachments.get(containerId);
-      if (attachment !== undefined) return { record: this.get(networkId), network: undefined, attachment };
+      if (attachment !== undefined)
+        found.push({ record: this.get(networkId), network: undefined, attachment });
     }
-    return undefined;
+    return found;
   }
 
   isUsed(networkId: string): boolean {
@@ -108,4 +119,14 @@ export class NetworkTable {
     }));
     return [...attached, ...bare];
   }
+}
+
+/** Ports lead where the default routes come from. */
+export function forwardsOf(endpoints: readonly Endpoint[]): Forwards {
+  const { four, six } = gatewaysOf(endpoints);
+  return {
+    address: four?.address ?? "",
+    address6: six?.address6 ?? "",
+    ports: Object.assign({}, ...endpoints.map(({ ports }) => ports)),
+  };
 }

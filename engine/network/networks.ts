@@ -2,16 +2,24 @@ import type { EndpointSettings, PortMap } from "#api/docker/container.ts";
 import type { NetworkCreateBody } from "#api/docker/shapes.ts";
 import type { Handle } from "#engine/supervise/kernel-helper.ts";
 
+/** One network that a container is to be in. */
+export interface WantedNetwork {
+  /** Name or ID. */
+  readonly ref: string;
+  /** The request's `EndpointsConfig` for that network, where given. */
+  readonly settings: Partial<EndpointSettings>;
+}
+
 /** What a container asks of the network when it starts. */
 export interface EndpointRequest {
   readonly containerId: string;
   /** Without the slash. */
   readonly containerName: string;
   readonly hostname: string;
-  /** `HostConfig.NetworkMode`: `bridge`, `default`, `host`, `none`, or the name or ID of a network; `container:` is the caller's. */
-  readonly mode: string;
-  /** The request's `EndpointsConfig` for that network, where given. */
-  readonly settings?: Partial<EndpointSettings>;
+  /** In the order of its interfaces. None: a namespace with nothing but its loopback. */
+  readonly networks: readonly WantedNetwork[];
+  /** It lives in another container's namespace: none is made. */
+  readonly isJoining?: boolean;
   readonly portBindings: PortMap;
   readonly exposedPorts: readonly string[];
   readonly publishAll: boolean;
@@ -26,25 +34,37 @@ export interface Endpoint {
   readonly networkId: string;
   readonly networkName: string;
   readonly endpointId: string;
-  /** Empty for host and none. */
+  /** Empty for host and none, and where the network has no IPv4. */
   readonly address: string;
   readonly prefixLength: number;
   readonly gateway: string;
   readonly mac: string;
+  /** IPv6, where the network has it. */
+  readonly address6?: string;
+  readonly prefixLength6?: number;
+  readonly gateway6?: string;
   /** Host's end of its veth pair. */
   readonly hostInterface?: string;
+  /** Inside; absent: `eth0`. */
+  readonly interfaceName?: string;
   readonly aliases: readonly string[];
   /** Everything that DNS answers for it, the container's name first. */
   readonly dnsNames: readonly string[];
+  /** `container:alias`: names that only this container has for others of the network. */
+  readonly links?: readonly string[];
   /** Whom the embedded server asks on, where not the host's own servers. */
   readonly dns?: readonly string[];
+  /** Decides which network the default routes lead through. */
+  readonly gwPriority?: number;
   /** As `NetworkSettings.Ports` shows it: `{"80/tcp": [{HostIp, HostPort}], "81/tcp": null}`. */
   readonly ports: PortMap;
+  /** The ports were bound after the container's start: its shim does not hold them. */
+  readonly hasLatePorts?: boolean;
 }
 
-/** An endpoint with the kernel objects behind it, ready for the shim. */
+/** A container's endpoints with the kernel objects behind them, ready for the shim. */
 export interface Sandbox {
-  readonly endpoint: Endpoint;
+  readonly endpoints: readonly Endpoint[];
   /** Undefined for host mode. */
   readonly netns?: Handle;
   /** Bound ports that the shim is to hold while the container lives. */
@@ -53,37 +73,57 @@ export interface Sandbox {
 
 /** What containers need of networks. */
 export interface Networks {
-  /** @throws {Fault} `not-found` when there is no such network; `invalid` for port syntax. Called at create: nothing is taken yet. */
+  /**
+   * @throws {Fault} `not-found` when there is no such network; `invalid` for port syntax and settings that the network cannot
+   * grant. Called at create: nothing is taken yet.
+   */
   check(request: EndpointRequest): void;
   /**
-   * Takes an address, a namespace and the host ports, and forwards them.
+   * Takes addresses, a namespace and the host ports, and forwards them.
    *
    * @throws {Fault} `exhausted` when addresses run out or, with Docker's text, when a port is taken. Nothing stays taken then.
    */
   acquire(request: EndpointRequest, signal: AbortSignal): Promise<Sandbox>;
-  /** Gives back address, names and forwards. Handles that the shim did not take are released. Repeating it is fine. */
+  /** Gives back addresses, names and forwards. Handles that the shim did not take are released. Repeating it is fine. */
   release(containerId: string): Promise<void>;
   /**
-   * At start, for each container that outlived the daemon: takes its address and ports again before anybody else can.
+   * Joins a running container, whose namespace is at the path, to one more network. Resolves with all its endpoints; nothing
+   * has changed when it throws.
+   *
+   * @throws {Fault} `not-found`; `invalid`, `forbidden` with Docker's texts for what it cannot join; `exhausted`
+   */
+  connect(request: EndpointRequest, wanted: WantedNetwork, netnsPath: string): Promise<readonly Endpoint[]>;
+  /**
+   * Takes a running container out of a network. Resolves with the endpoints that are left.
+   *
+   * @throws {Fault} `not-found` when there is no such network, `forbidden` when the container is not in it
+   */
+  disconnect(request: EndpointRequest, networkRef: string, netnsPath: string): Promise<readonly Endpoint[]>;
+  /** The record of a network. @throws {Fault} `not-found`, `invalid` when ambiguous */
+  get(ref: string): NetworkRecord;
+  /**
+   * At start, for each container that outlived the daemon: takes its addresses and ports again before anybody else can.
    * `netnsPath`, `/proc/PID/ns/net`, is what name resolution in a user-defined network needs to go on.
    */
-  adopt(containerId: string, endpoint: Endpoint, netnsPath?: string): void;
+  adopt(containerId: string, endpoints: readonly Endpoint[], netnsPath?: string): void;
   /**
    * After the last adopt, and whenever somebody else changed the kernel's rules or bridges: makes them what the endpoints say,
    * all at once.
    */
   settle(): Promise<void>;
   /** Renames in DNS. Returns what is to be kept in the container's record, undefined while it does not run. */
-  rename(containerId: string, name: string): Endpoint | undefined;
+  rename(containerId: string, name: string): readonly Endpoint[] | undefined;
   /** Lines for the container's `/etc/resolv.conf`. */
   resolvConf(
-    endpoint: Endpoint,
+    endpoints: readonly Endpoint[],
     options: {
       readonly dns: readonly string[];
       readonly search: readonly string[];
       readonly options: readonly string[];
     },
   ): string;
+  /** What `host-gateway` stands for: the host's address on the default bridge. */
+  readonly hostGateway: string;
 }
 
 /** A network as it is kept: plain data, one JSON row. */
@@ -92,21 +132,29 @@ export interface NetworkRecord {
   readonly name: string;
   /** RFC 3339. */
   readonly created: string;
-  readonly driver: "bridge" | "host" | "null";
+  readonly driver: "bridge" | "macvlan" | "host" | "null";
   /** Of the bridge in the kernel; empty without one. */
   readonly bridge: string;
   readonly isInternal: boolean;
   readonly isAttachable: boolean;
-  /** Stored and shown; containers get IPv4 addresses only. */
+  /** Absent: it has. */
+  readonly hasIPv4?: false;
   readonly hasIPv6: boolean;
   /** The creator chose it, so containers may choose their addresses. */
   readonly hasChosenSubnet: boolean;
+  readonly hasChosenSubnet6?: boolean;
+  /** Settings for other networks to be made from, and nothing else. */
+  readonly isConfigOnly?: boolean;
+  /** Name of the network that its settings came from. */
+  readonly configFrom?: string;
+  /** What the creator called it, where that is not `local`. */
+  readonly scope?: string;
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly ipam: {
     readonly driver: string;
     readonly options: Readonly<Record<string, string>> | null;
-    /** As the API shows it. The first with an IPv4 subnet is what addresses come from. */
+    /** As the API shows it. The first of each family is what addresses come from. */
     readonly config: readonly IpamConfig[];
   };
 }

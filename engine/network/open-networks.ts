@@ -5,11 +5,13 @@ import type { EventSink } from "#engine/events/events.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import type { Handle, KernelHelper } from "#engine/supervise/kernel-helper.ts";
 import { parseRoutes } from "#host/link/routes.ts";
+import { type KernelLoss, KernelWatch } from "#host/nft/kernel-watch.ts";
 import { NftShell } from "#host/nft/nft-shell.ts";
 import { BridgeNetworks } from "./bridge-networks.ts";
 import { type Subnet, subnetOf } from "./cidr.ts";
 import { DnsThread } from "./dns/dns-thread.ts";
-import { kernelNames } from "./kernel-names.ts";
+import { Guardian } from "./guardian.ts";
+import { kernelNames, localPrefixOf } from "./kernel-names.ts";
 import { KernelRules } from "./kernel-rules.ts";
 import { NetworkAdministration } from "./network-administration.ts";
 import { NetworkRegistry } from "./network-registry.ts";
@@ -36,8 +38,12 @@ export interface NetworkOptions {
   readonly runFolder: string;
   /** Of the default bridge, `address/prefix`; without it a free subnet is chosen once and kept. */
   readonly bridgeCidr?: string;
+  /** Whether containers on the default bridge reach each other; by default they do. */
+  readonly connectsBridge?: boolean;
   /** Sandboxes to keep ready for the default bridge; those without a network are a quarter of it. */
   readonly poolSize?: number;
+  /** The native program, to hear of what others do to rules and bridges; without it nobody does. */
+  readonly nativeBinary?: string;
   /** The host's; systemd-resolved's own file is read in its place when it names nothing but the stub on the loopback. */
   readonly resolvConf?: string;
 }
@@ -60,13 +66,23 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
   const readHostResolvConf = () => readResolvConf(options.resolvConf ?? "/etc/resolv.conf");
   const subnetsInUse = () => hostSubnets(readHostResolvConf());
   const registry = new NetworkRegistry(database);
-  const { instance, bridgeCidr } = options;
-  await ensurePredefined(registry, { instance, names, bridgeCidr }, subnetsInUse, formatTime(now()));
+  const { instance, bridgeCidr, connectsBridge = true } = options;
+  const predefined = { instance, names, bridgeCidr, connectsBridge };
+  await ensurePredefined(registry, predefined, subnetsInUse, formatTime(now()));
   const table = new NetworkTable(registry);
   const poolSize = options.poolSize ?? POOL_SIZE;
   await using parts = new AsyncDisposableStack();
   const nft = parts.use(new NftShell({ folder: options.runFolder, log }));
-  const rules = new KernelRules({ nft, table: names.table, networks: table, log });
+  const watch = options.nativeBinary === undefined ? undefined : { binary: options.nativeBinary, log };
+  const onLoss = (loss: KernelLoss) => guardian.lost(loss);
+  const kernelWatch = watch && parts.use(new KernelWatch({ ...watch, onLoss }));
+  const rules = new KernelRules({
+    nft,
+    table: names.table,
+    networks: table,
+    log,
+    beforeFirst: async () => kernelWatch?.begin(names.table),
+  });
   const sandboxes = parts.use(new Sandboxes({ kernel, names, log, poolSize }));
   const bareSandboxes = parts.use(barePool(kernel, Math.ceil(poolSize / 4), log));
   const dns = parts.use(new DnsThread({ log }));
@@ -83,6 +99,9 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     log,
     readResolvConf: readHostResolvConf,
   });
+  const guardian = parts.use(
+    new Guardian({ table, rules, repair: (network) => networks.repair(network), log }),
+  );
   const management = new NetworkAdministration({
     registry,
     table,
@@ -91,6 +110,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     log,
     now,
     subnetsInUse,
+    localPrefix: localPrefixOf(instance, machineId()),
   });
   const all = parts.move();
   return { networks, management, [Symbol.asyncDispose]: () => all.disposeAsync() };
@@ -110,6 +130,10 @@ function readResolvConf(file: string): string {
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const isStub = parseResolvConf(text).servers.every(isLoopback);
   return isStub && existsSync(RESOLVED_CONF) ? readFileSync(RESOLVED_CONF, "utf8") : text;
+}
+
+function machineId(): string {
+  return existsSync("/etc/machine-id") ? readFileSync("/etc/machine-id", "utf8").trim() : "";
 }
 
 function hostSubnets(resolvConf: string): readonly Subnet[] {

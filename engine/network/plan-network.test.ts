@@ -7,7 +7,8 @@ import { readBridgeOptions } from "./bridge-options.ts";
 import { formatAddress, parseCidr } from "./cidr.ts";
 import { kernelNames, vethName } from "./kernel-names.ts";
 import type { NetworkRecord } from "./networks.ts";
-import { findAddressPlan, planNetwork } from "./plan-network.ts";
+import { findAddressPlan } from "./plan-ipam.ts";
+import { planNetwork } from "./plan-network.ts";
 import { matchesNetwork, networkFilterKeys, networkView } from "./views.ts";
 
 const id = "ab".repeat(32);
@@ -17,6 +18,7 @@ const plan = (body: NetworkCreateBody, networks: readonly NetworkRecord[] = []) 
     created: "2026-01-01T00:00:00Z",
     networks,
     inUse: [parseCidr("172.17.0.0/16").subnet],
+    localPrefix: { base: 0xfd00_0000_0000n << 80n, prefix: 48 },
   });
 
 test("planNetwork: without wishes it takes a free subnet and names its bridge after its ID", () => {
@@ -29,7 +31,7 @@ test("planNetwork: without wishes it takes a free subnet and names its bridge af
 test("planNetwork: keeps what was asked for, IPv6 too, and fills in the gateway", () => {
   const Config = [
     { Subnet: "fd00:1::/64" },
-    { Subnet: "10.5.0.9/24", IPRange: "10.5.0.128/25", AuxiliaryAddresses: { router: "10.5.0.130" } },
+    { Subnet: "10.5.0.0/24", IPRange: "10.5.0.128/25", AuxiliaryAddresses: { router: "10.5.0.130" } },
   ];
   const record = plan({ Name: "one", EnableIPv6: true, IPAM: { Config } });
   const addresses = findAddressPlan(record);
@@ -51,7 +53,7 @@ test("planNetwork: refuses what overlaps, lies outside, or has no room", () => {
       JSON.stringify(config),
     );
   refused({ Subnet: "172.18.5.0/24" }, "forbidden");
-  for (const Subnet of ["10.0.0.0/31", "10.0.0.0", "x/8", "fd00::/200"]) refused({ Subnet }, "invalid");
+  for (const Subnet of ["10.0.0.9/24", "10.0.0.0", "x/8", "fd00::/200"]) refused({ Subnet }, "invalid");
   refused({ Gateway: "10.0.0.1" }, "invalid");
   refused({ Subnet: "10.0.0.0/24", Gateway: "10.0.1.1" }, "invalid");
   refused({ Subnet: "10.0.0.0/24", IPRange: "10.0.0.0/16" }, "invalid");
@@ -75,7 +77,7 @@ test("planNetwork: refuses names and drivers that are not for it", () => {
       { Name: "a", ConfigOnly: true },
       { Name: "a/b" },
     ].map(kindOf),
-    ["invalid", "forbidden", "not-found", "not-implemented", "invalid"],
+    ["invalid", "forbidden", "not-found", "made", "made"],
   );
 });
 
@@ -94,6 +96,9 @@ test("readBridgeOptions: reads Docker's options and refuses what the kernel woul
     isMasqueraded: true,
     hostBinding: "127.0.0.1",
     mtu: 1400,
+    gatewayMode: "nat",
+    gatewayMode6: "nat",
+    isAddressless: false,
   });
   for (const [key, value] of [
     ["bridge.name", "a b; reboot"],

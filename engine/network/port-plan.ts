@@ -9,6 +9,8 @@ export interface WantedPort {
   readonly protocol: Protocol;
   /** All have to be had with the same number. */
   readonly hostAddresses: readonly string[];
+  /** Those of families that the world reaches by the container's own address: nothing is bound. */
+  readonly routedAddresses: readonly string[];
   /** The first free one is taken; 0–0 is any of the kernel's choice. */
   readonly hostPorts: PortRange;
 }
@@ -25,13 +27,26 @@ export interface PublishRequest {
   readonly publishAll: boolean;
 }
 
+/** What the networks that the default routes lead through say about ports. */
+export interface PortPlace {
+  /** For bindings without `HostIp`; empty: every address. */
+  readonly defaultAddress?: string;
+  readonly isRouted?: boolean;
+  readonly isRouted6?: boolean;
+}
+
 /**
  * What to bind for a container. A binding without `HostIp` is for every address of the host, IPv4 and IPv6, unless
  * `defaultAddress` says otherwise.
  *
  * @throws {Fault} `invalid` with Docker's text
  */
-export function planPorts(request: PublishRequest, defaultAddress = ""): PortPlan {
+export function planPorts(request: PublishRequest, place: PortPlace = {}): PortPlan {
+  const { defaultAddress = "", isRouted = false, isRouted6 = false } = place;
+  const split = (addresses: readonly string[]) => ({
+    hostAddresses: addresses.filter((address) => !(address.includes(":") ? isRouted6 : isRouted)),
+    routedAddresses: addresses.filter((address) => (address.includes(":") ? isRouted6 : isRouted)),
+  });
   const wanted: WantedPort[] = [];
   const keys = new Set<string>();
   for (const [text, bindings] of Object.entries(request.portBindings)) {
@@ -39,8 +54,8 @@ export function planPorts(request: PublishRequest, defaultAddress = ""): PortPla
       keys.add(`${containerPort}/${protocol}`);
       for (const binding of bindings ?? []) {
         const hostPorts = parseHostPort(binding.HostPort ?? "");
-        const hostAddresses = addressesOf(binding.HostIp ?? "", defaultAddress);
-        wanted.push({ containerPort, protocol, hostAddresses, hostPorts });
+        const addresses = split(addressesOf(binding.HostIp ?? "", defaultAddress));
+        wanted.push({ containerPort, protocol, ...addresses, hostPorts });
       }
     }
   }
@@ -48,8 +63,8 @@ export function planPorts(request: PublishRequest, defaultAddress = ""): PortPla
     const isKnown = wanted.some((port) => port.containerPort === containerPort && port.protocol === protocol);
     keys.add(`${containerPort}/${protocol}`);
     if (!request.publishAll || isKnown) continue;
-    const hostAddresses = addressesOf("", defaultAddress);
-    wanted.push({ containerPort, protocol, hostAddresses, hostPorts: { first: 0, last: 0 } });
+    const addresses = split(addressesOf("", defaultAddress));
+    wanted.push({ containerPort, protocol, ...addresses, hostPorts: { first: 0, last: 0 } });
   }
   return { keys: [...keys], wanted };
 }

@@ -23,6 +23,9 @@ function portsOnly(foreign: readonly string[] = []) {
       bound.delete(handle);
       return Promise.resolve();
     },
+    attachInterface: () => Promise.reject(new Error("no sandboxes")),
+    detachInterface: () => Promise.reject(new Error("no sandboxes")),
+    setDefaultRoutes: () => Promise.reject(new Error("no sandboxes")),
     createSandbox: () => Promise.reject(new Error("no sandboxes")),
     isHeld: (handle) => bound.has(handle),
     pathOf: () => "",
@@ -46,7 +49,9 @@ test("planPorts: a binding without an address is for IPv4 and IPv6, or the netwo
     exposedPorts: [],
     publishAll: false,
   };
-  assert.deepEqual(planPorts(request, "127.0.0.1").wanted[0]?.hostAddresses, ["127.0.0.1"]);
+  assert.deepEqual(planPorts(request, { defaultAddress: "127.0.0.1" }).wanted[0]?.hostAddresses, [
+    "127.0.0.1",
+  ]);
 });
 
 test("planPorts: refuses what is no port, protocol or address", () => {
@@ -133,7 +138,7 @@ test("bind: of a range the first free one, the next time the next", async () => 
     [first, second].map(({ ports: shown }) => shown["80/tcp"]?.[0]?.HostPort),
     ["8001", "8002"],
   );
-  await assert.rejects(ports.bind("c", range, "172.17.0.4"), /8002 failed: port is already allocated/);
+  await assert.rejects(ports.bind("c", range, "172.17.0.4"), /all ports are allocated/);
 });
 
 test("bind: a free port is the same for both families", async () => {

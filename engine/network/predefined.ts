@@ -14,11 +14,13 @@ export async function ensurePredefined(
     readonly instance: string;
     readonly names: KernelNames;
     readonly bridgeCidr?: string | undefined;
+    /** Whether containers on the default bridge reach each other. */
+    readonly connectsBridge: boolean;
   },
   inUse: () => readonly Subnet[],
   created: string,
 ): Promise<void> {
-  const { instance, names, bridgeCidr } = options;
+  const { instance, names, bridgeCidr, connectsBridge } = options;
   for (const name of ["host", "none"] as const)
     registry.keepInMemory({
       ...common(predefinedId(instance, name), name, created),
@@ -28,12 +30,18 @@ export async function ensurePredefined(
       ipam: { driver: "default", options: null, config: [] },
     });
   const kept = registry.find("bridge");
-  if (kept !== undefined && bridgeCidr === undefined) return;
-  const config = bridgeCidr === undefined ? chosenConfig(inUse()) : configOf(bridgeCidr);
   const [before] = kept?.ipam.config ?? [];
-  if (before?.Subnet === config.Subnet && before.Gateway === config.Gateway) return;
-  await registry.add(defaultBridge(predefinedId(instance, "bridge"), names, config, created));
+  const keptConfig =
+    before === undefined ? undefined : { Subnet: before.Subnet ?? "", Gateway: before.Gateway ?? "" };
+  const config = bridgeCidr === undefined ? (keptConfig ?? chosenConfig(inUse())) : configOf(bridgeCidr);
+  const isSame = before?.Subnet === config.Subnet && before.Gateway === config.Gateway;
+  if (isSame && kept?.options[iccOption] === String(connectsBridge)) return;
+  const id = predefinedId(instance, "bridge");
+  const record = defaultBridge(id, names, config, isSame ? (kept?.created ?? created) : created);
+  await registry.add({ ...record, options: { ...record.options, [iccOption]: String(connectsBridge) } });
 }
+
+const iccOption = "com.docker.network.bridge.enable_icc";
 
 interface BridgeConfig {
   readonly Subnet: string;

@@ -3,10 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { EndpointSettings } from "#api/docker/container.ts";
 import { silentLog } from "#base/log.ts";
 import { Database } from "#engine/metadata/database.ts";
 import { IpKernel } from "./ip-kernel.ts";
-import type { EndpointRequest } from "./networks.ts";
+import type { Endpoint, EndpointRequest, Networks, Sandbox } from "./networks.ts";
 import { openNetworks } from "./open-networks.ts";
 
 // What the tests of networks share: a machine of their own to play with, made of network namespaces.
@@ -80,19 +81,37 @@ export async function startMachine(resolvConf = "nameserver 127.0.0.1\n"): Promi
 
 let serial = 0;
 
-/** A request with everything that a test does not care about. */
-export function requestOf(given: Partial<EndpointRequest> = {}): EndpointRequest {
+/** A request with everything that a test does not care about; `mode` and `settings` are its one network's. */
+export function requestOf(
+  given: Partial<EndpointRequest> & {
+    readonly mode?: string;
+    readonly settings?: Partial<EndpointSettings>;
+  } = {},
+): EndpointRequest {
+  const { mode = "bridge", settings = {}, ...rest } = given;
   const containerId = (++serial).toString(16).padStart(12, "0").padEnd(64, "c");
   return {
     containerId,
     containerName: `name${serial}`,
     hostname: containerId.slice(0, 12),
-    mode: "bridge",
+    networks: [{ ref: mode, settings }],
     portBindings: {},
     exposedPorts: [],
     publishAll: false,
-    ...given,
+    ...rest,
   };
+}
+
+/** A container in one network. */
+export async function acquireOne(
+  networks: Pick<Networks, "acquire">,
+  request: EndpointRequest,
+  signal: AbortSignal,
+): Promise<Omit<Sandbox, "endpoints"> & { readonly endpoint: Endpoint }> {
+  const { endpoints, ...rest } = await networks.acquire(request, signal);
+  const [endpoint] = endpoints;
+  if (endpoint === undefined) throw new Error("no endpoint");
+  return { ...rest, endpoint };
 }
 
 /** `{"80/tcp": …}` with one host port. */

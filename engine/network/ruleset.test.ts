@@ -5,12 +5,17 @@ import { planForwardChange, planNetworkChange, planRuleset } from "./ruleset.ts"
 const network = {
   bridge: "br-1",
   subnet: "172.18.0.0/16",
+  subnet6: "",
   isInternal: false,
   isConnected: true,
   isMasqueraded: true,
+  isMasqueraded6: true,
+  isOpen: false,
+  isOpen6: false,
 };
 const forwards = {
   address: "172.18.0.2",
+  address6: "",
   ports: {
     "80/tcp": [
       { HostIp: "0.0.0.0", HostPort: "8080" },
@@ -27,7 +32,10 @@ test("planForwardChange: one element a port; IPv6 and unpublished ports have non
     "add element ip gantry published_at { 127.0.0.1 . udp . 5353 : 172.18.0.2 . 53 }; " +
       "add element ip gantry published { tcp . 8080 : 172.18.0.2 . 80 }",
   );
-  assert.equal(planForwardChange("delete", "gantry", { address: "1.2.3.4", ports: { "81/tcp": null } }), "");
+  assert.equal(
+    planForwardChange("delete", "gantry", { address: "1.2.3.4", address6: "", ports: { "81/tcp": null } }),
+    "",
+  );
 });
 
 test("planNetworkChange: an internal network is never masqueraded", () => {
@@ -51,4 +59,23 @@ test("planRuleset: replaces the table and holds every element", () => {
 
 test("planRuleset: without networks there are no empty lists, which nft refuses", () => {
   assert.doesNotMatch(planRuleset("gantry", [], []), /elements/);
+});
+
+test("planRuleset: a table of IPv6 is there with a network that has it, and leads to the containers' own addresses", () => {
+  const text = planRuleset(
+    "gantry",
+    [{ ...network, subnet6: "fd00::/64" }],
+    [{ ...forwards, address6: "fd00::2" }],
+  );
+  assert.match(text, /table ip6 gantry \{\n/);
+  assert.match(text, /elements = \{ tcp \. 8080 : fd00::2 \. 80 \}/);
+  assert.doesNotMatch(planRuleset("gantry", [network], [forwards]), /ip6/);
+});
+
+test("planForwardChange: what is routed is let through at the container's own address", () => {
+  const ports = { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "" }] };
+  assert.equal(
+    planForwardChange("add", "gantry", { ...forwards, ports }),
+    "add element ip gantry routed { 172.18.0.2 . tcp . 80 }",
+  );
 });

@@ -3,25 +3,36 @@ import type { PortMap } from "#api/docker/container.ts";
 /** What the rules have to know about a network. */
 export interface NetworkRules {
   readonly bridge: string;
-  /** `address/prefix` */
+  /** `address/prefix`; empty without IPv4. */
   readonly subnet: string;
+  /** Empty without IPv6. */
+  readonly subnet6: string;
   readonly isInternal: boolean;
   /** Containers of the network may talk to one another. */
   readonly isConnected: boolean;
   readonly isMasqueraded: boolean;
+  readonly isMasqueraded6: boolean;
+  /** The world may reach every port of its containers. */
+  readonly isOpen: boolean;
+  readonly isOpen6: boolean;
 }
 
 /** A container's published ports. */
 export interface Forwards {
+  /** Where its default routes lead out from; empty where there is none. */
   readonly address: string;
+  readonly address6: string;
   readonly ports: PortMap;
 }
 
+type Family = "ip" | "ip6";
+type Verb = "add" | "delete";
+
 /**
- * The whole ruleset as one transaction that replaces what the table holds. Networks and ports are elements of sets and maps, so
+ * The whole ruleset as one transaction that replaces what the tables hold. Networks and ports are elements of sets and maps, so
  * that what changes later is one element and the rules a packet passes do not grow with the number of containers:
  *
- * - nothing from outside may name 127.0.0.0/8, though our bridges route it (CVE-2020-8558);
+ * - nothing from outside may name the loopback's addresses, though our bridges route 127.0.0.0/8 (CVE-2020-8558);
  * - a connection to a host's address and a published port goes to the container, from outside, from the host itself (by
  *   127.0.0.1 too) and from containers (to themselves as well);
  * - packets between networks are dropped unless they are for a published port, as are packets from elsewhere that name a
@@ -31,34 +42,56 @@ export interface Forwards {
  * without routing it, and the last hook does not know where it came from; so it is the source's address that tells there.
  *
  * Only tables of our own, and only packets of our own bridges: others' firewalls stay as they are, and what they drop stays
- * dropped.
+ * dropped. The table of IPv6 is there while a network has IPv6.
  */
 export function planRuleset(
   table: string,
   networks: readonly NetworkRules[],
   forwards: readonly Forwards[],
 ): string {
+  return planTable("ip", table, networks, forwards) + planTable("ip6", table, networks, forwards);
+}
+
+/** Whether there has to be a table of IPv6. */
+export function needsSix(networks: readonly NetworkRules[]): boolean {
+  return networks.some(({ subnet6 }) => subnet6 !== "");
+}
+
+const words = {
+  ip: { address: "ipv4_addr", loopback: "127.0.0.0/8" },
+  ip6: { address: "ipv6_addr", loopback: "::1" },
+} as const;
+
+function planTable(
+  family: Family,
+  table: string,
+  networks: readonly NetworkRules[],
+  forwards: readonly Forwards[],
+): string {
+  const { address, loopback } = words[family];
+  const replaced = `table ${family} ${table} { }\ndelete table ${family} ${table}\n`;
+  // Of IPv6 only what was there before goes, and a kernel without IPv6 hears nothing of it.
+  if (family === "ip6" && !needsSix(networks)) return "";
   const set = (name: string, type: string, elements: readonly string[]) =>
     `  ${name} { type ${type}; ${elements.length === 0 ? "" : `elements = { ${elements.join(", ")} }; `}}\n`;
-  const elements = setsOf(networks);
-  const { one, any } = mapsOf(forwards);
-  return `table ip ${table} { }
-delete table ip ${table}
-table ip ${table} {
+  const elements = setsOf(family, networks);
+  const { one, any, open } = mapsOf(family, forwards);
+  return `${replaced}table ${family} ${table} {
 ${set("set bridges", "ifname", elements.bridges)}${set("set internal", "ifname", elements.internal)}\
-${set("set subnets", "ipv4_addr; flags interval", elements.subnets)}\
+${set("set subnets", `${address}; flags interval`, elements.subnets)}\
 ${set("set masqueraded", "ifname", elements.masqueraded)}${set("set within", "ifname . ifname", elements.within)}\
-${set("set connected", "ifname . ifname", elements.connected)}\
-${set("map published_at", "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service", one)}\
-${set("map published", "inet_proto . inet_service : ipv4_addr . inet_service", any)}\
+${set("set connected", "ifname . ifname", elements.connected)}${set("set unprotected", "ifname", elements.unprotected)}\
+${set("set routed", `${address} . inet_proto . inet_service`, open)}\
+${set("map published_at", `${address} . inet_proto . inet_service : ${address} . inet_service`, one)}\
+${set("map published", `inet_proto . inet_service : ${address} . inet_service`, any)}\
   chain guard {
     type filter hook prerouting priority -300; policy accept;
-    iifname != "lo" ip daddr 127.0.0.0/8 drop
-    iifname @bridges ip saddr 127.0.0.0/8 drop
+    iifname != "lo" ${family} daddr ${loopback} drop
+    iifname @bridges ${family} saddr ${loopback} drop
   }
   chain publish {
-    dnat ip to ip daddr . meta l4proto . th dport map @published_at
-    dnat ip to meta l4proto . th dport map @published
+    dnat ${family} to ${family} daddr . meta l4proto . th dport map @published_at
+    dnat ${family} to meta l4proto . th dport map @published
   }
   chain prerouting {
     type nat hook prerouting priority -100; policy accept;
@@ -70,8 +103,8 @@ ${set("map published", "inet_proto . inet_service : ipv4_addr . inet_service", a
   }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
-    oifname @bridges ip saddr 127.0.0.0/8 masquerade
-    oifname @bridges ct status dnat ip saddr @subnets masquerade
+    oifname @bridges ${family} saddr ${loopback} masquerade
+    oifname @bridges ct status dnat ${family} saddr @subnets masquerade
     iifname . oifname @within return
     iifname @masqueraded masquerade
   }
@@ -82,61 +115,85 @@ ${set("map published", "inet_proto . inet_service : ipv4_addr . inet_service", a
     iifname @internal drop
     oifname @internal drop
     ct status dnat accept
+    ${family} daddr . meta l4proto . th dport @routed accept
+    oifname @unprotected iifname != @bridges accept
     oifname @bridges drop
   }
 }
 `;
 }
 
-type Verb = "add" | "delete";
-
 /** The commands that add a network to the ruleset, or take it out. */
 export function planNetworkChange(verb: Verb, table: string, network: NetworkRules): string {
-  return Object.entries(setsOf([network]))
-    .flatMap(([set, elements]) => elements.map((element) => change(verb, table, set, element)))
+  return familiesOf(network)
+    .flatMap((family) =>
+      Object.entries(setsOf(family, [network])).flatMap(([set, elements]) =>
+        elements.map((element) => change(verb, family, table, set, element)),
+      ),
+    )
     .join("; ");
 }
 
 /** The commands that publish a container's ports, or stop it; empty when it has none. */
 export function planForwardChange(verb: Verb, table: string, forwards: Forwards): string {
-  const { one, any } = mapsOf([forwards]);
-  return [
-    ...one.map((element) => change(verb, table, "published_at", element)),
-    ...any.map((element) => change(verb, table, "published", element)),
-  ].join("; ");
+  return (["ip", "ip6"] as const)
+    .flatMap((family) => {
+      const { one, any, open } = mapsOf(family, [forwards]);
+      return [
+        ...one.map((element) => change(verb, family, table, "published_at", element)),
+        ...any.map((element) => change(verb, family, table, "published", element)),
+        ...open.map((element) => change(verb, family, table, "routed", element)),
+      ];
+    })
+    .join("; ");
 }
 
-function change(verb: Verb, table: string, set: string, element: string): string {
-  return `${verb} element ip ${table} ${set} { ${element} }`;
+function change(verb: Verb, family: Family, table: string, set: string, element: string): string {
+  return `${verb} element ${family} ${table} ${set} { ${element} }`;
 }
 
-function setsOf(networks: readonly NetworkRules[]) {
+/** A network is known to the table of IPv4 in any case: what has no addresses of the family passes nothing there. */
+function familiesOf({ subnet6 }: NetworkRules): readonly Family[] {
+  return subnet6 === "" ? ["ip"] : ["ip", "ip6"];
+}
+
+function setsOf(family: Family, all: readonly NetworkRules[]) {
+  const isSix = family === "ip6";
+  const networks = all.filter((network) => familiesOf(network).includes(family));
   const names = (wanted: (network: NetworkRules) => boolean) =>
     networks.filter(wanted).map(({ bridge }) => `"${bridge}"`);
   const pairs = (wanted: (network: NetworkRules) => boolean) =>
     names(wanted).map((name) => `${name} . ${name}`);
   return {
     bridges: names(() => true),
-    subnets: networks.map(({ subnet }) => subnet),
+    subnets: networks.map(({ subnet, subnet6 }) => (isSix ? subnet6 : subnet)).filter((text) => text !== ""),
     internal: names((network) => network.isInternal),
-    masqueraded: names((network) => network.isMasqueraded && !network.isInternal),
+    masqueraded: names(
+      (network) => (isSix ? network.isMasqueraded6 : network.isMasqueraded) && !network.isInternal,
+    ),
     within: pairs(() => true),
     connected: pairs((network) => network.isConnected),
+    unprotected: names((network) => (isSix ? network.isOpen6 : network.isOpen)),
   };
 }
 
-/** IPv6 host addresses are held but not forwarded: containers have IPv4 addresses only. */
-function mapsOf(forwards: readonly Forwards[]) {
-  const one: string[] = [];
-  const any: string[] = [];
-  for (const { address, ports } of forwards)
+/** A container without an address of the family holds its ports there all the same, but nothing is forwarded. */
+function mapsOf(family: Family, forwards: readonly Forwards[]) {
+  const isSix = family === "ip6";
+  const [one, any, open]: [string[], string[], string[]] = [[], [], []];
+  for (const { address, address6, ports } of forwards) {
+    const target = isSix ? address6 : address;
+    if (target === "") continue;
     for (const [key, bindings] of Object.entries(ports)) {
       const [port = "", protocol = ""] = key.split("/");
       for (const { HostIp, HostPort } of bindings ?? []) {
-        const target = `${protocol} . ${HostPort} : ${address} . ${port}`;
-        if (HostIp === "0.0.0.0") any.push(target);
-        else if (!HostIp.includes(":")) one.push(`${HostIp} . ${target}`);
+        if (HostIp.includes(":") !== isSix) continue;
+        const element = `${protocol} . ${HostPort} : ${target} . ${port}`;
+        if (HostPort === "") open.push(`${target} . ${protocol} . ${port}`);
+        else if (HostIp === "0.0.0.0" || HostIp === "::") any.push(element);
+        else one.push(`${HostIp} . ${element}`);
       }
     }
-  return { one, any };
+  }
+  return { one, any, open };
 }

@@ -1,19 +1,30 @@
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
-import type { Handle, KernelHelper } from "#engine/supervise/kernel-helper.ts";
+import type { Handle, InterfaceRequest, KernelHelper, NetnsRef } from "#engine/supervise/kernel-helper.ts";
 import { bridgesPassIpHooks, hairpinPort, isolatePort, isPortOf } from "#host/link/bridge.ts";
-import { formatAddress, macOf } from "./cidr.ts";
+import { formatAddress } from "./cidr.ts";
+import { formatAddress6 } from "./cidr6.ts";
+import type { AskedPlace } from "./endpoint.ts";
 import { type KernelNames, vethName } from "./kernel-names.ts";
 import { letGo } from "./let-go.ts";
 import type { LiveNetwork } from "./live-network.ts";
+import { ensureParent } from "./macvlan-parent.ts";
 import { ReadyPool } from "./pool.ts";
 
-/** A network namespace with its address, not yet a container's. */
+/** An interface with its addresses. */
 export interface Place {
-  readonly handle: Handle;
-  readonly address: number;
+  readonly address?: number;
+  readonly address6?: bigint;
   readonly mac: string;
+  /** Of the host's end; empty where there is none. */
   readonly hostName: string;
+  /** Inside. */
+  readonly name: string;
+}
+
+/** The first interface of a network namespace, not yet a container's. */
+export interface Sandbox extends Place {
+  readonly handle: Handle;
 }
 
 export interface SandboxDeps {
@@ -24,18 +35,12 @@ export interface SandboxDeps {
   readonly poolSize: number;
 }
 
-/** What none of the ready ones has. */
-interface AskedSandbox {
-  readonly address?: number;
-  readonly mac?: string;
-  /** The user namespace that it belongs to. */
-  readonly owner?: Handle | string;
-}
+const firstName = "eth0";
 
-/** Makes network namespaces on bridges, and keeps some ready for the default bridge. */
+/** Makes network namespaces and interfaces in them, and keeps some ready for the default bridge. */
 export class Sandboxes implements AsyncDisposable {
   readonly #deps: SandboxDeps;
-  #pool: ReadyPool<Place> | undefined;
+  #pool: ReadyPool<Sandbox> | undefined;
   #pooled: LiveNetwork | undefined;
 
   constructor(deps: SandboxDeps) {
@@ -48,16 +53,30 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /**
-   * One for a container of the network, out of the pool where that is possible. `asked` is an address that was claimed already.
+   * One for a container of the network, out of the pool where that is possible; it belongs to the user namespace `owner`, if any.
    *
-   * @throws {Fault} `exhausted` when the network has no address left
+   * @throws {Fault} `exhausted` when the network has no address left, `forbidden` when the one asked for is taken
    */
-  async take(network: LiveNetwork, asked: AskedSandbox = {}): Promise<Place> {
-    if (network === this.#pooled && Object.keys(asked).length === 0) {
+  async take(network: LiveNetwork, asked: AskedPlace = {}, owner?: Handle | string): Promise<Sandbox> {
+    if (network === this.#pooled && owner === undefined && Object.keys(asked).length === 0) {
       const ready = this.#pool?.take();
       if (ready !== undefined) return ready;
     }
-    return this.#make(network, asked);
+    return this.#make(network, asked, owner);
+  }
+
+  /** One more interface in a namespace that is there. It has no default route. @throws {Fault} as {@link take} */
+  async attach(netns: NetnsRef, network: LiveNetwork, asked: AskedPlace, name: string): Promise<Place> {
+    const { kernel } = this.#deps;
+    await using undo = new AsyncDisposableStack();
+    const place = this.#claim(network, asked, name);
+    undo.defer(() => releaseAddresses(network, place));
+    const request = await this.#interface(network, place);
+    await kernel.attachInterface(netns, { ...request, gateway: "", gateway6: "" });
+    undo.defer(() => kernel.detachInterface(netns, place.name).catch(() => undefined));
+    configurePort(network, place.hostName);
+    undo.move();
+    return place;
   }
 
   /** Begins to keep some ready for the network, a little later. */
@@ -66,20 +85,20 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /** Undoes {@link take}. */
-  async giveBack(network: LiveNetwork, place: Place): Promise<void> {
-    await letGo(this.#deps.kernel, [place.handle]);
-    network.addresses.release(place.address);
+  async giveBack(network: LiveNetwork, sandbox: Sandbox): Promise<void> {
+    await letGo(this.#deps.kernel, [sandbox.handle]);
+    releaseAddresses(network, sandbox);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool?.[Symbol.asyncDispose]();
   }
 
-  #poolOf(network: LiveNetwork): ReadyPool<Place> {
+  #poolOf(network: LiveNetwork): ReadyPool<Sandbox> {
     if (this.#pool !== undefined) return this.#pool;
     const { kernel, log, poolSize } = this.#deps;
     this.#pooled = network;
-    this.#pool = new ReadyPool<Place>({
+    this.#pool = new ReadyPool<Sandbox>({
       size: poolSize,
       make: () => this.#make(network, {}),
       isUsable: (place) => kernel.isHeld(place.handle) && isPortOf(network.record.bridge, place.hostName),
@@ -89,40 +108,75 @@ export class Sandboxes implements AsyncDisposable {
     return this.#pool;
   }
 
-  async #make(network: LiveNetwork, asked: AskedSandbox): Promise<Place> {
-    const { kernel, names } = this.#deps;
-    const address = asked.address ?? network.addresses.allocate();
-    if (address === undefined) {
-      const { name, id } = network.record;
-      throw new Fault(
-        "exhausted",
-        `no available IPv4 addresses on this network's address pools: ${name} (${id})`,
-      );
-    }
-    const mac = asked.mac ?? macOf(address);
-    const hostName = vethName(names);
+  async #make(network: LiveNetwork, asked: AskedPlace, owner?: Handle | string): Promise<Sandbox> {
+    const { kernel } = this.#deps;
     await using undo = new AsyncDisposableStack();
-    undo.defer(() => network.addresses.release(address));
-    const request = {
-      bridge: network.record.bridge,
-      hostName,
-      name: "eth0",
-      address: formatAddress(address),
-      prefixLength: network.plan.subnet.prefix,
-      gateway: network.gateway,
-      mac,
-      mtu: network.options.mtu,
-    };
-    const handle = await kernel.createSandbox(request, asked.owner);
+    const place = this.#claim(network, asked, firstName);
+    undo.defer(() => releaseAddresses(network, place));
+    const handle = await kernel.createSandbox(await this.#interface(network, place), owner);
     undo.defer(() => letGo(kernel, [handle]));
-    configurePort(network, hostName);
+    configurePort(network, place.hostName);
     undo.move();
-    return { handle, address, mac, hostName };
+    return { ...place, handle };
   }
+
+  #claim(network: LiveNetwork, asked: AskedPlace, name: string): Place {
+    const { addresses, addresses6 } = network;
+    const { name: networkName, id } = network.record;
+    const exhausted = (family: string) =>
+      new Fault(
+        "exhausted",
+        `no available ${family} addresses on this network's address pools: ${networkName} (${id})`,
+      );
+    const taken = () => new Fault("forbidden", "Address already in use");
+    const address = addresses && (asked.address ?? addresses.allocate());
+    if (addresses !== undefined && address === undefined) throw exhausted("IPv4");
+    if (asked.address !== undefined && addresses?.claim(asked.address) !== true) throw taken();
+    const address6 = addresses6 && (asked.address6 ?? addresses6.allocate());
+    const isLost = addresses6 !== undefined && address6 === undefined;
+    const isTaken = asked.address6 !== undefined && addresses6?.claim(asked.address6) !== true;
+    if (isLost || isTaken) {
+      if (address !== undefined) addresses?.release(address);
+      throw isLost ? exhausted("IPv6") : taken();
+    }
+    return {
+      ...(address !== undefined && { address }),
+      ...(address6 !== undefined && { address6 }),
+      mac: asked.mac ?? network.macOf(address, address6),
+      hostName: network.hasBridge ? vethName(this.#deps.names) : "",
+      name: asked.interfaceName ?? name,
+    };
+  }
+
+  async #interface(network: LiveNetwork, place: Place): Promise<InterfaceRequest> {
+    const { macvlan, record, plan, plan6, options } = network;
+    const { address, address6, hostName, name, mac } = place;
+    const parent = macvlan && (await ensureParent(record, macvlan));
+    return {
+      kind: macvlan === undefined ? "veth" : `macvlan:${macvlan.mode}`,
+      master: parent ?? record.bridge,
+      hostName,
+      name,
+      mac,
+      mtu: macvlan?.mtu ?? options.mtu,
+      address: address === undefined ? "" : formatAddress(address),
+      prefixLength: plan?.subnet.prefix ?? 0,
+      gateway: network.gateway,
+      address6: address6 === undefined ? "" : formatAddress6(address6),
+      prefixLength6: plan6?.subnet.prefix ?? 0,
+      gateway6: network.gateway6,
+    };
+  }
+}
+
+export function releaseAddresses(network: LiveNetwork, { address, address6 }: Place): void {
+  if (address !== undefined) network.addresses?.release(address);
+  if (address6 !== undefined) network.addresses6?.release(address6);
 }
 
 /** What an interface needs as a port of the network's bridge. */
 export function configurePort(network: LiveNetwork, hostName: string): void {
+  if (hostName === "") return;
   if (!network.options.isConnected) isolatePort(hostName);
   if (bridgesPassIpHooks()) hairpinPort(hostName);
 }

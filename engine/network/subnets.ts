@@ -1,5 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import { findAddress, overlaps, parseCidr, type Subnet, subnetOf } from "./cidr.ts";
+import { overlaps6, type Subnet6 } from "./cidr6.ts";
 
 /** Where subnets that nobody chose come from, in this order: the ranges that Docker uses, so that nobody is surprised. */
 const defaultPools: readonly { readonly from: Subnet; readonly prefix: number }[] = [
@@ -30,4 +31,17 @@ export function nameserverSubnets(servers: readonly string[]): readonly Subnet[]
     const address = findAddress(server);
     return address === undefined ? [] : [subnetOf(address, 32)];
   });
+}
+
+/**
+ * The first /64 of the /48 that overlaps nothing in use.
+ *
+ * @throws {Fault} `exhausted` when none is left
+ */
+export function pickSubnet6(local: Subnet6, inUse: readonly Subnet6[]): Subnet6 {
+  for (let step = 0n; step < 1n << 16n; step++) {
+    const candidate = { base: local.base + (step << 64n), prefix: 64 };
+    if (!inUse.some((taken) => overlaps6(taken, candidate))) return candidate;
+  }
+  throw new Fault("exhausted", "all predefined address pools have been fully subnetted");
 }

@@ -1,4 +1,11 @@
-import { booleanFilter, type Filters, matchesLabels, valuesFor, invalidValue } from "#api/docker/filters.ts";
+import {
+  booleanFilter,
+  type Filters,
+  matchesLabels,
+  matchesPattern,
+  valuesFor,
+  invalidValue,
+} from "#api/docker/filters.ts";
 import { predefinedNames } from "./plan-network.ts";
 import type { Member, NetworkRecord } from "./networks.ts";
 
@@ -27,9 +34,11 @@ export function networkView(
     Name: network.name,
     Id: network.id,
     Created: network.created,
-    Scope: "local",
+    Scope: network.scope ?? "local",
     Driver: network.driver,
-    ...(version >= 48 && { EnableIPv4: network.driver === "bridge" }),
+    ...(version >= 48 && {
+      EnableIPv4: network.hasIPv4 ?? (network.ipam.config.length > 0 || network.isConfigOnly === true),
+    }),
     EnableIPv6: network.hasIPv6,
     IPAM: {
       Driver: network.ipam.driver,
@@ -39,8 +48,8 @@ export function networkView(
     Internal: network.isInternal,
     Attachable: network.isAttachable,
     Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? "" },
+    ConfigOnly: network.isConfigOnly ?? false,
     ...(version < 52 || members !== undefined ? { Containers: containersOf(members ?? []) } : {}),
     Options: network.options,
     Labels: network.labels,
@@ -56,7 +65,7 @@ function containersOf(members: readonly Member[]): object {
         EndpointID: endpoint.endpointId,
         MacAddress: endpoint.mac,
         IPv4Address: endpoint.address === "" ? "" : `${endpoint.address}/${endpoint.prefixLength}`,
-        IPv6Address: "",
+        IPv6Address: endpoint.address6 === undefined ? "" : `${endpoint.address6}/${endpoint.prefixLength6}`,
       },
     ]),
   );
@@ -78,9 +87,9 @@ export function matchesNetwork(filters: Filters, network: NetworkRecord, isUsed:
   };
   return (
     holds("driver", (driver) => driver === network.driver) &&
-    holds("id", (id) => network.id.includes(id)) &&
-    holds("name", (name) => network.name.includes(name)) &&
-    holds("scope", (scope) => scope === "local") &&
+    matchesPattern(filters, "id", network.id) &&
+    matchesPattern(filters, "name", network.name) &&
+    holds("scope", (scope) => scope === (network.scope ?? "local")) &&
     holds("type", (type) => (type === "builtin") === isPredefined) &&
     (isDangling === undefined || (isDangling ? !isUsed && !isPredefined : isUsed)) &&
     matchesLabels(filters, network.labels)

@@ -6,28 +6,45 @@ import { processEnd } from "#host/process-end.ts";
 import { planCgroup } from "#host/cgroup/plan.ts";
 import type { CgroupResources } from "#host/cgroup/resources.ts";
 import { createCgroup, listCgroups, removeCgroup } from "#host/cgroup/tree.ts";
+import { type CgroupParents, parseCgroupParent } from "./cgroup-parents.ts";
 import type { HostDevices } from "./host-devices.ts";
 import { planResources } from "./plan-resources.ts";
 
 const freezeTimeoutMs = 10_000;
 
-/** The cgroups of this instance's containers, `<instance>/<id>` in every hierarchy. */
+/** The cgroups of this instance's containers, `<instance>/<id>` in every hierarchy, or below the parent that a user named. */
 export class ContainerCgroups {
   readonly layout: CgroupLayout;
   readonly #parent: string;
+  readonly #named: CgroupParents;
+  readonly #parents = new Map<string, string>();
 
-  constructor(layout: CgroupLayout, instance: string) {
+  constructor(layout: CgroupLayout, instance: string, named: CgroupParents) {
     this.layout = layout;
     this.#parent = `/${instance}`;
+    this.#named = named;
+  }
+
+  /** From here on the container's cgroups are where it asked for: told of every container before anything else is asked. */
+  place(id: string, { CgroupParent }: Pick<HostConfig, "CgroupParent">): void {
+    if (CgroupParent !== "") this.#parents.set(id, parseCgroupParent(CgroupParent));
+  }
+
+  /** The container is gone for good. */
+  forget(id: string): void {
+    if (this.#parents.delete(id)) this.#named.sweep();
   }
 
   /** Relative to each hierarchy's root. */
   pathOf(id: string): string {
-    return `${this.#parent}/${id}`;
+    return `${this.#parents.get(id) ?? this.#parent}/${id}`;
   }
 
   /** Returns the files by which a process joins; none on pure v2, where the runtime makes the cgroup from the spec. */
   create(id: string, hostConfig: HostConfig, devices: HostDevices): readonly string[] {
+    this.place(id, hostConfig);
+    const named = this.#parents.get(id);
+    if (named !== undefined) this.#named.note(named);
     if (this.layout.kind === "v2") return [];
     const plan = planCgroup(this.layout, this.pathOf(id), planResources(hostConfig, devices));
     createCgroup(plan);
@@ -78,6 +95,7 @@ export class ContainerCgroups {
 
   /** Removes the instance's own folder when nothing runs in it. */
   dismantle(): void {
+    this.#named.sweep();
     removeCgroup(this.layout, this.#parent);
   }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
+import type { ContainerPolicy } from "#base/container-policy.ts";
 import { type IdRange, toHostId } from "#base/id-range.ts";
 import type { Log } from "#base/log.ts";
 import type { Endpoint, Sandbox } from "#engine/network/networks.ts";
@@ -12,9 +13,11 @@ import { ShimControl, type StartedTask } from "#engine/supervise/shim-client.ts"
 import type { Handle } from "#engine/supervise/kernel-helper.ts";
 import type { ShimHandle, Spawner } from "#engine/supervise/spawner.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
+import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import type { HostFacts } from "#host/facts.ts";
+import { applyPolicy } from "./apply-policy.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
-import { hostsText } from "./etc-files.ts";
+import { type HostsInput, hostsText } from "./etc-files.ts";
 import { type HostDevices, readHostDevices } from "./host-devices.ts";
 import {
   bundleFolder,
@@ -26,6 +29,7 @@ import {
   shimSocket,
 } from "./paths.ts";
 import type { ProcessSpec, ResolvedUser, RuntimeSpec } from "./runtime-spec.ts";
+import type { Runtimes } from "./runtimes.ts";
 import { planSpec } from "./spec.ts";
 import { stageMounts } from "./staged-mounts.ts";
 import { resolveUser } from "./users.ts";
@@ -45,6 +49,8 @@ export interface LaunchRequest {
   readonly mounts: readonly ResolvedMount[];
   readonly sandbox: Sandbox;
   readonly resolvConf: string;
+  /** For its hosts file. */
+  readonly hosts: Pick<HostsInput, "hostGateway" | "links">;
   readonly joined: {
     readonly ipc?: string;
     readonly pid?: string;
@@ -70,6 +76,8 @@ export interface LauncherDeps {
   readonly snapshots: Snapshotter;
   readonly cgroups: ContainerCgroups;
   readonly host: HostFacts;
+  readonly runtimes: Runtimes;
+  readonly policy: ContainerPolicy;
   readonly shimBinary: string;
   readonly log: Log;
 }
@@ -94,6 +102,10 @@ export class Launcher {
     return this.#deps.host;
   }
 
+  get runtimes(): Runtimes {
+    return this.#deps.runtimes;
+  }
+
   /**
    * Starts the shim and connects to it; it waits for {@link ShimControl.go}. When this throws, nothing of the container is
    * left; when what follows fails, {@link Launcher.clear} is the caller's.
@@ -104,7 +116,10 @@ export class Launcher {
     const { id } = request;
     await this.clear(id);
     try {
-      return await this.#prepare(request);
+      return await this.#prepare({
+        ...request,
+        hostConfig: applyPolicy(request.hostConfig, this.#deps.policy),
+      });
     } catch (error) {
       await this.clear(id);
       throw error;
@@ -153,8 +168,9 @@ export class Launcher {
   }
 
   async #plan(request: LaunchRequest, devices: HostDevices) {
-    const { paths, host, cgroups } = this.#deps;
+    const { paths, host, cgroups, runtimes, policy } = this.#deps;
     const { id, config, hostConfig, args, mounts, sandbox, joined } = request;
+    const { dialect } = runtimes.get(hostConfig.Runtime);
     const user = await this.userOf(id, config.User, hostConfig);
     return planSpec({
       id,
@@ -166,7 +182,12 @@ export class Launcher {
       rootPath: request.users === undefined ? join(bundleFolder(paths, id), "rootfs") : "rootfs",
       mounts,
       etc: this.#writeEtcFiles(request),
-      network: networkOf(sandbox, joined.network),
+      network: networkOf(
+        sandbox,
+        joined.network,
+        dialect === "crun" ? inheritedNetns : `${bundleFolder(paths, id)}/netns`,
+      ),
+      dialect,
       joined: joined.ipc === undefined ? joined : { ...joined, shm: join(bundleFolder(paths, id), "shm") },
       initPath: this.#deps.shimBinary,
       cgroupPath: cgroups.pathOf(id),
@@ -174,10 +195,11 @@ export class Launcher {
       ...(request.users !== undefined && { idRange: request.users.range }),
       devices,
       host,
+      allowsSocketcall: policy.allowsSocketcall,
     });
   }
 
-  #writeEtcFiles({ id, config, hostConfig, sandbox, resolvConf, users }: LaunchRequest) {
+  #writeEtcFiles({ id, config, hostConfig, sandbox, resolvConf, hosts, users }: LaunchRequest) {
     const folder = containerFolder(this.#deps.paths, id);
     mkdirSync(folder, { recursive: true, mode: 0o710 });
     const files = {
@@ -190,8 +212,9 @@ export class Launcher {
       hostsText({
         hostname: config.Hostname,
         domainname: config.Domainname,
-        endpoint: sandbox.endpoint,
+        endpoints: sandbox.endpoints,
         extraHosts: hostConfig.ExtraHosts ?? [],
+        ...hosts,
       }),
     );
     writeFileSync(files.hostname, `${config.Hostname}\n`);
@@ -222,11 +245,14 @@ export class Launcher {
     const { paths, snapshots, host } = this.#deps;
     const { id, config, hostConfig, users, joined } = request;
     const bundle = bundleFolder(paths, id);
+    // runc makes the cgroup in the v2 tree its own, and wants it empty.
+    const isRunc = this.#deps.runtimes.get(hostConfig.Runtime).dialect === "runc";
+    const joins = (file: string) => !isRunc || !file.startsWith(`${unifiedOf(host.cgroup)}/`);
     return [
       id,
       `bundle=${bundle}`,
       `socket=${shimSocket(paths, id)}`,
-      `state=${runtimeState(paths)}`,
+      ...this.#runtimeArguments(request),
       `layers=${snapshots.root}`,
       `overlay=${overlayOptions(overlay)}`,
       ...(host.cgroup.kind === "v2" ? [] : [`cgroup-base=${bundle}/cgroup`]),
@@ -234,12 +260,25 @@ export class Launcher {
       ...request.mounts.filter(isSharedBind).map(({ source }) => `shared=${source}`),
       ...(users === undefined ? [] : [`id-base=${users.range.base}`]),
       ...(typeof users?.source === "string" ? [`userns=${users.source}`] : []),
-      ...processFiles.map((file) => `cgroup=${file}`),
+      ...processFiles.filter(joins).map((file) => `cgroup=${file}`),
       ...logArguments(logFile(paths, id), hostConfig),
       `exit-file=${exitFile(paths, id)}`,
       `tty=${Number(config.Tty)}`,
       `stdin=${Number(config.OpenStdin)}`,
       `stdin-once=${Number(config.StdinOnce)}`,
+    ];
+  }
+
+  /** The sealed one needs no word; others keep their state in a folder for each container, whatever they put there. */
+  #runtimeArguments({ id, hostConfig, sandbox }: LaunchRequest): readonly string[] {
+    const { paths, runtimes } = this.#deps;
+    const runtime = runtimes.get(hostConfig.Runtime);
+    const state = runtimeState(paths);
+    if (runtime.path === runtimes.sealed.path && runtime.dialect === "crun") return [`state=${state}`];
+    return [
+      `state=${join(state, id)}`,
+      `runtime=${runtime.path}`,
+      ...(runtime.dialect === "runsc" ? runscArguments(sandbox) : []),
     ];
   }
 
@@ -295,10 +334,26 @@ function handlesOf(sandbox: Sandbox, users: UserNamespace | undefined): readonly
   ];
 }
 
-function networkOf(sandbox: Sandbox, joined: string | undefined) {
+/** Where the sealed runtime finds the network namespace that the shim hands on. */
+const inheritedNetns = "/proc/self/fd/10";
+
+function networkOf(sandbox: Sandbox, joined: string | undefined, own: string) {
   if (joined !== undefined) return { kind: "path", path: joined } as const;
-  if (sandbox.netns !== undefined) return { kind: "path", path: "/proc/self/fd/10" } as const;
-  return { kind: isHost(sandbox.endpoint) ? "host" : "new" } as const;
+  if (sandbox.netns !== undefined) return { kind: "path", path: own } as const;
+  return { kind: sandbox.endpoints.some(isHost) ? "host" : "new" } as const;
+}
+
+/**
+ * runsc takes a network namespace for the host's, whose addresses it must not take, by a sysctl that newer kernels have in every
+ * one: where it gets one of its own it does not see them.
+ */
+function runscArguments({ netns }: Sandbox): readonly string[] {
+  const hidden = netns === undefined ? [] : ["hide=/proc/sys/net/core"];
+  return ["runtime-flag=--ignore-cgroups", ...hidden];
+}
+
+function unifiedOf(layout: CgroupLayout): string | undefined {
+  return layout.kind === "v2" ? layout.root : layout.unified;
 }
 
 function isHost(endpoint: Endpoint): boolean {

@@ -11,12 +11,25 @@ const createPrefix =
   "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ";
 const execPrefix = "OCI runtime exec failed: exec failed: unable to start container process: ";
 
-/** Translates what crun wrote when it could not start `args`. */
+/** What runc and runsc have before the reason. */
+const doings =
+  /^(?:(?:runc \w+ failed|exec failed|unable to start container process|running container|(?:starting|creating) [\w ]+|executing processes for container|executing command ".*?" in sandbox): )*/;
+
+/** The message of the last error in a log of runc's or runsc's, without what was being done. Other texts are as they are. */
+function lastMessage(text: string): string {
+  const runc = [...text.matchAll(/^time=\S+ level=(?:error|fatal) msg=("(?:[^"\\]|\\.)*")/gm)].at(-1)?.[1];
+  const runsc = [...text.matchAll(/^\{"msg":("(?:[^"\\]|\\.)*"),"level":"(?:error|fatal)"/gm)].at(-1)?.[1];
+  const quoted = runc ?? runsc;
+  return quoted === undefined ? text : (JSON.parse(quoted) as string).replace(doings, "");
+}
+
+/** Translates what the runtime wrote when it could not start `args`. */
 export function explainStartFailure(
-  text: string,
+  written: string,
   args: readonly string[],
   kind: "create" | "exec",
 ): StartFailure {
+  const text = lastMessage(written);
   const prefix = kind === "create" ? createPrefix : execPrefix;
   const program = JSON.stringify(args[0] ?? "");
   const of = (exitCode: StartFailure["exitCode"], reason: string): StartFailure => ({
@@ -25,10 +38,11 @@ export function explainStartFailure(
     isClients: exitCode !== 128,
   });
   const isPath = args[0]?.includes("/") === true;
-  if (/executable file .* not found in \$PATH/.test(text) && !isPath)
+  const isNotInPath = /executable file (.* )?not found in \$PATH|^error finding executable .* in PATH/;
+  if (isNotInPath.test(text) && !isPath)
     return of(127, `exec: ${program}: executable file not found in $PATH`);
   if (
-    /executable file .* not found|open executable: No such file|execve?:? .*No such file|exec .*: No such file/i.test(
+    /executable file .* not found|open executable: No such file|execve?:? .*No such file|(exec:?|failed to load) .*: No such file/i.test(
       text,
     )
   )
@@ -43,7 +57,11 @@ export function explainStartFailure(
   if (/Too many open files$/i.test(text)) return { ...of(128, text), isClients: true };
   if (/is a directory/i.test(text)) return of(126, `exec: ${program}: is a directory: permission denied`);
   // What crun 1.8 says of a folder.
-  if (/(open executable|exec).*permission denied|open executable: operation not permitted/i.test(text))
+  if (
+    /(open executable|exec|failed to load).*permission denied|open executable: operation not permitted/i.test(
+      text,
+    )
+  )
     return of(126, `exec: ${program}: permission denied`);
   if (/exec format error/i.test(text))
     return { ...of(126, `exec ${args[0]}: exec format error`), exitCode: 126 };

@@ -3,6 +3,7 @@ import type { IdRange } from "#base/id-range.ts";
 import type { HostFacts } from "#host/facts.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { HostDevices } from "./host-devices.ts";
+import type { Dialect } from "./runtimes.ts";
 
 /** Everything that decides a container's OCI config. Plain data: the same input gives the same spec, byte for byte. */
 export interface SpecInput {
@@ -35,7 +36,11 @@ export interface SpecInput {
   /** Of its user namespace, which is entered through `/proc/self/fd/12`; absent without one. */
   readonly idRange?: IdRange;
   readonly devices: HostDevices;
+  /** Of the runtime that is to read it; absent: crun. */
+  readonly dialect?: Dialect;
   readonly host: HostFacts;
+  /** By default as Docker's profile has it. */
+  readonly allowsSocketcall?: boolean;
 }
 
 /** A user as the image's passwd and group files resolve it. */

@@ -1,7 +1,8 @@
 import type { HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
 import type { HostFacts } from "#host/facts.ts";
-import { type SeccompProgram, seccompProgram } from "#oci/seccomp/program.ts";
+import { type SeccompOptions, seccompProgram } from "#oci/seccomp/program.ts";
+import { runtimeFilter } from "#oci/seccomp/runtime-filter.ts";
 import { planCapabilities } from "./capabilities.ts";
 import { initDestination, planMounts, rootPropagation } from "./default-mounts.ts";
 import type { DeviceNode } from "./host-devices.ts";
@@ -9,6 +10,7 @@ import { planEnvironment } from "./environment.ts";
 import { planResources } from "./plan-resources.ts";
 import { planRlimits } from "./rlimits.ts";
 import type { ProcessSpec, ResolvedUser, RuntimeSpec, SpecInput } from "./runtime-spec.ts";
+import type { Dialect } from "./runtimes.ts";
 import { parseSecurityOptions, type SecurityOptions } from "./security-options.ts";
 import { planSysctls } from "./sysctls.ts";
 
@@ -50,30 +52,42 @@ export function planSpec(input: SpecInput): {
   const { hostConfig, rootPath } = input;
   const security = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
   const process = planProcess(input, security);
-  const seccomp = planSeccomp(hostConfig, security, process.value, input.host);
+  const seccomp = planSeccomp(input, security, process.value);
   const annotations = planAnnotations(hostConfig.Annotations ?? {}, seccomp.value?.bpfBase64);
   const spec: RuntimeSpec = {
     ociVersion: "1.0.2",
     process: process.value,
     root: { path: rootPath, readonly: hostConfig.ReadonlyRootfs },
     ...planNames(input),
-    mounts: planMounts({
-      hostConfig,
-      mounts: input.mounts,
-      etc: input.etc,
-      shm: input.joined.shm,
-      initPath: wantsInit(hostConfig) ? input.initPath : undefined,
-      layout: input.host.cgroup,
-      cgroupPath: input.cgroupPath,
-      cgroupHostBase: input.cgroupHostBase,
-      mapOption: mapOptionOf(input),
-      boundDevices: input.idRange === undefined ? [] : input.devices.nodes,
-      hasWritableCgroups: security.hasWritableCgroups ?? hostConfig.Privileged,
-    }),
+    mounts: mountsFor(
+      input.dialect,
+      planMounts({
+        hostConfig,
+        mounts: input.mounts,
+        etc: input.etc,
+        shm: input.joined.shm,
+        initPath: wantsInit(hostConfig) ? input.initPath : undefined,
+        layout: input.host.cgroup,
+        cgroupPath: input.cgroupPath,
+        cgroupHostBase: input.cgroupHostBase,
+        mapOption: mapOptionOf(input),
+        boundDevices: input.idRange === undefined ? [] : input.devices.nodes,
+        hasWritableCgroups: security.hasWritableCgroups ?? hostConfig.Privileged,
+      }),
+    ),
     annotations: annotations.value,
     linux: { ...planLinux(input, security), ...linuxSeccompOf(seccomp.value) },
   };
   return { spec, warnings: [...process.warnings, ...seccomp.warnings, ...annotations.warnings] };
+}
+
+/** To runsc a mount is read-only with all that is below it, and `rro` a word that it does not know. */
+function mountsFor(dialect: Dialect | undefined, mounts: RuntimeSpec["mounts"]): RuntimeSpec["mounts"] {
+  if (dialect !== "runsc") return mounts;
+  return mounts.map((mount) => ({
+    ...mount,
+    options: mount.options.map((option) => (option === "rro" ? "ro" : option)),
+  }));
 }
 
 function planProcess(input: SpecInput, security: SecurityOptions): Planned<ProcessSpec> {
@@ -150,11 +164,10 @@ function planAppArmor(
 }
 
 function planSeccomp(
-  { Privileged }: HostConfig,
+  { hostConfig: { Privileged }, host, dialect = "crun", allowsSocketcall = true }: SpecInput,
   { seccomp }: SecurityOptions,
   process: ProcessSpec,
-  host: HostFacts,
-): Planned<SeccompProgram | undefined> {
+): Planned<SeccompFilter | undefined> {
   const profile = seccomp ?? { kind: Privileged ? "unconfined" : "default" };
   if (profile.kind === "unconfined") return { value: undefined, warnings: [] };
   if (!host.hasSeccomp) {
@@ -162,17 +175,24 @@ function planSeccomp(
     if (profile.kind === "custom") throw new Fault("invalid", `${text}, cannot run a custom seccomp profile`);
     return { value: undefined, warnings: [`${text}, running container without default profile`] };
   }
-  const program = seccompProgram({
-    profile: profile.kind === "custom" ? { json: profile.json } : "default",
+  const options: SeccompOptions = {
+    profile: profile.kind === "custom" ? { json: profile.json } : allowsSocketcall ? "default" : "strict",
     capabilities: process.capabilities?.bounding ?? [],
     architecture: host.architecture,
     kernel: host.kernel,
-  });
-  return { value: program, warnings: [] };
+  };
+  if (dialect === "crun") return { value: seccompProgram(options), warnings: [] };
+  const linuxSeccomp = runtimeFilter(options);
+  return { value: linuxSeccomp && { linuxSeccomp }, warnings: [] };
 }
 
-/** What the runtime cannot take from a compiled program: flags, and who listens. */
-function linuxSeccompOf(program: SeccompProgram | undefined) {
+/** A compiled program for crun, with what it cannot take from one: flags, and who listens. For others the whole filter. */
+interface SeccompFilter {
+  readonly bpfBase64?: string;
+  readonly linuxSeccomp?: object;
+}
+
+function linuxSeccompOf(program: SeccompFilter | undefined) {
   return program?.linuxSeccomp === undefined ? {} : { seccomp: program.linuxSeccomp };
 }
 
@@ -213,7 +233,7 @@ function planNames({ config, hostConfig, joined }: SpecInput): Pick<RuntimeSpec,
 }
 
 function planLinux(input: SpecInput, security: SecurityOptions): RuntimeSpec["linux"] {
-  const { hostConfig, host, devices, cgroupPath } = input;
+  const { host, hostConfig, devices, cgroupPath } = input;
   const propagation = rootPropagation(input.mounts);
   return {
     namespaces: planNamespaces(input),
@@ -222,9 +242,15 @@ function planLinux(input: SpecInput, security: SecurityOptions): RuntimeSpec["li
     ...planPaths(hostConfig, security, host),
     sysctl: planAllSysctls(input),
     cgroupsPath: cgroupPath,
-    ...(host.cgroup.kind === "v2" ? { resources: planResources(hostConfig, devices) } : {}),
+    ...resourcesOf(input),
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
   };
+}
+
+/** Where the engine writes the limits itself the runtime must not; runc sets rules for devices whether it is told any or not. */
+function resourcesOf({ hostConfig, host, devices, dialect }: SpecInput): { readonly resources?: object } {
+  if (host.cgroup.kind === "v2") return { resources: planResources(hostConfig, devices) };
+  return dialect === "runc" ? { resources: { devices: planResources(hostConfig, devices).devices } } : {};
 }
 
 function planNamespaces({ hostConfig, network, joined, host, idRange }: SpecInput) {

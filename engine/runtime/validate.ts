@@ -3,12 +3,14 @@ import { Fault, messageOf } from "#base/fault.ts";
 import type { HostFacts } from "#host/facts.ts";
 import { parseNumberList } from "#host/number-list.ts";
 import { planCapabilities } from "./capabilities.ts";
+import { parseCgroupParent } from "./cgroup-parents.ts";
 import { parseDeviceRule } from "./plan-resources.ts";
 import { planRlimits } from "./rlimits.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 
 const MEMORY_MIN = 6 * 1024 * 1024;
 const HOSTNAME_MAX = 64;
+const SHARES_MAX = 262_144;
 const NANO = 1e9;
 
 /** A host configuration without what this machine cannot do, and what was said about that. */
@@ -34,6 +36,9 @@ export function validateHostConfig(
   const blkio = validateBlkio(cpu.hostConfig, host);
   const pids = validatePids(blkio.hostConfig, host);
   checkModes(hostConfig);
+  parseCgroupParent(hostConfig.CgroupParent);
+  if (Object.hasOwn(hostConfig.Annotations ?? {}, ""))
+    throw invalid("invalid Annotations: the empty string is not permitted as an annotation key");
   checkDevices(hostConfig);
   parseSecurityOptions(hostConfig.SecurityOpt ?? []);
   const stages = [
@@ -161,6 +166,9 @@ function validateCpu(given: HostConfig, host: HostFacts): Validated {
   if (given.CpuShares < 0) {
     throw invalid(`invalid CPU shares (${given.CpuShares}): value must be a positive integer`);
   }
+  if (hostConfig.CpuShares > SHARES_MAX) throw invalid(`the maximum allowed cpu-shares is ${SHARES_MAX}`);
+  if (hostConfig.CpuShares === 1) throw invalid("the minimum allowed cpu-shares is 2");
+  checkRealtime(hostConfig, limits.cpuRealtime);
   const { CpuPeriod, CpuQuota } = hostConfig;
   if (CpuPeriod !== 0 && (CpuPeriod < 1000 || CpuPeriod > 1_000_000)) {
     throw invalid("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
@@ -169,6 +177,13 @@ function validateCpu(given: HostConfig, host: HostFacts): Validated {
   checkList("cpus", "CPUs", hostConfig.CpusetCpus, limits.cpus);
   checkList("mems", "memory nodes", hostConfig.CpusetMems, limits.mems);
   return { hostConfig, warnings };
+}
+
+function checkRealtime({ CpuRealtimePeriod, CpuRealtimeRuntime }: HostConfig, isThere: boolean): void {
+  if (!isThere && (CpuRealtimePeriod !== 0 || CpuRealtimeRuntime !== 0))
+    throw invalid("kernel does not support CPU real-time scheduler");
+  if (CpuRealtimePeriod !== 0 && CpuRealtimeRuntime > CpuRealtimePeriod)
+    throw invalid("cpu real-time runtime cannot be higher than cpu real-time period");
 }
 
 function checkNanoCpus({ NanoCpus, CpuPeriod, CpuQuota }: HostConfig, { cpus, limits }: HostFacts): void {
@@ -290,10 +305,13 @@ function checkModes({ IpcMode, PidMode, UTSMode, CgroupnsMode, ShmSize, OomScore
 
 function checkDevices({ DeviceCgroupRules, DeviceRequests }: HostConfig): void {
   for (const rule of DeviceCgroupRules ?? []) parseDeviceRule(rule);
-  const request: { readonly Driver?: unknown; readonly Capabilities?: unknown } | undefined =
-    DeviceRequests?.[0];
+  const request:
+    | { readonly Driver?: unknown; readonly Capabilities?: unknown; readonly DeviceIDs?: unknown }
+    | undefined = DeviceRequests?.[0];
   if (request === undefined) return;
   const driver = typeof request.Driver === "string" ? request.Driver : "";
+  if (driver === "cdi" && Array.isArray(request.DeviceIDs))
+    throw invalid(`CDI device injection failed: unresolvable CDI devices ${request.DeviceIDs.join(", ")}`);
   const sets = Array.isArray(request.Capabilities) ? request.Capabilities : [];
   const shown = sets.map((set) => `[${Array.isArray(set) ? set.join(" ") : ""}]`).join(" ");
   throw invalid(`could not select device driver ${JSON.stringify(driver)} with capabilities: [${shown}]`);

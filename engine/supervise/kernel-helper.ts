@@ -1,21 +1,32 @@
 /** A kernel object (network namespace or bound socket) that the spawner process holds for the daemon. */
 export type Handle = number & { readonly __handle: true };
 
-export interface SandboxRequest {
-  /** Bridge that the host's end of the veth pair joins. */
-  readonly bridge: string;
-  /** Name of the host's end, at most 15 bytes. */
+/** An interface of a container. What is empty is left out. */
+export interface InterfaceRequest {
+  /** One end of a veth pair, or an interface of its own on the parent's wire; the number is the kernel's of its mode. */
+  readonly kind: "veth" | `macvlan:${number}` | `ipvlan:${number}`;
+  /** The bridge that the host's end of the veth pair joins, or the parent. */
+  readonly master: string;
+  /** Name of the host's end of a veth pair, at most 15 bytes. */
   readonly hostName: string;
   /** Name inside, e.g. `eth0`. */
   readonly name: string;
-  /** IPv4 address inside. */
-  readonly address: string;
-  readonly prefixLength: number;
-  readonly gateway: string;
   /** `02:42:…` */
   readonly mac: string;
+  /** 0 is the parent's. */
   readonly mtu: number;
+  readonly address: string;
+  readonly prefixLength: number;
+  /** Becomes the default route. */
+  readonly gateway: string;
+  /** Without one the interface has no IPv6 at all. */
+  readonly address6: string;
+  readonly prefixLength6: number;
+  readonly gateway6: string;
 }
+
+/** A network namespace: one that the spawner holds, or a path that leads to one for as long as the request takes. */
+export type NetnsRef = Handle | string;
 
 /**
  * What the network needs of the spawner, the native process that owns kernel objects. Everything it holds disappears with it:
@@ -24,10 +35,16 @@ export interface SandboxRequest {
  */
 export interface KernelHelper {
   /**
-   * A new network namespace with `lo` up and, where asked for, one end of a veth pair with address and default route. It
-   * belongs to the user namespace `owner`, one that is held or the path of another one, else to the host's.
+   * A new network namespace with `lo` up and, where asked for, one interface with addresses and default routes. It belongs to
+   * the user namespace `owner`, one that is held or the path of another one, else to the host's.
    */
-  createSandbox(request: SandboxRequest | undefined, owner?: Handle | string): Promise<Handle>;
+  createSandbox(request: InterfaceRequest | undefined, owner?: Handle | string): Promise<Handle>;
+  /** One more interface. Nothing of it is left when this throws. */
+  attachInterface(netns: NetnsRef, request: InterfaceRequest): Promise<void>;
+  /** Takes the interface away, with the host's end of a veth pair. */
+  detachInterface(netns: NetnsRef, name: string): Promise<void>;
+  /** The namespace's default routes, in place of those it has; an empty gateway leaves none. */
+  setDefaultRoutes(netns: NetnsRef, gateway: string, gateway6: string): Promise<void>;
   /**
    * Binds a host port so that nobody else can take it. Port 0 takes a free one.
    *

@@ -3,7 +3,7 @@ import { Fault } from "#base/fault.ts";
 import type { IdRange } from "#base/id-range.ts";
 import type { Log } from "#base/log.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
-import type { Handle, KernelHelper, SandboxRequest } from "./kernel-helper.ts";
+import type { Handle, InterfaceRequest, KernelHelper, NetnsRef } from "./kernel-helper.ts";
 
 /** What a shim gets at its start. */
 export interface ShimHandle {
@@ -50,26 +50,24 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     return this.#hold(fd);
   }
 
-  async createSandbox(request: SandboxRequest | undefined, owner?: Handle | string): Promise<Handle> {
-    const fields =
-      request === undefined
-        ? []
-        : [
-            request.bridge,
-            request.hostName,
-            request.name,
-            request.address,
-            String(request.prefixLength),
-            request.gateway,
-            request.mac,
-            String(request.mtu),
-          ];
-    const descriptor = typeof owner === "number" ? this.#child?.held.get(owner) : owner;
-    if (owner !== undefined && descriptor === undefined) throw lost();
-    const [fd] = await (descriptor === undefined
+  async createSandbox(request: InterfaceRequest | undefined, owner?: Handle | string): Promise<Handle> {
+    const fields = request === undefined ? [] : fieldsOf(request);
+    const [fd] = await (owner === undefined
       ? this.#request("sandbox", fields)
-      : this.#request("sandbox-of", [descriptor, ...fields]));
+      : this.#request("sandbox-of", [this.#nameOf(owner), ...fields]));
     return this.#hold(fd);
+  }
+
+  async attachInterface(netns: NetnsRef, request: InterfaceRequest): Promise<void> {
+    await this.#request("attach", [this.#nameOf(netns), ...fieldsOf(request)]);
+  }
+
+  async detachInterface(netns: NetnsRef, name: string): Promise<void> {
+    await this.#request("detach", [this.#nameOf(netns), name]);
+  }
+
+  async setDefaultRoutes(netns: NetnsRef, gateway: string, gateway6: string): Promise<void> {
+    await this.#request("route", [this.#nameOf(netns), gateway, gateway6]);
   }
 
   async bindPort(port: {
@@ -133,6 +131,13 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     return handle;
   }
 
+  /** @throws {Fault} `unavailable` for a handle that went with an earlier spawner */
+  #nameOf(netns: NetnsRef): string {
+    const name = typeof netns === "string" ? netns : this.#child?.held.get(netns);
+    if (name === undefined) throw lost();
+    return name;
+  }
+
   #take(handle: Handle): string | undefined {
     const descriptor = this.#child?.held.get(handle);
     this.#child?.held.delete(handle);
@@ -172,6 +177,25 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     });
     return child;
   }
+}
+
+function fieldsOf(request: InterfaceRequest): readonly string[] {
+  const { kind, master, hostName, name, mac, mtu } = request;
+  const { address, prefixLength, gateway, address6, prefixLength6, gateway6 } = request;
+  return [
+    kind,
+    master,
+    hostName,
+    name,
+    mac,
+    String(mtu),
+    address,
+    String(prefixLength),
+    gateway,
+    address6,
+    String(prefixLength6),
+    gateway6,
+  ];
 }
 
 function lost(): Fault {

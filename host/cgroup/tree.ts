@@ -45,6 +45,13 @@ export function removeCgroup(layout: CgroupLayout, cgroupPath: string): boolean 
     .every((isGone) => isGone);
 }
 
+/** Removes a cgroup that nothing is in, and none below it. @returns false when it is still there in one of the hierarchies */
+export function removeEmptyCgroup(layout: CgroupLayout, cgroupPath: string): boolean {
+  return foldersOf(layout, cgroupPath)
+    .map((folder) => removeFolder(folder.path))
+    .every((isGone) => isGone);
+}
+
 /** Names of the cgroups below `parent` in any hierarchy: what a start of the daemon compares with its records. */
 export function listCgroups(layout: CgroupLayout, parent: string): readonly string[] {
   return [...new Set(foldersOf(layout, parent).flatMap((folder) => childrenOf(folder.path)))];
@@ -168,23 +175,21 @@ function cpusetValue(directory: string, name: string): string {
   return inherited;
 }
 
-function removeTree(directory: string): boolean {
-  try {
-    rmdirSync(directory);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return true;
-  }
-  const isEmpty = childrenOf(directory)
-    .map((child) => removeTree(join(directory, child)))
-    .every((isGone) => isGone);
-  if (!isEmpty) return false;
+function removeFolder(directory: string): boolean {
   try {
     rmdirSync(directory);
     return true;
   } catch (error) {
     return codeOf(error) === "ENOENT";
   }
+}
+
+function removeTree(directory: string): boolean {
+  if (removeFolder(directory)) return true;
+  const isEmpty = childrenOf(directory)
+    .map((child) => removeTree(join(directory, child)))
+    .every((isGone) => isGone);
+  return isEmpty && removeFolder(directory);
 }
 
 function childrenOf(directory: string): readonly string[] {

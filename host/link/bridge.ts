@@ -6,9 +6,11 @@ import { parseRoutes } from "./routes.ts";
 export interface BridgeSpec {
   /** At most 15 bytes. */
   readonly name: string;
-  /** `address/prefix` of the host on it, as text and as numbers for comparing with the routes. */
-  readonly cidr: string;
-  readonly subnet: { readonly base: number; readonly prefix: number };
+  /** `address/prefix` of the host on it, as text and as numbers for comparing with the routes; absent: it has none. */
+  readonly cidr?: string;
+  readonly subnet?: { readonly base: number; readonly prefix: number };
+  /** The same of IPv6; without one the bridge has no IPv6 at all. */
+  readonly cidr6?: string;
   readonly mac: string;
   readonly mtu: number;
 }
@@ -24,11 +26,28 @@ const IFF_UP = 1;
 export async function ensureBridge(spec: BridgeSpec): Promise<void> {
   if (!hasBridge(spec.name)) {
     if (hasLink(spec.name)) throw new Fault("conflict", `interface ${spec.name} exists and is no bridge`);
-    await ipBatch([`link add name ${spec.name} type bridge stp_state 0 forward_delay 0`, ...configure(spec)]);
+    const add = `link add name ${spec.name} type bridge stp_state 0 forward_delay 0`;
+    // Where the host has IPv6 off by default, the bridge takes no address before it is on.
+    if (spec.cidr6 === undefined) await ipBatch([add, ...hardware(spec), ...addresses(spec)]);
+    else {
+      await ipBatch([add, ...hardware(spec)]);
+      setSysctls(spec);
+      await ipBatch(addresses(spec));
+    }
+    setSysctls(spec);
   } else if (!isConfigured(spec)) {
-    await ipBatch([`link set dev ${spec.name} type bridge stp_state 0 forward_delay 0`, ...configure(spec)]);
-  }
-  setSysctls(spec.name);
+    setSysctls(spec);
+    await ipBatch([
+      `link set dev ${spec.name} type bridge stp_state 0 forward_delay 0`,
+      ...hardware(spec),
+      ...addresses(spec),
+    ]);
+  } else setSysctls(spec);
+}
+
+/** Lines for `ip -batch`, all done in order. @throws {Fault} `unavailable` with what ip says */
+export async function addLinks(lines: readonly string[]): Promise<void> {
+  await ipBatch(lines);
 }
 
 /** Removes the bridge; fine when there is none. */
@@ -81,16 +100,25 @@ export function bridgesPassIpHooks(): boolean {
 
 /** Lets the host forward packets between interfaces. Writes only when it does not. */
 export function enableForwarding(): void {
-  const file = "/proc/sys/net/ipv4/ip_forward";
-  if (readTrimmed(file) !== "1") writeFileSync(file, "1");
+  write("/proc/sys/net/ipv4/ip_forward", "1");
 }
 
-function configure(spec: BridgeSpec): readonly string[] {
+/** The same of IPv6. The host stops listening to router advertisements then, unless its `accept_ra` is 2. */
+export function enableForwarding6(): void {
+  write("/proc/sys/net/ipv6/conf/default/forwarding", "1");
+  write("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+}
+
+function hardware(spec: BridgeSpec): readonly string[] {
+  // A bridge without an address of its own takes the lowest of its ports', and changes it as they come and go.
+  return [`link set dev ${spec.name} address ${spec.mac} mtu ${spec.mtu}`];
+}
+
+function addresses({ name, cidr, cidr6 }: BridgeSpec): readonly string[] {
   return [
-    // A bridge without an address of its own takes the lowest of its ports', and changes it as they come and go.
-    `link set dev ${spec.name} address ${spec.mac} mtu ${spec.mtu}`,
-    `address replace ${spec.cidr} broadcast + dev ${spec.name}`,
-    `link set dev ${spec.name} up`,
+    ...(cidr === undefined ? [] : [`address replace ${cidr} broadcast + dev ${name}`]),
+    ...(cidr6 === undefined ? [] : [`address replace ${cidr6} dev ${name} nodad`]),
+    `link set dev ${name} up`,
   ];
 }
 
@@ -99,10 +127,17 @@ function isConfigured(spec: BridgeSpec): boolean {
   const isUp = (Number(readTrimmed(`${folder}/flags`)) & IFF_UP) !== 0;
   const isSame =
     readTrimmed(`${folder}/mtu`) === String(spec.mtu) && readTrimmed(`${folder}/address`) === spec.mac;
-  return isUp && isSame && hasRoute(spec);
+  return isUp && isSame && hasRoute(spec) && hasAddress6(spec);
+}
+
+function hasAddress6({ name, cidr6 }: BridgeSpec): boolean {
+  if (cidr6 === undefined) return true;
+  const lines = (readTrimmed("/proc/net/if_inet6") ?? "").split("\n");
+  return lines.some((line) => line.endsWith(` ${name}`) && !line.startsWith("fe80"));
 }
 
 function hasRoute({ name, subnet }: BridgeSpec): boolean {
+  if (subnet === undefined) return true;
   const mask = subnet.prefix === 0 ? 0 : (0xffffffff << (32 - subnet.prefix)) >>> 0;
   return parseRoutes(readFileSync("/proc/net/route", "utf8")).some(
     (route) => route.device === name && route.destination === subnet.base && route.mask === mask,
@@ -110,15 +145,19 @@ function hasRoute({ name, subnet }: BridgeSpec): boolean {
 }
 
 /** route_localnet lets 127.0.0.1 reach published ports; the rules keep everybody else away from it (CVE-2020-8558). */
-function setSysctls(name: string): void {
+function setSysctls({ name, cidr6 }: BridgeSpec): void {
   const wanted = [
     [`/proc/sys/net/ipv4/conf/${name}/route_localnet`, "1"],
-    [`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "1"],
+    [`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, cidr6 === undefined ? "1" : "0"],
+    // A container is no router of the host's, whatever it says.
+    ...(cidr6 === undefined ? [] : [[`/proc/sys/net/ipv6/conf/${name}/accept_ra`, "0"] as const]),
   ] as const;
-  for (const [file, value] of wanted) {
-    const now = readTrimmed(file);
-    if (now !== undefined && now !== value) writeFileSync(file, value);
-  }
+  for (const [file, value] of wanted) write(file, value);
+}
+
+function write(file: string, value: string): void {
+  const now = readTrimmed(file);
+  if (now !== undefined && now !== value) writeFileSync(file, value);
 }
 
 function readTrimmed(file: string): string | undefined {

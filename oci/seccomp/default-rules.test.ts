@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ALLOW, ENOSYS, EPERM, fail, KILL_THREAD } from "./action.ts";
 import { auditArchOf, X32_BIT } from "./calling.ts";
-import { defaultProfile } from "./default-rules.ts";
+import { defaultProfile, strictProfile } from "./default-rules.ts";
 import { type Abi, callsOf } from "./syscalls.ts";
+import type { Profile } from "./rules.ts";
 import { verdictOf } from "./verdict.ts";
 
 const kernel = { major: 6, minor: 18 };
@@ -20,14 +21,11 @@ function verdict(
   args: readonly bigint[] = [],
   capabilities: readonly string[] = usual,
   abi: Abi = "x86_64",
+  profile: Profile = defaultProfile,
 ) {
   const number = (callsOf[abi].get(name) ?? assert.fail(name)) + (abi === "x32" ? X32_BIT : 0);
   const architecture = abi === "aarch64" || abi === "arm" ? "arm64" : "amd64";
-  return verdictOf(
-    defaultProfile,
-    { capabilities, architecture, kernel },
-    { arch: auditArchOf[abi], number, args },
-  );
+  return verdictOf(profile, { capabilities, architecture, kernel }, { arch: auditArchOf[abi], number, args });
 }
 
 test("defaultProfile: allows always exactly the 361 names that Docker's newest profile allows", () => {
@@ -152,4 +150,19 @@ test("defaultProfile: tracing waits for a kernel that filters what a tracer chan
     [on(3, 18), on(4, 7), on(4, 8), on(4, 19), on(6, 0)].map((action) => action === ALLOW),
     [false, false, true, true, true],
   );
+});
+
+test("strictProfile: i386 makes no sockets by socketcall, does all else by it, and everything else is as usual", () => {
+  const strict = (name: string, args: readonly bigint[], abi: Abi) =>
+    verdict(name, args, usual, abi, strictProfile);
+  assert.equal(strict("socketcall", [1n], "x86"), fail(ENOSYS));
+  for (const other of [2n, 3n, 8n, 20n]) assert.equal(strict("socketcall", [other], "x86"), ALLOW);
+  for (const abi of ["x86", "x86_64", "x32", "aarch64", "arm"] as const)
+    for (const [name, number] of callsOf[abi])
+      if (name !== "socketcall" && number >= 0)
+        assert.equal(
+          strict(name, [2n, 1n, 0n], abi),
+          verdict(name, [2n, 1n, 0n], usual, abi),
+          `${abi} ${name}`,
+        );
 });

@@ -92,6 +92,8 @@ const byCapability: Readonly<Record<string, string>> = {
 
 const AF_ALG = 38n;
 const AF_VSOCK = 40n;
+/** What i386's socketcall does first of all: make a socket. */
+const SYS_SOCKET = 1n;
 
 /**
  * Families of sockets that are refused: AF_ALG, the kernel's crypto code by socket (CVE-2026-31431), and AF_VSOCK, which
@@ -162,6 +164,20 @@ export const defaultProfile: Profile = {
   rules,
   decides: "all-known",
   filter: {},
+};
+
+/**
+ * The default one without i386's other way to make a socket, whose family is in memory, where no filter looks. Libc has made
+ * sockets by `socket` there, too, since Linux 4.3.
+ */
+export const strictProfile: Profile = {
+  ...defaultProfile,
+  rules: [
+    // First, as rules for socket are also about this way to make one. One with the default's action would count for nothing.
+    { names: ["socketcall"], action: fail(ENOSYS), args: [first("==", SYS_SOCKET)] },
+    ...rules.map((rule) => ({ ...rule, names: rule.names.filter((name) => name !== "socketcall") })),
+    { names: ["socketcall"], action: ALLOW, args: [first("!=", SYS_SOCKET)] },
+  ],
 };
 
 function first(op: Condition["op"], value: bigint): Condition {

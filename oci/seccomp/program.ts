@@ -1,13 +1,13 @@
 import { encodeProgram } from "./bpf.ts";
 import { compilePolicy } from "./compile.ts";
-import { defaultProfile } from "./default-rules.ts";
+import { defaultProfile, strictProfile } from "./default-rules.ts";
 import { parseProfile } from "./profile.ts";
 import { resolveProfile } from "./resolve.ts";
 import type { FilterOptions, Profile, Target } from "./rules.ts";
 
 export interface SeccompOptions extends Target {
-  /** Docker's words for it: the built-in one, none at all, or the JSON text that a client gave. */
-  readonly profile: "default" | "unconfined" | { readonly json: string };
+  /** Docker's words for it: the built-in one, none at all, or the JSON text that a client gave; and the built-in one, stricter. */
+  readonly profile: "default" | "strict" | "unconfined" | { readonly json: string };
 }
 
 export interface SeccompProgram {
@@ -53,7 +53,7 @@ function remember(key: string, program: SeccompProgram | undefined): void {
 
 function keyOf({ profile, capabilities, architecture, kernel }: SeccompOptions): string {
   const target = [architecture, kernel.major, kernel.minor, ...[...new Set(capabilities)].sort()].join(" ");
-  return typeof profile === "string" ? target : `${target}\n${profile.json}`;
+  return typeof profile === "string" ? `${profile} ${target}` : `${target}\n${profile.json}`;
 }
 
 function makeProgram(options: SeccompOptions): SeccompProgram | undefined {
@@ -65,5 +65,6 @@ function makeProgram(options: SeccompOptions): SeccompProgram | undefined {
 }
 
 function profileOf({ profile }: SeccompOptions): Profile | undefined {
-  return typeof profile === "string" ? defaultProfile : parseProfile(profile.json);
+  if (typeof profile !== "string") return parseProfile(profile.json);
+  return profile === "strict" ? strictProfile : defaultProfile;
 }

@@ -1,3 +1,5 @@
+import { containerOptionScenarios } from "./container-options.ts";
+
 /** A shell line; `docker` in it talks to the daemon under test, `$W` is an empty folder of the scenario's. */
 export type Command =
   | string
@@ -107,6 +109,7 @@ const newerFields: readonly Expected[] = [
 ];
 
 export const scenarios: readonly Scenario[] = [
+  ...containerOptionScenarios,
   {
     name: "run: exit codes",
     commands: [

@@ -24,27 +24,30 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly root: string;
   readonly run: string;
   readonly bridgeCidr: string;
+  readonly #program: string;
   readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
   #log = "";
 
   /**
    * @param root its root folder, where that matters; must not exist yet
-   * @param flags more of the engine's own
+   * @param flags more of them for `gantry engine`
+   * @param program what starts it, where that is not this checkout's
    */
   static async start(
     bridgeCidr = "10.213.0.1/16",
     root?: string,
     flags: readonly string[] = [],
+    program = join(checkout, "bin/gantry"),
   ): Promise<EngineUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "gantry-test-"));
-    const engine = new EngineUnderTest(folder, root ?? join(folder, "root"), bridgeCidr, flags);
+    const engine = new EngineUnderTest(folder, root ?? join(folder, "root"), bridgeCidr, [program, ...flags]);
     await engine.up();
     return engine;
   }
 
-  private constructor(folder: string, root: string, bridgeCidr: string, flags: readonly string[]) {
-    this.#flags = flags;
+  private constructor(folder: string, root: string, bridgeCidr: string, command: readonly string[]) {
+    [this.#program = "", ...this.#flags] = command;
     this.root = root;
     this.run = join(folder, "run");
     this.bridgeCidr = bridgeCidr;
@@ -67,7 +70,7 @@ export class EngineUnderTest implements AsyncDisposable {
   async up(): Promise<number> {
     const begin = performance.now();
     const child = spawn(
-      join(checkout, "bin/gantry"),
+      this.#program,
       ["engine", "--root", this.root, "--run", this.run, "--bridge-cidr", this.bridgeCidr, ...this.#flags],
       { stdio: ["ignore", "ignore", "pipe"] },
     );

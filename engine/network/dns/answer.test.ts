@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeForUdp, planAnswer } from "./answer.ts";
+import { type Asker, encodeForUdp, planAnswer } from "./answer.ts";
 import { decodeMessage, type Message, rcode, typeA, typeAaaa, typePtr } from "./message.ts";
 import { FrameReader, frame } from "./tcp-frames.ts";
 import { type ZoneEntry, Zones } from "./zones.ts";
@@ -10,7 +10,7 @@ const web = (address: string, extra: Partial<ZoneEntry> = {}): ZoneEntry => ({
   networkId: "n1",
   networkName: "mynet",
   names: ["web", "www"],
-  address,
+  addresses: { four: address, six: "" },
   ...extra,
 });
 
@@ -36,7 +36,7 @@ function query(name: string, type: number = typeA, extra: Partial<Message> = {})
   };
 }
 
-const asker = { networkId: "n1", isInternal: false };
+const asker: Asker = { networks: [{ id: "n1", name: "mynet" }], links: new Map(), isConfined: false };
 const dataOf = (reply: Message | undefined) => reply?.answers.map(({ data }) => data);
 
 test("planAnswer: finds names in any case, alone or with the network's name", () => {
@@ -65,7 +65,35 @@ test("planAnswer: reverse lookups give the first name with the network's", () =>
 test("planAnswer: other networks' names are nobody's", () => {
   const zones = zonesOf(web("10.0.0.2", { networkId: "n2" }));
   assert.equal(planAnswer(zones, asker, query("web"), 0), undefined);
-  assert.equal(planAnswer(zones, { ...asker, isInternal: true }, query("web"), 0)?.rcode, rcode.noSuchName);
+  assert.equal(
+    planAnswer(zones, { ...asker, isConfined: true }, query("web"), 0)?.rcode,
+    rcode.serverFailure,
+  );
+});
+
+test("planAnswer: in several networks the first that knows the name answers", () => {
+  const zones = zonesOf(web("10.0.0.2"), web("10.0.1.2", { networkId: "n2", names: ["web", "db"] }));
+  const both = { ...asker, networks: [...asker.networks, { id: "n2", name: "other" }] };
+  assert.deepEqual(dataOf(planAnswer(zones, both, query("web"), 0)), ["10.0.0.2"]);
+  assert.deepEqual(dataOf(planAnswer(zones, both, query("db"), 0)), ["10.0.1.2"]);
+});
+
+test("planAnswer: a link is another name that one container alone has", () => {
+  const links = new Map([["db", { networkId: "n1", target: "www" }]]);
+  const zones = zonesOf(web("10.0.0.2"));
+  assert.deepEqual(dataOf(planAnswer(zones, { ...asker, links }, query("DB"), 0)), ["10.0.0.2"]);
+  assert.equal(planAnswer(zones, asker, query("db"), 0), undefined);
+});
+
+test("planAnswer: IPv6 addresses are found and named like the others", () => {
+  const zones = zonesOf(web("10.0.0.2", { addresses: { four: "10.0.0.2", six: "fd00::2" } }));
+  const reply = planAnswer(zones, asker, query("web", typeAaaa), 0);
+  assert.deepEqual(dataOf(reply), ["fd00::2"]);
+  assert.ok(reply !== undefined);
+  const bytes = encodeForUdp(query("web", typeAaaa), reply);
+  assert.equal(decodeMessage(bytes)?.answers[0]?.data, `fd00${"0".repeat(27)}2`);
+  const name = `2.${"0.".repeat(27)}0.0.d.f.ip6.arpa`;
+  assert.deepEqual(dataOf(planAnswer(zones, asker, query(name, typePtr), 0)), ["web.mynet"]);
 });
 
 test("planAnswer: what it does not understand is answered as such", () => {
@@ -77,8 +105,8 @@ test("planAnswer: what it does not understand is answered as such", () => {
 test("Zones: what was removed or renamed is gone, what others share stays", () => {
   const zones = zonesOf(web("10.0.0.2"), web("10.0.0.3"));
   zones.put(web("10.0.0.2", { names: ["api"] }));
-  assert.deepEqual(zones.findAddresses("n1", "web"), ["10.0.0.3"]);
-  assert.deepEqual(zones.findAddresses("n1", "api"), ["10.0.0.2"]);
+  assert.deepEqual(zones.findAddresses("n1", "web"), [{ four: "10.0.0.3", six: "" }]);
+  assert.deepEqual(zones.findAddresses("n1", "api"), [{ four: "10.0.0.2", six: "" }]);
   zones.remove("10.0.0.2");
   zones.remove("10.0.0.3");
   assert.equal(zones.findAddresses("n1", "web"), undefined);

@@ -1,5 +1,15 @@
-import { classIn, type DnsRecord, encodeMessage, type Message, rcode, typeA, typePtr } from "./message.ts";
-import type { Zones } from "./zones.ts";
+import { findReverse6, formatAddress6 } from "../cidr6.ts";
+import {
+  classIn,
+  type DnsRecord,
+  encodeMessage,
+  type Message,
+  rcode,
+  typeA,
+  typeAaaa,
+  typePtr,
+} from "./message.ts";
+import type { Addresses, Zones } from "./zones.ts";
 
 /** Short, because a container's address is only as old as the container. */
 const TTL_SECONDS = 5;
@@ -8,32 +18,50 @@ const PLAIN_UDP_BYTES = 512;
 const UDP_BYTES_MAX = 1400;
 const TYPE_ANY = 255;
 
+/** A container, as far as its questions go. */
 export interface Asker {
-  readonly networkId: string;
-  readonly isInternal: boolean;
+  /** Its user-defined networks; the first that knows a name answers. */
+  readonly networks: readonly { readonly id: string; readonly name: string }[];
+  /** Names that only it has for others: lowercase alias → the name that the network knows. */
+  readonly links: ReadonlyMap<string, { readonly networkId: string; readonly target: string }>;
+  /** None of its networks leads to the world, nor do its questions. */
+  readonly isConfined: boolean;
 }
 
 /**
- * What to answer a container: from the names of its network, or undefined when somebody else has to be asked. `turn` counts
+ * What to answer a container: from the names of its networks, or undefined when somebody else has to be asked. `turn` counts
  * answers: several containers with one name take turns in coming first.
  */
 export function planAnswer(zones: Zones, asker: Asker, query: Message, turn: number): Message | undefined {
   const [question] = query.questions;
   if (query.opcode !== 0) return replyTo(query, rcode.notImplemented);
   if (question === undefined || query.questions.length > 1) return replyTo(query, rcode.formatError);
-  const addresses = zones.findAddresses(asker.networkId, question.name);
-  if (addresses !== undefined) {
-    const isWanted = question.type === typeA || question.type === TYPE_ANY;
-    const data = isWanted ? rotate(addresses, turn) : [];
-    return replyTo(
-      query,
-      rcode.ok,
-      data.map((address) => record(question.name, typeA, address)),
-    );
+  const found = findAddresses(zones, asker, question.name);
+  if (found !== undefined) {
+    const isWanted = (type: number) => question.type === type || question.type === TYPE_ANY;
+    const four = found.map((addresses) => addresses.four).filter((text) => text !== "" && isWanted(typeA));
+    const six = found.map((addresses) => addresses.six).filter((text) => text !== "" && isWanted(typeAaaa));
+    return replyTo(query, rcode.ok, [
+      ...rotate(four, turn).map((address) => record(question.name, typeA, address)),
+      ...rotate(six, turn).map((address) => record(question.name, typeAaaa, address)),
+    ]);
   }
-  const name = question.type === typePtr ? findReverse(zones, asker.networkId, question.name) : undefined;
+  const name = question.type === typePtr ? findReverse(zones, asker, question.name) : undefined;
   if (name !== undefined) return replyTo(query, rcode.ok, [record(question.name, typePtr, name)]);
-  return asker.isInternal ? replyTo(query, rcode.noSuchName) : undefined;
+  return asker.isConfined ? replyTo(query, rcode.serverFailure) : undefined;
+}
+
+function findAddresses(zones: Zones, asker: Asker, name: string): readonly Addresses[] | undefined {
+  const link = asker.links.get(name.toLowerCase());
+  if (link !== undefined) {
+    const found = zones.findAddresses(link.networkId, link.target);
+    if (found !== undefined) return found;
+  }
+  for (const { id } of asker.networks) {
+    const found = zones.findAddresses(id, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 export function replyTo(query: Message, code: number, answers: readonly DnsRecord[] = []): Message {
@@ -64,14 +92,28 @@ function record(name: string, type: number, data: string): DnsRecord {
 }
 
 function rotate(addresses: readonly string[], turn: number): readonly string[] {
+  if (addresses.length < 2) return addresses;
   const first = turn % addresses.length;
   return [...addresses.slice(first), ...addresses.slice(0, first)];
 }
 
-/** `2.0.18.172.in-addr.arpa` */
-function findReverse(zones: Zones, networkId: string, name: string): string | undefined {
+function findReverse(zones: Zones, asker: Asker, name: string): string | undefined {
+  const address = reversedAddress(name);
+  if (address === undefined) return undefined;
+  for (const { id } of asker.networks) {
+    const found = zones.findName(id, address);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** `2.0.18.172.in-addr.arpa`, or the like of IPv6 */
+function reversedAddress(name: string): string | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/i.exec(name);
-  if (match === null) return undefined;
-  const [, d, c, b, a] = match;
-  return zones.findName(networkId, `${a}.${b}.${c}.${d}`);
+  if (match !== null) {
+    const [, d, c, b, a] = match;
+    return `${a}.${b}.${c}.${d}`;
+  }
+  const six = findReverse6(name);
+  return six === undefined ? undefined : formatAddress6(six);
 }

@@ -5,7 +5,15 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
-import { evaluate, isPrivate, requestOf, runPrivately, startMachine, traces } from "../private-net.ts";
+import {
+  acquireOne,
+  evaluate,
+  isPrivate,
+  requestOf,
+  runPrivately,
+  startMachine,
+  traces,
+} from "../private-net.ts";
 import { DnsThread } from "./dns-thread.ts";
 import { decodeMessage, encodeMessage } from "./message.ts";
 
@@ -54,8 +62,8 @@ function suite(): void {
     await management.create({ Name: "mynet" }, t.signal);
     const web = requestOf({ mode: "mynet", containerName: "web", settings: { Aliases: ["www"] } });
     const second = requestOf({ mode: "mynet", containerName: "web2", settings: { Aliases: ["www"] } });
-    const { endpoint, netns } = await networks.acquire(web, t.signal);
-    const other = await networks.acquire(second, t.signal);
+    const { endpoint, netns } = await acquireOne(networks, web, t.signal);
+    const other = await acquireOne(networks, second, t.signal);
     assert.ok(netns !== undefined);
     const path = machine.kernel.pathOf(netns);
 
@@ -75,7 +83,7 @@ function suite(): void {
     await networks.release(second.containerId);
     assert.equal(await ask(path, 'resolve4("api")'), "ENOTFOUND");
     assert.deepEqual(
-      networks.resolvConf(endpoint, { dns: [], search: [], options: [] }),
+      networks.resolvConf([endpoint], { dns: [], search: [], options: [] }),
       "nameserver 127.0.0.11\noptions ndots:0\n",
     );
     await networks.release(web.containerId);
@@ -89,9 +97,9 @@ function suite(): void {
     const { networks, management } = opened;
     await management.create({ Name: "closed", Internal: true }, t.signal);
     const request = requestOf({ mode: "closed" });
-    const { netns } = await networks.acquire(request, t.signal);
+    const { netns } = await acquireOne(networks, request, t.signal);
     assert.ok(netns !== undefined);
-    assert.equal(await ask(machine.kernel.pathOf(netns), 'resolve4("world.test")'), "ENOTFOUND");
+    assert.equal(await ask(machine.kernel.pathOf(netns), 'resolve4("world.test")'), "ESERVFAIL");
     assert.deepEqual(upstream.asked, []);
     await networks.release(request.containerId);
     await management.remove("closed");
@@ -102,12 +110,12 @@ function suite(): void {
     const killed = await machine.open();
     await killed.management.create({ Name: "mynet" }, t.signal);
     const request = requestOf({ mode: "mynet", containerName: "web" });
-    const { endpoint, netns } = await killed.networks.acquire(request, t.signal);
+    const { endpoint, netns } = await acquireOne(killed.networks, request, t.signal);
     assert.ok(netns !== undefined);
     await killed[Symbol.asyncDispose]();
     await using opened = await machine.open();
     const path = machine.kernel.pathOf(netns);
-    opened.networks.adopt(request.containerId, endpoint, path);
+    opened.networks.adopt(request.containerId, [endpoint], path);
     await opened.networks.settle();
     assert.deepEqual(await ask(path, 'resolve4("web")'), [endpoint.address]);
     await opened.networks.release(request.containerId);
@@ -120,12 +128,18 @@ function suite(): void {
     const { networks, management } = opened;
     await management.create({ Name: "mynet" }, t.signal);
     const first = requestOf({ mode: "mynet" });
-    const { netns } = await networks.acquire(first, t.signal);
+    const { netns } = await acquireOne(networks, first, t.signal);
     assert.ok(netns !== undefined);
     const before = { held: machine.kernel.size, namespaces: openNamespaces() };
     await using thread = new DnsThread({ log: silentLog });
-    const entry = { endpointId: "e", networkId: "n", networkName: "n", names: ["a"], address: "10.0.0.1" };
-    const clash = { entry, netnsPath: machine.kernel.pathOf(netns), isInternal: false, upstreams: [] };
+    const clash = {
+      containerId: "c",
+      entries: [],
+      links: [],
+      netnsPath: machine.kernel.pathOf(netns),
+      isConfined: false,
+      upstreams: [],
+    };
     await assert.rejects(thread.open(clash), (error) => isFault(error, "unavailable"));
     await assert.rejects(thread.open({ ...clash, netnsPath: "/nowhere" }), (error) =>
       isFault(error, "unavailable"),

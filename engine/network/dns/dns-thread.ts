@@ -3,12 +3,11 @@ import { Worker } from "node:worker_threads";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { ListenAddress } from "./endpoint-server.ts";
-import type { ResolverEndpoint } from "./resolver.ts";
+import type { ResolverClient } from "./resolver.ts";
 import type { DnsAnswer, DnsRequest } from "./worker.ts";
-import type { ZoneEntry } from "./zones.ts";
 
 interface Open {
-  readonly endpoint: ResolverEndpoint;
+  readonly client: ResolverClient;
   /** Of its network namespace: the path that it was opened by may mean another one later. */
   readonly netns: number;
 }
@@ -47,39 +46,39 @@ export class DnsThread implements AsyncDisposable {
    *
    * @throws {Fault} `unavailable` when its namespace cannot be entered or the address is taken in there
    */
-  async open(endpoint: ResolverEndpoint): Promise<void> {
-    const { endpointId } = endpoint.entry;
-    this.close(endpointId);
-    const netns = openNamespace(endpoint.netnsPath);
-    const held = { ...endpoint, netnsPath: `/proc/self/fd/${netns}` };
-    this.#open.set(endpointId, { endpoint: held, netns });
+  async open(client: ResolverClient): Promise<void> {
+    const { containerId } = client;
+    this.close(containerId);
+    const netns = openNamespace(client.netnsPath);
+    const held = { ...client, netnsPath: `/proc/self/fd/${netns}` };
+    this.#open.set(containerId, { client: held, netns });
     try {
-      await this.#request((serial) => ({ do: "open", serial, endpoint: held }));
+      await this.#request((serial) => ({ do: "open", serial, client: held }));
     } catch (error) {
-      this.close(endpointId);
+      this.close(containerId);
       throw error;
     }
   }
 
-  has(endpointId: string): boolean {
-    return this.#open.has(endpointId);
+  has(containerId: string): boolean {
+    return this.#open.has(containerId);
   }
 
-  /** Other names for an open endpoint. */
-  rename(endpointId: string, names: readonly string[]): void {
-    const open = this.#open.get(endpointId);
+  /** Other names, networks or links for an open one; its namespace stays. */
+  update(client: Omit<ResolverClient, "netnsPath">): void {
+    const open = this.#open.get(client.containerId);
     if (open === undefined) return;
-    const entry: ZoneEntry = { ...open.endpoint.entry, names };
-    this.#open.set(endpointId, { ...open, endpoint: { ...open.endpoint, entry } });
-    this.#post({ do: "rename", entry });
+    const next = { ...client, netnsPath: open.client.netnsPath };
+    this.#open.set(client.containerId, { ...open, client: next });
+    this.#post({ do: "update", client: next });
   }
 
-  close(endpointId: string): void {
-    const open = this.#open.get(endpointId);
+  close(containerId: string): void {
+    const open = this.#open.get(containerId);
     if (open === undefined) return;
-    this.#open.delete(endpointId);
+    this.#open.delete(containerId);
     closeSync(open.netns);
-    this.#post({ do: "close", endpointId });
+    this.#post({ do: "close", containerId });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -131,12 +130,9 @@ export class DnsThread implements AsyncDisposable {
       reject(new Fault("unavailable", "the resolver was lost; try again"));
     this.#waiting.clear();
     if (this.#isClosed || this.#open.size === 0 || this.#restarts++ >= RESTARTS_MAX) return;
-    for (const { endpoint } of this.#open.values())
-      this.#request((serial) => ({ do: "open", serial, endpoint })).catch((error: unknown) =>
-        this.#log.warn("container is without name resolution", {
-          endpoint: endpoint.entry.endpointId,
-          error,
-        }),
+    for (const { client } of this.#open.values())
+      this.#request((serial) => ({ do: "open", serial, client })).catch((error: unknown) =>
+        this.#log.warn("container is without name resolution", { container: client.containerId, error }),
       );
   }
 }

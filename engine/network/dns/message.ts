@@ -1,4 +1,5 @@
 import { formatAddress, parseAddress } from "../cidr.ts";
+import { findAddress6 } from "../cidr6.ts";
 
 export const typeA = 1;
 export const typePtr = 12;
@@ -28,7 +29,7 @@ export interface DnsRecord {
   readonly type: number;
   readonly class: number;
   readonly ttl: number;
-  /** An IPv4 address for A, a name for PTR, else hex. */
+  /** An IPv4 address for A, a name for PTR, else hex; written from an address of AAAA too. */
   readonly data: string;
 }
 
@@ -227,6 +228,9 @@ function putData(writer: Writer, { type, data }: DnsRecord): void {
     const address = parseAddress(data);
     put16(writer, address >>> 16);
     put16(writer, address & 0xffff);
+  } else if (type === typeAaaa && data.includes(":")) {
+    const address = findAddress6(data) ?? 0n;
+    for (let at = 112n; at >= 0n; at -= 16n) put16(writer, Number((address >> at) & 0xffffn));
   } else writer.bytes.push(...Buffer.from(data, "hex"));
 }
 

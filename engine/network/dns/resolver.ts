@@ -1,4 +1,4 @@
-import { encodeForUdp, planAnswer, replyTo } from "./answer.ts";
+import { type Asker, encodeForUdp, planAnswer, replyTo } from "./answer.ts";
 import { EndpointServer, type ListenAddress } from "./endpoint-server.ts";
 import { forward, type Upstream } from "./forward.ts";
 import { decodeMessage, encodeMessage, type Message, rcode } from "./message.ts";
@@ -6,11 +6,16 @@ import type { NamespaceGate } from "./namespace-gate.ts";
 import { type ZoneEntry, Zones } from "./zones.ts";
 
 /** A container whose questions are to be answered. Plain data: it crosses to the resolver's thread. */
-export interface ResolverEndpoint {
-  readonly entry: ZoneEntry;
+export interface ResolverClient {
+  readonly containerId: string;
+  /** Its place in each user-defined network; the first network that knows a name answers. */
+  readonly entries: readonly ZoneEntry[];
+  /** Names that only it has for others. */
+  readonly links: readonly { readonly networkId: string; readonly alias: string; readonly target: string }[];
   /** Where its network namespace can be opened. */
   readonly netnsPath: string;
-  readonly isInternal: boolean;
+  /** No question of its leaves its networks. */
+  readonly isConfined: boolean;
   /** Who is asked about names that are not the network's, in this order. */
   readonly upstreams: readonly Upstream[];
 }
@@ -20,9 +25,9 @@ const FORWARDS_MAX = 64;
 const ALL_FORWARDS_MAX = 512;
 
 interface Open {
-  readonly endpoint: ResolverEndpoint;
+  readonly client: ResolverClient;
+  readonly asker: Asker;
   readonly server: EndpointServer;
-  forwards: number;
 }
 
 /** The name servers of all containers in user-defined networks. */
@@ -31,8 +36,10 @@ export class Resolver {
   readonly #listen: ListenAddress;
   readonly #zones = new Zones();
   readonly #open = new Map<string, Open>();
-  /** Each endpoint's latest opening: one that was closed meanwhile, or opened again, must not come to life. */
+  /** Each container's latest opening: one that was closed meanwhile, or opened again, must not come to life. */
   readonly #openings = new Map<string, object>();
+  /** Questions of each container that others have been asked. */
+  readonly #forwardsOf = new Map<string, number>();
   #turn = 0;
   #forwards = 0;
 
@@ -42,67 +49,94 @@ export class Resolver {
   }
 
   /** The names are known to the others, and the container may ask, when it resolves. @throws the kernel's error */
-  async open(endpoint: ResolverEndpoint): Promise<void> {
-    const { endpointId } = endpoint.entry;
-    this.close(endpointId);
+  async open(client: ResolverClient): Promise<void> {
+    const { containerId, netnsPath } = client;
+    this.close(containerId);
     const opening = {};
-    this.#openings.set(endpointId, opening);
-    const server = await EndpointServer.open(
-      this.#gate,
-      endpoint.netnsPath,
-      this.#listen,
-      (bytes, protocol) => this.#respond(endpointId, bytes, protocol),
+    this.#openings.set(containerId, opening);
+    const server = await EndpointServer.open(this.#gate, netnsPath, this.#listen, (bytes, protocol) =>
+      this.#respond(containerId, bytes, protocol),
     );
-    if (this.#openings.get(endpointId) !== opening) {
+    if (this.#openings.get(containerId) !== opening) {
       server.close();
       throw new Error("closed while it was opened");
     }
-    this.#open.set(endpointId, { endpoint, server, forwards: 0 });
-    this.#zones.put(endpoint.entry);
+    this.#put({ client, asker: askerOf(client), server });
   }
 
-  /** New names for one that is open. */
-  rename(entry: ZoneEntry): void {
-    if (this.#open.has(entry.endpointId)) this.#zones.put(entry);
+  /** Other names, networks or links for one that is open. */
+  update(client: ResolverClient): void {
+    const open = this.#open.get(client.containerId);
+    if (open === undefined) return;
+    for (const { endpointId } of open.client.entries) this.#zones.remove(endpointId);
+    this.#put({ client, asker: askerOf(client), server: open.server });
   }
 
-  close(endpointId: string): void {
-    this.#openings.delete(endpointId);
-    this.#zones.remove(endpointId);
-    this.#open.get(endpointId)?.server.close();
-    this.#open.delete(endpointId);
+  close(containerId: string): void {
+    this.#openings.delete(containerId);
+    const open = this.#open.get(containerId);
+    if (open === undefined) return;
+    for (const { endpointId } of open.client.entries) this.#zones.remove(endpointId);
+    open.server.close();
+    this.#open.delete(containerId);
+  }
+
+  #put(open: Open): void {
+    this.#open.set(open.client.containerId, open);
+    for (const entry of open.client.entries) this.#zones.put(entry);
   }
 
   async #respond(
-    endpointId: string,
+    containerId: string,
     bytes: Uint8Array,
     protocol: "udp" | "tcp",
   ): Promise<Uint8Array | undefined> {
-    const open = this.#open.get(endpointId);
+    const open = this.#open.get(containerId);
     const query = decodeMessage(bytes);
     if (open === undefined || query === undefined || query.isResponse) return undefined;
-    const { entry, isInternal } = open.endpoint;
-    const asker = { networkId: entry.networkId, isInternal };
     this.#turn = (this.#turn + 1) % 0x10000;
-    const reply = planAnswer(this.#zones, asker, query, this.#turn);
+    const reply = planAnswer(this.#zones, open.asker, query, this.#turn);
     if (reply !== undefined) return protocol === "udp" ? encodeForUdp(query, reply) : encodeMessage(reply);
-    return this.#forward(open, { bytes, message: query }, protocol);
+    return this.#forward(open.client, { bytes, message: query }, protocol);
   }
 
   async #forward(
-    open: Open,
+    { containerId, upstreams }: ResolverClient,
     query: { readonly bytes: Uint8Array; readonly message: Message },
     protocol: "udp" | "tcp",
   ): Promise<Uint8Array> {
     const failure = encodeMessage(replyTo(query.message, rcode.serverFailure));
-    if (open.forwards >= FORWARDS_MAX || this.#forwards >= ALL_FORWARDS_MAX) return failure;
-    open.forwards++;
-    this.#forwards++;
+    const own = this.#forwardsOf.get(containerId) ?? 0;
+    if (own >= FORWARDS_MAX || this.#forwards >= ALL_FORWARDS_MAX) return failure;
+    this.#count(containerId, 1);
     try {
-      return (await forward(this.#gate, open.endpoint.upstreams, query, protocol)) ?? failure;
+      return (await forward(this.#gate, upstreams, query, protocol)) ?? failure;
     } finally {
-      open.forwards--;
-      this.#forwards--;
+      this.#count(containerId, -1);
     }
   }
+
+  #count(containerId: string, step: 1 | -1): void {
+    this.#forwards += step;
+    const own = (this.#forwardsOf.get(containerId) ?? 0) + step;
+    if (own === 0) this.#forwardsOf.delete(containerId);
+    else this.#forwardsOf.set(containerId, own);
+  }
+}
+
+function askerOf({ entries, links, isConfined }: ResolverClient): Asker {
+  const networks = entries.map(({ networkId, networkName }) => ({ id: networkId, name: networkName }));
+  const nameOf = new Map(networks.map(({ id, name }) => [id, name]));
+  return {
+    networks,
+    links: new Map(
+      links.flatMap(({ alias, networkId, target }) =>
+        [alias, `${alias}.${nameOf.get(networkId)}`].map((name) => [
+          name.toLowerCase(),
+          { networkId, target },
+        ]),
+      ),
+    ),
+    isConfined,
+  };
 }

@@ -1,14 +1,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { ListenAddress } from "./endpoint-server.ts";
 import { NamespaceGate } from "./namespace-gate.ts";
-import { Resolver, type ResolverEndpoint } from "./resolver.ts";
-import type { ZoneEntry } from "./zones.ts";
+import { Resolver, type ResolverClient } from "./resolver.ts";
 
 /** What the daemon's thread asks of the resolver's. Only `open` is answered. */
 export type DnsRequest =
-  | { readonly do: "open"; readonly serial: number; readonly endpoint: ResolverEndpoint }
-  | { readonly do: "rename"; readonly entry: ZoneEntry }
-  | { readonly do: "close"; readonly endpointId: string };
+  | { readonly do: "open"; readonly serial: number; readonly client: ResolverClient }
+  | { readonly do: "update"; readonly client: ResolverClient }
+  | { readonly do: "close"; readonly containerId: string };
 
 export interface DnsAnswer {
   readonly serial: number;
@@ -21,17 +20,17 @@ if (parentPort !== null) {
   port.on("message", (request: DnsRequest) => {
     switch (request.do) {
       case "open":
-        resolver.open(request.endpoint).then(
+        resolver.open(request.client).then(
           () => port.postMessage({ serial: request.serial } satisfies DnsAnswer),
           (error: unknown) =>
             port.postMessage({ serial: request.serial, error: String(error) } satisfies DnsAnswer),
         );
         break;
-      case "rename":
-        resolver.rename(request.entry);
+      case "update":
+        resolver.update(request.client);
         break;
       case "close":
-        resolver.close(request.endpointId);
+        resolver.close(request.containerId);
         break;
       default:
         request satisfies never;

@@ -5,12 +5,19 @@ export interface ZoneEntry {
   readonly networkName: string;
   /** The first is the one that a reverse lookup answers with. */
   readonly names: readonly string[];
-  readonly address: string;
+  readonly addresses: Addresses;
+}
+
+/** Each empty where there is none. */
+export interface Addresses {
+  readonly four: string;
+  readonly six: string;
 }
 
 interface Zone {
-  /** Lowercase name → addresses, in the order of arrival. */
-  readonly addresses: Map<string, string[]>;
+  /** Lowercase name → who has it, in the order of arrival. */
+  readonly holders: Map<string, readonly ZoneEntry[]>;
+  /** By either address. */
   readonly names: Map<string, string>;
 }
 
@@ -23,14 +30,12 @@ export class Zones {
   put(entry: ZoneEntry): void {
     this.remove(entry.endpointId);
     this.#entries.set(entry.endpointId, entry);
-    const zone = this.#zones.get(entry.networkId) ?? { addresses: new Map(), names: new Map() };
+    const zone = this.#zones.get(entry.networkId) ?? { holders: new Map(), names: new Map() };
     this.#zones.set(entry.networkId, zone);
-    for (const name of namesOf(entry)) {
-      const addresses = zone.addresses.get(name) ?? [];
-      zone.addresses.set(name, [...addresses, entry.address]);
-    }
+    for (const name of namesOf(entry)) zone.holders.set(name, [...(zone.holders.get(name) ?? []), entry]);
     const [first] = entry.names;
-    if (first !== undefined) zone.names.set(entry.address, `${first}.${entry.networkName}`);
+    for (const address of addressesOf(entry))
+      if (first !== undefined) zone.names.set(address, `${first}.${entry.networkName}`);
   }
 
   remove(endpointId: string): void {
@@ -39,22 +44,29 @@ export class Zones {
     if (entry === undefined || zone === undefined) return;
     this.#entries.delete(endpointId);
     for (const name of namesOf(entry)) {
-      const left = (zone.addresses.get(name) ?? []).filter((address) => address !== entry.address);
-      if (left.length === 0) zone.addresses.delete(name);
-      else zone.addresses.set(name, left);
+      const left = (zone.holders.get(name) ?? []).filter((holder) => holder !== entry);
+      if (left.length === 0) zone.holders.delete(name);
+      else zone.holders.set(name, left);
     }
-    zone.names.delete(entry.address);
-    if (zone.addresses.size === 0) this.#zones.delete(entry.networkId);
+    for (const address of addressesOf(entry)) zone.names.delete(address);
+    if (zone.holders.size === 0) this.#zones.delete(entry.networkId);
   }
 
   /** Undefined when nobody in the network has the name. */
-  findAddresses(networkId: string, name: string): readonly string[] | undefined {
-    return this.#zones.get(networkId)?.addresses.get(name.toLowerCase());
+  findAddresses(networkId: string, name: string): readonly Addresses[] | undefined {
+    return this.#zones
+      .get(networkId)
+      ?.holders.get(name.toLowerCase())
+      ?.map(({ addresses }) => addresses);
   }
 
   findName(networkId: string, address: string): string | undefined {
     return this.#zones.get(networkId)?.names.get(address);
   }
+}
+
+function addressesOf({ addresses: { four, six } }: ZoneEntry): readonly string[] {
+  return [four, six].filter((address) => address !== "");
 }
 
 /** Each name alone and followed by the network's. */

@@ -1,0 +1,27 @@
+/** What a daemon adds to the wishes of those who make containers. */
+export interface ContainerPolicy {
+  /** For containers that do not say whether their programs may gain privileges. */
+  readonly noNewPrivileges: boolean;
+  /** Processes, for containers without a limit; undefined for none. */
+  readonly pidsLimit: number | undefined;
+  /** Whether containers on the default bridge reach each other. */
+  readonly connectsBridge: boolean;
+  /** Whether 32-bit programs may make sockets by `socketcall`, whose families no filter can see. */
+  readonly allowsSocketcall: boolean;
+}
+
+/** As Docker's daemon does it by itself. */
+export const usualPolicy: ContainerPolicy = {
+  noNewPrivileges: false,
+  pidsLimit: undefined,
+  connectsBridge: true,
+  allowsSocketcall: true,
+};
+
+/** Everything that few containers miss. */
+export const hardenedPolicy: ContainerPolicy = {
+  noNewPrivileges: true,
+  pidsLimit: 2048,
+  connectsBridge: false,
+  allowsSocketcall: false,
+};

@@ -1,0 +1,55 @@
+import { type ContainerPolicy, hardenedPolicy } from "#base/container-policy.ts";
+import { Fault } from "#base/fault.ts";
+import type { FlagTable, FlagValues } from "../flags.ts";
+
+/** Flags of whatever starts an engine about what its containers may do. */
+export const policyFlags = {
+  hardened: {
+    kind: "bool",
+    help: `All that follows, ${hardenedPolicy.pidsLimit} processes, and no sockets of hidden families for 32-bit programs`,
+  },
+  "no-new-privileges": {
+    kind: "bool",
+    help: "No program gains privileges in containers that do not ask for it",
+  },
+  icc: { kind: "bool", isOn: true, help: "Containers on the default bridge reach each other" },
+  "default-pids-limit": {
+    kind: "number",
+    value: "N",
+    help: "Processes in containers without a limit (default none)",
+  },
+} as const satisfies FlagTable;
+
+type Values = FlagValues<typeof policyFlags>;
+
+/**
+ * What the flags come to. A flag beside `--hardened` makes it stricter, never laxer, but for the number of processes.
+ *
+ * @throws {Fault} `invalid` for a limit that would let nothing run
+ */
+export function planPolicy(values: Values): ContainerPolicy {
+  const pidsLimit = values["default-pids-limit"];
+  if (pidsLimit !== undefined && pidsLimit < 1)
+    throw new Fault(
+      "invalid",
+      `--default-pids-limit is ${pidsLimit}: a container needs at least one process`,
+    );
+  const isHardened = values.hardened;
+  return {
+    noNewPrivileges: isHardened || values["no-new-privileges"],
+    pidsLimit: pidsLimit ?? (isHardened ? hardenedPolicy.pidsLimit : undefined),
+    connectsBridge: !isHardened && values.icc,
+    allowsSocketcall: !isHardened,
+  };
+}
+
+/** The flags again, as words for another start of the program. */
+export function policyWords(values: Values): readonly string[] {
+  const { hardened, icc, "no-new-privileges": noNewPrivileges, "default-pids-limit": pidsLimit } = values;
+  return [
+    ...(hardened ? ["--hardened"] : []),
+    ...(noNewPrivileges ? ["--no-new-privileges"] : []),
+    ...(icc ? [] : ["--icc=false"]),
+    ...(pidsLimit === undefined ? [] : [`--default-pids-limit=${pidsLimit}`]),
+  ];
+}

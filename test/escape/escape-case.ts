@@ -1,0 +1,35 @@
+import type { EngineUnderTest } from "../support/engine.ts";
+
+/** Where a case is tried. */
+export interface Subject {
+  readonly engine: EngineUnderTest;
+  /** For `docker run`: nothing, or what takes a protection away. */
+  readonly options: readonly string[];
+  /** A folder of the host with a `secret` and a `passwd` in it, for this attempt alone. */
+  readonly victim: string;
+}
+
+/**
+ * One way out of a container, numbered as in docs/security.md. It is tried twice: on the engine as it is, where it must find
+ * nothing, and where exactly the protection is missing, where it must find something, so that we know that it would.
+ */
+export interface EscapeCase {
+  readonly id: string;
+  readonly title: string;
+  /** Resolves to what it got hold of, a line each. Changes nothing on the host but in the victim folder. */
+  attempt(subject: Subject): Promise<readonly string[]>;
+  /** Options of `docker run` that take the protection away, or an engine whose sources were changed. */
+  readonly weakness: { readonly options: readonly string[] } | "weak engine";
+}
+
+export const secret = "only the host knows this";
+
+/** Lines that a shell in a new container prints. */
+export async function inContainer(
+  { engine, options }: Pick<Subject, "engine" | "options">,
+  script: string,
+  image = "probe",
+): Promise<readonly string[]> {
+  const { stdout } = await engine.docker("run", "--rm", ...options, image, "sh", "-c", script);
+  return stdout.split("\n").filter((line) => line !== "");
+}

@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkout } from "../support/engine.ts";
+
+/** What is taken out of the engine: in a file, a text that is there once, and what stands in its place. */
+const weaknesses: readonly (readonly [file: string, text: string, instead: string])[] = [
+  // E1: containers are started with an ordinary file, and the runtime is told that it has seen to itself.
+  [
+    "native/spawner.c",
+    'memfd_create("runtime", MFD_ALLOW_SEALING | MFD_CLOEXEC)',
+    'open("/tmp/runtime-weak", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0700)',
+  ],
+  [
+    "native/spawner.c",
+    "fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0",
+    'close(copy) < 0 || (copy = open("/tmp/runtime-weak", O_RDONLY | O_CLOEXEC)) < 0 || unlink("/tmp/runtime-weak") < 0 || setenv("_LIBCONTAINER_CLONED_BINARY", "1", 1) < 0',
+  ],
+  // E2: the runtime inherits a descriptor of the host's root.
+  ["native/launch.c", "  mount_root(options);", '  mount_root(options);\n  dup2(open("/", O_RDONLY), 9);'],
+  // E6: links among the folders of an image are followed, as by a runtime that makes devices by their paths.
+  [
+    "native/launch.c",
+    "  refuse_links();\n}",
+    '  (void)refuse_links;\n  close(open("rootfs/dev/ptmx", O_WRONLY | O_CREAT, 0600));\n}',
+  ],
+  // E9, E12: docker cp works on the host's tree.
+  ["engine/snapshots/rooted/enter.ts", "return chroot(`/proc/self/fd/${proc}/root`)", 'return chroot("/")'],
+  // E13: folders are open to everyone.
+  ["engine/daemon.ts", "chmodSync(root, 0o700)", "chmodSync(root, 0o755)"],
+  // E15: the engine listens on an abstract socket.
+  [
+    "engine/daemon.ts",
+    "  await using undo = new AsyncDisposableStack();",
+    '  await using undo = new AsyncDisposableStack();\n  (await import("node:net")).createServer().listen(`\\0gantry-${options.run}`).unref();',
+  ],
+  // E23: capabilities are inheritable.
+  ["engine/runtime/spec.ts", "inheritable: []", "inheritable: names"],
+  // E24: numbers wrap round.
+  [
+    "engine/runtime/passwd.ts",
+    "  if (Number.isSafeInteger(id)",
+    "  return id >>> 0;\n  if (Number.isSafeInteger(id)",
+  ],
+  // E27: annotations of clients steer the runtime.
+  ["engine/runtime/spec.ts", 'reservedAnnotations = "run.oci."', 'reservedAnnotations = "weak."'],
+  [
+    "engine/runtime/spec.ts",
+    '"run.oci.seccomp_bpf_data": seccomp }),\n    },',
+    '"run.oci.seccomp_bpf_data": seccomp }),\n      ...Object.fromEntries(kept),\n    },',
+  ],
+  // E31: passwd files are read wherever they are.
+  [
+    "engine/runtime/layered-file.ts",
+    "    const place = this.#resolve(path, layers);",
+    '    for (const layer of layers) try { return process.getBuiltinModule("node:fs").readFileSync(join(layer, path), "utf8"); } catch {}\n    const place = this.#resolve(path, layers);',
+  ],
+  // E32: layers are unpacked without a root of their own, by paths that may lead anywhere.
+  [
+    "engine/snapshots/rooted/enter.ts",
+    '  chroot(folder);\n  keepCapabilities(needed);\n  return { upper: "/fs", lower: lower.length > 0 ? "/work" : undefined };',
+    "  return { upper: `${snapshots}/${folder}/fs` as never, lower: lower.length > 0 ? (`${snapshots}/${folder}/work` as never) : undefined };",
+  ],
+  [
+    "engine/snapshots/rooted/paths.ts",
+    "export function cleanPath(path: ByteText): ByteText {",
+    "export function cleanPath(path: ByteText): ByteText {\n  return path;",
+  ],
+  [
+    "engine/snapshots/rooted/layer-writer.ts",
+    "    const folder = this.#folder(parent);\n    const disk = `${folder.disk}/${name}`;\n    this.#nodes.trim",
+    "    const folder: Folder = { disk: `${this.#root.disk}/${parent}`, lower: null };\n    const disk = `${folder.disk}/${name}`;\n    this.#nodes.trim",
+  ],
+  // E35: a layer need not be what its image says.
+  ["engine/snapshots/rooted/perform.ts", "  if (diffId !== job.diffId)\n", "  if (false)\n"],
+];
+
+/**
+ * Copies this checkout into a folder, takes protections out of the copy, builds it, and returns the program that starts its
+ * engine. Only for tests of whether tests find that.
+ */
+export function makeWeakCheckout(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  for (const part of [
+    "api",
+    "base",
+    "bin",
+    "cli",
+    "client",
+    "engine",
+    "host",
+    "native",
+    "oci",
+    "package.json",
+  ])
+    cpSync(join(checkout, part), join(folder, part), { recursive: true });
+  symlinkSync(join(checkout, "node_modules"), join(folder, "node_modules"));
+  for (const [file, text, instead] of weaknesses) replaceOnce(join(folder, file), text, instead);
+  execFileSync("sh", [join(folder, "native/build.sh")], { stdio: ["ignore", "ignore", "pipe"] });
+  return join(folder, "bin/gantry");
+}
+
+function replaceOnce(path: string, text: string, instead: string): void {
+  const parts = readFileSync(path, "utf8").split(text);
+  if (parts.length !== 2) throw new Error(`${path} has ${parts.length - 1} times ${JSON.stringify(text)}`);
+  writeFileSync(path, parts.join(instead));
+}
