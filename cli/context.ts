@@ -13,6 +13,8 @@ export interface EngineOptions {
   readonly run: string;
   /** Address of the default bridge with its prefix, e.g. `172.17.0.1/16`. */
   readonly bridgeCidr?: string;
+  /** `default`: containers have user namespaces unless they ask for the host's. */
+  readonly usernsRemap?: string;
   readonly runtimes?: {
     /** `NAME=PATH` */
     readonly added: readonly string[];

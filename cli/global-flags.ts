@@ -5,6 +5,7 @@ export const instanceFlags = {
   root: text("FOLDER", "Where data is kept (GANTRY_ROOT, default /var/lib/gantry)"),
   run: text("FOLDER", "Where sockets are (GANTRY_RUN, default /run/gantry)"),
   "bridge-cidr": text("CIDR", "Address and size of the default bridge, e.g. 10.88.0.1/16"),
+  "userns-remap": text("default", "Give every container a user namespace with IDs of its own"),
 } as const satisfies FlagTable;
 
 /** Flags that stand before the command. */

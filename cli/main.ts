@@ -116,6 +116,7 @@ function withInstance(globals: GlobalValues, after: Partial<InstanceValues>): Gl
     root: after.root ?? globals.root,
     run: after.run ?? globals.run,
     "bridge-cidr": after["bridge-cidr"] ?? globals["bridge-cidr"],
+    "userns-remap": after["userns-remap"] ?? globals["userns-remap"],
   };
 }
 

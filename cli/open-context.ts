@@ -68,11 +68,17 @@ function endpointFor(context: Context) {
   }
 }
 
-function instanceOf({ root, run, "bridge-cidr": bridgeCidr }: GlobalValues): EngineOptions {
+function instanceOf({
+  root,
+  run,
+  "bridge-cidr": bridgeCidr,
+  "userns-remap": usernsRemap,
+}: GlobalValues): EngineOptions {
   return {
     root: absolute(root ?? process.env["GANTRY_ROOT"] ?? "/var/lib/gantry"),
     run: absolute(run ?? process.env["GANTRY_RUN"] ?? "/run/gantry"),
     ...(bridgeCidr === undefined ? {} : { bridgeCidr }),
+    ...(usernsRemap === undefined ? {} : { usernsRemap }),
     logLevel: parseLogLevel(process.env["GANTRY_LOG"] ?? "info"),
   };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -27,16 +28,20 @@ import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
+import { IdRanges } from "#engine/runtime/id-ranges.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
 import { type RuntimeOptions, Runtimes } from "#engine/runtime/runtimes.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
+import { parseRemap } from "#engine/runtime/userns-mode.ts";
 import { copyFolder } from "#engine/snapshots/copy-folder.ts";
 import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
 import { Spawner } from "#engine/supervise/spawner.ts";
 import { LocalVolumes } from "#engine/volumes/local-volumes.ts";
+import { VolumeMounter } from "#engine/volumes/volume-mounter.ts";
 import { readHostFacts } from "#host/facts.ts";
 import { fileSystemOf, readHostIdentity } from "#host/identity.ts";
 import { releaseMemory } from "#host/memory.ts";
+import { nativeMountHelper } from "#host/mount-helper.ts";
 import { runPs } from "#host/ps.ts";
 
 export interface EngineOptions {
@@ -46,6 +51,8 @@ export interface EngineOptions {
   readonly run: string;
   /** Address of the default bridge with its prefix length. */
   readonly bridgeCidr?: string;
+  /** `default`: containers have user namespaces of their own unless they ask for the host's. */
+  readonly usernsRemap?: string;
   readonly runtimes?: RuntimeOptions;
   readonly logLevel: LogLevel;
   /** By default only the socket in `run`. */
@@ -85,6 +92,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     now: () => new Date(),
   });
   const host = readHostFacts();
+  const isRemapped = parseRemap(options.usernsRemap, host.kernel);
   const db = undo.use(new Database(join(root, "engine.db")));
   const events = new EventBus(now);
   const runtimes = new Runtimes(options.runtimes ?? { added: [] });
@@ -123,6 +131,17 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     log,
     now,
     canReadOnlyBelow: host.kernel.major > 5 || (host.kernel.major === 5 && host.kernel.minor >= 12),
+    mounter: new VolumeMounter({
+      helper: nativeMountHelper(shimBinary),
+      lookup: async (name) => (await lookup(name)).address,
+    }),
+    images: {
+      hold: async (name, key) => {
+        await snapshots.prepare(key, images.resolve(name).chainIds.at(-1), ended.signal);
+        return { folder: join(snapshots.root, snapshots.mountOf(key).lower[0] ?? "") };
+      },
+      release: (key) => snapshots.remove(key),
+    },
     copyUp: (containerId, path, target) =>
       copyFolder(
         { snapshots: snapshots.root, mount: snapshots.mountOf(containerId) },
@@ -171,6 +190,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       launcher,
       forwarders,
       defaultLogs,
+      idRanges: new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16)),
+      isRemapped,
       log,
       now,
     }),
@@ -202,6 +223,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     events,
     identity: { ...identity, authorizationPlugins: access.authorizationPlugins, policy },
     host,
+    isRemapped,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
     usage: async ({ id, state }) =>
       isAlive(state) ? readUsage(host.cgroup, cgroups.pathOf(id), state.pid) : undefined,

@@ -221,6 +221,12 @@ export function keepCapabilities(keep: readonly number[]): void {
   check(libc().capset(header, wanted), "capset");
 }
 
+/** Files that this thread makes belong to that user and group. Capabilities for files are to be taken back by {@link keepCapabilities}. */
+export function makeFilesAs(id: number): void {
+  libc().setfsgid(id);
+  libc().setfsuid(id);
+}
+
 /** The kernel kills this process when the thread that started it is gone. */
 export function dieWithParent(): void {
   check(libc().prctl(PR_SET_PDEATHSIG, SIGKILL, 0n, 0n, 0n), "prctl");
@@ -276,6 +282,8 @@ const definitions = {
   socket: { arguments: ["i32", "i32", "i32"], return: "i32" },
   connect: { arguments: ["i32", "pointer", "u32"], return: "i32" },
   send: { arguments: ["i32", "pointer", "u64", "i32"], return: "i64" },
+  setfsuid: { arguments: ["u32"], return: "i32" },
+  setfsgid: { arguments: ["u32"], return: "i32" },
   malloc_trim: { arguments: ["u64"], return: "i32" },
   syncfs: { arguments: ["i32"], return: "i32" },
   prctl: { arguments: ["i32", "u64", "u64", "u64", "u64"], return: "i32" },

@@ -6,7 +6,17 @@
 #include <sys/types.h>
 
 #define CGROUPS_MAX 32
-#define NETNS_FD 10 // where the runtime finds the network namespace: /proc/self/fd/10 in config.json
+#define SHARED_MAX 64
+#define STAGED_MAX 128
+#define NETNS_FD 10  // where the runtime finds the network namespace: /proc/self/fd/10 in config.json
+#define USERNS_FD 12 // and the user namespace
+
+// What is mounted below the bundle for the runtime to find: an image's layers or a volume as ./mN, a part of it as ./sN.
+struct staged {
+  bool is_image;
+  const char *source;  // options of an overlay mount, or a folder
+  const char *subpath; // NULL: all of it
+};
 
 struct launch_options {
   const char *id;
@@ -16,7 +26,14 @@ struct launch_options {
   const char *cgroup_base; // hybrid or v1: where the hierarchies stay reachable while plain cgroup2 covers them; else NULL
   const char *cgroup[CGROUPS_MAX]; // cgroup.procs files to join
   int cgroups;
-  int netns; // -1: none to hand over
+  const char *shared[SHARED_MAX]; // folders of the host below which mounts go both ways
+  int shareds;
+  struct staged staged[STAGED_MAX];
+  int stageds;
+  const char *shm_of; // the mount namespace whose /dev/shm is bound to ./shm, for the runtime to find
+  int netns;  // -1: none to hand over
+  int userns; // -1: the host's
+  uid_t id_base; // the host's ID of its root; 0 without a user namespace
   const char *runtime; // path of another runtime than the sealed one, which is crun
   const char *runtime_flag; // what that one has to be told first, or NULL
   const char *hidden; // folder that the other runtime is not to see, or NULL

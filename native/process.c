@@ -99,7 +99,13 @@ static bool open_console(struct process *process) {
   return listen(process->console, 1) == 0;
 }
 
-bool process_open(struct process *process) {
+static bool give_to(const struct process *process, uid_t owner) {
+  for (int i = process->has_stdin ? 0 : 1; owner && i < 3; i++)
+    if (fchown(process->theirs[i], owner, owner) < 0) return false;
+  return true;
+}
+
+bool process_open(struct process *process, uid_t owner) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) return false;
   process->theirs[0] = null;
@@ -112,7 +118,8 @@ bool process_open(struct process *process) {
     close_fd(&process->theirs[0]);
     if (!make_pipe(&process->in, &process->theirs[0], false)) return false;
   }
-  return make_pipe(&process->out, &process->theirs[1], true) && make_pipe(&process->err, &process->theirs[2], true);
+  return make_pipe(&process->out, &process->theirs[1], true) && make_pipe(&process->err, &process->theirs[2], true) &&
+         give_to(process, owner);
 }
 
 void process_take_console(struct process *process) {

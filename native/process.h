@@ -33,8 +33,8 @@ extern struct process *processes;
 
 struct process *process_add(const char *id, const char *name, bool tty, bool has_stdin);
 void process_remove(struct process *process);
-// Pipes, or the socket for the console. False with errno.
-bool process_open(struct process *process);
+// Pipes, which are the owner's to open again by /proc, or the socket for the console. False with errno.
+bool process_open(struct process *process, uid_t owner);
 // The child has its ends: let go of them.
 void process_close_theirs(struct process *process);
 void process_close(struct process *process);

@@ -4,6 +4,7 @@
 #include "wire.h"
 
 #include "netlink.h"
+#include "userns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -99,15 +100,23 @@ static int add_nic(const struct nic *nic, int netns, int inner, const char **wha
   return error;
 }
 
+// userns base size → fd of a new user namespace in which `size` IDs of the host's from `base` on are 0 and the following
+static void make_userns(const char *seq, struct fields *f) {
+  int userns = f->count == 4 ? create_userns(f->field[2], f->field[3]) : -EINVAL;
+  if (userns < 0) refuse(seq, "user namespace", -userns);
+  else answer(seq, "ok", text_of(userns), NULL);
+}
+
 // sandbox [interface…] → fd of a new network namespace
-static void make_sandbox(const char *seq, struct fields *f) {
+// sandbox-of userns [interface…] → one that belongs to the user namespace, a descriptor of ours or a path
+static void make_sandbox(const char *seq, struct fields *f, int owner) {
   const char *what = "unshare";
-  int error = 0, netns = -1, inner = -1;
-  if (unshare(CLONE_NEWNET) < 0) {
-    refuse(seq, what, errno);
+  int error = 0, inner = -1, netns = enter_new_network(owner);
+  if (netns < 0) {
+    go_home();
+    refuse(seq, what, -netns);
     return;
   }
-  netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   inner = netlink_open();
   if (netns < 0 || inner < 0) error = errno;
   if (!error) disable_ipv6();
@@ -273,7 +282,14 @@ static void start_shim(const char *seq, struct fields *f) {
 
 static void serve(struct fields *f) {
   const char *seq = f->field[0], *op = f->field[1];
-  if (strcmp(op, "sandbox") == 0) make_sandbox(seq, f);
+  if (strcmp(op, "sandbox") == 0) make_sandbox(seq, f, -1);
+  else if (strcmp(op, "sandbox-of") == 0 && f->count > 2) {
+    const char *owner = f->field[2];
+    int fd = *owner == '/' ? open(owner, O_RDONLY | O_CLOEXEC) : fcntl(atoi(owner), F_DUPFD_CLOEXEC, 15), error = errno;
+    memmove(f->field + 2, f->field + 3, sizeof *f->field * (size_t)(f->count-- - 3));
+    if (fd < 0) refuse(seq, "user namespace", error);
+    else make_sandbox(seq, f, fd), close(fd);
+  } else if (strcmp(op, "userns") == 0) make_userns(seq, f);
   else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0) change_sandbox(seq, op, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "forget") == 0 && f->count == 4) forget_flows(seq, f);

@@ -35,7 +35,7 @@
 #define LONELY_MS 10000 // nobody came to say "go", or takes the last output: the daemon is dead
 #define POLL_MAX 512
 
-static struct launch_options options = {.netns = -1};
+static struct launch_options options = {.netns = -1, .userns = -1};
 static struct log_options log_to = {.max_files = 1};
 static struct process *container;
 static const char *socket_path, *exit_file;
@@ -50,6 +50,14 @@ static struct { pid_t pid; int status; } orphans[ORPHANS];
 static int orphan_next;
 
 static void close_on_exec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
+// A descriptor, or the path of another container's.
+static int open_userns(const char *value) {
+  int fd = *value == '/' ? open(value, O_RDONLY | O_CLOEXEC) : atoi(value);
+  if (fd < 0) fail(value);
+  close_on_exec(fd);
+  return fd;
+}
 
 static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
   for (int i = 1; i < argc; i++) {
@@ -67,7 +75,14 @@ static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
     else if (strcmp(key, "overlay") == 0) options.overlay = value;
     else if (strcmp(key, "cgroup-base") == 0) options.cgroup_base = value;
     else if (strcmp(key, "cgroup") == 0 && options.cgroups < CGROUPS_MAX) options.cgroup[options.cgroups++] = value;
+    else if (strcmp(key, "shared") == 0 && options.shareds < SHARED_MAX) options.shared[options.shareds++] = value;
+    else if ((strcmp(key, "image") == 0 || strcmp(key, "volume") == 0) && options.stageds < STAGED_MAX)
+      options.staged[options.stageds++] = (struct staged){.is_image = *key == 'i', .source = value};
+    else if (strcmp(key, "subpath") == 0 && options.stageds > 0) options.staged[options.stageds - 1].subpath = value;
+    else if (strcmp(key, "shm-of") == 0) options.shm_of = value;
     else if (strcmp(key, "netns") == 0) close_on_exec(options.netns = atoi(value));
+    else if (strcmp(key, "userns") == 0) options.userns = open_userns(value);
+    else if (strcmp(key, "id-base") == 0) options.id_base = (uid_t)strtoul(value, NULL, 10);
     else if (strcmp(key, "runtime") == 0) options.runtime = value;
     else if (strcmp(key, "runtime-flag") == 0) options.runtime_flag = value;
     else if (strcmp(key, "hide") == 0) options.hidden = value;
@@ -92,7 +107,7 @@ static void tell_failed(struct process *process, const char *text);
 
 static void launch(struct process *process, const char *process_json) {
   process->stage = STAGE_LAUNCHING;
-  if (process_open(process)) {
+  if (process_open(process, options.id_base)) {
     const char *console = process->tty ? process_file(process, "tty") : NULL;
     const char *pid = process_file(process, "pid"), *log = process_file(process, "log");
     process->runtime = process_json ? launch_exec(&options, process->theirs, pid, log, console, process_json, process->tty)
@@ -178,6 +193,7 @@ static void runtime_ended(struct process *process, int status) {
   char text[2048];
   process->runtime = 0;
   if (!process->id && options.netns >= 0) close(options.netns), options.netns = -1; // the container holds it now
+  if (!process->id && options.userns >= 0) close(options.userns), options.userns = -1;
   // The pty was sent before the runtime ended.
   if (process->console >= 0) process_take_console(process);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && read_file(process_file(process, "pid"), text, sizeof text)) {

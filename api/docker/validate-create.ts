@@ -99,10 +99,13 @@ export function validateRestart({
     throw new Fault("invalid", "can't create 'AutoRemove' container with restart policy");
 }
 
+/** `auto` is Podman's word for a user namespace of the container's own. */
+const usernsModes: ReadonlySet<string> = new Set(["", "host", "auto", "private"]);
+
 function validateModes(host: HostConfig): void {
   const { UsernsMode, NetworkMode, Isolation, StorageOpt } = host;
   const invalid = (text: string) => new Fault("invalid", text);
-  if (UsernsMode !== "" && UsernsMode !== "host") throw invalid(`invalid user namespace mode: ${UsernsMode}`);
+  if (!usernsModes.has(UsernsMode)) throw invalid(`invalid user namespace mode: ${UsernsMode}`);
   if (NetworkMode === "container:")
     throw invalid("invalid network mode: invalid container format container:<name|id>");
   if (Isolation !== "" && Isolation !== "default")

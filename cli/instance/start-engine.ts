@@ -76,7 +76,7 @@ function spawnEngine({ instance, services, env }: Context, words: readonly strin
   }
 }
 
-function flagsOf({ root, run, bridgeCidr, runtimes, logs }: EngineOptions): readonly string[] {
+function flagsOf({ root, run, bridgeCidr, usernsRemap, runtimes, logs }: EngineOptions): readonly string[] {
   const options = Object.entries(logs?.Config ?? {}).map(([key, value]) => `--log-opt=${key}=${value}`);
   return [
     "--root",
@@ -84,6 +84,7 @@ function flagsOf({ root, run, bridgeCidr, runtimes, logs }: EngineOptions): read
     "--run",
     run,
     ...(bridgeCidr === undefined ? [] : ["--bridge-cidr", bridgeCidr]),
+    ...(usernsRemap === undefined ? [] : ["--userns-remap", usernsRemap]),
     ...(runtimes?.added ?? []).flatMap((runtime) => ["--add-runtime", runtime]),
     ...(runtimes?.defaultName === undefined ? [] : ["--default-runtime", runtimes.defaultName]),
     ...(logs === undefined ? [] : [`--log-driver=${logs.Type}`, ...options]),

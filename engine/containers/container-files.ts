@@ -84,7 +84,8 @@ export class ContainerFiles {
 
   #root(record: ContainerRecord): RootSpec {
     const { pid, pidStartTime } = record.state;
-    if (isAlive(record.state)) return { kind: "process", pid, startTime: pidStartTime };
+    const ids = record.idRange === undefined ? {} : { ids: record.idRange };
+    if (isAlive(record.state)) return { kind: "process", pid, startTime: pidStartTime, ...ids };
     const { snapshots } = this.#context;
     const binds = record.mounts
       .filter((mount) => mount.type === "bind")

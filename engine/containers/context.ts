@@ -6,6 +6,7 @@ import type { EventSink } from "#engine/events/events.ts";
 import type { ImageCommitter, ImageResolver } from "#engine/images/images.ts";
 import type { Forwarders } from "#engine/logs/forwarders.ts";
 import type { Networks } from "#engine/network/networks.ts";
+import type { IdRanges } from "#engine/runtime/id-ranges.ts";
 import type { Launcher, Task } from "#engine/runtime/launcher.ts";
 import type { EnginePaths } from "#engine/runtime/paths.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
@@ -27,6 +28,9 @@ export interface ContainerContext {
   readonly forwarders: Forwarders;
   /** The engine's own log driver, for containers that name none. */
   readonly defaultLogs: LogConfig;
+  readonly idRanges: IdRanges;
+  /** Whether containers have a user namespace unless they ask for the host's. */
+  readonly isRemapped: boolean;
   /** By container ID: what runs now. */
   readonly tasks: Map<string, Task>;
   readonly waiters: Waiters;

@@ -17,7 +17,8 @@ import { type ContainerContext, publish } from "./context.ts";
 import { resolveLink } from "./links.ts";
 import { generateName } from "./names.ts";
 import { endpointRequest } from "./networking.ts";
-import { type ContainerRecord, mountPoints, zeroTime } from "./record.ts";
+import { type ContainerRecord, imageSnapshots, mountPoints, zeroTime } from "./record.ts";
+import { takeIdRange } from "./user-namespaces.ts";
 
 type CreateRequest = Parameters<Containers["create"]>[0];
 
@@ -159,6 +160,8 @@ async function build(
   const { snapshots, volumes, registry } = context;
   const { id } = planned;
   await using undo = new AsyncDisposableStack();
+  const idRange = takeIdRange(context, planned);
+  if (idRange !== undefined) undo.defer(() => context.idRanges.release(id, idRange));
   undo.defer(() => snapshots.remove(id).catch(() => undefined));
   await snapshots.prepare(id, image.chainIds.at(-1), signal);
   await markAsContainer(snapshots, id);
@@ -168,8 +171,12 @@ async function build(
     planned.hostConfig,
     Object.keys(planned.config.Volumes ?? {}),
     (other) => mountPoints(registry.get(other)),
+    idRange?.base,
   );
-  const record = { ...planned, mounts };
+  undo.defer(async () => {
+    for (const key of imageSnapshots({ mounts })) await snapshots.remove(key).catch(() => undefined);
+  });
+  const record = { ...planned, mounts, ...(idRange !== undefined && { idRange }) };
   await registry.insert(record);
   undo.move();
   publish(context, record, "create");

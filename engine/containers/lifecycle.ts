@@ -3,7 +3,7 @@ import { formatTime, parseTime } from "#base/time.ts";
 import type { OpenDriver } from "#engine/logs/drivers/open-driver.ts";
 import { isRemote } from "#engine/logs/log-options.ts";
 import type { Sandbox } from "#engine/network/networks.ts";
-import type { Task } from "#engine/runtime/launcher.ts";
+import type { Task, UserNamespace } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import type { ExitedTask, StartedTask } from "#engine/supervise/shim-client.ts";
 import type { Attachments } from "./attachments.ts";
@@ -17,6 +17,7 @@ import { linkEffects, linkedConfig } from "./links.ts";
 import { endpointRequest, relink } from "./networking.ts";
 import { planRestart } from "./restart-policy.ts";
 import { parseSignal } from "./signals.ts";
+import { openUserNamespace } from "./user-namespaces.ts";
 
 const defaultStopTimeoutS = 10;
 const sigkill = 9;
@@ -170,9 +171,11 @@ export class Lifecycle {
     const opened = await this.#orFailed(record, () => this.#openLog(record, signal));
     undo.defer(() => opened?.driver[Symbol.asyncDispose]());
     const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
-    const sandbox = await this.#orFailed(record, () => this.#acquire(record, signal));
+    const joined = await this.#orFailed(record, async () => this.#joined(record));
+    const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
+    const sandbox = await this.#orFailed(record, () => this.#acquire(record, users, signal));
     undo.defer(() => networks.release(id));
-    await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts));
+    await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts, record.idRange?.base));
     undo.defer(() => volumes.afterStop(id, record.mounts));
     const resolvConf = networks.resolvConf(sandbox.endpoints, {
       dns: record.hostConfig.Dns,
@@ -189,7 +192,8 @@ export class Lifecycle {
         sandbox,
         resolvConf,
         hosts: { hostGateway: networks.hostGateway, links: links.hosts },
-        joined: this.#joined(record),
+        joined,
+        ...(users !== undefined && { users }),
         logArguments: shimLogArguments(this.#context.paths, record),
       }),
     );
@@ -203,9 +207,14 @@ export class Lifecycle {
     undo.move();
   }
 
-  async #acquire(record: ContainerRecord, signal: AbortSignal): Promise<Sandbox> {
+  async #acquire(
+    record: ContainerRecord,
+    users: UserNamespace | undefined,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
+    const owner = users === undefined ? {} : { owner: users.source };
     try {
-      return await this.#context.networks.acquire(endpointRequest(record), signal);
+      return await this.#context.networks.acquire({ ...endpointRequest(record), ...owner }, signal);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       throw new Fault(error.kind, `failed to set up container networking: ${error.message}`, {

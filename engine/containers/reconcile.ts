@@ -20,10 +20,13 @@ const unseenExitCode = 255;
  * what still runs, takes in what ended meanwhile, and removes everything that no record speaks of. May be repeated.
  */
 export async function reconcile(context: ContainerContext, lifecycle: Lifecycle): Promise<void> {
-  const { registry, networks, volumes } = context;
+  const { registry, networks, volumes, idRanges } = context;
   const before = registry.list();
   for (const { id, hostConfig } of before) context.launcher.cgroups.place(id, hostConfig);
-  for (const record of before) volumes.adopt(record.id, mountPoints(record));
+  for (const record of before) {
+    volumes.adopt(record.id, mountPoints(record), isAlive(record.state));
+    if (record.idRange !== undefined) idRanges.adopt(record.id, record.idRange);
+  }
   const sockets = new Set(namesIn(join(context.paths.run, "s")));
   const ended = await Promise.all(before.map((record) => reconcileOne(context, lifecycle, record, sockets)));
   await removeStrays(context);
@@ -112,7 +115,7 @@ async function removeStrays({ registry, launcher, snapshots, paths, log }: Conta
   for (const id of namesIn(join(paths.root, "containers")))
     if (!known.has(id)) rmSync(containerFolder(paths, id), { recursive: true, force: true });
   for (const { key, kind } of snapshots.list())
-    if (kind === "container" && !known.has(key)) await snapshots.remove(key);
+    if (kind === "container" && !known.has(key.split("-", 1)[0] ?? "")) await snapshots.remove(key);
 }
 
 /** Containers that are to run whenever the daemon does, and those whose restart was pending. */

@@ -1,4 +1,5 @@
 import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint } from "#api/docker/container.ts";
+import type { IdRange } from "#base/id-range.ts";
 import type { Endpoint } from "#engine/network/networks.ts";
 import type { Health } from "./health.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
@@ -46,6 +47,8 @@ export interface ContainerRecord {
   /** What create asked for, by network name. */
   readonly endpointsConfig: Readonly<Record<string, Partial<EndpointSettings>>>;
   readonly mounts: readonly ResolvedMount[];
+  /** Of its user namespace; the host's IDs without one. This is where it is kept that they are taken. */
+  readonly idRange?: IdRange;
   readonly state: ContainerState;
   /** While running, in the order of its interfaces; the last ones' ports are not kept. */
   readonly endpoints?: readonly Endpoint[];
@@ -59,4 +62,9 @@ export interface ContainerRecord {
 /** As inspect shows mounts. */
 export function mountPoints(record: ContainerRecord): readonly MountPoint[] {
   return record.mounts.filter((mount) => !mount.isUnlisted).map((mount) => mount.point);
+}
+
+/** Keys of the snapshots that keep the layers of the images it mounts. They begin with the container's ID. */
+export function imageSnapshots({ mounts }: Pick<ContainerRecord, "mounts">): readonly string[] {
+  return mounts.filter(({ type }) => type === "image").map(({ source }) => source);
 }

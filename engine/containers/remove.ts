@@ -4,7 +4,7 @@ import { containerFolder } from "#engine/runtime/paths.ts";
 import type { Attachments } from "./attachments.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { isAlive } from "./lifecycle.ts";
-import type { ContainerRecord } from "./record.ts";
+import { type ContainerRecord, imageSnapshots } from "./record.ts";
 
 /**
  * Removes a container that does not run: its volumes, then its record, so that a kill in between leaves only what the next start
@@ -25,6 +25,7 @@ export async function removeContainer(
     await context.forwarders.settle(id);
     await volumes.release(id, withVolumes);
     await registry.delete(record);
+    if (record.idRange !== undefined) context.idRanges.release(id, record.idRange);
     await dispose(context, record);
     context.launcher.cgroups.forget(id);
     attachments.abandon(id);
@@ -40,6 +41,10 @@ async function dispose(context: ContainerContext, record: ContainerRecord): Prom
     .catch((error: unknown) =>
       log.warn("snapshot is left for the next start to remove", { container: record.id, error }),
     );
+  for (const key of imageSnapshots(record))
+    await snapshots
+      .remove(key)
+      .catch((error: unknown) => log.warn("an image's snapshot is left", { container: record.id, error }));
   rmSync(containerFolder(paths, record.id), { recursive: true, force: true });
 }
 

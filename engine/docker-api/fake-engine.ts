@@ -253,6 +253,7 @@ export async function openFakeEngine(
     snapshots: { root: "/snapshots", mountOf: () => ({ lower: ["1/fs"], upper: "2/fs", work: "2/work" }) },
     events,
     identity: identityOfTests,
+    isRemapped: false,
     host: readHostFacts(),
     defaultPaths: { masked: ["/proc/kcore"], readonly: ["/proc/sys"] },
     usage: async () => ({ hostCpu: 1e9, onlineCpus: 2, networks: {} }),

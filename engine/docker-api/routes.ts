@@ -38,6 +38,8 @@ export interface DockerApiDeps {
   readonly snapshots: Pick<Snapshotter, "root" | "mountOf">;
   readonly events: EventBus;
   readonly identity: EngineIdentity;
+  /** Whether containers have user namespaces of their own. */
+  readonly isRemapped: boolean;
   readonly host: HostFacts;
   /** What a container without a choice of its own gets, for inspect. */
   readonly defaultPaths: { readonly masked: readonly string[]; readonly readonly: readonly string[] };

@@ -49,6 +49,8 @@ export interface SystemDeps {
   readonly containers: Pick<Containers, "list">;
   readonly images: Pick<Images, "list">;
   readonly events: Pick<EventBus, "listenerCount">;
+  /** Whether containers have user namespaces of their own. */
+  readonly isRemapped: boolean;
   readonly now: Clock;
 }
 
@@ -190,7 +192,7 @@ function infoView(deps: SystemDeps, version: number): object {
     ContainerdCommit: commit("", version),
     RuncCommit: commit(identity.runtime.version, version),
     InitCommit: commit("", version),
-    SecurityOptions: securityOptions(host, identity.policy),
+    SecurityOptions: securityOptions(deps),
     ...(version >= 44 && { CDISpecDirs: [] }),
     ...(version >= 49 && { FirewallBackend: { Driver: "nftables" } }),
     Warnings: identity.warnings.length === 0 ? null : identity.warnings,
@@ -247,13 +249,13 @@ function commit(id: string, version: number): object {
   return version < 49 ? { ID: id, Expected: id } : { ID: id };
 }
 
-function securityOptions(
-  { hasSeccomp, hasAppArmor, cgroup }: HostFacts,
-  { noNewPrivileges }: ContainerPolicy,
-): readonly string[] {
+function securityOptions({ isRemapped, host, identity }: SystemDeps): readonly string[] {
+  const { hasSeccomp, hasAppArmor, cgroup } = host;
+  const { noNewPrivileges } = identity.policy;
   return [
     ...(hasAppArmor ? ["name=apparmor"] : []),
     ...(hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(isRemapped ? ["name=userns"] : []),
     ...(cgroup.kind === "v2" ? ["name=cgroupns"] : []),
     ...(noNewPrivileges ? ["name=no-new-privileges"] : []),
   ];

@@ -287,7 +287,9 @@ export class BridgeNetworks implements Networks {
     for (const endpoint of endpoints) table.putBare(endpoint.networkId, request.containerId, { endpoint });
     if (record?.driver === "host") return { endpoints, portHandles: [] };
     try {
-      const netns = bareSandboxes.take() ?? (await kernel.createSandbox(undefined));
+      const { owner } = request;
+      const ready = owner === undefined ? bareSandboxes.take() : undefined;
+      const netns = ready ?? (await kernel.createSandbox(undefined, owner));
       this.#holdings.set(request.containerId, { handles: [netns] });
       return { endpoints, netns, portHandles: [] };
     } catch (error) {
@@ -339,7 +341,7 @@ export class BridgeNetworks implements Networks {
     let place: Place;
     let handle = netns;
     if (handle === undefined) {
-      const sandbox = await sandboxes.take(network, asked);
+      const sandbox = await sandboxes.take(network, asked, request.owner);
       undo.defer(() => sandboxes.giveBack(network, sandbox));
       place = sandbox;
       handle = sandbox.handle;

@@ -25,6 +25,8 @@ export interface EndpointRequest {
   readonly publishAll: boolean;
   /** `HostConfig.Dns`: whom the embedded server of a user-defined network asks on. */
   readonly dns?: readonly string[];
+  /** The user namespace that the network namespace is to belong to; the host's without one. */
+  readonly owner?: Handle | string;
 }
 
 /** A container's place in a network, kept in its record while it runs. Plain data. */

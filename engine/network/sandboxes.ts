@@ -53,16 +53,16 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /**
-   * One for a container of the network, out of the pool where that is possible.
+   * One for a container of the network, out of the pool where that is possible; it belongs to the user namespace `owner`, if any.
    *
    * @throws {Fault} `exhausted` when the network has no address left, `forbidden` when the one asked for is taken
    */
-  async take(network: LiveNetwork, asked: AskedPlace = {}): Promise<Sandbox> {
-    if (network === this.#pooled && Object.keys(asked).length === 0) {
+  async take(network: LiveNetwork, asked: AskedPlace = {}, owner?: Handle | string): Promise<Sandbox> {
+    if (network === this.#pooled && owner === undefined && Object.keys(asked).length === 0) {
       const ready = this.#pool?.take();
       if (ready !== undefined) return ready;
     }
-    return this.#make(network, asked);
+    return this.#make(network, asked, owner);
   }
 
   /** One more interface in a namespace that is there. It has no default route. @throws {Fault} as {@link take} */
@@ -108,12 +108,12 @@ export class Sandboxes implements AsyncDisposable {
     return this.#pool;
   }
 
-  async #make(network: LiveNetwork, asked: AskedPlace): Promise<Sandbox> {
+  async #make(network: LiveNetwork, asked: AskedPlace, owner?: Handle | string): Promise<Sandbox> {
     const { kernel } = this.#deps;
     await using undo = new AsyncDisposableStack();
     const place = this.#claim(network, asked, firstName);
     undo.defer(() => releaseAddresses(network, place));
-    const handle = await kernel.createSandbox(await this.#interface(network, place));
+    const handle = await kernel.createSandbox(await this.#interface(network, place), owner);
     undo.defer(() => letGo(kernel, [handle]));
     configurePort(network, place.hostName);
     undo.move();

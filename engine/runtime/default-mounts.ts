@@ -8,6 +8,7 @@ import {
   underBase,
 } from "#host/cgroup/layout.ts";
 import { Fault } from "#base/fault.ts";
+import type { DeviceNode } from "./host-devices.ts";
 import type { RuntimeSpec } from "./runtime-spec.ts";
 
 type Mount = RuntimeSpec["mounts"][number];
@@ -26,7 +27,11 @@ export interface MountInput {
   readonly layout: CgroupLayout;
   readonly cgroupPath: string;
   readonly cgroupHostBase: string;
+  /** What maps a volume into the container's user namespace; undefined without one. */
+  readonly mapOption: string | undefined;
   readonly hasWritableCgroups: boolean;
+  /** Devices of the host's to bind. */
+  readonly boundDevices: readonly DeviceNode[];
 }
 
 /**
@@ -36,7 +41,7 @@ export interface MountInput {
  * @throws {Fault} `invalid` for a mount that would cover /proc
  */
 export function planMounts(input: MountInput): readonly Mount[] {
-  const { mounts } = input;
+  const { mounts, mapOption } = input;
   for (const mount of mounts) checkProc(mount);
   const covered = new Set(mounts.map((mount) => mount.destination));
   const isFree = ({ destination }: Mount) =>
@@ -44,16 +49,22 @@ export function planMounts(input: MountInput): readonly Mount[] {
     !(covered.has("/dev") && destination.startsWith("/dev/")) &&
     !(covered.has("/sys") && destination.startsWith("/sys/")) &&
     !(covered.has("/sys/fs/cgroup") && destination.startsWith("/sys/fs/cgroup/"));
-  const asked = mounts.map(({ destination, type, source, options }) => ({
+  const asked = mounts.map(({ destination, type, source, options, isMapped }) => ({
     destination,
     type,
     source,
-    options,
+    options: mapOption !== undefined && isMapped ? [...options, mapOption] : options,
   }));
   const etc = etcMounts(input).filter(isFree);
   return [
     ...[...kernelMounts(input), ...cgroupMounts(input)].filter(isFree),
     ...[...asked, ...etc].toSorted((a, b) => depthOf(a) - depthOf(b)),
+    ...input.boundDevices.map(({ path, hostPath }) => ({
+      destination: path,
+      type: "bind",
+      source: hostPath,
+      options: ["bind", "nosuid", "noexec"],
+    })),
     ...initMount(input.initPath),
   ];
 }

@@ -42,6 +42,7 @@ test("readHostDevices: all devices of a folder, and what a link points to", {
   assert.deepEqual(numbers(read(map(root, "/dev/x"))), ["/dev/x/sub/one c 1:3 rwm"]);
   assert.deepEqual(read(map(join(root, "link"), "/dev/y"))[0], {
     path: "/dev/y",
+    hostPath: join(root, "sub", "one"),
     type: "c",
     major: 1,
     minor: 3,

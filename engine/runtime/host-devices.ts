@@ -8,6 +8,7 @@ import { splitDevice } from "#host/sys.ts";
 export interface DeviceNode {
   /** In the container. */
   readonly path: string;
+  readonly hostPath: string;
   readonly type: "b" | "c";
   readonly major: number;
   readonly minor: number;
@@ -86,6 +87,7 @@ function nodeAt(path: string, inContainer: string, access: string): DeviceNode |
   if (!stat.isBlockDevice() && !stat.isCharacterDevice()) return undefined;
   return {
     path: inContainer,
+    hostPath: path,
     type: stat.isBlockDevice() ? "b" : "c",
     ...splitDevice(stat.rdev),
     fileMode: Number(stat.mode & 0o7777n),

@@ -1,15 +1,17 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
 import type { ContainerPolicy } from "#base/container-policy.ts";
+import { type IdRange, toHostId } from "#base/id-range.ts";
 import type { Log } from "#base/log.ts";
 import type { Endpoint, Sandbox } from "#engine/network/networks.ts";
 import { overlayOptions } from "#engine/snapshots/overlay-mount.ts";
 import type { OverlayMount, Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { ShimControl, type StartedTask } from "#engine/supervise/shim-client.ts";
-import type { Spawner } from "#engine/supervise/spawner.ts";
+import type { Handle } from "#engine/supervise/kernel-helper.ts";
+import type { ShimHandle, Spawner } from "#engine/supervise/spawner.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import type { HostFacts } from "#host/facts.ts";
@@ -28,7 +30,14 @@ import {
 import type { ProcessSpec, ResolvedUser, RuntimeSpec } from "./runtime-spec.ts";
 import type { Runtimes } from "./runtimes.ts";
 import { planSpec } from "./spec.ts";
+import { stageMounts } from "./staged-mounts.ts";
 import { resolveUser } from "./users.ts";
+
+export interface UserNamespace {
+  readonly range: IdRange;
+  /** What the spawner holds for it, or the path of another container's. */
+  readonly source: Handle | string;
+}
 
 /** What a container needs to be started; all of it comes from its record and its sandbox. */
 export interface LaunchRequest {
@@ -49,6 +58,8 @@ export interface LaunchRequest {
     readonly uts?: string;
     readonly network?: string;
   };
+  /** Absent: the host's. */
+  readonly users?: UserNamespace;
 }
 
 /** A container that runs (or is about to): the daemon's end of its shim. Gone with the daemon, made again from the records. */
@@ -120,17 +131,29 @@ export class Launcher {
     request: LaunchRequest,
   ): Promise<{ readonly task: Task; readonly warnings: readonly string[] }> {
     const { paths, spawner, cgroups } = this.#deps;
-    const { id, sandbox } = request;
+    const { id, sandbox, users } = request;
     const overlay = this.#deps.snapshots.mountOf(id);
     const devices = readHostDevices(request.hostConfig);
     const processFiles = cgroups.create(id, request.hostConfig, devices);
-    const { spec, warnings } = await this.#plan(request, devices);
-    const bundle = this.#writeBundle(id, spec);
+    const staged = stageMounts(request.mounts, bundleFolder(paths, id), (key) =>
+      this.#deps.snapshots.mountOf(key),
+    );
+    const { spec, warnings } = await this.#plan({ ...request, mounts: staged.mounts }, devices);
+    const bundle = this.#writeBundle(id, spec, request);
     const socket = shimSocket(paths, id);
-    const args = this.#shimArguments(request, overlay, processFiles);
-    await spawner.startShim(socket, sandbox.netns, sandbox.portHandles, args);
+    const args = [...this.#shimArguments(request, overlay, processFiles), ...staged.args];
+    await spawner.startShim(socket, handlesOf(sandbox, users), args);
     const control = await ShimControl.connect(socket);
     return { task: { control, socket, bundle, process: spec.process }, warnings };
+  }
+
+  /** To be let go of by {@link letGo}, unless a shim has taken it. */
+  openUserNamespace(range: IdRange): Promise<Handle> {
+    return this.#deps.spawner.createUserNamespace(range);
+  }
+
+  letGo(handle: Handle): Promise<void> {
+    return this.#deps.spawner.release(handle);
   }
 
   /** As the container's own passwd and group files have it. */
@@ -156,7 +179,8 @@ export class Launcher {
       hostConfig,
       args,
       user,
-      rootPath: join(bundleFolder(paths, id), "rootfs"),
+      // Relative where the folders above are closed to the container's root: the runtime stands in the bundle.
+      rootPath: request.users === undefined ? join(bundleFolder(paths, id), "rootfs") : "rootfs",
       mounts,
       etc: this.#writeEtcFiles(request),
       network: networkOf(
@@ -165,17 +189,18 @@ export class Launcher {
         dialect === "crun" ? inheritedNetns : `${bundleFolder(paths, id)}/netns`,
       ),
       dialect,
-      joined,
+      joined: joined.ipc === undefined ? joined : { ...joined, shm: join(bundleFolder(paths, id), "shm") },
       initPath: this.#deps.shimBinary,
       cgroupPath: cgroups.pathOf(id),
       cgroupHostBase: join(bundleFolder(paths, id), "cgroup"),
+      ...(request.users !== undefined && { idRange: request.users.range }),
       devices,
       host,
       allowsSocketcall: policy.allowsSocketcall,
     });
   }
 
-  #writeEtcFiles({ id, config, hostConfig, sandbox, resolvConf, hosts }: LaunchRequest) {
+  #writeEtcFiles({ id, config, hostConfig, sandbox, resolvConf, hosts, users }: LaunchRequest) {
     const folder = containerFolder(this.#deps.paths, id);
     mkdirSync(folder, { recursive: true, mode: 0o710 });
     const files = {
@@ -195,14 +220,20 @@ export class Launcher {
     );
     writeFileSync(files.hostname, `${config.Hostname}\n`);
     writeFileSync(files.resolvConf, resolvConf);
+    if (users !== undefined) {
+      const root = toHostId(users.range, 0);
+      for (const file of Object.values(files)) chownSync(file, root, root);
+    }
     return files;
   }
 
-  #writeBundle(id: string, spec: object): string {
+  #writeBundle(id: string, spec: object, { users, joined }: LaunchRequest): string {
+    const joinsShm = joined.ipc !== undefined;
     const bundle = bundleFolder(this.#deps.paths, id);
-    mkdirSync(bundle, { mode: 0o700 });
+    mkdirSync(bundle, { mode: users === undefined ? 0o700 : 0o711 });
     mkdirSync(join(bundle, "rootfs"));
     mkdirSync(join(bundle, "cgroup"));
+    if (joinsShm) mkdirSync(join(bundle, "shm"));
     writeFileSync(join(bundle, "config.json"), JSON.stringify(spec), { mode: 0o600 });
     return bundle;
   }
@@ -213,7 +244,7 @@ export class Launcher {
     processFiles: readonly string[],
   ): readonly string[] {
     const { paths, snapshots, host } = this.#deps;
-    const { id, config, hostConfig } = request;
+    const { id, config, hostConfig, users, joined } = request;
     const bundle = bundleFolder(paths, id);
     // runc makes the cgroup in the v2 tree its own, and wants it empty.
     const isRunc = this.#deps.runtimes.get(hostConfig.Runtime).dialect === "runc";
@@ -226,6 +257,10 @@ export class Launcher {
       `layers=${snapshots.root}`,
       `overlay=${overlayOptions(overlay)}`,
       ...(host.cgroup.kind === "v2" ? [] : [`cgroup-base=${bundle}/cgroup`]),
+      ...(joined.ipc === undefined ? [] : [`shm-of=${joined.ipc.replace(/ipc$/, "mnt")}`]),
+      ...request.mounts.filter(isSharedBind).map(({ source }) => `shared=${source}`),
+      ...(users === undefined ? [] : [`id-base=${users.range.base}`]),
+      ...(typeof users?.source === "string" ? [`userns=${users.source}`] : []),
       ...processFiles.filter(joins).map((file) => `cgroup=${file}`),
       ...request.logArguments,
       `exit-file=${exitFile(paths, id)}`,
@@ -285,6 +320,19 @@ export class Launcher {
       await delay(pauseMs);
     }
   }
+}
+
+/** What is mounted below it in the container reaches the host. */
+function isSharedBind({ type, options }: ResolvedMount): boolean {
+  return type === "bind" && (options.includes("shared") || options.includes("rshared"));
+}
+
+function handlesOf(sandbox: Sandbox, users: UserNamespace | undefined): readonly ShimHandle[] {
+  return [
+    ...(sandbox.netns === undefined ? [] : [{ name: "netns", handle: sandbox.netns } as const]),
+    ...(typeof users?.source === "number" ? [{ name: "userns", handle: users.source } as const] : []),
+    ...sandbox.portHandles.map((handle) => ({ name: "hold", handle }) as const),
+  ];
 }
 
 /** Where the sealed runtime finds the network namespace that the shim hands on. */

@@ -22,6 +22,7 @@ test("planResources: privileged may use every device", () => {
 test("planResources: devices and rules that were asked for come last", () => {
   const node = {
     path: "/dev/x",
+    hostPath: "/dev/x",
     type: "b",
     major: 8,
     minor: 1,

@@ -1,4 +1,5 @@
 import type { ContainerConfig, ExecConfig, HostConfig } from "#api/docker/container.ts";
+import type { IdRange } from "#base/id-range.ts";
 import type { HostFacts } from "#host/facts.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { HostDevices } from "./host-devices.ts";
@@ -32,6 +33,8 @@ export interface SpecInput {
   readonly cgroupPath: string;
   /** Where the runtime's mount namespace has the host's `/sys/fs/cgroup`, on v1 and hybrid machines. */
   readonly cgroupHostBase: string;
+  /** Of its user namespace, which is entered through `/proc/self/fd/12`; absent without one. */
+  readonly idRange?: IdRange;
   readonly devices: HostDevices;
   /** Of the runtime that is to read it; absent: crun. */
   readonly dialect?: Dialect;

@@ -13,6 +13,8 @@ export interface SecurityOptions {
   readonly hasOpenSystemPaths: boolean;
   /** Absent: as privileged says. */
   readonly hasWritableCgroups?: boolean;
+  /** Absent: as the engine's setting says. */
+  readonly userns?: "auto" | "host";
 }
 
 /**
@@ -42,6 +44,9 @@ function applyOption(before: SecurityOptions, option: string): SecurityOptions {
       return { ...before, noNewPrivileges: booleanOf(value, option) };
     case "writable-cgroups":
       return { ...before, hasWritableCgroups: booleanOf(value, option) };
+    case "userns":
+      if (value !== "auto" && value !== "host") throw invalid(2, option);
+      return { ...before, userns: value };
     case "systempaths":
       if (value !== "unconfined") throw invalid(2, option);
       return { ...before, hasOpenSystemPaths: true };

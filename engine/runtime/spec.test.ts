@@ -165,7 +165,10 @@ test("planSpec: privileged opens everything that the host has and nothing more",
 
   const { spec, linux } = plan(
     { Privileged: true },
-    { devices: { nodes: [{ ...node, access: "rwm" }], numbers: {} }, ...host({ capabilities }) },
+    {
+      devices: { nodes: [{ ...node, hostPath: "/dev/sda", access: "rwm" }], numbers: {} },
+      ...host({ capabilities }),
+    },
   );
 
   assert.deepEqual(spec.process.capabilities?.effective, capabilities);
@@ -173,6 +176,38 @@ test("planSpec: privileged opens everything that the host has and nothing more",
   assert.deepEqual([linux.maskedPaths, linux.readonlyPaths, linux.devices], [[], [], [node]]);
   assert.ok(spec.mounts.every((mount) => !mount.options.includes("ro")));
   assert.ok(mountAt(spec, "/sys/fs/cgroup/unified") !== undefined);
+});
+
+test("planSpec: in a user namespace devices are bound, volumes mapped, and pings allowed to the groups there are", () => {
+  const node = { path: "/dev/x", type: "c", major: 10, minor: 1, fileMode: 0o600, uid: 0, gid: 0 } as const;
+  const volume = { type: "bind", source: "/v", destination: "/v", options: ["rbind"] };
+  const point = {
+    Type: "volume",
+    Source: "/v",
+    Destination: "/v",
+    Mode: "",
+    RW: true,
+    Propagation: "",
+  } as const;
+
+  const { spec, linux } = plan(
+    {},
+    {
+      idRange: { base: 200_000, size: 65_536 },
+      devices: { nodes: [{ ...node, hostPath: "/dev/y", access: "rw" }], numbers: {} },
+      mounts: [
+        { ...volume, point, isMapped: true },
+        { ...volume, point, destination: "/bind" },
+      ],
+    },
+  );
+
+  assert.deepEqual(linux.devices, []);
+  assert.equal(mountAt(spec, "/dev/x")?.source, "/dev/y");
+  assert.deepEqual(mountAt(spec, "/v")?.options, ["rbind", "idmap"]);
+  assert.deepEqual(mountAt(spec, "/bind")?.options, ["rbind"]);
+  assert.equal(linux.sysctl["net.ipv4.ping_group_range"], "0 65535");
+  assert.ok(linux.namespaces.some(({ type, path }) => type === "user" && path === "/proc/self/fd/12"));
 });
 
 test("planSpec: who is not root starts with an empty permitted set", () => {

@@ -5,6 +5,7 @@ import { type SeccompOptions, seccompProgram } from "#oci/seccomp/program.ts";
 import { runtimeFilter } from "#oci/seccomp/runtime-filter.ts";
 import { planCapabilities } from "./capabilities.ts";
 import { initDestination, planMounts, rootPropagation } from "./default-mounts.ts";
+import type { DeviceNode } from "./host-devices.ts";
 import { planEnvironment } from "./environment.ts";
 import { planResources } from "./plan-resources.ts";
 import { planRlimits } from "./rlimits.ts";
@@ -69,6 +70,8 @@ export function planSpec(input: SpecInput): {
         layout: input.host.cgroup,
         cgroupPath: input.cgroupPath,
         cgroupHostBase: input.cgroupHostBase,
+        mapOption: mapOptionOf(input),
+        boundDevices: input.idRange === undefined ? [] : input.devices.nodes,
         hasWritableCgroups: security.hasWritableCgroups ?? hostConfig.Privileged,
       }),
     ),
@@ -210,6 +213,17 @@ function planAnnotations(
   };
 }
 
+function nodeOf({ access: _access, hostPath: _path, ...node }: DeviceNode) {
+  return node;
+}
+
+/** How the runtime is told to map a volume: by the container's namespace, which it does not find when the pids are another's. */
+function mapOptionOf({ idRange, joined }: SpecInput): string | undefined {
+  if (idRange === undefined || joined.pid === undefined) return idRange && "idmap";
+  const ids = `0-${idRange.base}-${idRange.size}`;
+  return `idmap=uids=${ids};gids=${ids}`;
+}
+
 function planNames({ config, hostConfig, joined }: SpecInput): Pick<RuntimeSpec, "hostname" | "domainname"> {
   if (hostConfig.UTSMode === "host" || joined.uts !== undefined) return {};
   return {
@@ -223,7 +237,8 @@ function planLinux(input: SpecInput, security: SecurityOptions): RuntimeSpec["li
   const propagation = rootPropagation(input.mounts);
   return {
     namespaces: planNamespaces(input),
-    devices: devices.nodes.map(({ access: _access, ...node }) => node),
+    // Nodes cannot be made in a user namespace: there the host's are bound.
+    devices: input.idRange === undefined ? devices.nodes.map(nodeOf) : [],
     ...planPaths(hostConfig, security, host),
     sysctl: planAllSysctls(input),
     cgroupsPath: cgroupPath,
@@ -238,9 +253,10 @@ function resourcesOf({ hostConfig, host, devices, dialect }: SpecInput): { reado
   return dialect === "runc" ? { resources: { devices: planResources(hostConfig, devices).devices } } : {};
 }
 
-function planNamespaces({ hostConfig, network, joined, host }: SpecInput) {
+function planNamespaces({ hostConfig, network, joined, host, idRange }: SpecInput) {
   const { PidMode, IpcMode, UTSMode } = hostConfig;
   const namespaces: { readonly type: string; readonly path?: string }[] = [{ type: "mount" }];
+  if (idRange !== undefined) namespaces.push({ type: "user", path: "/proc/self/fd/12" });
   const add = (type: string, isHost: boolean, path: string | undefined) => {
     if (!isHost) namespaces.push(path === undefined ? { type } : { type, path });
   };
@@ -270,13 +286,21 @@ const networkSysctls = {
   "net.ipv4.ip_unprivileged_port_start": "0",
   "net.ipv4.ping_group_range": "0 2147483647",
 };
+/** Groups that a user namespace does not have make the kernel refuse the range. */
+const mappedNetworkSysctls = { ...networkSysctls, "net.ipv4.ping_group_range": "0 65535" };
 
-function planAllSysctls({ hostConfig, network, joined }: SpecInput): Readonly<Record<string, string>> {
+function planAllSysctls({
+  hostConfig,
+  network,
+  joined,
+  idRange,
+}: SpecInput): Readonly<Record<string, string>> {
   const ownsNetwork = network.kind !== "host" && !hostConfig.NetworkMode.startsWith("container:");
   const asked = planSysctls(hostConfig.Sysctls ?? {}, {
     network: ownsNetwork,
     ipc: hostConfig.IpcMode !== "host" && joined.ipc === undefined,
     uts: hostConfig.UTSMode !== "host" && joined.uts === undefined,
   });
-  return ownsNetwork ? { ...networkSysctls, ...asked } : asked;
+  if (!ownsNetwork) return asked;
+  return { ...(idRange !== undefined ? mappedNetworkSysctls : networkSysctls), ...asked };
 }

@@ -49,7 +49,14 @@ export function validateHostConfig(
     planCapabilities(hostConfig, host),
     planRlimits(hostConfig.Ulimits ?? [], host),
   ];
-  return { hostConfig: pids.hostConfig, warnings: stages.flatMap((stage) => stage.warnings) };
+  const mountsImage = hostConfig.Mounts?.some(({ Type }) => Type === "image") ?? false;
+  return {
+    hostConfig: pids.hostConfig,
+    warnings: [
+      ...stages.flatMap((stage) => stage.warnings),
+      ...(mountsImage ? ["Image mount is an experimental feature"] : []),
+    ],
+  };
 }
 
 /**

@@ -34,8 +34,11 @@ export type NetnsRef = Handle | string;
  * container live as long as its shim or, for the namespace, its processes.
  */
 export interface KernelHelper {
-  /** A new network namespace with `lo` up and, where asked for, one interface with addresses and default routes. */
-  createSandbox(request: InterfaceRequest | undefined): Promise<Handle>;
+  /**
+   * A new network namespace with `lo` up and, where asked for, one interface with addresses and default routes. It belongs to
+   * the user namespace `owner`, one that is held or the path of another one, else to the host's.
+   */
+  createSandbox(request: InterfaceRequest | undefined, owner?: Handle | string): Promise<Handle>;
   /** One more interface. Nothing of it is left when this throws. */
   attachInterface(netns: NetnsRef, request: InterfaceRequest): Promise<void>;
   /** Takes the interface away, with the host's end of a veth pair. */

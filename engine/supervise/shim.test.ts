@@ -98,8 +98,7 @@ async function startShim(
   };
   await spawner.startShim(
     shim.socket,
-    await spawner.createSandbox(undefined),
-    [],
+    [{ name: "netns", handle: await spawner.createSandbox(undefined) }],
     [
       id,
       `bundle=${bundle}`,

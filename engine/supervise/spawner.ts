@@ -1,8 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Fault } from "#base/fault.ts";
+import type { IdRange } from "#base/id-range.ts";
 import type { Log } from "#base/log.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type { Handle, InterfaceRequest, KernelHelper, NetnsRef } from "./kernel-helper.ts";
+
+/** What a shim gets at its start. */
+export interface ShimHandle {
+  readonly name: "netns" | "userns" | "hold";
+  readonly handle: Handle;
+}
 
 interface Waiting {
   readonly resolve: (fields: readonly string[]) => void;
@@ -37,8 +44,17 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     this.#child = this.#start();
   }
 
-  async createSandbox(request: InterfaceRequest | undefined): Promise<Handle> {
-    const [fd] = await this.#request("sandbox", request === undefined ? [] : fieldsOf(request));
+  /** A user namespace in which IDs of the host's are 0, 1, … */
+  async createUserNamespace({ base, size }: IdRange): Promise<Handle> {
+    const [fd] = await this.#request("userns", [String(base), String(size)]);
+    return this.#hold(fd);
+  }
+
+  async createSandbox(request: InterfaceRequest | undefined, owner?: Handle | string): Promise<Handle> {
+    const fields = request === undefined ? [] : fieldsOf(request);
+    const [fd] = await (owner === undefined
+      ? this.#request("sandbox", fields)
+      : this.#request("sandbox-of", [this.#nameOf(owner), ...fields]));
     return this.#hold(fd);
   }
 
@@ -85,22 +101,15 @@ export class Spawner implements KernelHelper, AsyncDisposable {
   }
 
   /**
-   * Starts a shim that listens on the socket from the moment this resolves. The handles become the shim's.
+   * Starts a shim that listens on the socket from the moment this resolves. The handles become the shim's; their names say what
+   * they are to it, `netns`, `userns` or `hold`.
    *
    * @throws {Fault} `unavailable` when a handle went with an earlier spawner
    */
-  async startShim(
-    socket: string,
-    netns: Handle | undefined,
-    held: readonly Handle[],
-    args: readonly string[],
-  ): Promise<number> {
-    const all = netns === undefined ? held : [netns, ...held];
-    if (!all.every((handle) => this.isHeld(handle))) throw lost();
-    const handles = all.map((handle) => this.#take(handle) ?? "");
-    const named = handles.map((fd, index) =>
-      netns !== undefined && index === 0 ? `netns=${fd}` : `hold=${fd}`,
-    );
+  async startShim(socket: string, given: readonly ShimHandle[], args: readonly string[]): Promise<number> {
+    if (!given.every(({ handle }) => this.isHeld(handle))) throw lost();
+    const handles = given.map(({ handle }) => this.#take(handle) ?? "");
+    const named = given.map(({ name }, index) => `${name}=${handles[index]}`);
     const [pid] = await this.#request("shim", [
       socket,
       String(handles.length),

@@ -8,9 +8,9 @@ import type { EventSink } from "#engine/events/events.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import { isEmptyFolder } from "./folders.ts";
 import { checkBindSource, checkVolumeSource, ensureBindSource } from "./mount-sources.ts";
-import { bindMount, tmpfsMount, volumeMount } from "./oci-mount.ts";
+import { bindMount, imageMount, tmpfsMount, volumeMount } from "./oci-mount.ts";
 import { planMounts } from "./plan-mounts.ts";
-import type { PlannedBind, PlannedMount, PlannedVolume } from "./planned-mount.ts";
+import type { PlannedBind, PlannedImage, PlannedMount, PlannedVolume } from "./planned-mount.ts";
 import { VolumeFolders } from "./volume-folders.ts";
 import {
   anonymousLabel,
@@ -20,7 +20,9 @@ import {
   driverMountOf,
   type VolumeRecord,
 } from "./volume-record.ts";
+import type { VolumeMounter } from "./volume-mounter.ts";
 import { VolumeRows } from "./volume-rows.ts";
+import { checkPropagation } from "./propagation.ts";
 import type { VolumeRequest, Volumes } from "./volume-service.ts";
 import { VolumeUsers } from "./volume-users.ts";
 import type { ResolvedMount, VolumeMounts } from "./volumes.ts";
@@ -34,6 +36,16 @@ export interface LocalVolumesDeps {
   readonly now: Clock;
   /** Whether read-only can reach the mounts below a bind: mount_setattr, Linux 5.12. */
   readonly canReadOnlyBelow: boolean;
+  readonly mounter: VolumeMounter;
+  readonly images: {
+    /**
+     * A snapshot of the image's layers under that key, and a folder for inspect to show.
+     *
+     * @throws {Fault} `not-found` when there is no such image
+     */
+    hold(image: string, key: string): Promise<{ readonly folder: string }>;
+    release(key: string): Promise<void>;
+  };
   /**
    * Copies the content of a folder of the container's image, as the image's layers stack up, to an empty folder, and gives that
    * its owner, mode and times. Does nothing when the image has no such folder. Never leaves the target by a link.
@@ -72,6 +84,8 @@ export class LocalVolumes implements VolumeMounts, Volumes {
         if (retired.includes(record.id)) await this.#rows.delete(record.name);
         else if (record.isFresh && !this.#users.isUsed(record.name)) await this.#destroy(record);
         else await this.#folders.recoverFill(record.name);
+        if (isMounted(record) && !this.#deps.mounter.isUsed(record.name))
+          await this.#deps.mounter.clear(this.#folders.dataOf(record.name));
       } catch (error) {
         this.#deps.log.error("volume not reconciled", { volume: record.name, error });
       }
@@ -148,12 +162,15 @@ export class LocalVolumes implements VolumeMounts, Volumes {
     hostConfig: HostConfig,
     volumes: readonly string[],
     from: (container: string) => readonly MountPoint[],
+    sourceOwner = 0,
   ): Promise<readonly ResolvedMount[]> {
     const planned = planMounts(hostConfig, volumes, from, (name) => this.#folders.dataOf(name));
     await this.#check(planned);
     await using undo = new AsyncDisposableStack();
     // All are awaited before anything is undone, so that nothing is still being made then.
-    const results = await Promise.allSettled(planned.map((mount) => this.#realise(containerId, mount, undo)));
+    const results = await Promise.allSettled(
+      planned.map((mount) => this.#realise(containerId, mount, sourceOwner, undo)),
+    );
     const mounts = results.map((result) => {
       if (result.status === "rejected") throw result.reason;
       return result.value;
@@ -162,17 +179,31 @@ export class LocalVolumes implements VolumeMounts, Volumes {
     return mounts;
   }
 
-  adopt(containerId: string, points: readonly MountPoint[]): void {
-    for (const { Type, Name } of points)
-      if (Type === "volume" && Name !== undefined) this.#users.add(Name, containerId);
+  adopt(containerId: string, points: readonly MountPoint[], isRunning: boolean): void {
+    for (const { Type, Name } of points) {
+      if (Type !== "volume" || Name === undefined) continue;
+      this.#users.add(Name, containerId);
+      if (isRunning && this.#findMounted(Name) !== undefined) this.#deps.mounter.adopt(Name, containerId);
+    }
   }
 
-  async beforeStart(containerId: string, mounts: readonly ResolvedMount[]): Promise<void> {
+  async beforeStart(containerId: string, mounts: readonly ResolvedMount[], sourceOwner = 0): Promise<void> {
+    await using undo = new AsyncDisposableStack();
+    for (const { point } of mounts) {
+      const record = point.Type === "volume" ? this.#findMounted(point.Name ?? "") : undefined;
+      if (record === undefined) continue;
+      const { mounter } = this.#deps;
+      const folder = this.#folders.dataOf(record.name);
+      await this.#lock.run(record.name, () => mounter.mount(record, folder, containerId));
+      undo.defer(() => this.#unmount(record.name, containerId));
+    }
     for (const mount of mounts) {
-      if (mount.createsSource) await ensureBindSource(mount.source);
+      if (mount.createsSource) await ensureBindSource(mount.source, sourceOwner);
       else if (mount.point.Type === "bind") await checkBindSource(mount.source);
       else if (mount.point.Type === "volume") await checkVolumeSource(mount);
+      if (mount.point.Type === "bind") await checkPropagation(mount.source, mount.point.Propagation);
     }
+    undo.move();
     for (const { point } of mounts) {
       if (point.Type !== "volume" || point.Name === undefined) continue;
       if (this.#rows.find(point.Name)?.isFresh) void this.#markUsed(point.Name);
@@ -187,12 +218,30 @@ export class LocalVolumes implements VolumeMounts, Volumes {
   }
 
   afterStop(containerId: string, mounts: readonly ResolvedMount[]): void {
-    for (const { point } of mounts)
-      if (point.Type === "volume" && point.Name !== undefined)
-        this.#deps.events.publish("volume", "unmount", point.Name, {
-          driver: "local",
-          container: containerId,
-        });
+    for (const { point } of mounts) {
+      if (point.Type !== "volume" || point.Name === undefined) continue;
+      this.#deps.events.publish("volume", "unmount", point.Name, {
+        driver: "local",
+        container: containerId,
+      });
+      if (this.#findMounted(point.Name) !== undefined) void this.#unmount(point.Name, containerId);
+    }
+  }
+
+  /** One whose options put a file system on its folder. */
+  #findMounted(name: string): VolumeRecord | undefined {
+    const record = this.#rows.find(name);
+    return record !== undefined && isMounted(record) ? record : undefined;
+  }
+
+  /** What cannot be unmounted now is so before its volume is removed, or by the next start. */
+  async #unmount(name: string, containerId: string): Promise<void> {
+    const folder = this.#folders.dataOf(name);
+    try {
+      await this.#lock.run(name, () => this.#deps.mounter.unmount(name, folder, containerId));
+    } catch (error) {
+      this.#deps.log.warn("volume stays mounted", { volume: name, error });
+    }
   }
 
   async release(containerId: string, anonymous: boolean): Promise<void> {
@@ -217,23 +266,38 @@ export class LocalVolumes implements VolumeMounts, Volumes {
     }
   }
 
-  #realise(containerId: string, mount: PlannedMount, undo: Undo): Promise<ResolvedMount> {
+  #realise(
+    containerId: string,
+    mount: PlannedMount,
+    sourceOwner: number,
+    undo: Undo,
+  ): Promise<ResolvedMount> {
     switch (mount.kind) {
       case "bind":
-        return this.#realiseBind(mount, undo);
+        return this.#realiseBind(mount, sourceOwner, undo);
       case "volume":
         return this.#realiseVolume(containerId, mount, undo);
       case "tmpfs":
         return Promise.resolve(tmpfsMount(mount));
+      case "image":
+        return this.#realiseImage(containerId, mount, undo);
       default:
         return mount satisfies never;
     }
   }
 
-  async #realiseBind(mount: PlannedBind, undo: Undo): Promise<ResolvedMount> {
+  async #realiseBind(mount: PlannedBind, sourceOwner: number, undo: Undo): Promise<ResolvedMount> {
     const resolved = bindMount(mount, this.#deps.canReadOnlyBelow);
-    if (mount.createsSource) undo.defer(await ensureBindSource(mount.source));
+    if (mount.createsSource) undo.defer(await ensureBindSource(mount.source, sourceOwner));
     return resolved;
+  }
+
+  async #realiseImage(containerId: string, mount: PlannedImage, undo: Undo): Promise<ResolvedMount> {
+    const { images } = this.#deps;
+    const key = `${containerId}-${randomBytes(8).toString("hex")}`;
+    const { folder } = await images.hold(mount.image, key);
+    undo.defer(() => images.release(key));
+    return imageMount(mount, key, folder);
   }
 
   async #realiseVolume(containerId: string, mount: PlannedVolume, undo: Undo): Promise<ResolvedMount> {
@@ -302,6 +366,7 @@ export class LocalVolumes implements VolumeMounts, Volumes {
 
   /** With the name's lock held, or before anybody else is there. */
   async #destroy(record: VolumeRecord): Promise<void> {
+    if (isMounted(record)) await this.#deps.mounter.clear(this.#folders.dataOf(record.name));
     await this.#folders.retire(record.name, record.id);
     await this.#rows.delete(record.name);
     this.#deps.events.publish("volume", "destroy", record.name, { driver: "local" });
@@ -326,6 +391,11 @@ function checkVolume(
   checkName(name);
   checkDriver(name, driver);
   checkOptions(name, options ?? {});
+}
+
+function isMounted(record: VolumeRecord): boolean {
+  const mount = driverMountOf(record);
+  return mount !== undefined && mount.type !== "bind";
 }
 
 function withoutFreshness(record: VolumeRecord): VolumeRecord {

@@ -1,7 +1,7 @@
 import type { MountRequest } from "#api/docker/container.ts";
 import { Fault, messageOf } from "#base/fault.ts";
 import { checkAbsolute, cleanPath, isLocalPath, parseDestination } from "./mount-paths.ts";
-import type { PlannedBind, PlannedMount, PlannedVolume } from "./planned-mount.ts";
+import type { PlannedBind, PlannedImage, PlannedMount, PlannedVolume } from "./planned-mount.ts";
 import { tmpfsOptionsOf } from "./tmpfs-options.ts";
 
 const propagations = new Set(["private", "rprivate", "slave", "rslave", "shared", "rshared"]);
@@ -27,6 +27,8 @@ export function parseMountRequest(request: MountRequest): PlannedMount {
         return parseVolumeRequest(request, destination);
       case "tmpfs":
         return parseTmpfsRequest(request, destination);
+      case "image":
+        return parseImageRequest(request, destination);
       default:
         throw new Fault("invalid", "mount type unknown");
     }
@@ -75,8 +77,7 @@ function parseVolumeRequest(request: MountRequest, destination: string): Planned
   refuseFields(request, ["BindOptions", "TmpfsOptions", "ImageOptions"]);
   const { Source: name = "", ReadOnly: isReadOnly = false, VolumeOptions: options = {} } = request;
   const subpath = options?.Subpath ?? "";
-  if (subpath !== "" && !isLocalPath(subpath))
-    throw new Fault("invalid", "subpath must be a relative path within the volume");
+  if (subpath !== "" && !isLocalPath(subpath)) throw outsideSubpath();
   if (name === "" && isReadOnly)
     throw new Fault("invalid", "must not set ReadOnly mode when using anonymous volumes");
   return {
@@ -91,6 +92,25 @@ function parseVolumeRequest(request: MountRequest, destination: string): Planned
     ...(options?.DriverConfig?.Options ? { driverOptions: options.DriverConfig.Options } : {}),
     ...(subpath === "" ? {} : { subpath: cleanPath(subpath) }),
   };
+}
+
+function parseImageRequest(request: MountRequest, destination: string): PlannedImage {
+  refuseFields(request, ["BindOptions", "VolumeOptions", "TmpfsOptions"]);
+  if (request.Source === undefined || request.Source === "") throw emptyField("Source");
+  const subpath = request.ImageOptions?.Subpath ?? "";
+  if (subpath !== "" && !isLocalPath(subpath)) throw outsideSubpath();
+  return {
+    kind: "image",
+    destination,
+    isReadOnly: true,
+    mode: "",
+    image: request.Source,
+    ...(subpath === "" ? {} : { subpath: cleanPath(subpath) }),
+  };
+}
+
+function outsideSubpath(): Fault {
+  return new Fault("invalid", "subpath must be a relative path within the volume");
 }
 
 function parseTmpfsRequest(request: MountRequest, destination: string): PlannedMount {

@@ -1,4 +1,4 @@
-import { realpath, stat } from "node:fs/promises";
+import { chown, realpath, stat } from "node:fs/promises";
 import { Fault, messageOf } from "#base/fault.ts";
 import { ensureFolder, isCode } from "./folders.ts";
 import { invalidMount } from "./mount-request.ts";
@@ -10,14 +10,16 @@ export async function checkBindSource(source: string): Promise<void> {
 }
 
 /**
- * Makes the folder of a `-v` when there is nothing at `source`, and returns how to take it back.
+ * Makes the folder of a `-v`, and gives it to `owner`, when there is nothing at `source`; returns how to take it back.
  *
  * @throws {Fault} `invalid` with Docker's text when it cannot be made
  */
-export async function ensureBindSource(source: string): Promise<() => Promise<void>> {
+export async function ensureBindSource(source: string, owner: number): Promise<() => Promise<void>> {
   if (!(await isMissing(source))) return () => Promise.resolve();
   try {
-    return await ensureFolder(source, 0o755);
+    const takeBack = await ensureFolder(source, 0o755);
+    if (owner !== 0) await chown(source, owner, owner);
+    return takeBack;
   } catch (error) {
     throw new Fault("invalid", `error while creating mount source path '${source}': ${messageOf(error)}`, {
       cause: error,
@@ -43,12 +45,13 @@ async function checkSubpath(folder: string, subpath: string): Promise<void> {
     const [root, real] = await Promise.all([realpath(folder), realpath(path)]);
     isInside = real === root || real.startsWith(`${root}/`);
   } catch (error) {
-    throw new Fault("invalid", `cannot access path ${path}: ${messageOf(error)}`, { cause: error });
+    const reason = isCode(error, "ENOENT") ? `lstat ${path}: no such file or directory` : messageOf(error);
+    throw new Fault("invalid", `cannot access path ${path}: ${reason}`, { cause: error });
   }
   if (!isInside)
     throw new Fault(
       "invalid",
-      `cannot access path ${path}: subpath must be a relative path within the volume`,
+      `path concatenation escapes the base directory, base: ${folder}, subpath: ${subpath}`,
     );
 }
 

@@ -1,5 +1,5 @@
 import { Fault } from "#base/fault.ts";
-import type { PlannedBind, PlannedTmpfs, PlannedVolume } from "./planned-mount.ts";
+import type { PlannedBind, PlannedImage, PlannedTmpfs, PlannedVolume } from "./planned-mount.ts";
 import { driverMountOf, type VolumeRecord } from "./volume-record.ts";
 import type { ResolvedMount } from "./volumes.ts";
 
@@ -32,7 +32,9 @@ export function bindMount(planned: PlannedBind, canReadOnlyBelow: boolean): Reso
 /** `dataFolder` is what inspect shows as the source, whatever the volume's options put there. */
 export function volumeMount(planned: PlannedVolume, record: VolumeRecord, dataFolder: string): ResolvedMount {
   const { destination, isReadOnly, mode, subpath } = planned;
-  const mount = driverMountOf(record) ?? { type: "bind", device: dataFolder, options: ["rbind"] };
+  // What is no bind is mounted on the volume's folder before.
+  const driver = driverMountOf(record);
+  const mount = driver?.type === "bind" ? driver : { device: dataFolder, options: ["rbind"] };
   const below = subpath === undefined ? "" : `/${subpath}`;
   return {
     point: {
@@ -45,10 +47,35 @@ export function volumeMount(planned: PlannedVolume, record: VolumeRecord, dataFo
       RW: !isReadOnly,
       Propagation: "",
     },
-    type: mount.type,
+    type: "bind",
     source: `${mount.device}${below}`,
     destination,
     options: [...mount.options, ...(isReadOnly ? ["ro"] : []), "rprivate"],
+    ...(subpath === undefined ? {} : { subpath }),
+    ...(driver === undefined || !unmapped.has(driver.type) ? { isMapped: true as const } : {}),
+  };
+}
+
+/** The host's folders keep their owners, whoever mounts them, and servers do not let their files be mapped. */
+const unmapped: ReadonlySet<string> = new Set(["bind", "nfs", "nfs4", "cifs", "smb3"]);
+
+/** `snapshot` keeps the image's layers for as long as the container is there. */
+export function imageMount(planned: PlannedImage, snapshot: string, folder: string): ResolvedMount {
+  const { destination, image, subpath } = planned;
+  return {
+    point: {
+      Type: "image",
+      Name: image,
+      Source: folder,
+      Destination: destination,
+      Mode: "",
+      RW: false,
+      Propagation: "rprivate",
+    },
+    type: "image",
+    source: snapshot,
+    destination,
+    options: ["rbind", "ro", "rprivate"],
     ...(subpath === undefined ? {} : { subpath }),
   };
 }

@@ -35,5 +35,13 @@ export interface PlannedTmpfs extends Planned {
   readonly isListed: boolean;
 }
 
+/** The file system of an image, read-only. */
+export interface PlannedImage extends Planned {
+  readonly kind: "image";
+  /** As the request names it. */
+  readonly image: string;
+  readonly subpath?: string;
+}
+
 /** What a request says about one mount, checked and with every default filled in; nothing of it has been done. */
-export type PlannedMount = PlannedBind | PlannedVolume | PlannedTmpfs;
+export type PlannedMount = PlannedBind | PlannedVolume | PlannedTmpfs | PlannedImage;

@@ -48,7 +48,7 @@ export function mergeTmpfsOptions(asked: readonly string[]): readonly string[] {
     const [key = "", ...rest] = option.split("=");
     const kind = rest.length === 0 ? ownValue(kindOfFlag, option) : keys.has(key) ? key : undefined;
     if (kind === undefined || option.includes("\0"))
-      throw new Fault("invalid", `invalid tmpfs option [${JSON.stringify(option)}]`);
+      throw new Fault("invalid", `invalid tmpfs option ${JSON.stringify(option)}`);
     merged.delete(kind);
     merged.set(kind, option);
   }

@@ -66,7 +66,7 @@ export function checkOptions(name: string, options: Readonly<Record<string, stri
   }
 }
 
-/** What the options of a volume ask to be mounted instead of its folder. */
+/** What the options of a volume ask to be mounted: a folder of the host's instead of the volume's, or a file system on it. */
 export interface DriverMount {
   readonly type: string;
   readonly device: string;

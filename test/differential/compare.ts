@@ -12,6 +12,7 @@ import {
   type Scenario,
   scenarios,
 } from "./commands.ts";
+import { mountScenarios } from "./mount-commands.ts";
 
 /**
  * Runs the scenarios against two daemons through the real docker CLI and prints what is not the same:
@@ -49,7 +50,7 @@ let ran = 0;
 try {
   mkdirSync(join(base, "image"));
   const archive = makeArchive(join(base, "image"), "bb:latest", { Cmd: ["sh"] });
-  for (const scenario of scenarios)
+  for (const scenario of [...scenarios, ...mountScenarios])
     if (words.every((word) => scenario.name.includes(word))) await runScenario(scenario, archive);
 } finally {
   await onBoth(cleanUp);

@@ -3,11 +3,13 @@ import { Fault } from "#base/fault.ts";
 import type { ByteText, TarEntry } from "#oci/tar/entry.ts";
 import type { TarSink } from "#oci/tar/reader.ts";
 import { NodeWriter } from "./node-writer.ts";
+import { keptCapability, type Owners } from "./owners.ts";
 import { cleanPath, codeOf, fsPath, shown, splitPath } from "./paths.ts";
 
 export interface CopyOptions {
   readonly noOverwriteDirNonDir: boolean;
   readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly owners: Owners;
   /** Whether the archive's root says owner, mode and times of the destination. */
   readonly setsDestination: boolean;
   /** How the destination is called in messages. */
@@ -34,7 +36,7 @@ export class CopyWriter implements TarSink {
     const path = cleanPath(entry.path);
     if (path === "") {
       if (entry.type !== "directory") throw new Fault("invalid", "the root of the archive is not a folder");
-      if (this.#options.setsDestination) this.#nodes.make(".", entry);
+      if (this.#options.setsDestination) this.#nodes.make(".", this.#kept(entry));
       return;
     }
     const disk = `./${path}`;
@@ -42,7 +44,7 @@ export class CopyWriter implements TarSink {
     this.#ensureFolder(splitPath(path)[0]);
     this.#checkOverwrite(disk, entry);
     if (entry.type === "link") this.#nodes.link(disk, `./${cleanPath(entry.linkPath)}`);
-    else this.#nodes.make(disk, { ...entry, ...this.#options.owner });
+    else this.#nodes.make(disk, this.#kept({ ...entry, ...this.#options.owner }));
     if (entry.type === "directory") this.#folders.add(path);
   }
 
@@ -63,10 +65,22 @@ export class CopyWriter implements TarSink {
     if (!isFolder(`./${path}`)) {
       this.#ensureFolder(splitPath(path)[0]);
       const { uid, gid } = this.#options.owner ?? { uid: 0, gid: 0 };
-      this.#nodes.makeFolder(`./${path}`, { mode: 0o755, uid, gid, mtime: { seconds: 0, nanoseconds: 0 } });
+      const made = { mode: 0o755, uid, gid, mtime: { seconds: 0, nanoseconds: 0 } };
+      this.#nodes.makeFolder(`./${path}`, this.#kept(made));
     }
     if (this.#folders.size > 50_000) this.#folders.clear();
     this.#folders.add(path);
+  }
+
+  /** As the disk gets it. */
+  #kept<T extends Pick<TarEntry, "uid" | "gid" | "xattrs">>(entry: T): T {
+    const { owners } = this.#options;
+    const capability = entry.xattrs?.get("security.capability");
+    const xattrs =
+      capability === undefined
+        ? {}
+        : { xattrs: new Map(entry.xattrs).set("security.capability", keptCapability(capability, owners)) };
+    return { ...entry, uid: owners.kept(entry.uid), gid: owners.kept(entry.gid), ...xattrs };
   }
 
   #checkOverwrite(disk: ByteText, entry: TarEntry): void {

@@ -7,6 +7,7 @@ import {
   chrootTo,
   keepCapabilities,
   MS,
+  makeFilesAs,
   makeTreeReadOnly,
   mount,
   moveMount,
@@ -49,8 +50,11 @@ export function enterLayer(snapshots: string, folder: string, lower: readonly st
  * without volumes and other mounts. From here on only synchronous calls on the main thread may name paths.
  */
 export function enterTree(root: RootSpec, access: "read" | "write" | "rootfs"): void {
-  if (root.kind === "process") enterProcess(root.pid, root.startTime, access);
-  else if (root.kind === "folder") chroot(root.path);
+  if (root.kind === "process") {
+    enterProcess(root.pid, root.startTime, access);
+    // Whoever makes a file in mapped layers has to be somebody there.
+    if (root.ids !== undefined) makeFilesAs(root.ids.base);
+  } else if (root.kind === "folder") chroot(root.path);
   else enterOverlay(root.snapshots, root.mount, access === "rootfs" ? [] : root.binds, access === "write");
   keepCapabilities(needed);
 }

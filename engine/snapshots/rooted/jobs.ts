@@ -1,4 +1,5 @@
 import type { FaultKind } from "#base/fault.ts";
+import type { IdRange } from "#base/id-range.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { OverlayMount } from "../snapshotter.ts";
 
@@ -25,6 +26,8 @@ export type RootSpec =
       readonly kind: "process";
       readonly pid: number;
       readonly startTime: string;
+      /** Of its user namespace; archives have its IDs, not the host's. */
+      readonly ids?: IdRange;
     }
   | {
       /** A folder of the host's, such as a volume's. */

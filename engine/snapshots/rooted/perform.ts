@@ -8,8 +8,9 @@ import { TarReader } from "#oci/tar/reader.ts";
 import { type UpperChange, visitChanges } from "./changes.ts";
 import { CopyWriter } from "./copy-writer.ts";
 import { enterLayer, enterTree } from "./enter.ts";
-import type { PathChange, PathStat, RootedJob, UnpackResult } from "./jobs.ts";
+import type { PathChange, PathStat, RootedJob, RootSpec, UnpackResult } from "./jobs.ts";
 import { LayerWriter } from "./layer-writer.ts";
+import { type Owners, ownersOf } from "./owners.ts";
 import { absolutePath, lstatIn, statPath } from "./path-stat.ts";
 import { byteText, codeOf, shown, splitPath } from "./paths.ts";
 import { openSource } from "./sources.ts";
@@ -79,9 +80,13 @@ function openBlob(path: string): number {
   }
 }
 
+function ownersIn(root: RootSpec): Owners {
+  return ownersOf(root.kind === "process" ? root.ids : undefined);
+}
+
 function exportTree(job: JobOf<"export">): void {
   enterTree(job.root, "rootfs");
-  const out = new TarOut(stdout);
+  const out = new TarOut(stdout, ownersIn(job.root));
   addTree(out, "", "");
   out.end();
 }
@@ -92,7 +97,7 @@ function pack(job: JobOf<"pack">, tellHead: (head: unknown) => void): void {
   const stat: PathStat = statPath(job.path);
   tellHead(stat);
   const absolute = absolutePath(job.path);
-  const out = new TarOut(stdout);
+  const out = new TarOut(stdout, ownersIn(job.root));
   addTree(
     out,
     absolute === "/" ? "" : byteText(absolute),
@@ -114,6 +119,7 @@ async function extract(job: JobOf<"extract">): Promise<void> {
   const copy = new CopyWriter({
     noOverwriteDirNonDir,
     setsDestination,
+    owners: ownersIn(job.root),
     destination,
     ...(owner === undefined ? {} : { owner }),
   });

@@ -3,6 +3,7 @@ import { findXattr, listXattrs, splitDevice } from "#host/sys.ts";
 import type { ByteText, TarEntry, TarEntryType } from "#oci/tar/entry.ts";
 import { tarEnd, tarHeader, tarPadding } from "#oci/tar/writer.ts";
 import { timeOf } from "./layer-writer.ts";
+import { type Owners, ownersOf, shownCapability } from "./owners.ts";
 import { isKept } from "./node-writer.ts";
 import { codeOf, fsPath } from "./paths.ts";
 import type { BigIntStats } from "node:fs";
@@ -12,13 +13,15 @@ const bufferBytes = 1 << 20;
 /** Writes a tar archive of things on disk to a descriptor, blocking when the reader is slow. */
 export class TarOut {
   readonly #fd: number;
+  readonly #owners: Owners;
   readonly #buffer = Buffer.allocUnsafe(bufferBytes);
   #fill = 0;
   /** First name of each file with several. */
   readonly #firstNames = new Map<string, ByteText>();
 
-  constructor(fd: number) {
+  constructor(fd: number, owners: Owners = ownersOf(undefined)) {
     this.#fd = fd;
+    this.#owners = owners;
   }
 
   /** Adds what is at `disk` as `name`. What has vanished meanwhile, and sockets, are left out. */
@@ -30,8 +33,8 @@ export class TarOut {
       const linkPath = type === "symlink" ? readlinkSync(fsPath(disk), "latin1") : "";
       const first = this.#firstName(stat, name);
       if (first !== undefined && type !== "directory")
-        return this.header({ ...entryOf(disk, name, stat, "link"), linkPath: first });
-      this.header({ ...entryOf(disk, name, stat, type), linkPath });
+        return this.header({ ...this.#entryOf(disk, name, stat, "link"), linkPath: first });
+      this.header({ ...this.#entryOf(disk, name, stat, type), linkPath });
     } catch (error) {
       if (codeOf(error) !== "ENOENT") throw error;
     }
@@ -59,8 +62,9 @@ export class TarOut {
       const stat = fstatSync(fd, { bigint: true });
       if (!stat.isFile()) return;
       const first = this.#firstName(stat, name);
-      if (first !== undefined) return this.header({ ...entryOf(disk, name, stat, "link"), linkPath: first });
-      const entry = entryOf(disk, name, stat, "file");
+      if (first !== undefined)
+        return this.header({ ...this.#entryOf(disk, name, stat, "link"), linkPath: first });
+      const entry = this.#entryOf(disk, name, stat, "file");
       this.header(entry);
       this.#content(fd, entry.size);
       this.#write(tarPadding(entry.size));
@@ -94,6 +98,22 @@ export class TarOut {
     return first;
   }
 
+  #entryOf(disk: ByteText, name: ByteText, stat: BigIntStats, type: TarEntryType): TarEntry {
+    const xattrs = type === "link" ? undefined : xattrsOf(disk, this.#owners);
+    return {
+      type,
+      path: name,
+      linkPath: "",
+      mode: Number(stat.mode) & 0o7777,
+      uid: this.#owners.shown(Number(stat.uid)),
+      gid: this.#owners.shown(Number(stat.gid)),
+      size: type === "file" ? Number(stat.size) : 0,
+      mtime: timeOf(stat.mtimeNs),
+      ...(type === "char" || type === "block" ? splitDevice(stat.rdev) : { major: 0, minor: 0 }),
+      ...(xattrs === undefined ? {} : { xattrs }),
+    };
+  }
+
   #write(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       if (this.#fill === bufferBytes) this.#flush();
@@ -118,30 +138,14 @@ function typeOf(stat: BigIntStats): TarEntryType | undefined {
   return stat.isFIFO() ? "fifo" : undefined;
 }
 
-function entryOf(disk: ByteText, name: ByteText, stat: BigIntStats, type: TarEntryType): TarEntry {
-  const xattrs = type === "link" ? undefined : xattrsOf(disk);
-  return {
-    type,
-    path: name,
-    linkPath: "",
-    mode: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    size: type === "file" ? Number(stat.size) : 0,
-    mtime: timeOf(stat.mtimeNs),
-    ...(type === "char" || type === "block" ? splitDevice(stat.rdev) : { major: 0, minor: 0 }),
-    ...(xattrs === undefined ? {} : { xattrs }),
-  };
-}
-
-function xattrsOf(disk: ByteText): ReadonlyMap<ByteText, Uint8Array> | undefined {
+function xattrsOf(disk: ByteText, owners: Owners): ReadonlyMap<ByteText, Uint8Array> | undefined {
   let xattrs: Map<ByteText, Uint8Array> | undefined;
   for (const name of listXattrs(fsPath(disk))) {
     if (!isKept(name)) continue;
     const value = findXattr(fsPath(disk), fsPath(name));
     if (value === undefined) continue;
     xattrs ??= new Map();
-    xattrs.set(name, value);
+    xattrs.set(name, name === "security.capability" ? shownCapability(value, owners) : value);
   }
   return xattrs;
 }
