@@ -132,9 +132,11 @@ async function resume(
     if (
       record.state.status === "restarting" ||
       (isStarted && startsWithDaemon(policy, record.isManuallyStopped))
-    )
+    ) {
+      // A stop by a user counts until the daemon starts, where the policy is to run always.
+      registry.note({ ...record, isManuallyStopped: false });
       lifecycle.scheduleRestart(id, 0);
-    else if (AutoRemove && isStarted)
+    } else if (AutoRemove && isStarted)
       await lifecycle
         .discard(record)
         .catch((error: unknown) => log.warn("not removed", { container: id, error }));
