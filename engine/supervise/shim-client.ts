@@ -88,10 +88,11 @@ export class ShimControl {
     return promise;
   }
 
-  /** Lets go of the shim, which goes on. */
+  /** Lets go of the shim, which goes on. Nobody will hear of execs that have not ended. */
   detach(): void {
     this.#socket.removeAllListeners("close");
     this.#socket.destroy();
+    this.#forgetExecs();
   }
 
   #take([kind, first = "", second = ""]: readonly string[]): void {
@@ -111,6 +112,10 @@ export class ShimControl {
     if (!this.#hasStarted)
       this.#started.reject(new Fault("internal", "the shim ended before the container started"));
     this.#exited.resolve(undefined);
+    this.#forgetExecs();
+  }
+
+  #forgetExecs(): void {
     for (const resolve of this.#execExits.values()) resolve(undefined);
     this.#execExits.clear();
   }
