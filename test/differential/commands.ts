@@ -79,6 +79,10 @@ export const expectedEverywhere: readonly Expected[] = [
     why: "the client complains when an answer comes before it has sent everything",
   },
   { line: /unexpected EOF/, why: "20.10 unpacks in a process of its own and says so" },
+  { line: /non-shareable IPC|joining network namespace|[Nn]o such container:? nobody/, why: newText },
+  { line: /ange of CPUs is from|invalid resize|strconv\.Atoi|onfig cannot be empty/, why: newText },
+  { line: /device driver "cdi"|unresolvable CDI|kernel memory limit is deprecated/, why: newText },
+  { line: /xec command ID has already run|cannot unmarshal number/, why: newText },
   { line: /registry-1\.docker\.io|does not talk to registries/, why: "no registry can be reached" },
 ];
 
