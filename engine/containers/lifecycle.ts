@@ -74,6 +74,7 @@ export class Lifecycle {
 
   async stop(ref: string, options: StopOptions): Promise<void> {
     const { id } = this.#context.registry.get(ref);
+    await this.startUnderWay(id);
     const record = await this.#markStopped(id);
     if (!isAlive(record.state)) {
       if (this.cancelRestart(id)) return this.#settleStopped(id);
@@ -85,6 +86,7 @@ export class Lifecycle {
 
   async restart(ref: string, options: StopOptions): Promise<void> {
     const { id } = this.#context.registry.get(ref);
+    await this.startUnderWay(id);
     const record = this.#context.registry.get(id);
     this.cancelRestart(id);
     if (isAlive(record.state)) {
@@ -426,6 +428,13 @@ export class Lifecycle {
       });
     }, delayMs);
     this.#restarts.set(id, { timer, delayMs });
+  }
+
+  /** Resolves when nobody is starting it: what is to stop it must not come too early to find it running. */
+  async startUnderWay(id: string): Promise<void> {
+    const { registry, lock } = this.#context;
+    const record = registry.find(id);
+    if (record !== undefined && !isAlive(record.state) && lock.isHeld(id)) await lock.run(id, async () => {});
   }
 
   /** Whether one was pending. */

@@ -91,6 +91,7 @@ export class ContainerService implements Containers, Disposable {
 
   async remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
     const { registry } = this.#context;
+    if (options.force) await this.#lifecycle.startUnderWay(registry.get(ref).id);
     const record = registry.get(ref);
     if (!options.force) refuseRunning(record);
     if (isAlive(record.state)) await this.#lifecycle.destroy(record);

@@ -30,7 +30,7 @@ export const containerOptionScenarios: readonly Scenario[] = [
     name: "options: namespaces",
     commands: [
       "docker run -d --name owner bb sleep 1000",
-      run("--pid container:owner", "ps | grep -c sleep"),
+      run("--pid container:owner", "ps | grep -q [s]leep && echo seen"),
       run("--ipc container:owner", "echo ok"),
       fails("docker run --rm --pid container:nobody bb true"),
       fails("docker run --rm --ipc container:nobody bb true"),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 import { untilEvent } from "../support/events.ts";
@@ -42,16 +43,16 @@ async function statusOf(name: string): Promise<string> {
 const policies = {
   never: "no",
   always: "always",
-  "always-stopped": "always",
+  halted: "always",
   unless: "unless-stopped",
-  "unless-stopped": "unless-stopped",
+  quiet: "unless-stopped",
   failing: "on-failure:3",
 } as const;
 
 async function runAll(): Promise<void> {
   for (const [name, policy] of Object.entries(policies))
     await engine.docker("run", "-d", "--name", name, "--restart", policy, "test");
-  await engine.docker("stop", "-t", "0", "always-stopped", "unless-stopped");
+  await engine.docker("stop", "-t", "0", "halted", "quiet");
 }
 
 async function statuses(): Promise<Readonly<Record<string, string>>> {
@@ -65,30 +66,29 @@ test("a killed daemon leaves what runs alone, and its next one starts what was t
   await runAll();
   await engine.stop("SIGKILL");
   await engine.up();
-  await untilEvent(engine, "always-stopped", "start");
+  await untilEvent(engine, "halted", "start");
   assert.deepEqual(await statuses(), {
     never: "running",
     always: "running",
-    "always-stopped": "running",
+    halted: "running",
     unless: "running",
-    "unless-stopped": "exited",
+    quiet: "exited",
     failing: "running",
   });
-  await engine.docker("stop", "-t", "0", "always-stopped");
+  await engine.docker("stop", "-t", "0", "halted");
 });
 
 test("after a power cut everything starts that its policy says, and the rest says that nobody saw its end", async () => {
   await engine.stop("SIGKILL");
   cutPower();
   await engine.up();
-  for (const name of ["always", "always-stopped", "unless", "failing"])
-    await untilEvent(engine, name, "start");
+  for (const name of ["always", "halted", "unless", "failing"]) await untilEvent(engine, name, "start");
   assert.deepEqual(await statuses(), {
     never: "exited",
     always: "running",
-    "always-stopped": "running",
+    halted: "running",
     unless: "running",
-    "unless-stopped": "exited",
+    quiet: "exited",
     failing: "running",
   });
   const { stdout } = await engine.docker("inspect", "-f", "{{.State.ExitCode}}", "never");
@@ -122,4 +122,29 @@ test("on-failure gives up after as many restarts as it may, counted across a dae
   assert.ok(RestartCount <= 2, String(RestartCount));
   assert.ok(["exited", "restarting", "running"].includes(State.Status));
   await engine.docker("rm", "-f", "tries");
+});
+
+test("a stop and a forced removal mean it, at whatever moment of the restarts they come", async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `loop${index}`);
+  await Promise.all(
+    names.map(async (name, index) => {
+      const run = ["run", "-d", "--name", name, "--restart", "always", "test", "sh", "-c"];
+      await engine.docker(...run, "sleep 0.05; exit 1");
+      await untilEvent(engine, name, "die");
+      await delay(index * 25); // the first restart comes after 100 ms and takes some 20
+      const words = index % 2 === 0 ? ["stop", "-t", "0", name] : ["rm", "-f", name];
+      const { code, stderr } = await engine.docker(...words);
+      assert.equal(code, 0, stderr);
+    }),
+  );
+  const { stdout } = await engine.docker(
+    "ps",
+    "-a",
+    "--format",
+    "{{.Names}} {{.State}}",
+    "--filter",
+    "name=loop",
+  );
+  const stopped = names.filter((_, index) => index % 2 === 0).map((name) => `${name} exited`);
+  assert.deepEqual(stdout.trim().split("\n").toSorted(), stopped);
 });
