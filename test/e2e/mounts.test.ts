@@ -181,6 +181,29 @@ test("a part of a volume stays inside while links are swapped in it", { timeout:
   await ok("volume", "rm", "raced");
 });
 
+test("what a container that never ran mounts can be copied from it, and used from it", async () => {
+  await ok("run", "--rm", "-v", "parts:/v", "test", "sh", "-c", "mkdir /v/a; echo text > /v/a/file");
+  await ok(
+    "create",
+    "--name",
+    "never",
+    "--mount",
+    "type=volume,src=parts,dst=/p/q,volume-subpath=a",
+    "--mount",
+    "type=image,src=test,dst=/i,image-subpath=bin",
+    "test",
+  );
+  await ok("cp", "never:/p/q/file", join(folder, "copied"));
+  assert.equal(readFileSync(join(folder, "copied"), "utf8"), "text\n");
+  assert.equal(
+    await ok("run", "--rm", "--volumes-from", "never", "test", "sh", "-c", "cat /p/q/file; ls /i/busybox"),
+    "text\n/i/busybox",
+  );
+  assert.equal(await ok("diff", "never"), "");
+  await ok("rm", "never");
+  await ok("volume", "rm", "parts");
+});
+
 test("a mount's place that another container swaps for a link stays inside", {
   timeout: 60_000,
 }, async () => {
