@@ -39,6 +39,166 @@ function group(summary: string, entries: Entries | (() => Promise<Entries>)): En
 }
 
 const own = { section: "own" } as const;
+const common = { section: "common" } as const;
+
+const run: Load = async () => (await import("./commands/run.ts")).run;
+const create: Load = async () => (await import("./commands/create.ts")).create;
+const exec: Load = async () => (await import("./commands/exec.ts")).exec;
+const ps: Load = async () => (await import("./commands/ps.ts")).ps;
+const start: Load = async () => (await import("./commands/start.ts")).start;
+const attach: Load = async () => (await import("./commands/attach.ts")).attach;
+const stop: Load = async () => (await import("./commands/each-container.ts")).stop;
+const restart: Load = async () => (await import("./commands/each-container.ts")).restart;
+const kill: Load = async () => (await import("./commands/each-container.ts")).kill;
+const pause: Load = async () => (await import("./commands/each-container.ts")).pause;
+const unpause: Load = async () => (await import("./commands/each-container.ts")).unpause;
+const rm: Load = async () => (await import("./commands/each-container.ts")).rm;
+const wait: Load = async () => (await import("./commands/each-container.ts")).wait;
+const rename: Load = async () => (await import("./commands/rename.ts")).rename;
+const update: Load = async () => (await import("./commands/update.ts")).update;
+const logs: Load = async () => (await import("./commands/logs.ts")).logs;
+const top: Load = async () => (await import("./commands/top.ts")).top;
+const stats: Load = async () => (await import("./commands/stats.ts")).stats;
+const diff: Load = async () => (await import("./commands/diff.ts")).diff;
+const port: Load = async () => (await import("./commands/port.ts")).port;
+const cp: Load = async () => (await import("./commands/cp.ts")).cp;
+const commit: Load = async () => (await import("./commands/commit.ts")).commit;
+const exportIt: Load = async () => (await import("./commands/archives.ts")).exportContainer;
+const importIt: Load = async () => (await import("./commands/archives.ts")).importImage;
+const load: Load = async () => (await import("./commands/archives.ts")).load;
+const save: Load = async () => (await import("./commands/archives.ts")).save;
+const images: Load = async () => (await import("./commands/images.ts")).images;
+const rmi: Load = async () => (await import("./commands/rmi.ts")).rmi;
+const tag: Load = async () => (await import("./commands/tag.ts")).tag;
+const history: Load = async () => (await import("./commands/history.ts")).history;
+const pull: Load = async () => (await import("./commands/pull.ts")).pull;
+const push: Load = async () => (await import("./commands/push.ts")).push;
+const build: Load = async () => (await import("./commands/build.ts")).build;
+const events: Load = async () => (await import("./commands/events.ts")).events;
+const info: Load = async () => (await import("./commands/info.ts")).info;
+const inspect: Load = async () => (await import("./commands/inspect.ts")).inspect;
+
+const inspectKind = (kind: "container" | "image" | "network" | "volume" | "context") =>
+  command(
+    `Show everything about a ${kind}`,
+    async () => (await import("./commands/inspect.ts"))[`${kind}Inspect`],
+  );
+
+const container: Entries = {
+  attach: command("Connect the terminal to a running container", attach, { also: "attach" }),
+  commit: command("Make an image of a container's changes", commit, { also: "commit" }),
+  cp: command("Copy files between a container and this machine", cp, { also: "cp" }),
+  create: command("Create a container without starting it", create, { also: "create" }),
+  diff: command("Show what changed in a container's files", diff, { also: "diff" }),
+  exec: command("Run a command in a running container", exec, { also: "exec" }),
+  export: command("Write a container's files as a tar archive", exportIt, { also: "export" }),
+  inspect: inspectKind("container"),
+  kill: command("Send containers a signal, SIGKILL by default", kill, { also: "kill" }),
+  logs: command("Show what a container has written", logs, { also: "logs" }),
+  ls: command("List containers", ps, { aliases: ["list", "ps"], also: "ps" }),
+  pause: command("Freeze all processes of containers", pause, { also: "pause" }),
+  port: command("Show published ports", port, { also: "port" }),
+  prune: command(
+    "Remove all stopped containers",
+    async () => (await import("./commands/prune.ts")).containerPrune,
+  ),
+  rename: command("Give a container another name", rename, { also: "rename" }),
+  restart: command("Stop and start containers", restart, { also: "restart" }),
+  rm: command("Remove containers", rm, { aliases: ["remove"], also: "rm" }),
+  run: command("Create a container and run it", run, { also: "run" }),
+  start: command("Start stopped containers", start, { also: "start" }),
+  stats: command("Watch what containers use", stats, { also: "stats" }),
+  stop: command("Stop running containers", stop, { also: "stop" }),
+  top: command("Show a container's processes", top, { also: "top" }),
+  unpause: command("Let paused containers go on", unpause, { also: "unpause" }),
+  update: command("Change limits and restart policy of containers", update, { also: "update" }),
+  wait: command("Wait until containers end, and print their exit codes", wait, { also: "wait" }),
+};
+
+const image: Entries = {
+  bootstrap: command(
+    "Make a base image from the distribution's packages",
+    async () => (await import("./commands/image-bootstrap.ts")).command,
+  ),
+  build: command("Build an image from a Dockerfile", build, { also: "build" }),
+  history: command("Show the steps an image was made of", history, { also: "history" }),
+  import: command("Make an image of a tar archive of files", importIt, { also: "import" }),
+  inspect: inspectKind("image"),
+  load: command("Load images from an archive", load, { also: "load" }),
+  ls: command("List images", images, { aliases: ["list"], also: "images" }),
+  prune: command("Remove unused images", async () => (await import("./commands/prune.ts")).imagePrune),
+  pull: command("Get an image from a registry", pull, { also: "pull" }),
+  push: command("Send an image to a registry", push, { also: "push" }),
+  rm: command("Remove images", rmi, { aliases: ["remove"], also: "rmi" }),
+  save: command("Write images to an archive", save, { also: "save" }),
+  tag: command("Give an image one more name", tag, { also: "tag" }),
+};
+
+const network: Entries = {
+  connect: command(
+    "Connect a container to a network",
+    async () => (await import("./commands/network.ts")).connect,
+  ),
+  create: command("Create a network", async () => (await import("./commands/network.ts")).create),
+  disconnect: command(
+    "Take a container off a network",
+    async () => (await import("./commands/network.ts")).disconnect,
+  ),
+  inspect: inspectKind("network"),
+  ls: command("List networks", async () => (await import("./commands/network-ls.ts")).ls, {
+    aliases: ["list"],
+  }),
+  prune: command("Remove unused networks", async () => (await import("./commands/prune.ts")).networkPrune),
+  rm: command("Remove networks", async () => (await import("./commands/network.ts")).rm, {
+    aliases: ["remove"],
+  }),
+};
+
+const volume: Entries = {
+  create: command("Create a volume", async () => (await import("./commands/volume.ts")).create),
+  inspect: inspectKind("volume"),
+  ls: command("List volumes", async () => (await import("./commands/volume.ts")).ls, { aliases: ["list"] }),
+  prune: command("Remove unused volumes", async () => (await import("./commands/prune.ts")).volumePrune),
+  rm: command("Remove volumes", async () => (await import("./commands/volume.ts")).rm, {
+    aliases: ["remove"],
+  }),
+};
+
+const system: Entries = {
+  df: command("Show what takes disk space", async () => (await import("./commands/system-df.ts")).df),
+  events: command("Watch what happens in the engine", events, { also: "events" }),
+  info: command("Show facts about the engine and its machine", info, { also: "info" }),
+  prune: command("Remove everything unused", async () => (await import("./commands/system-prune.ts")).prune),
+};
+
+const builder: Entries = {
+  build: command("Build an image from a Dockerfile", build, { also: "build" }),
+  prune: command("Remove what builds keep", async () => (await import("./commands/prune.ts")).builderPrune),
+};
+
+const context: Entries = {
+  create: command("Make a context", async () => (await import("./commands/context.ts")).create),
+  export: command(
+    "Write a context to a file",
+    async () => (await import("./commands/context-archive.ts")).exportContext,
+  ),
+  import: command(
+    "Read a context from a file",
+    async () => (await import("./commands/context-archive.ts")).importContext,
+  ),
+  inspect: inspectKind("context"),
+  ls: command("List contexts", async () => (await import("./commands/context.ts")).ls, { aliases: ["list"] }),
+  rm: command("Remove contexts", async () => (await import("./commands/context.ts")).rm, {
+    aliases: ["remove"],
+  }),
+  show: command("Print the current context's name", async () => (await import("./commands/context.ts")).show),
+  update: command("Change a context", async () => (await import("./commands/context.ts")).update),
+  use: command("Make a context the current one", async () => (await import("./commands/context.ts")).use),
+};
+
+const plugin: Entries = {
+  ls: command("List plugins", async () => (await import("./commands/plugin.ts")).ls, { aliases: ["list"] }),
+};
 
 export const commands: Entries = {
   up: command(
@@ -61,14 +221,62 @@ export const commands: Entries = {
     async () => (await import("./commands/engine.ts")).command,
     own,
   ),
-  image: group("Images", {
-    bootstrap: command(
-      "Make a base image from the distribution's packages",
-      async () => (await import("./commands/image-bootstrap.ts")).command,
-    ),
-    ls: command("List images", async () => (await import("./commands/image-ls.ts")).command),
-  }),
-  version: command("Show versions", async () => (await import("./commands/version.ts")).command),
+  completion: command(
+    "Print completion for a shell",
+    async () => (await import("./commands/completion.ts")).completion,
+    own,
+  ),
+  run: command("Create a container and run it", run, { ...common, also: "container run" }),
+  exec: command("Run a command in a running container", exec, { ...common, also: "container exec" }),
+  ps: command("List containers", ps, { ...common, also: "container ls" }),
+  build: command("Build an image from a Dockerfile", build, { ...common, also: "image build" }),
+  pull: command("Get an image from a registry", pull, { ...common, also: "image pull" }),
+  push: command("Send an image to a registry", push, { ...common, also: "image push" }),
+  images: command("List images", images, { ...common, also: "image ls" }),
+  login: command("Log in to a registry", async () => (await import("./commands/login.ts")).login, common),
+  logout: command("Log out of a registry", async () => (await import("./commands/login.ts")).logout, common),
+  search: command("Search Docker Hub", async () => (await import("./commands/search.ts")).search, common),
+  version: command("Show versions", async () => (await import("./commands/version.ts")).version, common),
+  info: command("Show facts about the engine and its machine", info, { ...common, also: "system info" }),
+  builder: group("Builds", builder),
+  container: group("Containers", container),
+  context: group("Contexts: named daemons", context),
+  image: group("Images", image),
+  manifest: group("Manifests of images for several platforms", async () =>
+    (await import("./commands/manifest.ts")).entries(),
+  ),
+  network: group("Networks", network),
+  plugin: group("Plugins", plugin),
+  system: group("The engine as a whole", system),
+  volume: group("Volumes", volume),
+  attach: command("Connect the terminal to a running container", attach, { also: "container attach" }),
+  commit: command("Make an image of a container's changes", commit, { also: "container commit" }),
+  cp: command("Copy files between a container and this machine", cp, { also: "container cp" }),
+  create: command("Create a container without starting it", create, { also: "container create" }),
+  diff: command("Show what changed in a container's files", diff, { also: "container diff" }),
+  events: command("Watch what happens in the engine", events, { also: "system events" }),
+  export: command("Write a container's files as a tar archive", exportIt, { also: "container export" }),
+  history: command("Show the steps an image was made of", history, { also: "image history" }),
+  import: command("Make an image of a tar archive of files", importIt, { also: "image import" }),
+  inspect: command("Show everything about containers, images, networks, volumes", inspect),
+  kill: command("Send containers a signal, SIGKILL by default", kill, { also: "container kill" }),
+  load: command("Load images from an archive", load, { also: "image load" }),
+  logs: command("Show what a container has written", logs, { also: "container logs" }),
+  pause: command("Freeze all processes of containers", pause, { also: "container pause" }),
+  port: command("Show published ports", port, { also: "container port" }),
+  rename: command("Give a container another name", rename, { also: "container rename" }),
+  restart: command("Stop and start containers", restart, { also: "container restart" }),
+  rm: command("Remove containers", rm, { also: "container rm" }),
+  rmi: command("Remove images", rmi, { also: "image rm" }),
+  save: command("Write images to an archive", save, { also: "image save" }),
+  start: command("Start stopped containers", start, { also: "container start" }),
+  stats: command("Watch what containers use", stats, { also: "container stats" }),
+  stop: command("Stop running containers", stop, { also: "container stop" }),
+  tag: command("Give an image one more name", tag, { also: "image tag" }),
+  top: command("Show a container's processes", top, { also: "container top" }),
+  unpause: command("Let paused containers go on", unpause, { also: "container unpause" }),
+  update: command("Change limits and restart policy of containers", update, { also: "container update" }),
+  wait: command("Wait until containers end, and print their exit codes", wait, { also: "container wait" }),
 };
 
 /** The entry of a name or an alias in a group. */

@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly access?: Access;
   /** Docker's, unless told. */
   readonly policy?: ContainerPolicy;
+  /** The log driver of containers that name none, with its options. */
+  readonly logs?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
 }
 
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */
@@ -32,6 +34,8 @@ export interface Services {
   openEngine(options: EngineOptions): Promise<AsyncDisposable>;
   /** The command that starts this program again: interpreter, its flags, script. */
   readonly self: readonly [string, ...string[]];
+  /** Of the compiled program: runs the words elsewhere, where Node is. Resolves to the exit code. */
+  handOver?(argv: readonly string[]): Promise<number>;
 }
 
 /** Everything a command may use of the world. */
@@ -73,6 +77,8 @@ export interface Command<T extends FlagTable = FlagTable> {
   readonly complete?: readonly CompletionKind[];
   /** Gantry's own command, not one that docker has: takes the flags that name an instance anywhere. */
   readonly isOwn?: boolean;
+  /** Runs the engine's own code: the compiled program leaves it to the checkout. */
+  readonly needsNode?: boolean;
   run(
     context: Context,
     values: FlagValues<T>,

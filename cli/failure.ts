@@ -19,8 +19,3 @@ export function describeFailure(error: unknown): string {
 export function isFromDaemon(error: unknown): error is Fault {
   return isFault(error) && error.detail["status"] !== undefined;
 }
-
-/** Whether a daemon could not be reached at all. */
-export function isUnreachable(error: unknown): boolean {
-  return isFault(error, "unavailable") && !isFromDaemon(error);
-}

@@ -59,7 +59,8 @@ async function dispatch(
   }
   if (found.kind === "group") {
     const { groupHelp } = await import("./help.ts");
-    streams.out.write(groupHelp(found.path, found.summary, found.entries, found.flags, streams.out));
+    const to = found.isAsked ? streams.out : streams.err;
+    to.write(groupHelp(found.path, found.summary, found.entries, found.flags, to));
     return 0;
   }
   const { path, command, globals, groupValues } = found;
@@ -78,6 +79,10 @@ async function dispatch(
     return 0;
   }
   checkOperands(path, command, operands.length);
+  if (command.needsNode && services.handOver !== undefined) {
+    stopped.release();
+    return await services.handOver(argv);
+  }
   const context = openContext({
     path,
     groupValues,
@@ -123,6 +128,7 @@ type Found =
       readonly summary: string;
       readonly entries: Entries;
       readonly flags: FlagTable;
+      readonly isAsked: boolean;
     }
   | {
       readonly kind: "command";
@@ -152,7 +158,7 @@ async function findCommand(argv: readonly string[]): Promise<Found> {
   }
   for (;;) {
     const [name, ...rest] = words;
-    if (name === undefined) return { kind: "group", path, summary, entries, flags };
+    if (name === undefined) return { kind: "group", path, summary, entries, flags, isAsked: isHelp };
     const entry = findEntry(entries, name);
     if (entry === undefined) throw await unknownCommand(path, name, entries, isHelp);
     path.push(name);

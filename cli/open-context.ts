@@ -1,5 +1,5 @@
 import { isAbsolute, join } from "node:path";
-import { Fault } from "#base/fault.ts";
+import { Fault, messageOf } from "#base/fault.ts";
 import type { LogLevel } from "#base/log.ts";
 import { type DockerClient, dockerClient } from "#client/docker-client.ts";
 import { type ConfigFile, readConfigFile } from "./config/config-file.ts";
@@ -54,9 +54,18 @@ export function openContext({
 function openEngineClient(context: Context): DockerClient {
   const headers = { "User-Agent": `Gantry-Client/${ownVersion}`, ...context.config().httpHeaders };
   return dockerClient(
-    openTransport(chooseEndpoint(context), headers),
+    openTransport(endpointFor(context), headers),
     context.env["DOCKER_API_VERSION"] || undefined,
   );
+}
+
+function endpointFor(context: Context) {
+  try {
+    return chooseEndpoint(context);
+  } catch (error) {
+    if (error instanceof Exit) throw error;
+    throw new Exit(1, `Failed to initialize: unable to resolve docker endpoint: ${messageOf(error)}`);
+  }
 }
 
 function instanceOf({

@@ -35,18 +35,23 @@ export async function* rawOutput(bytes: AsyncIterable<Uint8Array>): AsyncGenerat
   for await (const piece of bytes) yield { stream: "stdout", bytes: piece };
 }
 
-/** The JSON values of a stream, one a line, as they come. Lines that are empty are skipped. */
+/** The JSON values of a stream, one a line, as they come. */
 export async function* jsonLines<T>(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<T> {
+  for await (const line of textLines(bytes)) yield JSON.parse(line) as T;
+}
+
+/** The lines of a stream as they come, without those that are empty. */
+export async function* textLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let held = "";
   for await (const chunk of bytes) {
     held += decoder.decode(chunk, { stream: true });
     const lines = held.split("\n");
     held = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") yield JSON.parse(line) as T;
+    for (const line of lines) if (line.trim() !== "") yield line;
   }
   held += decoder.decode();
-  if (held.trim() !== "") yield JSON.parse(held) as T;
+  if (held.trim() !== "") yield held;
 }
 
 /** A stream as text, whole. */

@@ -10,6 +10,8 @@ import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
+import { BuildService } from "#engine/build/build-service.ts";
+import { CacheStore } from "#engine/build/cache-store.ts";
 import { isAlive } from "#engine/containers/lifecycle.ts";
 import { ContainerRegistry } from "#engine/containers/registry.ts";
 import { ContainerService } from "#engine/containers/service.ts";
@@ -21,6 +23,8 @@ import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
+import { Forwarders } from "#engine/logs/forwarders.ts";
+import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
@@ -55,6 +59,8 @@ export interface EngineOptions {
   readonly access?: Access;
   /** By default Docker's. */
   readonly policy?: ContainerPolicy;
+  /** For containers that name no log driver; json-file without options by default. */
+  readonly logs?: LogConfig;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
@@ -73,6 +79,8 @@ function now(): bigint {
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
   const { root, run, access = localAccess, policy = usualPolicy } = options;
+  const { logs: defaultLogs = { Type: "json-file", Config: {} } } = options;
+  validateLogConfig(defaultLogs);
   const paths = { root, run };
   const instance = instanceName(root);
   mkdirSync(root, { recursive: true });
@@ -93,6 +101,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
   await snapshots.reconcile();
   const registry = new ContainerRegistry(db);
+  const buildCache = new CacheStore(db, () => Date.now());
+  const platform = { os: "linux", architecture: host.architecture };
   const images = undo.use(
     new LocalImages({
       db,
@@ -101,7 +111,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       events,
       log,
       now: () => Date.now(),
-      platform: { os: "linux", architecture: host.architecture },
+      platform,
+      cacheRoots: () => buildCache.roots(),
       use: {
         containersOf: (imageId) =>
           registry
@@ -165,6 +176,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     shimBinary,
     log,
   });
+  const identity = identityOf(root, runtimes, defaultLogs.Type);
+  const forwarders = undo.use(new Forwarders({ hostname: identity.hostname, pid: process.pid }, log));
   const containers = undo.use(
     await ContainerService.open({
       paths,
@@ -177,19 +190,38 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       launcher,
       idRanges: new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16)),
       isRemapped,
+      forwarders,
+      defaultLogs,
       log,
       now,
     }),
   );
   await volumes.reconcile();
+  const builds = new BuildService(
+    {
+      paths,
+      images,
+      workshop: images.workshop(),
+      snapshots,
+      networks,
+      launcher,
+      cache: buildCache,
+      platform,
+      log,
+      now,
+    },
+    () => new Set(images.list().flatMap(({ chainIds }) => chainIds)),
+  );
+  await builds.reconcile();
   const routes = dockerRoutes({
     containers,
+    builds,
     images,
     networks: management,
     volumes,
     snapshots,
     events,
-    identity: { ...identityOf(root, runtimes), authorizationPlugins: access.authorizationPlugins, policy },
+    identity: { ...identity, authorizationPlugins: access.authorizationPlugins, policy },
     host,
     isRemapped,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
@@ -247,6 +279,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
 function identityOf(
   root: string,
   runtimes: Runtimes,
+  loggingDriver: string,
 ): Omit<EngineIdentity, "authorizationPlugins" | "policy"> {
   return {
     ...readHostIdentity(),
@@ -255,6 +288,7 @@ function identityOf(
     gitCommit: "",
     buildTime: "",
     root,
+    loggingDriver,
     runtime: { name: runtimes.sealed.name, version: "" },
     runtimes: { byName: runtimes.list(), defaultName: runtimes.defaultName },
     backingFileSystem: fileSystemOf(root),

@@ -1,3 +1,4 @@
+import { closeSync } from "node:fs";
 import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 
 /** A path as text (UTF-8) or, when it may be anything, as its bytes without a NUL. */
@@ -59,6 +60,14 @@ const PR_SET_PDEATHSIG = 1;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SIGKILL = 9n;
 const CAPABILITY_VERSION_3 = 0x20080522;
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0x800;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const longestSocketPath = 108;
+const EAGAIN = 11;
+const ENOBUFS = 105;
 const ENODATA = 61;
 const ENOTSUP = 95;
 
@@ -223,6 +232,29 @@ export function dieWithParent(): void {
   check(libc().prctl(PR_SET_PDEATHSIG, SIGKILL, 0n, 0n, 0n), "prctl");
 }
 
+/** A datagram socket connected to the one bound at `path`; not blocking, close-on-exec. The caller closes it. */
+export function connectUnixDatagram(path: string): number {
+  const name = Buffer.from(path);
+  if (name.length >= longestSocketPath) throw systemError(36, "connect", path);
+  const address = Buffer.alloc(2 + longestSocketPath);
+  address.writeUInt16LE(AF_UNIX);
+  name.copy(address, 2);
+  const fd = check(libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | O_CLOEXEC, 0), "socket");
+  if (libc().connect(fd, address, address.length) === 0) return fd;
+  const error = systemError(loaded?.readErrno() ?? 0, "connect", path);
+  closeSync(fd);
+  throw error;
+}
+
+/** Sends one datagram; false when the receiver's queue is full. */
+export function sendDatagram(fd: number, bytes: Uint8Array): boolean {
+  const sent = libc().send(fd, bytes, BigInt(bytes.length), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent >= 0n) return true;
+  const errno = loaded?.readErrno() ?? 0;
+  if (errno === EAGAIN || errno === ENOBUFS) return false;
+  throw systemError(errno, "send", undefined);
+}
+
 /** Gives memory that malloc has free, but keeps, back to the kernel. @see man 3 malloc_trim */
 export function trimHeap(): void {
   libc().malloc_trim(0n);
@@ -249,6 +281,9 @@ const definitions = {
   futimens: { arguments: ["i32", "pointer"], return: "i32" },
   setfsuid: { arguments: ["u32"], return: "i32" },
   setfsgid: { arguments: ["u32"], return: "i32" },
+  socket: { arguments: ["i32", "i32", "i32"], return: "i32" },
+  connect: { arguments: ["i32", "pointer", "u32"], return: "i32" },
+  send: { arguments: ["i32", "pointer", "u64", "i32"], return: "i64" },
   malloc_trim: { arguments: ["u64"], return: "i32" },
   syncfs: { arguments: ["i32"], return: "i32" },
   prctl: { arguments: ["i32", "u64", "u64", "u64", "u64"], return: "i32" },

@@ -1,10 +1,14 @@
 #include "log.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,10 +18,17 @@ static long log_size;
 // A record that did not fit ends in the middle; the next one begins on a line of its own.
 static bool is_cut;
 // A record can grow sixfold by escaping; what is here is written out whenever the next record might not fit.
+#define LOG_ATTRS_MAX (64 * 1024)
 static char out[LOG_LINE_MAX * 6 + 256 + 128 * 1024];
 static size_t out_used;
 static char stamp[64];
 static size_t stamp_length;
+static size_t attrs_length;
+// The number of the file that the daemon is sending, -1 when there is no such thing; rotations move it.
+static int reader_number = -1;
+// Of the file that is being compressed; rotations move that too.
+static int compress_number;
+static pid_t compressor;
 
 static void open_file(void) {
   log_fd = open(log_to.path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
@@ -27,22 +38,111 @@ static void open_file(void) {
   is_cut = log_size > 0 && pread(log_fd, &last, 1, log_size - 1) == 1 && last != '\n';
 }
 
-void log_open(const struct log_options *options) {
-  log_to = *options;
-  if (log_to.path) open_file();
+// `path`, `path.1`, …; the compressed ones end with `.gz`.
+static const char *name_of(int number, const char *suffix) {
+  static char names[4][4200];
+  static int next;
+  char *name = names[next++ & 3];
+  if (number == 0) snprintf(name, sizeof names[0], "%s%s", log_to.path, suffix);
+  else snprintf(name, sizeof names[0], "%s.%d%s", log_to.path, number, suffix);
+  return name;
 }
 
+static const char *draft_name(void) { return name_of(0, ".gz.tmp"); }
+
+void log_open(const struct log_options *options) {
+  log_to = *options;
+  if (!log_to.path) return;
+  if (log_to.attrs) attrs_length = strlen(log_to.attrs);
+  if (attrs_length > LOG_ATTRS_MAX) attrs_length = 0;
+  open_file();
+  if (log_to.compresses) unlink(draft_name());
+  if (!log_to.ships) return;
+  // Until the daemon says where it is, it may be anywhere.
+  reader_number = 0;
+  while (reader_number < log_to.max_files - 1 && access(name_of(reader_number + 1, ""), F_OK) == 0) reader_number++;
+}
+
+// An empty gzip member in front of the real one says which file this was, so that a reader of that one knows it again:
+// extra field GN, inode and time of the last write in nanoseconds, little endian.
+static bool write_gzip_head(int from, int to) {
+  struct stat info;
+  if (fstat(from, &info) < 0) return false;
+  unsigned char head[42] = {0x1f, 0x8b, 8, 4, [9] = 3, [10] = 20, [12] = 'G', 'N', 16, [32] = 3};
+  uint64_t inode = info.st_ino, written = (uint64_t)info.st_mtim.tv_sec * 1000000000u + (uint64_t)info.st_mtim.tv_nsec;
+  memcpy(head + 16, &inode, 8);
+  memcpy(head + 24, &written, 8);
+  return write(to, head, sizeof head) == sizeof head;
+}
+
+static void run_compressor(int from, int to) {
+  sigset_t none;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  if (nice(10) < 0 || !write_gzip_head(from, to) || dup2(from, 0) < 0 || dup2(to, 1) < 0) _exit(1);
+  execl("/usr/bin/gzip", "gzip", "-c", NULL);
+  execl("/bin/gzip", "gzip", "-c", NULL);
+  _exit(1);
+}
+
+// One at a time, the newest first: it lives the longest. Not what the daemon has yet to send.
+static void start_compressor(void) {
+  if (!log_to.compresses || compressor > 0) return;
+  int number = reader_number + 1 > 1 ? reader_number + 1 : 1;
+  while (number < log_to.max_files && access(name_of(number, ""), F_OK) < 0) number++;
+  if (number >= log_to.max_files) return;
+  int from = open(name_of(number, ""), O_RDONLY | O_CLOEXEC);
+  int to = open(draft_name(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  compressor = from < 0 || to < 0 ? -1 : fork();
+  if (compressor == 0) run_compressor(from, to);
+  if (compressor > 0) compress_number = number;
+  if (from >= 0) close(from);
+  if (to >= 0) close(to);
+}
+
+bool log_child_ended(int pid, int status) {
+  if (pid != compressor) return false;
+  compressor = 0;
+  bool is_whole = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  // Without gzip, or without room for its output, files stay as they are.
+  if (!is_whole) log_to.compresses = false;
+  if (is_whole && compress_number < log_to.max_files && rename(draft_name(), name_of(compress_number, ".gz")) == 0)
+    unlink(name_of(compress_number, ""));
+  else unlink(draft_name());
+  start_compressor();
+  return true;
+}
+
+void log_at(unsigned long long inode) {
+  struct stat info;
+  if (reader_number < 0) return;
+  for (int number = 0; number < log_to.max_files; number++) {
+    if (stat(name_of(number, ""), &info) < 0 || info.st_ino != inode) continue;
+    reader_number = number;
+    break;
+  }
+  start_compressor();
+}
+
+static bool is_full(void) { return log_to.max_bytes > 0 && log_size + (long)out_used >= log_to.max_bytes; }
+
+static bool would_drop_unsent(void) { return log_to.holds && reader_number >= log_to.max_files - 1; }
+
+bool log_is_held(void) { return log_fd >= 0 && is_full() && would_drop_unsent(); }
+
 static void rotate(void) {
-  char from[4200], to[4200];
   close(log_fd);
   for (int i = log_to.max_files - 1; i > 0; i--) {
-    snprintf(to, sizeof to, "%s.%d", log_to.path, i);
-    if (i > 1) snprintf(from, sizeof from, "%s.%d", log_to.path, i - 1);
-    rename(i > 1 ? from : log_to.path, to);
+    if (rename(name_of(i - 1, ""), name_of(i, "")) < 0) unlink(name_of(i, ""));
+    if (log_to.compresses && (i == 1 || rename(name_of(i - 1, ".gz"), name_of(i, ".gz")) < 0)) unlink(name_of(i, ".gz"));
   }
   // Not truncated: whoever follows the file still reads it to its end.
   if (log_to.max_files <= 1) unlink(log_to.path);
   open_file();
+  if (reader_number >= 0 && reader_number < log_to.max_files - 1) reader_number++;
+  if (compressor > 0) compress_number++;
+  start_compressor();
 }
 
 static void flush(void) {
@@ -121,14 +221,18 @@ static void put_escaped(const char *bytes, size_t length) {
 }
 
 static void put_record(const char *name, const char *bytes, size_t length) {
-  bool is_full = log_to.max_bytes > 0 && log_size + (long)out_used >= log_to.max_bytes;
-  if (is_full || out_used + length * 6 + 256 > sizeof out) flush();
-  if (is_full) rotate();
+  bool is_end = is_full() && !would_drop_unsent();
+  if (is_end || out_used + length * 6 + 256 + attrs_length > sizeof out) flush();
+  if (is_end) rotate();
   put("{\"log\":\"", 8);
   put_escaped(bytes, length);
   put("\",\"stream\":\"", 12);
   put(name, 6);
-  put("\",\"time\":\"", 10);
+  if (attrs_length) {
+    put("\",\"attrs\":", 10);
+    put(log_to.attrs, attrs_length);
+    put(",\"time\":\"", 9);
+  } else put("\",\"time\":\"", 10);
   put(stamp, stamp_length);
   put("\"}\n", 3);
 }
@@ -191,5 +295,6 @@ void log_finish(struct log_stream *stream) {
 }
 
 void log_sync(void) {
+  if (compressor > 0 && kill(compressor, SIGKILL) == 0) unlink(draft_name());
   if (log_fd >= 0) fdatasync(log_fd);
 }

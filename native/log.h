@@ -11,6 +11,10 @@ struct log_options {
   const char *path; // NULL: nothing is kept
   long max_bytes;   // 0: never rotated
   int max_files;
+  bool compresses;   // rotated files, by gzip
+  bool ships;        // the daemon sends the records on and says where it is
+  bool holds;        // nothing that was not sent is dropped: the container waits instead
+  const char *attrs; // NULL, or a JSON object that every record has
 };
 
 struct log_stream {
@@ -24,6 +28,12 @@ void log_open(const struct log_options *options);
 void log_write(struct log_stream *stream, const char *bytes, size_t length);
 // The stream has ended: an unfinished line is written as it is.
 void log_finish(struct log_stream *stream);
+// The daemon has sent everything before the file with this inode.
+void log_at(unsigned long long inode);
+// The next file would push out one that was not sent yet: leave what the container writes in its pipes.
+bool log_is_held(void);
+// True when the process was the log's own: the compressor of a rotated file.
+bool log_child_ended(int pid, int status);
 void log_sync(void);
 
 #endif

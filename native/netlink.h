@@ -26,4 +26,8 @@ int nic_configure(int inner_netlink, const struct nic *nic);
 // Replaces the default route of the gateway's family; an empty gateway takes it away, which is fine when there is none.
 int route_default(int inner_netlink, int family, const char *gateway);
 
+// Conntrack entries of UDP whose answers come from the address or, without one, whose questions went to the port: packets of
+// their flows are looked up in the rules again.
+int flows_forget(int family, const char *address, int port);
+
 #endif

@@ -215,6 +215,15 @@ static void bind_port(const char *seq, struct fields *f) {
   answer(seq, "ok", text_of(fd), text_of(ntohs(bound.sin6_port)));
 }
 
+// forget address port
+static void forget_flows(const char *seq, struct fields *f) {
+  const char *address = f->field[2];
+  int error = flows_forget(strchr(address, ':') ? AF_INET6 : AF_INET, address, atoi(f->field[3]));
+  if (!error && !*address) error = flows_forget(AF_INET6, address, atoi(f->field[3]));
+  if (error) refuse(seq, "conntrack", -error);
+  else answer(seq, "ok", "", NULL);
+}
+
 static int listen_on(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
@@ -283,6 +292,7 @@ static void serve(struct fields *f) {
   } else if (strcmp(op, "userns") == 0) make_userns(seq, f);
   else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0) change_sandbox(seq, op, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
+  else if (strcmp(op, "forget") == 0 && f->count == 4) forget_flows(seq, f);
   else if (strcmp(op, "shim") == 0) start_shim(seq, f);
   else if (strcmp(op, "close") == 0 && f->count == 3) {
     if (close(atoi(f->field[2])) < 0) refuse(seq, "close", errno);

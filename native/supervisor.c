@@ -2,7 +2,7 @@
 // and lets the daemon attach, exec, signal and resize over a unix socket (descriptor 3).
 //
 //   connection's first frame        what follows
-//   control                         frames both ways: go, signal N, resize H W, exec-resize ID H W →
+//   control                         frames both ways: go, signal N, resize H W, exec-resize ID H W, log-at INODE →
 //                                   ← waiting, started PID START-TIME, failed TEXT, exit CODE NANOSECONDS, exec-exit ID CODE
 //   attach stdin? stdout? stderr?   raw: stdin in, output out (8-byte headers unless tty)
 //   exec ID tty? stdin? stdout? stderr? PROCESS-FILE [bound]
@@ -90,6 +90,10 @@ static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
     else if (strcmp(key, "log") == 0) log_to.path = value;
     else if (strcmp(key, "log-max-bytes") == 0) log_to.max_bytes = atol(value);
     else if (strcmp(key, "log-max-files") == 0) log_to.max_files = atoi(value);
+    else if (strcmp(key, "log-compress") == 0) log_to.compresses = atoi(value);
+    else if (strcmp(key, "log-ship") == 0) log_to.ships = atoi(value);
+    else if (strcmp(key, "log-hold") == 0) log_to.holds = atoi(value);
+    else if (strcmp(key, "log-attrs") == 0) log_to.attrs = value;
     else if (strcmp(key, "exit-file") == 0) exit_file = value;
     else if (strcmp(key, "tty") == 0) options.tty = atoi(value);
     else if (strcmp(key, "stdin") == 0) *has_stdin = atoi(value);
@@ -261,6 +265,7 @@ static void finish(struct process *process) {
 }
 
 static void child_ended(pid_t pid, int status) {
+  if (log_child_ended(pid, status)) return;
   for (struct process *process = processes; process; process = process->next) {
     if (process->runtime == pid) {
       runtime_ended(process, status);
@@ -345,6 +350,7 @@ static void command(struct fields *f) {
   if (strcmp(op, "go") == 0 && container->stage == STAGE_WAITING) launch(container, NULL);
   else if (strcmp(op, "signal") == 0 && f->count == 2 && container->stage == STAGE_RUNNING) kill(container->pid, atoi(f->field[1]));
   else if (strcmp(op, "resize") == 0 && f->count == 3) process_resize(container, atoi(f->field[1]), atoi(f->field[2]));
+  else if (strcmp(op, "log-at") == 0 && f->count == 2) log_at(strtoull(f->field[1], NULL, 10));
   else if (strcmp(op, "exec-resize") == 0 && f->count == 4) {
     for (struct process *process = processes; process; process = process->next)
       if (process->id && strcmp(process->id, f->field[1]) == 0) process_resize(process, atoi(f->field[2]), atoi(f->field[3]));
@@ -421,7 +427,7 @@ static void watch_all(int children) {
   for (struct process *process = processes; process; process = process->next) {
     if (process->stage == STAGE_DONE) continue;
     // Output waits until it is known whether the process has started: before that it may be the runtime's complaint.
-    bool is_blocked = process_is_blocked(process) || process->stage < STAGE_RUNNING;
+    bool is_blocked = process_is_blocked(process) || process->stage < STAGE_RUNNING || (!process->id && log_is_held());
     short tty_write = process->tty && process->pending_size ? POLLOUT : 0;
     if (!is_blocked || tty_write) watch(process->out, (short)((is_blocked ? 0 : POLLIN) | tty_write), NULL, process, WATCH_OUT);
     if (!is_blocked) watch(process->err, POLLIN, NULL, process, WATCH_ERR);

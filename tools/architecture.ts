@@ -9,6 +9,7 @@ const nouns = [
   "engine/gc",
   "engine/runtime",
   "engine/containers",
+  "engine/build",
   "engine/network",
   "engine/volumes",
   "engine/logs",
@@ -49,6 +50,18 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
     "engine/runtime",
     "engine/images",
     "engine/snapshots",
+    "engine/network",
+    "engine/volumes",
+    "engine/logs",
+    "engine/supervise",
+  ],
+  "engine/build": [
+    ...engineWide,
+    "engine/content",
+    "engine/runtime",
+    "engine/images",
+    "engine/snapshots",
+    "engine/gc",
     "engine/network",
     "engine/volumes",
     "engine/logs",
@@ -95,6 +108,7 @@ export function importsOf(root: string): readonly Import[] {
 }
 
 function targetOf(file: string, specifier: string): string | undefined {
+  if (specifier.endsWith(".json")) return undefined; // data is no room
   if (specifier.startsWith("#")) return specifier.slice(1);
   if (specifier.startsWith(".")) return posix.join(dirname(file), specifier);
   return undefined;

@@ -25,15 +25,15 @@ test("decodeBody: null is the same as absent", () => {
 
 test("decodeBody: the text of a mismatch names field and types as Docker's decoder does", () => {
   const cases: readonly (readonly [object, string])[] = [
-    [{ Env: "x" }, "json: cannot unmarshal string into Go struct field CreateRequest.Env of type []string"],
-    [{ Image: 1 }, "json: cannot unmarshal number into Go struct field CreateRequest.Image of type string"],
+    [{ Env: "x" }, "invalid JSON: json: cannot unmarshal string into Go struct field .Env of type []string"],
+    [{ Image: 1 }, "invalid JSON: json: cannot unmarshal number into Go struct field .Image of type string"],
     [
       { HostConfig: { Memory: 1.5 } },
-      "json: cannot unmarshal number 1.5 into Go struct field CreateRequest.HostConfig.Memory of type int64",
+      "invalid JSON: json: cannot unmarshal number 1.5 into Go struct field .HostConfig.Memory of type int64",
     ],
     [
       { Labels: { a: 1 } },
-      "json: cannot unmarshal number into Go struct field CreateRequest.Labels of type string",
+      "invalid JSON: json: cannot unmarshal number into Go struct field .Labels of type string",
     ],
   ];
   for (const [body, message] of cases) assert.throws(() => decodeBody.create(body), { message });

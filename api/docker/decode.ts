@@ -17,7 +17,7 @@ interface Struct {
  * Reads a parsed JSON value as Docker's own decoder does: names match in any case, fields that are not in the shape are left
  * out, null is the same as absent. What comes back has the shape, whatever the client sent.
  *
- * @throws {Fault} `invalid` with the decoder's text, e.g. `json: cannot unmarshal number into Go struct field
+ * @throws {Fault} `invalid` with the decoder's text, e.g. `invalid JSON: json: cannot unmarshal number into Go struct field
  *   ContainerConfig.Image of type string`
  */
 export function decodeShape(shape: Shape, value: unknown): unknown {
@@ -104,7 +104,7 @@ function mismatch(shape: Shape, value: unknown, path: string): Fault {
   const where = path === "" ? "Go value" : `Go struct field ${path}`;
   return new Fault(
     "invalid",
-    `json: cannot unmarshal ${kindOf(value)} into ${where} of type ${goType(shape)}`,
+    `invalid JSON: json: cannot unmarshal ${kindOf(value)} into ${where} of type ${goType(shape)}`,
   );
 }
 

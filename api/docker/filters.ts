@@ -18,11 +18,10 @@ export function parseFilters(text: string | null, known: readonly string[]): Fil
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw new Fault("invalid", "invalid filter: the parameter is not JSON");
+    throw new Fault("invalid", "invalid filter");
   }
   if (parsed === null) return noFilters;
-  if (typeof parsed !== "object" || Array.isArray(parsed))
-    throw new Fault("invalid", "invalid filter: not an object of lists");
+  if (typeof parsed !== "object" || Array.isArray(parsed)) throw new Fault("invalid", "invalid filter");
   const filters = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(parsed)) {
     if (!known.includes(key)) throw new Fault("invalid", `invalid filter '${key}'`);

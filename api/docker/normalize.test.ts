@@ -114,14 +114,6 @@ test("normalizeCreate: Docker's texts for what makes no sense", () => {
     [{ HostConfig: { ExtraHosts: ["x"] } }, 'bad format for add-host: "x"'],
     [{ HostConfig: { ExtraHosts: ["x:y"] } }, 'invalid IP address in add-host: "y"'],
     [
-      { HostConfig: { LogConfig: { Type: "foo" } } },
-      'error looking up logging plugin foo: plugin "foo" not found',
-    ],
-    [
-      { HostConfig: { LogConfig: { Type: "", Config: { x: "y" } } } },
-      "unknown log opt 'x' for json-file log driver",
-    ],
-    [
       { HostConfig: { NetworkMode: "container:" } },
       "invalid network mode: invalid container format container:<name|id>",
     ],

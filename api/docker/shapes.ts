@@ -202,7 +202,7 @@ const hostConfig: Shape = {
 };
 
 const createBody: Shape = {
-  struct: "CreateRequest",
+  struct: "",
   fields: {
     Hostname: "string",
     Domainname: "string",

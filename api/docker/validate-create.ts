@@ -4,18 +4,6 @@ import { parseHostPort, parsePort } from "./ports.ts";
 
 const MIN_HEALTH_NS = 1_000_000;
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-const logOptions = new Set([
-  "max-file",
-  "max-size",
-  "compress",
-  "labels",
-  "labels-regex",
-  "env",
-  "env-regex",
-  "tag",
-  "mode",
-  "max-buffer-size",
-]);
 
 /**
  * Checks a container's name, without its slash.
@@ -69,7 +57,6 @@ export function validateHostConfig(host: HostConfig): void {
   validatePorts(host);
   validateRestart(host);
   validateModes(host);
-  validateLogs(host);
   for (const entry of host.ExtraHosts ?? []) validateExtraHost(entry);
   for (const device of host.Devices ?? [])
     if (!/^[rwm]{1,3}$/.test(device.CgroupPermissions))
@@ -127,21 +114,6 @@ function validateModes(host: HostConfig): void {
   if (unknown !== undefined) throw invalid(`Unknown option ${unknown}`);
   if (StorageOpt !== undefined && "size" in StorageOpt)
     throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
-}
-
-function validateLogs({ LogConfig: { Type: type, Config: options } }: HostConfig): void {
-  if (type === "none") return;
-  if (type !== "json-file")
-    throw new Fault("invalid", `error looking up logging plugin ${type}: plugin "${type}" not found`);
-  for (const option of Object.keys(options))
-    if (!logOptions.has(option))
-      throw new Fault("invalid", `unknown log opt '${option}' for json-file log driver`);
-  const size = options["max-size"];
-  if (size !== undefined && size !== "-1" && !/^\d+(\.\d+)? ?([kmgtp](i?b)?|b)?$/i.test(size))
-    throw new Fault("invalid", `invalid size: '${size}'`);
-  const files = options["max-file"];
-  if (files !== undefined && !/^[1-9]\d{0,5}$/.test(files))
-    throw new Fault("invalid", `max-file cannot be less than 1`);
 }
 
 function validateExtraHost(entry: string): void {

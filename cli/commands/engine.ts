@@ -2,17 +2,19 @@ import { defineCommand } from "../context.ts";
 import { accessFlags, planAccess } from "../instance/access-flags.ts";
 import { planPolicy, policyFlags } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
+import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
 export const command = defineCommand({
   isOwn: true,
+  needsNode: true,
   usage: "[flags]",
   about: [
     "Runs the engine in the foreground. It logs JSON lines to stderr (GANTRY_LOG=debug for more).",
     "SIGTERM and SIGINT stop the engine and leave containers running; the next engine takes them over.",
     "SIGHUP reads the certificates of --tls again.",
   ].join("\n"),
-  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags },
+  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags, ...logFlags },
   operands: [0, 0],
   examples: [
     ["gantry engine", "serve on /run/gantry/docker.sock"],
@@ -29,7 +31,7 @@ export const command = defineCommand({
     [1, "could not start, or another engine uses the same folders"],
   ],
   async run(given, values) {
-    const context = withRuntimes(given, values);
+    const context = withLogs(withRuntimes(given, values), values);
     const access = planAccess(values, context.env, process.pid);
     const policy = planPolicy(values);
     return await runEngine({ ...context, instance: { ...context.instance, access, policy } });

@@ -13,6 +13,7 @@ import { unixTransport } from "../unix-transport.ts";
 
 export const command = defineCommand({
   isOwn: true,
+  needsNode: true,
   usage: "[flags] NAME...",
   about: [
     "Makes base images from Debian's packages, without a registry, and loads them into the engine. The same packages",

@@ -3,12 +3,14 @@ import { accessFlags, accessWords, planAccess } from "../instance/access-flags.t
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
 import { planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
+import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { formatElapsed } from "../output/units.ts";
 
 export const command = defineCommand({
   isOwn: true,
+  needsNode: true,
   usage: "[flags]",
   about: [
     "Starts the engine in the background and returns when it answers. Nothing happens when it runs already.",
@@ -16,6 +18,7 @@ export const command = defineCommand({
   ].join("\n"),
   flags: {
     foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
+    ...logFlags,
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
     ...accessFlags,
     ...runtimeFlags,
@@ -32,7 +35,7 @@ export const command = defineCommand({
     [1, "it could not be started; the message shows the end of its log"],
   ],
   async run(given, { foreground, "no-link": noLink, ...values }) {
-    const context = withRuntimes(given, values);
+    const context = withLogs(withRuntimes(given, values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
     const policy = planPolicy(values);
     if (foreground)

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault, messageOf } from "#base/fault.ts";
+import { Exit } from "../failure.ts";
 import { type Context, socketOf } from "../context.ts";
 import type { Endpoint, TlsFiles } from "../transport/open-transport.ts";
 import { readContext } from "./context-store.ts";
@@ -16,7 +17,7 @@ const tlsPort = 2376;
 export function chooseEndpoint(context: Context): Endpoint {
   const { globals, env } = context;
   if (globals.host !== undefined && globals.context !== undefined)
-    throw new Fault("invalid", "conflicting options: cannot specify both --host and --context");
+    throw new Exit(1, "conflicting options: cannot specify both --host and --context");
   if (globals.host !== undefined) return endpointOf(globals.host, tlsOf(context));
   if (globals.context === undefined) {
     if (globals.run !== undefined) return { kind: "unix", path: socketOf(context.instance) };
@@ -54,7 +55,7 @@ export function endpointOf(address: string, tls?: TlsFiles): Endpoint {
       `gantry does not connect by ${scheme}: use unix:// or tcp:// (${address})`,
     );
   if (scheme !== "tcp" && scheme !== "http" && scheme !== "https")
-    throw new Fault("invalid", `unable to parse docker host \`${address}\``);
+    throw new Fault("invalid", `invalid bind address format: ${address}`);
   const [, host = "", port] = /^(\[[^\]]*\]|[^:/]*)(?::(\d+))?\/?$/.exec(rest) ?? [];
   if (host === "" && port === undefined)
     throw new Fault("invalid", `Invalid bind address format: ${address}`);

@@ -76,7 +76,8 @@ function spawnEngine({ instance, services, env }: Context, words: readonly strin
   }
 }
 
-function flagsOf({ root, run, bridgeCidr, usernsRemap, runtimes }: EngineOptions): readonly string[] {
+function flagsOf({ root, run, bridgeCidr, usernsRemap, runtimes, logs }: EngineOptions): readonly string[] {
+  const options = Object.entries(logs?.Config ?? {}).map(([key, value]) => `--log-opt=${key}=${value}`);
   return [
     "--root",
     root,
@@ -86,6 +87,7 @@ function flagsOf({ root, run, bridgeCidr, usernsRemap, runtimes }: EngineOptions
     ...(usernsRemap === undefined ? [] : ["--userns-remap", usernsRemap]),
     ...(runtimes?.added ?? []).flatMap((runtime) => ["--add-runtime", runtime]),
     ...(runtimes?.defaultName === undefined ? [] : ["--default-runtime", runtimes.defaultName]),
+    ...(logs === undefined ? [] : [`--log-driver=${logs.Type}`, ...options]),
   ];
 }
 

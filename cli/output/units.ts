@@ -35,3 +35,35 @@ export function formatSpan(milliseconds: number): string {
 export function formatElapsed(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
+
+function withDigits(value: number, digits: number): string {
+  return String(Number(value.toPrecision(digits)));
+}
+
+function scaled(bytes: number, base: number, names: readonly string[], digits: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= base && unit < names.length - 1) {
+    value /= base;
+    unit++;
+  }
+  return `${withDigits(value, digits)}${names[unit]}`;
+}
+
+const decimalNames = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+const binaryNames = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+/** go-units' HumanSize: powers of 1000, four digits. */
+export function formatBytes4(bytes: number): string {
+  return scaled(bytes, 1000, decimalNames, 4);
+}
+
+/** go-units' HumanSizeWithPrecision(3): powers of 1000, three digits; not rounded up to the next unit. */
+export function formatBytes3(bytes: number): string {
+  return scaled(bytes, 1000, decimalNames, 3);
+}
+
+/** go-units' BytesSize: powers of 1024, four digits. */
+export function formatBinary(bytes: number): string {
+  return scaled(bytes, 1024, binaryNames, 4);
+}

@@ -1,9 +1,9 @@
 import type { ContainerConfig } from "#api/docker/container.ts";
 import { applyChanges } from "#engine/images/changes.ts";
+import { placeholders } from "#engine/runtime/placeholders.ts";
 import { diffOf } from "#engine/snapshots/rooted.ts";
 import { parseDigest } from "#oci/digest.ts";
 import type { ImageRuntimeConfig } from "#oci/image-config.ts";
-import { placeholders } from "./container-files.ts";
 import type { CommitRequest } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
 

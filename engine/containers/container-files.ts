@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
+import { placeholders } from "#engine/runtime/placeholders.ts";
 import { changesOf, exportTree, extractInto, packPath, statPath } from "#engine/snapshots/rooted.ts";
 import type { RootSpec } from "#engine/snapshots/rooted/jobs.ts";
 import type { PathStat } from "./containers.ts";
@@ -8,19 +9,6 @@ import { isAlive } from "./lifecycle.ts";
 import type { ContainerRecord } from "./record.ts";
 
 const statTimeoutMs = 60_000;
-
-/** Mount points that the runtime makes in every root. */
-export const placeholders = [
-  "/.dockerenv",
-  "/dev",
-  "/dev/console",
-  "/etc",
-  "/etc/hosts",
-  "/etc/hostname",
-  "/etc/resolv.conf",
-  "/proc",
-  "/sys",
-];
 
 /** A container's files from outside: through its first process while it runs, through a mount of the worker's own otherwise. */
 export class ContainerFiles {

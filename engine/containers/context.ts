@@ -1,8 +1,10 @@
+import type { LogConfig } from "#api/docker/container.ts";
 import type { KeyedLock } from "#base/keyed-lock.ts";
 import type { Log } from "#base/log.ts";
 import type { Clock } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import type { ImageCommitter, ImageResolver } from "#engine/images/images.ts";
+import type { Forwarders } from "#engine/logs/forwarders.ts";
 import type { Networks } from "#engine/network/networks.ts";
 import type { IdRanges } from "#engine/runtime/id-ranges.ts";
 import type { Launcher, Task } from "#engine/runtime/launcher.ts";
@@ -26,6 +28,9 @@ export interface ContainerContext {
   readonly idRanges: IdRanges;
   /** Whether containers have a user namespace unless they ask for the host's. */
   readonly isRemapped: boolean;
+  readonly forwarders: Forwarders;
+  /** The engine's own log driver, for containers that name none. */
+  readonly defaultLogs: LogConfig;
   /** By container ID: what runs now. */
   readonly tasks: Map<string, Task>;
   readonly waiters: Waiters;

@@ -8,6 +8,7 @@ import { checkContainerName } from "#api/docker/validate-create.ts";
 import { Fault, isFault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
+import { validateLogConfig, withDefaults } from "#engine/logs/log-options.ts";
 import { validateHostConfig } from "#engine/runtime/validate.ts";
 import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
 import { compatiblePlatforms, formatPlatform, normalisePlatform, parsePlatform } from "#oci/platform.ts";
@@ -41,11 +42,12 @@ export async function createContainer(
 function plan(context: ContainerContext, request: CreateRequest, name: string) {
   const { host, cgroups, runtimes } = context.launcher;
   const version = Number(request.apiVersion.split(".")[1]);
-  const normal = normalizeCreate(request.body, version, {
+  const normal = normalizeCreate(withLogDefaults(context, request.body), version, {
     cgroupnsMode: cgroups.layout.kind === "v2" ? "private" : "host",
     runtime: runtimes.defaultName,
   });
   runtimes.get(normal.hostConfig.Runtime);
+  validateLogConfig(normal.hostConfig.LogConfig);
   if (normal.config.Image === "")
     throw new Fault("invalid", "Config cannot be empty in order to create a container");
   const image = context.images.resolve(normal.config.Image);
@@ -124,6 +126,14 @@ function withLinks({ registry }: ContainerContext, record: ContainerRecord): Con
   if (Links === null) return record;
   const resolved = Links.map((link) => resolveLink(registry, link));
   return { ...record, hostConfig: { ...record.hostConfig, Links: resolved } };
+}
+
+function withLogDefaults(
+  { defaultLogs }: ContainerContext,
+  body: CreateRequest["body"],
+): CreateRequest["body"] {
+  const LogConfig = withDefaults(body.HostConfig?.LogConfig ?? undefined, defaultLogs);
+  return { ...body, HostConfig: { ...body.HostConfig, LogConfig } };
 }
 
 /** Programs look for this file to tell whether they run in a container. Nobody else has touched the folder yet. */

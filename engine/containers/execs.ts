@@ -49,6 +49,13 @@ export class Execs {
     this.#context = context;
   }
 
+  /** As {@link Execs.create}, for a client. @throws {Fault} `invalid` also for a user who is not there */
+  async createFor(ref: string, config: ExecConfig): Promise<string> {
+    const { id, hostConfig } = this.#running(ref);
+    if (config.User) await this.#context.launcher.userOf(id, config.User, hostConfig);
+    return this.create(ref, config);
+  }
+
   create(ref: string, config: ExecConfig): string {
     const container = this.#running(ref);
     if ((config.Cmd ?? []).length === 0) throw new Fault("invalid", "No exec command specified");
@@ -84,7 +91,9 @@ export class Execs {
     if (exec.isStarted)
       throw new Fault(
         "conflict",
-        exec.record.isRunning ? `Exec ${id} is already running` : `Exec command ${id} is already running`,
+        exec.record.exitCode === null
+          ? `exec command ${id} is already running`
+          : `exec command ${id} has already run`,
       );
     const container = this.#running(exec.record.containerId);
     exec.isStarted = true;
@@ -228,7 +237,7 @@ export class Execs {
   }
 
   #ended(exec: Exec, container: ContainerRecord, exitCode: number): void {
-    exec.record = { ...exec.record, isRunning: false, exitCode, pid: 0 };
+    exec.record = { ...exec.record, isRunning: false, exitCode };
     publish(this.#context, container, "exec_die", { execID: exec.record.id, exitCode: String(exitCode) });
   }
 

@@ -92,7 +92,7 @@ export class HealthMonitors implements Disposable {
     const timer = setTimeout(() => limit.abort(), Math.min(check.timeoutMs, timerMaxMs));
     const run = this.#execs
       .probe(id, check.args, output, AbortSignal.any([limit.signal, over.signal]))
-      .catch((error: unknown) => messageOf(error).replace(/: unknown$/, ""));
+      .catch((error: unknown) => messageOf(error));
     const found = await Promise.race([run, aborted(limit.signal)]);
     clearTimeout(timer);
     const end = formatTime(now());

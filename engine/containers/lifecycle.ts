@@ -1,10 +1,13 @@
 import { Fault, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { formatTime, parseTime } from "#base/time.ts";
+import type { OpenDriver } from "#engine/logs/drivers/open-driver.ts";
+import { isRemote } from "#engine/logs/log-options.ts";
 import type { Sandbox } from "#engine/network/networks.ts";
 import type { Task, UserNamespace } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import type { ExitedTask, StartedTask } from "#engine/supervise/shim-client.ts";
 import type { Attachments } from "./attachments.ts";
+import { forwardedLog, shimLogArguments } from "./container-logs.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { interruptedHealth, planHealthCheck, startingHealth } from "./health.ts";
 import type { HealthMonitors } from "./health-monitors.ts";
@@ -165,6 +168,8 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
+    const opened = await this.#orFailed(record, () => this.#openLog(record, signal));
+    undo.defer(() => opened?.driver[Symbol.asyncDispose]());
     const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
     const joined = await this.#orFailed(record, async () => this.#joined(record));
     const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
@@ -189,6 +194,7 @@ export class Lifecycle {
         hosts: { hostGateway: networks.hostGateway, links: links.hosts },
         joined,
         ...(users !== undefined && { users }),
+        logArguments: shimLogArguments(this.#context.paths, record),
       }),
     );
     undo.defer(() => launcher.clear(id));
@@ -197,7 +203,7 @@ export class Lifecycle {
     task.control.go();
     const started = await this.#started(record, task);
     undo.defer(() => endUntold(task));
-    await this.#running(record, task, started, sandbox);
+    await this.#running(record, task, started, sandbox, opened);
     undo.move();
   }
 
@@ -251,7 +257,20 @@ export class Lifecycle {
     if (record.hostConfig.AutoRemove) setImmediate(() => void this.#autoRemove(record.id));
   }
 
-  async #running(record: ContainerRecord, task: Task, started: StartedTask, sandbox: Sandbox): Promise<void> {
+  /** Who has the engine's own logs alone waits for nobody. */
+  async #openLog(record: ContainerRecord, signal: AbortSignal): Promise<OpenDriver | undefined> {
+    const { Type: type, Config: options } = record.hostConfig.LogConfig;
+    if (type === "none" || (type === "json-file" && Object.keys(options).length === 0)) return undefined;
+    return this.#context.forwarders.open(forwardedLog(this.#context.paths, record), signal);
+  }
+
+  async #running(
+    record: ContainerRecord,
+    task: Task,
+    started: StartedTask,
+    sandbox: Sandbox,
+    opened: OpenDriver | undefined,
+  ): Promise<void> {
     const { registry, now } = this.#context;
     const next: ContainerRecord = {
       ...record,
@@ -271,14 +290,15 @@ export class Lifecycle {
     await registry.replace(next, "ordered");
     publish(this.#context, next, "start");
     relink(this.#context, next);
-    this.watch(next, task);
+    this.watch(next, task, opened);
   }
 
   /** From here on the end of the container is taken in whenever it comes. Also for those that outlived an earlier daemon. */
-  watch(record: ContainerRecord, task: Task): void {
+  watch(record: ContainerRecord, task: Task, opened?: OpenDriver): void {
     const { id } = record;
     this.#context.tasks.set(id, task);
     if (record.state.status === "running") this.#health.start(record);
+    this.#forward(record, task, opened);
     const exit = task.control.exited.then((exited) =>
       this.#context.lock.run(id, () => this.ended(id, exited)),
     );
@@ -288,6 +308,16 @@ export class Lifecycle {
         this.#context.log.error("end of a container was not taken in", { container: id, error }),
       ),
     );
+  }
+
+  #forward(record: ContainerRecord, { control }: Task, opened: OpenDriver | undefined): void {
+    const { forwarders, paths } = this.#context;
+    if (!isRemote(record.hostConfig.LogConfig.Type)) return;
+    forwarders.follow(record.id, forwardedLog(paths, record), {
+      ended: control.exited.then(() => undefined),
+      onFile: (inode) => control.logAt(inode),
+      opened,
+    });
   }
 
   #joined(record: ContainerRecord) {

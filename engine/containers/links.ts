@@ -58,12 +58,15 @@ export interface LinkEffects {
 export function linkEffects(registry: ContainerRegistry, record: ContainerRecord): LinkEffects {
   const linked = linkedOf(registry, record);
   const places = linked.map((link) => ({ ...link, endpoint: bridgeEndpoint(link.target) }));
-  for (const { target, alias, endpoint } of places)
-    if (endpoint === undefined)
-      throw new Fault(
-        "conflict",
-        `Cannot link to a non running container: /${target.name} AS /${record.name}/${alias}`,
-      );
+  for (const { target, alias, endpoint } of places) {
+    if (endpoint !== undefined) continue;
+    if (target.endpoints !== undefined)
+      throw new Fault("conflict", `container ${target.id} not attached to default bridge network`);
+    throw new Fault(
+      "conflict",
+      `Cannot link to a non running container: /${target.name} AS /${record.name}/${alias}`,
+    );
+  }
   return {
     hosts: places.flatMap((place) => hostsLine(place)),
     variables: places.flatMap(({ alias, target, endpoint }) =>

@@ -2,9 +2,11 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "#base/fault.ts";
 import { parseTime } from "#base/time.ts";
+import { isRemote } from "#engine/logs/log-options.ts";
 import { containerFolder, exitFile, shimSocket } from "#engine/runtime/paths.ts";
 import type { ExitedTask } from "#engine/supervise/shim-client.ts";
 import { startTimeOf } from "#host/process-end.ts";
+import { forwardedLog } from "./container-logs.ts";
 import type { ContainerContext } from "./context.ts";
 import { isAlive, type Lifecycle } from "./lifecycle.ts";
 import { type ContainerRecord, mountPoints, zeroTime } from "./record.ts";
@@ -31,6 +33,9 @@ export async function reconcile(context: ContainerContext, lifecycle: Lifecycle)
   await networks.settle();
   for (const [record, exited] of ended.filter((pair) => pair !== undefined))
     await lifecycle.ended(record.id, exited);
+  for (const record of registry.list())
+    if (isRemote(record.hostConfig.LogConfig.Type) && !context.tasks.has(record.id))
+      context.forwarders.resume(record.id, forwardedLog(context.paths, record));
   await resume(context, lifecycle, before);
 }
 

@@ -22,6 +22,7 @@ export async function removeContainer(
   await lock.run(id, async () => {
     const record = registry.get(id);
     if (isAlive(record.state)) refuseRunning(record);
+    await context.forwarders.settle(id);
     await volumes.release(id, withVolumes);
     await registry.delete(record);
     if (record.idRange !== undefined) context.idRanges.release(id, record.idRange);

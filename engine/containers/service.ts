@@ -1,10 +1,9 @@
 import { checkContainerName } from "#api/docker/validate-create.ts";
 import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
-import { readLog } from "#engine/logs/json-file.ts";
-import { logFile } from "#engine/runtime/paths.ts";
 import { Attachments } from "./attachments.ts";
 import { commitContainer } from "./commit.ts";
+import { readContainerLog, shownLogPath } from "./container-logs.ts";
 import { ContainerFiles } from "./container-files.ts";
 import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
@@ -126,27 +125,11 @@ export class ContainerService implements Containers, Disposable {
   }
 
   logs(ref: string, query: Parameters<Containers["logs"]>[1], signal: AbortSignal): AsyncIterable<Buffer> {
-    const { registry, tasks, paths } = this.#context;
-    const record = registry.get(ref);
-    if (!query.stdout && !query.stderr)
-      throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
-    if (record.hostConfig.LogConfig.Type === "none")
-      throw new Fault("not-implemented", "configured logging driver does not support reading");
-    const { details, ...rest } = query;
-    const ended = tasks.get(record.id)?.control.exited.then(() => undefined) ?? Promise.resolve();
-    return readLog(
-      { path: logFile(paths, record.id), ended },
-      {
-        ...rest,
-        framing: record.config.Tty ? "raw" : "multiplexed",
-        ...(details && { prefix: detailsOf(record) }),
-      },
-      signal,
-    );
+    return readContainerLog(this.#context, this.#context.registry.get(ref), query, signal);
   }
 
   async createExec(...args: Parameters<Containers["createExec"]>): Promise<string> {
-    return this.#execs.create(...args);
+    return this.#execs.createFor(...args);
   }
   async startExec(...args: Parameters<Containers["startExec"]>): ReturnType<Containers["startExec"]> {
     return this.#execs.start(...args);
@@ -209,7 +192,8 @@ export class ContainerService implements Containers, Disposable {
   }
 
   sizeRw: Containers["sizeRw"] = (ref) => this.#context.snapshots.usage(this.#context.registry.get(ref).id);
-  logPath: Containers["logPath"] = (ref) => logFile(this.#context.paths, this.#context.registry.get(ref).id);
+  logPath: Containers["logPath"] = (ref) =>
+    shownLogPath(this.#context.paths, this.#context.registry.get(ref));
 
   async prune(
     matches: (record: ContainerRecord) => boolean,
@@ -233,22 +217,4 @@ export class ContainerService implements Containers, Disposable {
   #discard(record: ContainerRecord): Promise<void> {
     return removeContainer(this.#context, this.#attachments, record.id, true);
   }
-}
-
-/** What `logs --details` puts before each line: the labels and variables that the log options name. */
-function detailsOf({ config, hostConfig }: ContainerRecord): string {
-  const names = (key: string) =>
-    (hostConfig.LogConfig.Config[key] ?? "").split(",").filter((name) => name !== "");
-  const labels = names("labels").flatMap((name) => {
-    const value = config.Labels[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  const env = names("env").flatMap((name) => {
-    const entry = config.Env.find((candidate) => candidate.startsWith(`${name}=`));
-    return entry === undefined ? [] : [[name, entry.slice(name.length + 1)] as const];
-  });
-  const pairs = [...labels, ...env].map(
-    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
-  );
-  return `${pairs.join(",")} `;
 }

@@ -19,6 +19,13 @@ const noPlugin: Handler = ({ name }) => {
   throw new Fault("not-found", `plugin "${name}" not found`);
 };
 
+const experimental: Handler = () => {
+  throw new Fault(
+    "not-implemented",
+    "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to enable it.",
+  );
+};
+
 /** What this engine does not have, answered as Docker's daemon does with the feature off. */
 export const absentRoutes: readonly Route[] = [
   ...["/swarm", "/swarm/unlockkey", "/nodes", "/services", "/tasks", "/secrets", "/configs"].map(
@@ -49,6 +56,8 @@ export const absentRoutes: readonly Route[] = [
     { method: "POST", path: `/${kind}/{id}/update`, handle: notSwarm },
     { method: "DELETE", path: `/${kind}/{id}`, handle: notSwarm },
   ]),
+  { method: "GET", path: "/containers/{id}/checkpoints", handle: experimental },
+  { method: "POST", path: "/containers/{id}/checkpoints", handle: experimental },
   { method: "GET", path: "/plugins", handle: () => json([]) },
   { method: "GET", path: "/plugins/privileges", handle: notYet("installing plugins") },
   { method: "POST", path: "/plugins/pull", handle: notYet("installing plugins") },
@@ -62,13 +71,6 @@ export const absentRoutes: readonly Route[] = [
       handle: noPlugin,
     }),
   ),
-  { method: "POST", path: "/build", handle: notYet("building images") },
-  {
-    method: "POST",
-    path: "/build/prune",
-    handle: () => json({ CachesDeleted: null, SpaceReclaimed: 0 }),
-  },
-  { method: "POST", path: "/build/cancel", handle: notYet("building images") },
   { method: "POST", path: "/session", handle: notYet("building images by a session") },
   { method: "POST", path: "/grpc", handle: notYet("building images by gRPC") },
 ];

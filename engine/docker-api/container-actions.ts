@@ -29,7 +29,11 @@ export function containerActionRoutes(deps: ActionDeps): readonly Route[] {
     { method: "POST", path: "/containers/prune", handle: prune(deps) },
     { method: "DELETE", path: "/containers/{id}", handle: remove(deps) },
     { method: "POST", path: "/containers/{id}/resize", handle: resize(deps) },
-    post("start", ({ name, lifetime }) => containers.start(name, lifetime)),
+    post("start", ({ name, query, lifetime }) => {
+      if (query.text("checkpoint") !== "")
+        throw new Fault("invalid", "checkpoint is only supported in experimental mode");
+      return containers.start(name, lifetime);
+    }),
     post("stop", (call) => containers.stop(call.name, stopOptions(call))),
     post("restart", (call) => containers.restart(call.name, stopOptions(call))),
     post("kill", ({ name, query }) => containers.kill(name, query.text("signal") || "SIGKILL")),
@@ -108,15 +112,14 @@ function resize({ containers }: ActionDeps): Handler {
 
 /** @throws {Fault} `invalid` for anything but two numbers of 16 bits */
 export function terminalSize({ query }: Call): { readonly height: number; readonly width: number } {
-  const side = (name: string) => {
-    const value = query.integer(name);
-    if (value >= 0 && value <= 0xffff) return value;
-    throw new Fault(
-      "invalid",
-      `invalid resize ${name === "h" ? "height" : "width"} ${query.text(name)}: value out of range`,
-    );
+  const side = (name: string, called: string) => {
+    const text = query.text(name);
+    const isNumber = /^\d+$/.test(text);
+    if (isNumber && Number(text) <= 0xffff) return Number(text);
+    const reason = isNumber ? "value out of range" : "invalid syntax";
+    throw new Fault("invalid", `invalid resize ${called} ${JSON.stringify(text)}: ${reason}`);
   };
-  return { height: side("h"), width: side("w") };
+  return { height: side("h", "height"), width: side("w", "width") };
 }
 
 function update({ containers }: ActionDeps): Handler {

@@ -1,6 +1,5 @@
 import {
   booleanFilter,
-  invalidValue,
   matchesLabels,
   matchesPattern,
   parseFilters,
@@ -111,7 +110,10 @@ function portsOf(key: string, values: readonly string[]): ReadonlySet<string> {
       const { range, protocol } = parsePort(value);
       for (let port = range.first; port <= range.last; port++) ports.add(`${port}/${protocol}`);
     } catch {
-      throw invalidValue(key, [value]);
+      throw new Fault(
+        "invalid",
+        `error while looking up for ${key} ${value}: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`,
+      );
     }
   }
   return ports;

@@ -130,9 +130,13 @@ test("list: bad parameters are 400 and say which", async () => {
       400,
     ],
     [filtered({ "is-task": ["x"] }), "invalid filter 'is-task=[x]'", 400],
-    [filtered({ publish: ["x"] }), "invalid filter 'publish=[x]'", 400],
+    [
+      filtered({ publish: ["x"] }),
+      'error while looking up for publish x: strconv.ParseUint: parsing "x": invalid syntax',
+      400,
+    ],
     [filtered({ before: ["nope"] }), "No such container: nope", 404],
-    ["?limit=x", `invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax`, 400],
+    ["?limit=x", 'strconv.Atoi: parsing "x": invalid syntax', 400],
   ];
   for (const [query, message, status] of cases) {
     const reply = await ask(engine.socket, "GET", `/containers/json${query}`);

@@ -1,11 +1,13 @@
 import { formatVersion } from "#api/docker/versions.ts";
 import { Fault } from "#base/fault.ts";
+import type { Builds } from "#engine/build/build-service.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { Images } from "#engine/images/images.ts";
 import { imageSummary, layerUsers, sharedSizeOf } from "#engine/images/views.ts";
 import type { VolumeView } from "#engine/volumes/views.ts";
 import type { Volumes } from "#engine/volumes/volume-service.ts";
 import { json } from "./answer.ts";
+import { buildCacheTotals, buildCacheView } from "./build-cache.ts";
 import type { Call, Route } from "./call.ts";
 import { type SummaryEncoder, sizesOf } from "./container-list.ts";
 import { containersByImage } from "./images.ts";
@@ -14,6 +16,7 @@ import { volumeUsage } from "./volumes.ts";
 export interface DiskUsageDeps {
   readonly containers: Containers;
   readonly images: Images;
+  readonly builds: Pick<Builds, "cache">;
   readonly volumes: Volumes;
   readonly encoder: SummaryEncoder;
 }
@@ -49,7 +52,7 @@ async function legacyUsage(deps: DiskUsageDeps, call: Call): Promise<object> {
     Images: images?.items ?? null,
     Containers: containers?.items ?? null,
     Volumes: volumes ?? null,
-    BuildCache: asked.has("build-cache") ? [] : null,
+    BuildCache: asked.has("build-cache") ? deps.builds.cache().map(buildCacheView) : null,
     ...(call.version < 42 && { BuilderSize: 0 }),
   };
 }
@@ -71,14 +74,10 @@ async function usage(deps: DiskUsageDeps, call: Call): Promise<object> {
     const volumes = await volumeUsage(deps.volumes, call.signal);
     summary["VolumeUsage"] = { ...volumeTotals(volumes), ...items(volumes) };
   }
-  if (asked.has("build-cache"))
-    summary["BuildCacheUsage"] = {
-      ActiveCount: 0,
-      TotalCount: 0,
-      Reclaimable: 0,
-      TotalSize: 0,
-      ...items([]),
-    };
+  if (asked.has("build-cache")) {
+    const cache = deps.builds.cache();
+    summary["BuildCacheUsage"] = { ...buildCacheTotals(cache), ...items(cache.map(buildCacheView)) };
+  }
   return summary;
 }
 

@@ -52,5 +52,7 @@ function isTooLarge(error: unknown): boolean {
 /** A failure within a progress stream. */
 export function errorLine(error: unknown): string {
   const message = messageOf(error);
-  return `${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`;
+  const code = isFault(error) ? error.detail["exitCode"] : undefined;
+  const errorDetail = { ...(code !== undefined && { code }), message };
+  return `${JSON.stringify({ errorDetail, error: message })}\r\n`;
 }

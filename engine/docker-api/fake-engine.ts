@@ -243,6 +243,11 @@ export async function openFakeEngine(
   const deps: DockerApiDeps = {
     containers,
     images,
+    builds: {
+      builder: () => Promise.reject(new Fault("internal", "nothing is built here")),
+      cache: () => [],
+      prune: async () => ({ removed: [], bytes: 0 }),
+    },
     networks: new FakeNetworks(),
     volumes: new FakeVolumes(),
     snapshots: { root: "/snapshots", mountOf: () => ({ lower: ["1/fs"], upper: "2/fs", work: "2/work" }) },
@@ -278,6 +283,7 @@ export async function openFakeEngine(
 }
 
 const identityOfTests = {
+  loggingDriver: "json-file",
   id: "test",
   version: "0.0.1",
   gitCommit: "none",

@@ -1,4 +1,5 @@
 import type { Clock } from "#base/time.ts";
+import type { Builds } from "#engine/build/build-service.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { ContainerRecord } from "#engine/containers/record.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
@@ -9,6 +10,7 @@ import type { Volumes } from "#engine/volumes/volume-service.ts";
 import type { HostFacts } from "#host/facts.ts";
 import { absentRoutes } from "./absent.ts";
 import { archiveRoutes } from "./archive.ts";
+import { buildRoutes } from "./build.ts";
 import type { Route } from "./call.ts";
 import { commitRoutes } from "./commit.ts";
 import { containerActionRoutes } from "./container-actions.ts";
@@ -29,6 +31,7 @@ import { volumeRoutes } from "./volumes.ts";
 /** Everything that the API talks to. */
 export interface DockerApiDeps {
   readonly containers: Containers;
+  readonly builds: Builds;
   readonly images: Images;
   readonly networks: NetworkManagement;
   readonly volumes: Volumes;
@@ -66,6 +69,7 @@ export function dockerRoutes(given: DockerApiDeps): readonly Route[] {
     ...statsRoutes(deps),
     ...topRoutes(deps),
     ...imageRoutes(deps),
+    ...buildRoutes(deps),
     ...networkRoutes(deps),
     ...volumeRoutes(deps),
     ...absentRoutes,

@@ -88,7 +88,7 @@ test("DockerServer: bad bodies are the client's fault, and say what is wrong", a
   assert.match(messageIn(await create("[]")), /cannot unmarshal array into Go value/);
   assert.match(
     messageIn(await create('{"Image":1}')),
-    /cannot unmarshal number into Go struct field CreateRequest.Image of type string/,
+    /cannot unmarshal number into Go struct field \.Image of type string/,
   );
   assert.match(messageIn(await create('{"Image":"bb"} x')), /unexpected content after JSON/);
   assert.match(

@@ -96,7 +96,7 @@ function view(
     read: now === undefined ? zeroTime : formatTime(now.at),
     preread: now === undefined || before === undefined ? zeroTime : formatTime(before.at),
     pids_stats: pidsView(now?.usage),
-    blkio_stats: blkioView(now?.usage),
+    blkio_stats: blkioView(deps, now?.usage),
     num_procs: 0,
     storage_stats: {},
     cpu_stats: cpuView(now?.usage),
@@ -114,11 +114,12 @@ function pidsView(usage: ContainerUsage | undefined): object {
   return { current, ...(Number.isFinite(limit) && { limit }) };
 }
 
-function blkioView(usage: ContainerUsage | undefined): object {
-  const none = usage === undefined ? null : [];
+/** v2 counts bytes alone. */
+function blkioView({ host }: StatsDeps, usage: ContainerUsage | undefined): object {
+  const none = usage === undefined || host.cgroup.kind === "v2" ? null : [];
   return {
-    io_service_bytes_recursive: none,
-    io_serviced_recursive: none,
+    io_service_bytes_recursive: usage?.blockIo?.bytes ?? none,
+    io_serviced_recursive: usage?.blockIo?.operations ?? none,
     io_queue_recursive: none,
     io_service_time_recursive: none,
     io_wait_time_recursive: none,
@@ -133,6 +134,7 @@ function cpuView(usage: ContainerUsage | undefined): object {
   return {
     cpu_usage: {
       total_usage: cpu?.total ?? 0,
+      ...(cpu?.perCpu && { percpu_usage: cpu.perCpu }),
       usage_in_kernelmode: cpu?.system ?? 0,
       usage_in_usermode: cpu?.user ?? 0,
     },

@@ -6,6 +6,7 @@ import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { Images } from "#engine/images/images.ts";
+import { logDrivers } from "#engine/logs/log-options.ts";
 import type { HostFacts } from "#host/facts.ts";
 import { type Answer, json } from "./answer.ts";
 import type { Handler, Route } from "./call.ts";
@@ -32,6 +33,8 @@ export interface EngineIdentity {
     readonly byName: Readonly<Record<string, { readonly path: string }>>;
     readonly defaultName: string;
   };
+  /** For containers that name none. */
+  readonly loggingDriver: string;
   /** File system under `root`, e.g. `extfs`. */
   readonly backingFileSystem: string;
   readonly authorizationPlugins: readonly string[];
@@ -143,14 +146,14 @@ function infoView(deps: SystemDeps, version: number): object {
       Volume: ["local"],
       Network: ["bridge", "host", "null"],
       Authorization: identity.authorizationPlugins.length === 0 ? null : identity.authorizationPlugins,
-      Log: ["json-file", "none"],
+      Log: logDrivers,
     },
     ...limitSupport(host, version),
     Debug: false,
     NFd: 0,
     NGoroutines: 0,
     SystemTime: formatTime(now()),
-    LoggingDriver: "json-file",
+    LoggingDriver: identity.loggingDriver,
     CgroupDriver: "cgroupfs",
     CgroupVersion: host.cgroup.kind === "v2" ? "2" : "1",
     NEventsListener: deps.events.listenerCount,
@@ -191,6 +194,7 @@ function infoView(deps: SystemDeps, version: number): object {
     InitCommit: commit("", version),
     SecurityOptions: securityOptions(deps),
     ...(version >= 44 && { CDISpecDirs: [] }),
+    ...(version >= 49 && { FirewallBackend: { Driver: "nftables" } }),
     Warnings: identity.warnings.length === 0 ? null : identity.warnings,
   };
 }
@@ -215,7 +219,8 @@ function limitSupport({ limits }: HostFacts, version: number): object {
   return {
     MemoryLimit: limits.memory,
     SwapLimit: limits.swap,
-    ...(version < 42 && { KernelMemory: false, KernelMemoryTCP: false }),
+    ...(version < 42 && { KernelMemory: false }),
+    KernelMemoryTCP: false,
     CpuCfsPeriod: limits.cpuQuota,
     CpuCfsQuota: limits.cpuQuota,
     CPUShares: limits.cpuShares,

@@ -1,6 +1,14 @@
 import { readFile } from "node:fs/promises";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
-import { type CpuUsage, cpuUsage, type MemoryUsage, memoryUsage, pidsUsage } from "#host/cgroup/usage.ts";
+import {
+  type BlockIoUsage,
+  blockIoUsage,
+  type CpuUsage,
+  cpuUsage,
+  type MemoryUsage,
+  memoryUsage,
+  pidsUsage,
+} from "#host/cgroup/usage.ts";
 
 const NS_PER_TICK = 10_000_000;
 
@@ -8,6 +16,7 @@ const NS_PER_TICK = 10_000_000;
 export interface ContainerUsage {
   readonly cpu?: CpuUsage;
   readonly memory?: MemoryUsage;
+  readonly blockIo?: BlockIoUsage;
   readonly pids?: { readonly current: number; readonly limit: number };
   /** Nanoseconds that all processors of the host have been accounted for. */
   readonly hostCpu: number;
@@ -33,16 +42,18 @@ export async function readUsage(
   cgroupPath: string,
   pid: number,
 ): Promise<ContainerUsage> {
-  const [cpu, memory, pids] = [
+  const [cpu, memory, pids, blockIo] = [
     cpuUsage(layout, cgroupPath),
     memoryUsage(layout, cgroupPath),
     pidsUsage(layout, cgroupPath),
+    blockIoUsage(layout, cgroupPath),
   ];
   const [stat, dev] = await Promise.all([readText("/proc/stat"), readText(`/proc/${pid}/net/dev`)]);
   return {
     ...(cpu && { cpu }),
     ...(memory && { memory }),
     ...(pids && { pids }),
+    ...(blockIo && { blockIo }),
     hostCpu: parseHostCpu(stat),
     onlineCpus: stat.match(/^cpu\d+ /gm)?.length ?? 0,
     networks: parseInterfaces(dev),

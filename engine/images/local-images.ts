@@ -6,12 +6,13 @@ import type { Platform } from "#oci/platform.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import { Collector } from "#engine/gc/collector.ts";
-import { Leases } from "#engine/gc/leases.ts";
+import { type Item, Leases } from "#engine/gc/leases.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { commitLayer } from "./commit-layer.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import { ImageStore } from "./image-store.ts";
+import { ImageWorkshop } from "./image-workshop.ts";
 import type { ImageRecord, Images, ImageUse, Progress, RemovedImage } from "./images.ts";
 import { importRootfs, type ImportOptions } from "./import.ts";
 import { loadImages } from "./load.ts";
@@ -34,6 +35,8 @@ export interface LocalImagesDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
+  /** What garbage collection is to keep beside images, asked anew for every run. */
+  readonly cacheRoots?: () => Iterable<Item>;
 }
 
 /**
@@ -43,11 +46,15 @@ export interface LocalImagesDeps {
 export class LocalImages implements Images, Disposable {
   readonly #deps: ImageDeps;
 
-  constructor({ db, log, ...deps }: LocalImagesDeps) {
+  constructor({ db, log, cacheRoots = () => [], ...deps }: LocalImagesDeps) {
     const store = new ImageStore(db);
+    function* roots(): Generator<Item> {
+      yield* store.roots();
+      yield* cacheRoots();
+    }
     const { content, snapshots, now } = deps;
     const leases = new Leases({ db, now, log });
-    const collector = new Collector({ content, snapshots, leases, roots: () => store.roots(), now, log });
+    const collector = new Collector({ content, snapshots, leases, roots, now, log });
     this.#deps = { ...deps, store, leases, collector, lock: new KeyedLock() };
   }
 
@@ -91,6 +98,11 @@ export class LocalImages implements Images, Disposable {
 
   prune(filter: PruneFilter): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }> {
     return pruneImages(this.#deps, filter);
+  }
+
+  /** For builders. */
+  workshop(): ImageWorkshop {
+    return new ImageWorkshop(this.#deps);
   }
 
   /** Removes blobs and layers that nothing needs. */

@@ -1,14 +1,16 @@
 import { type FSWatcher, watch } from "node:fs";
 
-/** Tells that something changed in a folder, by inotify. A change between two questions is not lost. */
+/** Tells that a file whose name begins with `prefix` changed in a folder, by inotify. A change between two questions is not lost. */
 export class FolderWatch implements Disposable {
   readonly #watcher: FSWatcher;
   #hasChanged = false;
   #wake: (() => void) | undefined;
 
   /** @throws when there is no such folder */
-  constructor(folder: string) {
-    this.#watcher = watch(folder, () => this.poke());
+  constructor(folder: string, prefix: string) {
+    this.#watcher = watch(folder, (_event, name) => {
+      if (name === null || name.startsWith(prefix)) this.poke();
+    });
     this.#watcher.on("error", () => this.poke());
   }
 

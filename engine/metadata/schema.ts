@@ -10,6 +10,7 @@
  *   lease_items(lease_id, kind, ref)        kind = blob | snapshot
  *   networks(id, name, record)              user-defined networks
  *   volumes(name, record)                   named and anonymous volumes
+ *   build_cache(key, record, used_at, uses) results of build steps; record is CacheRecord as JSON, used_at milliseconds since 1970
  */
 export const migrations: readonly string[] = [
   `
@@ -37,5 +38,13 @@ export const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE volumes (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE build_cache (
+    key TEXT PRIMARY KEY,
+    record TEXT NOT NULL,
+    used_at INTEGER NOT NULL,
+    uses INTEGER NOT NULL
+  ) WITHOUT ROWID;
   `,
 ];

@@ -2,7 +2,7 @@ import { Fault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import type { Handle, KernelHelper, NetnsRef } from "#engine/supervise/kernel-helper.ts";
-import { attachPort, hasBridge, hasLink, isPortOf, removeBridge } from "#host/link/bridge.ts";
+import { attachPort, hasBridge, hasLink, isPortOf, linkNames, removeBridge } from "#host/link/bridge.ts";
 import { findAddress } from "./cidr.ts";
 import { findAddress6 } from "./cidr6.ts";
 import type { DnsThread } from "./dns/dns-thread.ts";
@@ -29,6 +29,7 @@ import {
   parseResolvConf,
   type ResolverOptions,
 } from "./resolv-conf.ts";
+import type { Forwards } from "./ruleset.ts";
 import type { ReadyPool } from "./pool.ts";
 import { type Joined, resolverClient } from "./resolver-client.ts";
 import { type Place, releaseAddresses, configurePort, type Sandboxes } from "./sandboxes.ts";
@@ -43,6 +44,8 @@ export interface BridgeNetworksDeps {
   readonly bareSandboxes: ReadyPool<Handle>;
   readonly dns: DnsThread;
   readonly sweeper: VethSweeper;
+  /** Whether an interface of the host's is called like ours. */
+  readonly isOwnVeth: (name: string) => boolean;
   readonly events: EventSink;
   readonly log: Log;
   /** Text of the host's resolv.conf as it is now. */
@@ -220,6 +223,7 @@ export class BridgeNetworks implements Networks {
     // A bridge of ours means that an earlier daemon wrote rules, with ports in them that may be nobody's by now.
     const isFresh = !rules.isWritten && !table.live.some((network) => hasBridge(network.record.bridge));
     if (used.length === 0 && isFresh) return;
+    if (!rules.isWritten) this.#sweepStrays();
     await Promise.all(used.map((network) => this.repair(network)));
     await rules.write();
     await Promise.all(
@@ -227,6 +231,14 @@ export class BridgeNetworks implements Networks {
         netnsPath === undefined ? [] : [this.#resume(containerId, netnsPath)],
       ),
     );
+  }
+
+  /** Interfaces that an earlier daemon was giving to a running container when it was killed. Ours are not made yet. */
+  #sweepStrays(): void {
+    const { table, sweeper, isOwnVeth } = this.#deps;
+    const attached = table.live.flatMap((network) => [...network.attached.values()]);
+    const known = new Set(attached.map((attachment) => attachment?.endpoint.hostInterface));
+    for (const name of linkNames()) if (isOwnVeth(name) && !known.has(name)) sweeper.giveUp(name);
   }
 
   rename(containerId: string, name: string): readonly Endpoint[] | undefined {
@@ -424,6 +436,9 @@ export class BridgeNetworks implements Networks {
     if (JSON.stringify(old) !== JSON.stringify(now)) {
       await rules.forward("delete", old);
       await rules.forward("add", now);
+      await this.#forgetFlows(
+        udpPorts({ ...now, ports: { ...old.ports, ...now.ports } }).map((port) => ({ port })),
+      );
     }
     const client = this.#client(containerId);
     if (client === undefined) dns.close(containerId);
@@ -468,8 +483,19 @@ export class BridgeNetworks implements Networks {
     const { rules, dns } = this.#deps;
     const client = this.#client(containerId);
     const opened = client && dns.open({ ...client, netnsPath });
-    const results = await Promise.allSettled([rules.forward("add", forwardsOf(endpoints)), opened]);
+    const forwards = forwardsOf(endpoints);
+    const results = await Promise.allSettled([rules.forward("add", forwards), opened]);
     for (const result of results) if (result.status === "rejected") throw result.reason;
+    await this.#forgetFlows(udpPorts(forwards).map((port) => ({ port })));
+  }
+
+  /** The kernel goes on with a flow as it began it, whatever the rules say by now. */
+  async #forgetFlows(flows: readonly Parameters<KernelHelper["forgetFlows"]>[0][]): Promise<void> {
+    const { kernel, log } = this.#deps;
+    for (const flow of flows)
+      await kernel.forgetFlows(flow).catch((error: unknown) => {
+        log.debug("old flows go on until they time out", { reason: messageOf(error) });
+      });
   }
 
   /** Undoes {@link #announce}. Does not fail: whatever the kernel keeps in spite of us goes with the next {@link settle}. */
@@ -477,11 +503,15 @@ export class BridgeNetworks implements Networks {
     const { rules, dns, log } = this.#deps;
     this.#ports.forget(containerId);
     dns.close(containerId);
+    const forwards = forwardsOf(endpoints);
     try {
-      await rules.forward("delete", forwardsOf(endpoints));
+      await rules.forward("delete", forwards);
     } catch (error) {
       log.error("published ports cannot be withdrawn", { container: containerId, reason: messageOf(error) });
     }
+    if (udpPorts(forwards).length === 0) return;
+    const addresses = [forwards.address, forwards.address6].filter((address) => address !== "");
+    await this.#forgetFlows(addresses.map((address) => ({ address })));
   }
 
   /** The bridge as it should be, with its containers on it: they lose it when somebody deletes it. */
@@ -541,6 +571,12 @@ export class BridgeNetworks implements Networks {
   #client(containerId: string) {
     return resolverClient(containerId, this.#joined(containerId), this.#deps.readResolvConf());
   }
+}
+
+/** Numbers of the host's. */
+function udpPorts({ ports }: Forwards): readonly number[] {
+  const bindings = Object.entries(ports).filter(([key]) => key.endsWith("/udp"));
+  return [...new Set(bindings.flatMap(([, list]) => (list ?? []).map(({ HostPort }) => Number(HostPort))))];
 }
 
 function nameOf({ interfaceName = "eth0" }: Endpoint): string {

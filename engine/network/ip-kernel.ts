@@ -48,6 +48,8 @@ export class IpKernel implements KernelHelper, AsyncDisposable {
     else await run("ip", ["-n", name, "route", "replace", "default", "via", gateway]);
   }
 
+  async forgetFlows(): Promise<void> {}
+
   #nameOf(netns: NetnsRef): string {
     return typeof netns === "string" ? (netns.split("/").at(-1) ?? "") : (this.#held.get(netns)?.name ?? "");
   }

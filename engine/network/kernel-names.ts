@@ -38,6 +38,11 @@ export function vethName(names: KernelNames): string {
   );
 }
 
+/** Whether {@link vethName} could have given it. */
+export function isVethName({ vethPrefix }: KernelNames, name: string): boolean {
+  return name.startsWith(vethPrefix) && /^[0-9a-z]{7}$/.test(name.slice(vethPrefix.length));
+}
+
 /** The same at every start: clients may keep it. */
 export function predefinedId(instance: string, network: string): string {
   return createHash("sha256").update(`${instance}/${network}`).digest("hex");

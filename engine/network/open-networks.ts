@@ -11,7 +11,7 @@ import { BridgeNetworks } from "./bridge-networks.ts";
 import { type Subnet, subnetOf } from "./cidr.ts";
 import { DnsThread } from "./dns/dns-thread.ts";
 import { Guardian } from "./guardian.ts";
-import { kernelNames, localPrefixOf } from "./kernel-names.ts";
+import { isVethName, kernelNames, localPrefixOf } from "./kernel-names.ts";
 import { KernelRules } from "./kernel-rules.ts";
 import { NetworkAdministration } from "./network-administration.ts";
 import { NetworkRegistry } from "./network-registry.ts";
@@ -95,6 +95,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     bareSandboxes,
     dns,
     sweeper,
+    isOwnVeth: (name) => isVethName(names, name),
     events,
     log,
     readResolvConf: readHostResolvConf,

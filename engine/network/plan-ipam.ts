@@ -78,7 +78,8 @@ export function planIpam(wishes: IpamWishes): readonly IpamConfig[] {
   if (four.length > 1 || six.length > 1)
     throw new Fault("forbidden", "bridge driver doesn't support multiple subnets");
   return [
-    ...configs,
+    ...four,
+    ...six,
     ...(hasIPv4 && four.length === 0 ? [defaultIpam([...others, ...wishes.inUse])] : []),
     ...(hasIPv6 && six.length === 0 ? [defaultIpam6(wishes.localPrefix, others6)] : []),
   ];
@@ -146,14 +147,15 @@ function defaultIpam6(local: Subnet6, inUse: readonly Subnet6[]): IpamConfig {
 
 /** Undefined for networks without IPv4 addresses: host, none, and those of IPv6 alone. */
 export function findAddressPlan(network: NetworkRecord): AddressPlan | undefined {
-  if (network.hasIPv4 === false) return undefined;
+  if (network.hasIPv4 === false || network.isConfigOnly === true) return undefined;
   const config = network.ipam.config.find((candidate) => !isSix(candidate));
   return config === undefined ? undefined : addressPlanOf(config);
 }
 
 /** Undefined for networks without IPv6. */
 export function findAddressPlan6(network: NetworkRecord): AddressPlan6 | undefined {
-  const config = network.hasIPv6 ? network.ipam.config.find(isSix) : undefined;
+  const hasSix = network.hasIPv6 && network.isConfigOnly !== true;
+  const config = hasSix ? network.ipam.config.find(isSix) : undefined;
   return config === undefined ? undefined : addressPlan6Of(config);
 }
 

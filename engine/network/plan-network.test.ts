@@ -35,7 +35,7 @@ test("planNetwork: keeps what was asked for, IPv6 too, and fills in the gateway"
   ];
   const record = plan({ Name: "one", EnableIPv6: true, IPAM: { Config } });
   const addresses = findAddressPlan(record);
-  assert.equal(record.ipam.config[1]?.Subnet, "10.5.0.0/24");
+  assert.equal(record.ipam.config[0]?.Subnet, "10.5.0.0/24");
   assert.deepEqual(addresses?.reserved.map(formatAddress), ["10.5.0.1", "10.5.0.130"]);
   assert.ok(record.hasChosenSubnet && record.hasIPv6);
 });

@@ -69,6 +69,8 @@ function planTable(
   forwards: readonly Forwards[],
 ): string {
   const { address, loopback } = words[family];
+  // Answers to ::1 would come in by a bridge, where the kernel drops them: better that such connections are refused at once.
+  const ownLoopback = family === "ip6" ? "ip6 daddr != ::1 " : "";
   const replaced = `table ${family} ${table} { }\ndelete table ${family} ${table}\n`;
   // Of IPv6 only what was there before goes, and a kernel without IPv6 hears nothing of it.
   if (family === "ip6" && !needsSix(networks)) return "";
@@ -99,7 +101,7 @@ ${set("map published", `inet_proto . inet_service : ${address} . inet_service`, 
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    fib daddr type local jump publish
+    ${ownLoopback}fib daddr type local jump publish
   }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;

@@ -24,7 +24,6 @@ import {
   containerFolder,
   type EnginePaths,
   exitFile,
-  logFile,
   runtimeState,
   shimSocket,
 } from "./paths.ts";
@@ -51,6 +50,8 @@ export interface LaunchRequest {
   readonly resolvConf: string;
   /** For its hosts file. */
   readonly hosts: Pick<HostsInput, "hostGateway" | "links">;
+  /** What its shim is told about its log. */
+  readonly logArguments: readonly string[];
   readonly joined: {
     readonly ipc?: string;
     readonly pid?: string;
@@ -261,7 +262,7 @@ export class Launcher {
       ...(users === undefined ? [] : [`id-base=${users.range.base}`]),
       ...(typeof users?.source === "string" ? [`userns=${users.source}`] : []),
       ...processFiles.filter(joins).map((file) => `cgroup=${file}`),
-      ...logArguments(logFile(paths, id), hostConfig),
+      ...request.logArguments,
       `exit-file=${exitFile(paths, id)}`,
       `tty=${Number(config.Tty)}`,
       `stdin=${Number(config.OpenStdin)}`,
@@ -358,24 +359,4 @@ function unifiedOf(layout: CgroupLayout): string | undefined {
 
 function isHost(endpoint: Endpoint): boolean {
   return endpoint.networkName === "host";
-}
-
-function logArguments(path: string, { LogConfig }: HostConfig): readonly string[] {
-  if (LogConfig.Type === "none") return [];
-  const size = LogConfig.Config["max-size"];
-  return [
-    `log=${path}`,
-    ...(size === undefined ? [] : [`log-max-bytes=${parseSize(size)}`]),
-    `log-max-files=${LogConfig.Config["max-file"] ?? "1"}`,
-  ];
-}
-
-const units: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-/** `10m` as bytes. @throws {Fault} `invalid` */
-export function parseSize(text: string): number {
-  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s?([bkmg]?)(?:i?b)?$/i.exec(text) ?? [];
-  const factor = units[unit.toLowerCase()];
-  if (number === undefined || factor === undefined) throw new Fault("invalid", `invalid size: '${text}'`);
-  return Math.floor(Number(number) * factor);
 }

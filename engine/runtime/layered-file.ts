@@ -57,6 +57,33 @@ export class LayeredFiles {
     return text;
   }
 
+  /**
+   * What is at the path, links followed; undefined when there is nothing. Of a folder, all the host's folders that the merged
+   * one consists of, topmost first; of anything else, its one place on the host.
+   *
+   * @throws {Fault} `invalid` for too many links
+   */
+  locate(
+    path: string,
+    layers: readonly string[],
+  ):
+    | {
+        readonly kind: "folder" | "file" | "other";
+        readonly path: string;
+        readonly places: readonly string[];
+      }
+    | undefined {
+    const place = this.#resolve(path, layers);
+    const [layer] = place?.layers ?? [];
+    if (place === undefined || layer === undefined) return undefined;
+    const { kind } = this.#entry(layer, place.path, layers);
+    return {
+      kind: kind === "folder" || kind === "file" ? kind : "other",
+      path: join("/", place.path),
+      places: place.layers.map((folder) => join(folder, place.path)),
+    };
+  }
+
   #resolve(path: string, layers: readonly string[]): Place | undefined {
     const root: Place = { path: "", layers };
     let stack: readonly Place[] = [root];

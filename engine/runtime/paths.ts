@@ -17,6 +17,11 @@ export function logFile(paths: EnginePaths, id: string): string {
   return join(containerFolder(paths, id), `${id}-json.log`);
 }
 
+/** How far the log was sent to where the container's log driver says. */
+export function shippedFile(paths: EnginePaths, id: string): string {
+  return join(containerFolder(paths, id), "log-shipped");
+}
+
 /** What the shim leaves when the container has ended: exit code and time. */
 export function exitFile(paths: EnginePaths, id: string): string {
   return join(containerFolder(paths, id), "exit");

@@ -8,7 +8,8 @@ export interface StartFailure {
 }
 
 const createPrefix =
-  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ";
+  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ";
+const initPrefix = "error during container init: ";
 const execPrefix = "OCI runtime exec failed: exec failed: unable to start container process: ";
 
 /** What runc and runsc have before the reason. */
@@ -34,12 +35,14 @@ export function explainStartFailure(
   const program = JSON.stringify(args[0] ?? "");
   const of = (exitCode: StartFailure["exitCode"], reason: string): StartFailure => ({
     exitCode,
-    message: `${prefix}${reason}: unknown`,
+    // What is wrong with the program is found before the container's own part of the start begins.
+    message: `${prefix}${kind === "create" && !reason.startsWith("exec") ? initPrefix : ""}${reason}`,
     isClients: exitCode !== 128,
   });
   const isPath = args[0]?.includes("/") === true;
+  const hasNoName = args[0] === "" && /^(exec|open exec)/i.test(text);
   const isNotInPath = /executable file (.* )?not found in \$PATH|^error finding executable .* in PATH/;
-  if (isNotInPath.test(text) && !isPath)
+  if (hasNoName || (isNotInPath.test(text) && !isPath))
     return of(127, `exec: ${program}: executable file not found in $PATH`);
   if (
     /executable file .* not found|open executable: No such file|execve?:? .*No such file|(exec:?|failed to load) .*: No such file/i.test(

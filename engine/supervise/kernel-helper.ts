@@ -55,6 +55,8 @@ export interface KernelHelper {
     readonly address: string;
     readonly port: number;
   }): Promise<{ readonly handle: Handle; readonly port: number }>;
+  /** UDP flows whose answers come from the address, or whose questions went to the port, are looked up in the rules again. */
+  forgetFlows(flows: { readonly address: string } | { readonly port: number }): Promise<void>;
   /** False once the spawner that held it has died, with everything it held. */
   isHeld(handle: Handle): boolean;
   /** A path through which other processes can open it, e.g. to enter the namespace. */

@@ -76,6 +76,11 @@ export class ShimControl {
     this.#socket.write(encodeFrame(["exec-resize", id, String(height), String(width)]));
   }
 
+  /** Everything that was logged before the file with this inode was sent where the log driver says. */
+  logAt(inode: string): void {
+    if (!this.#socket.destroyed) this.#socket.write(encodeFrame(["log-at", inode]));
+  }
+
   /** Settles with the exit code of an exec, or undefined when the shim is lost before it ends. Ask before starting it. */
   execExit(id: string): Promise<number | undefined> {
     const { promise, resolve } = Promise.withResolvers<number | undefined>();

@@ -70,6 +70,11 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     await this.#request("route", [this.#nameOf(netns), gateway, gateway6]);
   }
 
+  async forgetFlows(flows: { readonly address: string } | { readonly port: number }): Promise<void> {
+    const fields = "address" in flows ? [flows.address, "0"] : ["", String(flows.port)];
+    await this.#request("forget", fields);
+  }
+
   async bindPort(port: {
     readonly protocol: string;
     readonly address: string;

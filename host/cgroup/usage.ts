@@ -19,6 +19,22 @@ export interface CpuUsage {
   readonly periods: number;
   readonly throttledPeriods: number;
   readonly throttled: number;
+  /** For each processor, where the kernel counts so. */
+  readonly perCpu?: readonly number[];
+}
+
+/** What was read from and written to one block device, in bytes or operations. `op` is the kernel's word for it. */
+export interface BlockIoEntry {
+  readonly major: number;
+  readonly minor: number;
+  readonly op: string;
+  readonly value: number;
+}
+
+export interface BlockIoUsage {
+  readonly bytes: readonly BlockIoEntry[];
+  /** v1 only. */
+  readonly operations?: readonly BlockIoEntry[];
 }
 
 /** Undefined when the cgroup is gone or the machine has no memory controller. */
@@ -49,8 +65,10 @@ export function cpuUsage(layout: CgroupLayout, cgroupPath: string): CpuUsage | u
   const accounting = folderOf(layout, "cpuacct", cgroupPath);
   const total = number(accounting, "cpuacct.usage");
   if (total === undefined) return undefined;
+  const perCpu = words(read(accounting, "cpuacct.usage_percpu")).map(Number);
   return {
     total,
+    ...(perCpu.length > 0 && { perCpu }),
     user: number(accounting, "cpuacct.usage_user") ?? 0,
     system: number(accounting, "cpuacct.usage_sys") ?? 0,
     periods: stat?.["nr_periods"] ?? 0,
@@ -68,6 +86,50 @@ export function pidsUsage(
   const current = number(folder, "pids.current");
   if (current === undefined) return undefined;
   return { current, limit: number(folder, "pids.max") ?? Number.POSITIVE_INFINITY };
+}
+
+/** Undefined when the cgroup is gone or the machine does not account for block I/O. */
+export function blockIoUsage(layout: CgroupLayout, cgroupPath: string): BlockIoUsage | undefined {
+  const folder = folderOf(layout, layout.kind === "v2" ? "io" : "blkio", cgroupPath);
+  if (layout.kind === "v2") {
+    const text = read(folder, "io.stat");
+    return text === undefined ? undefined : { bytes: parseIoStat(text) };
+  }
+  // Only one of the two counts, as the scheduler of the devices decides.
+  for (const policy of ["bfq", "throttle"]) {
+    const bytes = parseBlockIo(read(folder, `blkio.${policy}.io_service_bytes_recursive`) ?? "");
+    const operations = parseBlockIo(read(folder, `blkio.${policy}.io_serviced_recursive`) ?? "");
+    if (bytes.length > 0 || operations.length > 0 || policy === "throttle") return { bytes, operations };
+  }
+  return undefined;
+}
+
+/** Lines like `8:0 Read 4096`; the sum of all devices has no device. @see Linux Documentation/admin-guide/cgroup-v1/blkio-controller */
+export function parseBlockIo(text: string): readonly BlockIoEntry[] {
+  return [...text.matchAll(/^(\d+):(\d+) (\w+) (\d+)$/gm)].map(([, major, minor, op = "", value]) => ({
+    major: Number(major),
+    minor: Number(minor),
+    op,
+    value: Number(value),
+  }));
+}
+
+/** Lines like `8:0 rbytes=4096 wbytes=0 rios=1 …`. @see Linux Documentation/admin-guide/cgroup-v2, io.stat */
+export function parseIoStat(text: string): readonly BlockIoEntry[] {
+  return text.split("\n").flatMap((line) => {
+    const [, major, minor, rest = ""] = /^(\d+):(\d+) (.*)$/.exec(line) ?? [];
+    if (major === undefined) return [];
+    const device = { major: Number(major), minor: Number(minor) };
+    const count = (key: string) => Number(new RegExp(`(?:^| )${key}=(\\d+)`).exec(rest)?.[1] ?? 0);
+    return [
+      { ...device, op: "read", value: count("rbytes") },
+      { ...device, op: "write", value: count("wbytes") },
+    ];
+  });
+}
+
+function words(text: string | undefined): readonly string[] {
+  return text?.split(/\s+/).filter((word) => word !== "") ?? [];
 }
 
 function unifiedUsage(stat: Readonly<Record<string, number>>): CpuUsage {

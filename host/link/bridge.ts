@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Fault } from "#base/fault.ts";
 import { parseRoutes } from "./routes.ts";
 
@@ -57,6 +57,11 @@ export async function removeBridge(name: string): Promise<void> {
 
 export function hasLink(name: string): boolean {
   return existsSync(`/sys/class/net/${name}`);
+}
+
+/** Of all interfaces in this network namespace. */
+export function linkNames(): readonly string[] {
+  return readdirSync("/sys/class/net");
 }
 
 export function hasBridge(name: string): boolean {

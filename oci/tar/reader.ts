@@ -89,6 +89,8 @@ export class TarReader {
   #isSparse = false;
   #remaining = 0;
   #padding = 0;
+  /** Some of the current padding has come. */
+  #hasPadding = false;
 
   constructor(sink: TarSink, limits: TarLimits = defaultLimits) {
     this.#sink = sink;
@@ -124,8 +126,13 @@ export class TarReader {
 
   /** The stream is over. @throws {Fault} `invalid` "unexpected EOF" in the middle of something */
   end(): void {
+    // Go's writer, when nobody closes it, leaves even the last padding out: so does the docker CLI with a Dockerfile of elsewhere.
     const isBetween =
-      (this.#state === "header" || this.#state === "zero") && this.#blockFill === 0 && !this.#hasLooseMeta();
+      (this.#state === "header" ||
+        this.#state === "zero" ||
+        (this.#state === "padding" && !this.#hasPadding)) &&
+      this.#blockFill === 0 &&
+      !this.#hasLooseMeta();
     if (this.#state !== "end" && !isBetween) throw new Fault("invalid", "unexpected EOF");
   }
 
@@ -343,6 +350,7 @@ export class TarReader {
   #readPadding(chunk: Uint8Array, at: number): number {
     const taken = Math.min(this.#padding, chunk.length - at);
     this.#padding -= taken;
+    this.#hasPadding = this.#padding > 0;
     if (this.#padding === 0) this.#state = "header";
     return at + taken;
   }

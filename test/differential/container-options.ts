@@ -7,8 +7,19 @@ const but = (command: Command, line: RegExp, why: string): Command => {
   const expected: readonly Expected[] = [{ line, why }];
   return typeof command === "string" ? { run: command, expected } : { ...command, expected };
 };
+const clientsFault = "what the client got wrong is 400";
+const layout = /GraphDriver\.Data|DNSNames/;
+const ownLayout = "a container is mounted nowhere on the host; names on the default bridge";
 const runtimeName = /^\.Runtime: /;
 const ownRuntime = "the default runtime is crun";
+
+const curl = "U=http://d/v1.51; curl -s --unix-socket ${DOCKER_HOST#unix://}";
+const exec = `${curl} -X POST -H 'Content-Type: application/json' $U/containers/one/exec -d`;
+/** The answer's status and body. */
+const api = (method: string, path: string, body?: string): Command =>
+  `${curl} -X ${method} -w ' %{http_code}\\n' ${body === undefined ? "" : `-H 'Content-Type: application/json' -d '${body}' `}"$U/${path}"`;
+const shape = (command: string): Command => ({ run: command, compare: "shape" });
+const values = (command: string): Command => ({ run: command, compare: "values" });
 
 /** Options of `docker run` and `create` one by one, with what the container sees of them; health checks, update. */
 export const containerOptionScenarios: readonly Scenario[] = [
@@ -282,6 +293,100 @@ export const containerOptionScenarios: readonly Scenario[] = [
       "docker container prune -f --filter label=nothing",
       fails("docker container prune -f --filter bogus=1"),
       fails("docker container prune -f --filter until=bogus"),
+    ],
+  },
+  {
+    name: "requests: containers",
+    commands: [
+      "docker run -d --name one --label a=b bb sleep 1000",
+      "docker create --name two -it bb sh",
+      api("POST", "containers/one/wait?condition=bogus"),
+      api("POST", "containers/nobody/wait"),
+      api("POST", "containers/one/resize?h=x&w=1"),
+      api("POST", "containers/one/resize?h=1"),
+      api("POST", "containers/two/resize?h=1&w=1"),
+      api("POST", "containers/one/kill?signal=BOGUS"),
+      api("POST", "containers/one/kill?signal=0"),
+      api("POST", "containers/two/kill"),
+      api("POST", "containers/one/start"),
+      api("POST", "containers/two/stop"),
+      api("POST", "containers/two/pause"),
+      but(api("POST", "containers/one/unpause"), /^ [45]\d\d$|strconv/, clientsFault),
+      but(api("POST", "containers/one/stop?t=x"), /^ [45]\d\d$|strconv/, clientsFault),
+      api("POST", "containers/one/rename"),
+      api("POST", "containers/one/rename?name=two"),
+      api("GET", "containers/two/top"),
+      but(api("GET", "containers/one/top?ps_args=-bogus"), /^ [45]\d\d$|strconv/, clientsFault),
+      api("GET", "containers/nobody/json"),
+      api("GET", "containers/one/logs"),
+      api("GET", "containers/one/checkpoints"),
+      api("POST", "containers/one/checkpoints", '{"CheckpointID":"x"}'),
+      but(api("DELETE", "containers/one/checkpoints/x"), /./, "there are no checkpoints to remove"),
+      api("GET", "containers/nobody/stats?stream=0"),
+      but(api("GET", "containers/json?limit=x"), /^ [45]\d\d$|strconv/, clientsFault),
+      api("GET", "containers/json?filters=%7B"),
+      api("GET", "containers/json?filters=%7B%22status%22%3A%5B%22bogus%22%5D%7D"),
+      api("GET", "containers/json?filters=%7B%22bogus%22%3A%5B%22x%22%5D%7D"),
+      api("GET", "containers/json?filters=%7B%22is-task%22%3A%5B%22x%22%5D%7D"),
+      but(
+        api("GET", "containers/json?filters=%7B%22publish%22%3A%5B%22x%22%5D%7D"),
+        /^ [45]\d\d$|strconv/,
+        clientsFault,
+      ),
+      api("GET", "containers/json?filters=%7B%22since%22%3A%5B%22nobody%22%5D%7D"),
+      but(api("GET", "events?since=x"), /^ [45]\d\d$|strconv/, clientsFault),
+      api("GET", "events?since=5&until=1"),
+      but(
+        api("GET", "events?since=1&until=2&filters=%7B%22bogus%22%3A%5B%22x%22%5D%7D"),
+        /./,
+        "an unknown filter is refused by every list",
+      ),
+      api("POST", "containers/create", '{"Image":1}'),
+      api("POST", "containers/create", "{}"),
+      api("POST", "containers/create", '{"Image":"nosuch"}'),
+      api("POST", "containers/create?name=three", '{"Image":"bb","Cmd":"true","Entrypoint":"echo"}'),
+      field("three", "{{json .Config.Cmd}} {{json .Config.Entrypoint}} {{.Path}} {{json .Args}}"),
+      api("POST", "containers/one/exec", "{}"),
+      api("POST", "containers/two/exec", '{"Cmd":["true"]}'),
+      api("POST", "exec/nosuch/start", "{}"),
+      api("GET", "exec/nosuch/json"),
+      `${exec} '{"Cmd":["sh","-c","exit 3"],"AttachStdout":true,"User":"0","Env":["A=1"]}' | jq -r .Id > $W/id; wc -c < $W/id`,
+      shape(`${curl} $U/exec/$(cat $W/id)/json`),
+      `${curl} -X POST -H 'Content-Type: application/json' -d '{"Detach":true}' -w '%{http_code}\n' $U/exec/$(cat $W/id)/start; sleep 0.5`,
+      but(values(`${curl} $U/exec/$(cat $W/id)/json`), /\.Pid/, "it differs at every run"),
+      api("POST", "exec/$(cat $W/id)/start", "{}"),
+      but(
+        shape(`${curl} "$U/containers/one/stats?stream=0"`),
+        /memory_stats\.stats\./,
+        "the kernel's table is handed on whole",
+      ),
+      shape(`${curl} "$U/containers/two/stats?stream=0"`),
+      but(shape(`${curl} $U/containers/one/json`), layout, ownLayout),
+      but(shape(`${curl} $U/containers/two/json`), layout, ownLayout),
+      but(shape(`${curl} "$U/containers/json?all=1&size=1"`), layout, ownLayout),
+      shape(`${curl} $U/version`),
+      but(
+        shape(`${curl} $U/info`),
+        /Runtimes|Containerd|CDISpecDirs/,
+        "other runtimes, no containerd, no CDI",
+      ),
+      "docker rm -f one two three",
+    ],
+  },
+  {
+    name: "requests: keys, waits and restarts",
+    commands: [
+      "(sleep 0.3; printf 'echo hi\\n'; sleep 0.3; printf '\\020\\021'; sleep 0.3) | script -qc 'docker run -it --name detached bb sh' /dev/null | grep -q hi && echo seen",
+      field("detached", "{{.State.Status}}"),
+      "docker run -d --name again --restart on-failure:2 bb sh -c 'exit 3' > /dev/null; sleep 1.5",
+      field("again", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}"),
+      "docker run -d --name forever --restart unless-stopped bb sh -c 'sleep 0.2; exit 1' > /dev/null; sleep 1; docker stop -t 0 forever",
+      field("forever", "{{.State.Status}} {{.State.Restarting}}"),
+      "docker run -d --name brief bb sleep 0.3 > /dev/null; docker wait brief",
+      "docker run -d --name gone --rm bb sleep 0.3 > /dev/null; docker wait gone",
+      "docker restart -t 0 brief; docker wait brief",
+      field("brief", "{{.RestartCount}} {{.State.ExitCode}}"),
+      "docker kill -s 0 brief; docker kill -s USR1 detached; docker inspect detached --format '{{.State.Status}} {{.State.ExitCode}}'",
     ],
   },
 ];

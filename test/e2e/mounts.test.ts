@@ -167,7 +167,7 @@ test("a part of a volume stays inside while links are swapped in it", { timeout:
     "-c",
     "mkdir -p /v/part; echo inside > /v/part/file",
   );
-  const swap = `cd /v; ln -s ${secret} link; while :; do mv part real; mv link part; mv part link; mv real part; done`;
+  const swap = `cd /v; ln -s ${secret} link; while :; do mv part real; mv link part; usleep 5000; mv part link; mv real part; usleep 5000; done`;
   const racer = await ok("run", "-d", "-v", "raced:/v", "test", "sh", "-c", swap);
   const seen = new Set<string>();
   for (let round = 0; round < 60; round++) {
@@ -210,7 +210,7 @@ test("a mount's place that another container swaps for a link stays inside", {
   const victim = join(folder, "victim");
   mkdirSync(victim);
   await ok("run", "--rm", "-v", "places:/v", "test", "mkdir", "-p", "/v/part/below");
-  const swap = `cd /v; ln -s ${victim} link; while :; do mv part real; mv link part; mv part link; mv real part; done`;
+  const swap = `cd /v; ln -s ${victim} link; while :; do mv part real; mv link part; usleep 5000; mv part link; mv real part; usleep 5000; done`;
   const racer = await ok("run", "-d", "-v", "places:/v", "test", "sh", "-c", swap);
   let started = 0;
   for (let round = 0; round < 40; round++) {

@@ -154,6 +154,23 @@ export class EngineUnderTest implements AsyncDisposable {
     return promise;
   }
 
+  /** Opens a stream that does not end by itself; tells when its first bytes have come, and when it is closed. */
+  stream(
+    path: string,
+    signal: AbortSignal,
+  ): { readonly first: Promise<void>; readonly closed: Promise<void> } {
+    const first = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    const request = http.request({ socketPath: this.socket, path, agent: false, signal }, (answer) => {
+      answer.once("data", () => first.resolve());
+      answer.on("error", () => {});
+    });
+    request.on("error", () => {});
+    request.once("close", () => closed.resolve());
+    request.end();
+    return { first: first.promise, closed: closed.promise };
+  }
+
   /** The real docker CLI against this engine. Never throws for its exit code. */
   async docker(
     ...args: string[]

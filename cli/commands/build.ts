@@ -1,0 +1,238 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import { Fault } from "#base/fault.ts";
+import { parseReference } from "#oci/reference.ts";
+import { parseDockerignore } from "#oci/dockerfile/ignore.ts";
+import { proxyVariables } from "../config/proxies.ts";
+import { readAllAuths } from "../config/registry-auth.ts";
+import { type Context, defineCommand } from "../context.ts";
+import { bool, type FlagTable, type FlagValues, list, number, text } from "../flags.ts";
+import { parseUlimit } from "../options/device-specs.ts";
+import { keyValues } from "../options/environment.ts";
+import { checkBytes, parseBytes } from "../options/quantities.ts";
+import { packBytes, packTree } from "../streams/pack-tree.ts";
+import { showProgress } from "../streams/progress.ts";
+import { Exit } from "../failure.ts";
+import { standardInput } from "./archives.ts";
+
+const flags = {
+  "add-host": list("list", "A line for /etc/hosts, NAME:ADDRESS"),
+  "build-arg": list("list", "A variable of the build, KEY=VALUE or KEY"),
+  "cache-from": list("strings", "An image whose steps may be used again"),
+  "cgroup-parent": text("string", "Control group to put steps in"),
+  compress: bool("Send the context compressed"),
+  "cpu-period": number("int", "Length of a CFS period in microseconds"),
+  "cpu-quota": number("int", "CPU time a CFS period in microseconds"),
+  "cpu-shares": number("int", "Share of CPU time beside others", "c"),
+  "cpuset-cpus": text("string", "CPUs that steps may run on"),
+  "cpuset-mems": text("string", "Memory nodes that steps may use"),
+  "disable-content-trust": bool("Skip the check of an image's signature", undefined, { isOn: true }),
+  file: text("string", "The Dockerfile (default PATH/Dockerfile)", "f", { complete: "file" }),
+  "force-rm": bool("Remove containers of steps even when one fails"),
+  iidfile: text("string", "File to write the image's ID to", undefined, { complete: "file" }),
+  isolation: text("string", "Isolation technology (Windows only)"),
+  label: list("list", "A label of the image, KEY[=VALUE]"),
+  memory: text("bytes", "Most memory of a step", "m", { check: checkBytes }),
+  "memory-swap": text("bytes", "Memory and swap together", undefined, { check: checkBytes }),
+  network: text("string", "Network of the steps", undefined, {
+    shownDefault: '"default"',
+    complete: "network",
+  }),
+  "no-cache": bool("Do every step again"),
+  platform: text("string", "Platform to build for"),
+  pull: bool("Look for newer base images"),
+  quiet: bool("Print only the image's ID", "q"),
+  rm: bool("Remove containers of steps", undefined, { isOn: true }),
+  "security-opt": list("strings", "A security option"),
+  "shm-size": text("bytes", "Size of /dev/shm", undefined, { check: checkBytes }),
+  squash: bool("Make one layer of all steps"),
+  tag: list("list", "A name for the image", "t", { check: parseReference }),
+  target: text("string", "Stage to stop at"),
+  ulimit: list("ulimit", "A limit of processes, NAME=SOFT[:HARD]", undefined, {
+    shownDefault: "[]",
+    check: parseUlimit,
+  }),
+} as const satisfies FlagTable;
+type BuildValues = FlagValues<typeof flags>;
+
+export const build = defineCommand({
+  usage: "[OPTIONS] PATH | URL | -",
+  about: "Builds an image from a Dockerfile and the files beside it.",
+  flags,
+  operands: [1, 1],
+  complete: ["file"],
+  examples: [
+    ["gantry build -t app .", "from this folder"],
+    ["gantry build -t app:dev --target dev --build-arg V=2 .", "one stage, with a variable"],
+    ["gantry build - <Dockerfile", "without a context"],
+  ],
+  async run(context, values, [place = ""]) {
+    const source = openContextSource(context, values, place);
+    let id = "";
+    const quietly = {
+      ...context.out,
+      isTerminal: false,
+      write: (piece: string | Uint8Array) => void said.push(String(piece)),
+    };
+    const said: string[] = [];
+    const messages = context
+      .engine()
+      .buildImage(
+        source.archive,
+        queryOf(context, values, source),
+        await readAllAuths(context.config()),
+        context.signal,
+      );
+    try {
+      await showProgress(messages, values.quiet ? quietly : context.out, {
+        onAux: (aux) => {
+          if (typeof aux["ID"] === "string") id = aux["ID"];
+        },
+      });
+    } catch (error) {
+      if (values.quiet) context.err.write(said.join(""));
+      const code = error instanceof Fault ? Number(error.detail["code"] ?? 1) : 1;
+      if (error instanceof Fault && error.detail["code"] !== undefined)
+        throw new Exit(code === 0 ? 1 : code, error.message);
+      throw error;
+    }
+    if (values.quiet) context.out.write(id === "" ? said.join("") : `${id}\n`);
+    if (values.iidfile !== undefined) {
+      if (id === "")
+        throw new Fault("internal", `server did not provide an image ID. Cannot write ${values.iidfile}`);
+      writeFileSync(values.iidfile, id);
+    }
+    return 0;
+  },
+});
+
+interface ContextSource {
+  readonly archive?: AsyncIterable<Uint8Array>;
+  readonly remote?: string;
+  readonly dockerfile: string;
+}
+
+function openContextSource(_context: Context, values: BuildValues, place: string): ContextSource {
+  const file = values.file ?? "";
+  if (place === "-" && file === "-")
+    throw new Fault("invalid", "invalid argument: can't use stdin for both build context and dockerfile");
+  if (place === "-")
+    return { archive: archiveOrDockerfile(standardInput()), dockerfile: file || "Dockerfile" };
+  if (/^(https?:\/\/|git:\/\/|github\.com\/|git@)/.test(place)) return { remote: place, dockerfile: file };
+  return folderSource(values, place);
+}
+
+function folderSource(values: BuildValues, place: string): ContextSource {
+  const folder = resolve(place);
+  if (!existsSync(folder))
+    throw new Fault("not-found", `unable to prepare context: path ${JSON.stringify(place)} not found`);
+  if (!statSync(folder).isDirectory())
+    throw new Fault("invalid", `unable to prepare context: context must be a directory: ${folder}`);
+  const file = values.file ?? "";
+  if (file === "-") {
+    const bytes = readFileSync(0);
+    const name = ".dockerfile.stdin";
+    return { archive: withFile(folderArchive(folder, name), name, bytes), dockerfile: name };
+  }
+  const path = file === "" ? join(folder, "Dockerfile") : resolve(file);
+  if (!existsSync(path))
+    throw new Fault(
+      "not-found",
+      `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${path}: no such file or directory`,
+    );
+  const inside = relative(folder, path);
+  if (inside.startsWith("..") || isAbsolute(inside)) {
+    const name = ".dockerfile.outside";
+    return { archive: withFile(folderArchive(folder, name), name, readFileSync(path)), dockerfile: name };
+  }
+  return { archive: folderArchive(folder, inside), dockerfile: inside };
+}
+
+/** The folder without what `.dockerignore` names; the Dockerfile and `.dockerignore` itself always go along. */
+function folderArchive(folder: string, dockerfile: string): AsyncIterable<Uint8Array> {
+  const path = [join(folder, `${dockerfile}.dockerignore`), join(folder, ".dockerignore")].find((one) =>
+    existsSync(one),
+  );
+  if (path === undefined) return packTree(folder, { name: "", followsTop: true, owner: nobody });
+  const rules = parseDockerignore(readFileSync(path, "utf8"));
+  const always = new Set([dockerfile, ".dockerignore"]);
+  return packTree(folder, {
+    name: "",
+    followsTop: true,
+    owner: nobody,
+    isIgnored(below, isFolder) {
+      if (always.has(below) || !rules.ignores(below)) return "keep";
+      const holdsWanted = isFolder && (rules.hasExceptions || dockerfile.startsWith(`${below}/`));
+      return holdsWanted ? "look-inside" : "leave";
+    },
+  });
+}
+
+/** Files of a context belong to root, whoever sends them. */
+const nobody = { uid: 0, gid: 0 } as const;
+
+async function* withFile(
+  archive: AsyncIterable<Uint8Array>,
+  name: string,
+  bytes: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  yield* packBytes(name, bytes);
+  yield* archive;
+}
+
+/** Standard input is an archive, compressed or not, or else a Dockerfile alone. */
+async function* archiveOrDockerfile(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of input) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  const magic = bytes.subarray(0, 6).toString("hex");
+  const isArchive =
+    /^(1f8b|425a68|fd377a585a00|28b52ffd)/.test(magic) || bytes.subarray(257, 262).toString() === "ustar";
+  if (isArchive) yield bytes;
+  else {
+    yield* packBytes("Dockerfile", bytes);
+    yield new Uint8Array(1024);
+  }
+}
+
+function queryOf(context: Context, values: BuildValues, source: ContextSource) {
+  const bytes = (spec: string | undefined) => (spec === undefined ? undefined : parseBytes(spec));
+  const some = (list: readonly string[]) => (list.length === 0 ? undefined : JSON.stringify(list));
+  const args: Record<string, string | null> = {};
+  for (const proxy of proxyVariables(context.config().content.proxies, context.env))
+    Object.assign(args, keyValues([proxy]));
+  for (const spec of values["build-arg"]) {
+    if (spec.includes("=")) Object.assign(args, keyValues([spec]));
+    else args[spec] = context.env[spec] ?? null;
+  }
+  const ulimits = values.ulimit.map(parseUlimit);
+  return {
+    buildargs: JSON.stringify(args),
+    cachefrom: JSON.stringify(values["cache-from"]),
+    cgroupparent: values["cgroup-parent"],
+    cpuperiod: values["cpu-period"],
+    cpuquota: values["cpu-quota"],
+    cpushares: values["cpu-shares"],
+    cpusetcpus: values["cpuset-cpus"],
+    cpusetmems: values["cpuset-mems"],
+    dockerfile: source.dockerfile === "" ? undefined : source.dockerfile,
+    extrahosts: values["add-host"],
+    forcerm: values["force-rm"],
+    labels: JSON.stringify(keyValues(values.label)),
+    memory: bytes(values.memory),
+    memswap: bytes(values["memory-swap"]),
+    networkmode: values.network ?? "default",
+    nocache: values["no-cache"],
+    platform: values.platform ?? context.env["DOCKER_DEFAULT_PLATFORM"],
+    pull: values.pull,
+    remote: source.remote,
+    rm: values.rm ? "1" : "0",
+    securityopt: some(values["security-opt"]),
+    shmsize: bytes(values["shm-size"]),
+    squash: values.squash,
+    t: values.tag,
+    target: values.target,
+    ulimits: ulimits.length === 0 ? undefined : JSON.stringify(ulimits),
+    version: "1",
+  };
+}

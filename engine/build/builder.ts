@@ -1,0 +1,349 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { HostConfig } from "#api/docker/container.ts";
+import { Fault, isFault } from "#base/fault.ts";
+import { KeyedLock } from "#base/keyed-lock.ts";
+import type { Lease } from "#engine/gc/leases.ts";
+import { LayeredFiles } from "#engine/runtime/layered-file.ts";
+import type { Digest } from "#oci/digest.ts";
+import { expandWord } from "#oci/dockerfile/expand.ts";
+import { type Dockerfile, parseDockerfile } from "#oci/dockerfile/parse.ts";
+import { formatPlatform, normalisePlatform, parsePlatform, type Platform } from "#oci/platform.ts";
+import type { Reference } from "#oci/reference.ts";
+import type { BuildContext, BuildDeps } from "./build-deps.ts";
+import { Spool } from "./files/spool.ts";
+import type { FolderNode } from "./files/tree.ts";
+import { ImageCache } from "./image-cache.ts";
+import { RemoteSources } from "./remote/remote-sources.ts";
+import { OrderedReporters, type Reporter } from "./reporter.ts";
+import { RunMounts } from "./run-mounts.ts";
+import { Solver } from "./solver.ts";
+import { StageBuild, type StepTools } from "./stage-build.ts";
+import { findStage, type PlannedStage, planStages, type StagePlan } from "./stage-plan.ts";
+import { imageConfigOf, shortId, type StageState } from "./stage-state.ts";
+import { type BuildArgs, isProxy, Variables } from "./variables.ts";
+
+/** A Dockerfile to be built, and everything that was said about how. */
+export interface BuildRequest {
+  readonly dockerfile: string;
+  /** For messages. */
+  readonly dockerfileName: string;
+  readonly root: FolderNode;
+  readonly args: BuildArgs;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly target: string;
+  readonly tags: readonly Reference[];
+  /** Base images are asked for at their registry, even those that are here. */
+  readonly pulls: boolean;
+  readonly usesCache: boolean;
+  readonly cacheFrom: readonly string[];
+  readonly platform: string;
+  readonly networkMode: string;
+  readonly limits: Partial<HostConfig>;
+}
+
+/**
+ * Builds images from Dockerfiles. Stages that do not need each other run side by side; only those that the target needs run at
+ * all.
+ */
+export class Builder {
+  readonly #context: BuildContext;
+  readonly #solver: Solver;
+  readonly #shared = { locks: new KeyedLock(), inUse: new Map<string, number>() };
+
+  constructor(deps: BuildDeps) {
+    const folder = join(deps.paths.root, "build");
+    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    this.#context = { ...deps, files: new LayeredFiles(), folder };
+    this.#solver = new Solver(this.#context);
+  }
+
+  get folder(): string {
+    return this.#context.folder;
+  }
+
+  /**
+   * Returns the ID of the image. When it throws, or `signal` aborts, nothing is left but the results of the steps that were done.
+   *
+   * @throws {Fault} with Docker's texts
+   */
+  async build(request: BuildRequest, reporter: Reporter, signal: AbortSignal): Promise<Digest> {
+    const dockerfile = parseDockerfile(request.dockerfile, request.dockerfileName);
+    const { workshop, cache } = this.#context;
+    const used = new Set<string>();
+    await using lease = workshop.hold();
+    const spools: Spool[] = [];
+    try {
+      const run = new BuildRun({
+        context: this.#context,
+        solver: this.#solver,
+        mounts: new RunMounts(this.#context, this.#shared),
+        dockerfile,
+        request,
+        reporter,
+        lease,
+        used,
+        openSpool: () => {
+          const spool = new Spool(join(this.#context.folder, "tmp"));
+          spools.push(spool);
+          return spool;
+        },
+      });
+      const state = await run.build(signal);
+      const id =
+        state.id === undefined
+          ? await workshop.finish(imageConfigOf(state), state.layers, request.tags, lease, signal)
+          : await workshop.name(state.id, request.tags);
+      await cache.markUsed([...used]);
+      return id;
+    } catch (error) {
+      await lease.release();
+      void workshop.tidy();
+      throw error;
+    } finally {
+      for (const spool of spools) spool[Symbol.dispose]();
+    }
+  }
+}
+
+interface RunDeps {
+  readonly context: BuildContext;
+  readonly solver: Solver;
+  readonly mounts: RunMounts;
+  readonly dockerfile: Dockerfile;
+  readonly request: BuildRequest;
+  readonly reporter: Reporter;
+  readonly lease: Lease;
+  readonly used: Set<string>;
+  readonly openSpool: () => Spool;
+}
+
+/** One build. */
+class BuildRun {
+  readonly #deps: RunDeps;
+  readonly #platform: Platform;
+  readonly #global = new Map<string, string | undefined>();
+  readonly #usedArgs = new Set<string>();
+  readonly #stages = new Map<number, Promise<StageState>>();
+  readonly #images = new Map<string, Promise<StageState>>();
+
+  constructor(deps: RunDeps) {
+    this.#deps = deps;
+    const { request, context } = deps;
+    this.#platform =
+      request.platform === "" ? context.platform : parsePlatform(request.platform, context.platform);
+    const host = normalisePlatform(context.platform);
+    for (const [prefix, platform] of [
+      ["BUILD", host],
+      ["TARGET", normalisePlatform(this.#platform)],
+    ] as const) {
+      this.#global.set(`${prefix}PLATFORM`, formatPlatform(platform));
+      this.#global.set(`${prefix}OS`, platform.os);
+      this.#global.set(`${prefix}ARCH`, platform.architecture);
+      this.#global.set(`${prefix}VARIANT`, platform.variant ?? "");
+    }
+  }
+
+  async build(signal: AbortSignal): Promise<StageState> {
+    const { dockerfile, request, reporter } = this.#deps;
+    const { escape } = dockerfile.directives;
+    const lookup = (name: string) => this.#global.get(name);
+    const titles: string[] = [];
+    for (const { args, text } of dockerfile.globalArgs) {
+      titles.push(text);
+      for (const { name, value } of args) {
+        const given = Object.hasOwn(request.args, name) ? request.args[name] : undefined;
+        this.#usedArgs.add(name);
+        const expanded = value === undefined ? this.#global.get(name) : expandWord(value, { lookup, escape });
+        this.#global.set(name, given ?? expanded);
+      }
+    }
+    const plan = planStages(withLabels(dockerfile, request), request.target, lookup);
+    for (const [index, title] of titles.entries()) await reportStep(reporter, index + 1, plan.steps, title);
+    const state = await this.#runStages(plan, signal);
+    await this.#warnOfArgs();
+    return state;
+  }
+
+  async #runStages(plan: StagePlan, signal: AbortSignal): Promise<StageState> {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const tools = await this.#tools(either);
+    const reporters = new OrderedReporters(this.#deps.reporter);
+    for (const planned of plan.stages) {
+      const reporter = reporters.open();
+      const run = async () => {
+        try {
+          return await this.#runStage(planned, plan, tools, reporter);
+        } finally {
+          await reporter.done();
+        }
+      };
+      const stage = run();
+      stage.catch((error: unknown) => stop.abort(error));
+      this.#stages.set(planned.stage.index, stage);
+    }
+    const settled = await Promise.allSettled(this.#stages.values());
+    signal.throwIfAborted();
+    // The stop of the others is not what went wrong.
+    if (stop.signal.aborted) throw stop.signal.reason;
+    for (const stage of settled) if (stage.status === "rejected") throw stage.reason;
+    return await (this.#stages.get(plan.target) as Promise<StageState>);
+  }
+
+  async #tools(signal: AbortSignal): Promise<Omit<StepTools, "from">> {
+    const { context, solver, mounts, request, lease, used, openSpool } = this.#deps;
+    const imports: ImageCache[] = [];
+    for (const name of request.cacheFrom) {
+      const image = findImage(context, name);
+      if (image !== undefined)
+        imports.push(new ImageCache(image, await context.workshop.layersOf(image, lease)));
+    }
+    const epoch = request.args["SOURCE_DATE_EPOCH"] ?? this.#global.get("SOURCE_DATE_EPOCH");
+    if (epoch !== undefined && epoch !== null && epoch !== "") {
+      if (!/^\d{1,12}$/.test(epoch)) throw new Fault("invalid", `invalid SOURCE_DATE_EPOCH: ${epoch}`);
+      this.#usedArgs.add("SOURCE_DATE_EPOCH");
+    }
+    return {
+      context,
+      solver,
+      mounts,
+      remote: new RemoteSources(openSpool, join(context.folder, "tmp")),
+      spool: openSpool(),
+      root: request.root,
+      lease,
+      signal,
+      usesCache: request.usesCache,
+      imports,
+      ...(epoch !== undefined && epoch !== null && epoch !== "" && { epoch: Number(epoch) }),
+      networkMode: request.networkMode,
+      limits: request.limits,
+      used: (key) => used.add(key),
+    };
+  }
+
+  async #runStage(
+    { stage, image, base, platform, firstStep }: PlannedStage,
+    plan: StagePlan,
+    tools: Omit<StepTools, "from">,
+    reporter: Reporter,
+  ): Promise<StageState> {
+    const { dockerfile, request } = this.#deps;
+    const title = (step: number, text: string) => reportStep(reporter, step, plan.steps, text);
+    await title(firstStep, stage.from.text);
+    const state = base === undefined ? await this.#image(image, platform) : await this.#stages.get(base);
+    tools.signal.throwIfAborted();
+    if (state === undefined) throw new Fault("internal", `stage ${base} is not built`);
+    await reporter.text(` ---> ${shortId(state)}\n`);
+    const variables = new Variables({
+      given: request.args,
+      global: this.#global,
+      used: this.#usedArgs,
+      escape: dockerfile.directives.escape,
+    });
+    const build = new StageBuild(
+      { ...tools, from: (name) => this.#from(name, stage.index) },
+      state,
+      variables,
+      reporter,
+    );
+    await build.runTriggers();
+    for (const [index, instruction] of stage.instructions.entries()) {
+      await title(firstStep + 1 + index, instruction.text);
+      await build.run(instruction);
+    }
+    return build.state;
+  }
+
+  async #from(name: string, before: number): Promise<StageState> {
+    const index = findStage(this.#deps.dockerfile.stages, name, before);
+    const stage = index === undefined ? undefined : this.#stages.get(index);
+    return await (stage ?? this.#image(name, undefined));
+  }
+
+  #image(name: string, platform: string | undefined): Promise<StageState> {
+    const key = `${platform ?? ""} ${name}`;
+    const known = this.#images.get(key) ?? this.#openImage(name, platform);
+    this.#images.set(key, known);
+    return known;
+  }
+
+  async #openImage(name: string, asked: string | undefined): Promise<StageState> {
+    const { context, lease } = this.#deps;
+    const wanted = asked === undefined ? this.#platform : parsePlatform(asked, context.platform);
+    if (name === "scratch") {
+      const { os, architecture, variant } = wanted;
+      const image = { os, architecture, ...(variant !== undefined && { variant }) };
+      return { image, config: {}, layers: [], history: [] };
+    }
+    if (this.#deps.request.pulls)
+      throw new Fault(
+        "not-implemented",
+        `cannot pull ${name}: this engine does not talk to registries yet; build without --pull`,
+      );
+    const record = context.images.resolve(name);
+    const layers = await context.workshop.layersOf(record, lease);
+    const { rootfs, history, config, docker_version: _, ...image } = record.config;
+    const isOther = formatPlatform(normalisePlatform(image)) !== formatPlatform(normalisePlatform(wanted));
+    if (isOther && (asked !== undefined || this.#deps.request.platform !== ""))
+      throw new Fault(
+        "not-found",
+        `image with reference ${name} was found but its platform (${formatPlatform(normalisePlatform(image))}) does not match the specified platform (${formatPlatform(wanted)})`,
+      );
+    return {
+      image,
+      config: config ?? {},
+      layers,
+      history: history ?? rootfs.diff_ids.map(() => ({})),
+      id: record.id,
+    };
+  }
+
+  async #warnOfArgs(): Promise<void> {
+    const { request, reporter } = this.#deps;
+    const unused = Object.keys(request.args).filter((name) => !this.#usedArgs.has(name) && !isProxy(name));
+    if (unused.length > 0)
+      await reporter.text(
+        `[Warning] One or more build-args [${unused.sort().join(" ")}] were not consumed\n`,
+      );
+  }
+}
+
+/** The line end is a message of its own, as in Docker's stream. */
+async function reportStep(reporter: Reporter, step: number, steps: number, text: string): Promise<void> {
+  await reporter.text(`Step ${step}/${steps} : ${text}`);
+  await reporter.text("\n");
+}
+
+function findImage({ images }: BuildContext, name: string) {
+  try {
+    return images.resolve(name);
+  } catch (error) {
+    if (isFault(error, "not-found")) return undefined;
+    throw error;
+  }
+}
+
+/** `--label` is one more instruction of the target. */
+function withLabels(dockerfile: Dockerfile, { labels, target }: BuildRequest): Dockerfile {
+  const names = Object.keys(labels).sort();
+  if (names.length === 0) return dockerfile;
+  const quote = (text: string) => `'${text.replaceAll("'", `'"'"'`)}'`;
+  const pairs = names.map((name) => [quote(name), quote(labels[name] ?? "")] as const);
+  const text = `LABEL ${names.map((name) => `${JSON.stringify(name)}=${JSON.stringify(labels[name])}`).join(" ")}`;
+  const wanted = target.toLowerCase();
+  const byName = dockerfile.stages.findIndex(({ from }) => from.name === wanted && wanted !== "");
+  const index = target === "" ? dockerfile.stages.length - 1 : byName >= 0 ? byName : Number(target);
+  const stages = dockerfile.stages.map((stage) =>
+    stage.index === index
+      ? {
+          ...stage,
+          instructions: [
+            ...stage.instructions,
+            { kind: "label" as const, pairs, text, lines: stage.from.lines },
+          ],
+        }
+      : stage,
+  );
+  return { ...dockerfile, stages };
+}

@@ -1,0 +1,170 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtemp, mkdir } from "node:fs/promises";
+import http from "node:http";
+import https from "node:https";
+import { join, posix } from "node:path";
+import { Fault } from "#base/fault.ts";
+import { packPath } from "#engine/snapshots/rooted.ts";
+import { byteText } from "#engine/snapshots/rooted/paths.ts";
+import { removeTree } from "#engine/snapshots/folders.ts";
+import type { CopyFlags } from "#oci/dockerfile/instruction.ts";
+import type { Selected } from "../files/select.ts";
+import type { Spool } from "../files/spool.ts";
+import type { FileNode, FolderNode } from "../files/tree.ts";
+import { readTree } from "../files/tree-builder.ts";
+
+const maxRedirects = 10;
+
+/** Whether ADD takes it from elsewhere. */
+export function isRemote(source: string): boolean {
+  return /^https?:\/\//.test(source) || isGit(source);
+}
+
+/** `git@…`, `git://…`, `ssh://…`, or an address that ends in `.git`, with or without `#ref:folder`. */
+export function isGit(source: string): boolean {
+  return (
+    /^(git:\/\/|ssh:\/\/|git@)/.test(source) ||
+    /^https?:\/\/[^#]+\.git(#.*)?$/.test(source) ||
+    source.startsWith("github.com/")
+  );
+}
+
+/** What a build takes from the network. Everything is on a spool when it resolves. */
+export class RemoteSources {
+  readonly #openSpool: () => Spool;
+  readonly #folder: string;
+
+  /**
+   * @param openSpool whoever calls disposes of them when the build is over
+   * @param folder for clones, while they are read
+   */
+  constructor(openSpool: () => Spool, folder: string) {
+    this.#openSpool = openSpool;
+    this.#folder = folder;
+  }
+
+  /** @throws {Fault} `invalid` for what cannot be fetched, or has another checksum than asked for */
+  async fetch(source: string, flags: CopyFlags, signal: AbortSignal): Promise<Selected> {
+    if (isGit(source)) {
+      const node = await this.clone(source, flags.keepsGitDir, signal);
+      return { path: "", name: source, node };
+    }
+    const node = await this.download(source, signal);
+    checkChecksum(source, node, flags.checksum);
+    const name = posix.basename(new URL(source).pathname);
+    if (name === "" || name === "/")
+      throw new Fault("invalid", `cannot determine filename from url: ${source}`);
+    return { path: byteText(name), name: source, node };
+  }
+
+  /** @throws {Fault} `invalid` */
+  async download(address: string, signal: AbortSignal): Promise<FileNode> {
+    let url = new URL(address);
+    for (let hops = 0; hops <= maxRedirects; hops++) {
+      const answer = await request(url, signal);
+      const { statusCode = 0, headers } = answer;
+      if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined) {
+        answer.resume();
+        url = new URL(headers.location, url);
+        if (url.protocol !== "http:" && url.protocol !== "https:")
+          throw new Fault("invalid", `failed to GET ${address}: redirected to ${url.protocol}`);
+        continue;
+      }
+      if (statusCode !== 200) {
+        answer.destroy();
+        throw new Fault(
+          "invalid",
+          `failed to GET ${address} with status ${statusCode} ${answer.statusMessage ?? ""}: `,
+        );
+      }
+      return await this.#take(answer, headers["last-modified"], signal);
+    }
+    throw new Fault("invalid", `failed to GET ${address}: stopped after ${maxRedirects} redirects`);
+  }
+
+  /** @throws {Fault} `invalid`; `precondition` when the host has no git */
+  async clone(source: string, keepsGitDir: boolean, signal: AbortSignal): Promise<FolderNode> {
+    const [address = "", fragment = ""] = source.replace(/^github\.com\//, "https://github.com/").split("#");
+    const [ref = "", folder = ""] = fragment.split(":");
+    if (address.startsWith("-") || ref.startsWith("-") || folder.split("/").includes(".."))
+      throw new Fault("invalid", `invalid git source: ${source.slice(0, 200)}`);
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const target = await mkdtemp(join(this.#folder, "git-"));
+    try {
+      await git(["init", "--quiet", target], signal);
+      await git(["-C", target, "fetch", "--quiet", "--depth=1", address, ref === "" ? "HEAD" : ref], signal);
+      await git(["-C", target, "checkout", "--quiet", "FETCH_HEAD"], signal);
+      const path = posix.join("/", folder, ".");
+      const { tar } = await packPath(
+        { kind: "folder", path: target },
+        path.endsWith("/.") ? path : `${path}/.`,
+        signal,
+      );
+      const tree = await readTree(tar, this.#openSpool());
+      if (!keepsGitDir) tree.children.delete(".git");
+      return tree;
+    } finally {
+      await removeTree(target);
+    }
+  }
+
+  async #take(
+    source: AsyncIterable<Buffer>,
+    modified: string | undefined,
+    signal: AbortSignal,
+  ): Promise<FileNode> {
+    const spool = this.#openSpool();
+    const hash = createHash("sha256");
+    for await (const chunk of source) {
+      signal.throwIfAborted();
+      spool.write(spool.reserve(chunk.length), chunk);
+      hash.update(chunk);
+    }
+    const time = modified === undefined ? Number.NaN : Date.parse(modified);
+    const mtime = { seconds: Number.isNaN(time) ? 0 : Math.floor(time / 1000), nanoseconds: 0 };
+    const sha256 = hash.digest("hex");
+    return { kind: "file", mode: 0o600, uid: 0, gid: 0, mtime, size: spool.size, sha256, spool, position: 0 };
+  }
+}
+
+function request(url: URL, signal: AbortSignal): Promise<http.IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  const get = url.protocol === "https:" ? https.get : http.get;
+  const sent = get(url, { signal, agent: false, headers: { "User-Agent": "gantry" } }, resolve);
+  sent.once("error", (error) =>
+    reject(
+      signal.aborted ? error : new Fault("invalid", `Get ${JSON.stringify(url.href)}: ${error.message}`),
+    ),
+  );
+  return promise;
+}
+
+function checkChecksum(source: string, node: FileNode, checksum: string | undefined): void {
+  if (checksum === undefined || checksum === `sha256:${node.sha256}`) return;
+  throw new Fault("invalid", `digest mismatch sha256:${node.sha256}: ${checksum} (${source})`);
+}
+
+/** No questions, no configuration of anybody's, no protocol that runs programs. */
+async function git(args: readonly string[], signal: AbortSignal): Promise<void> {
+  const child = spawn("git", ["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+    signal,
+    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_NOSYSTEM: "1" },
+  });
+  let complaint = "";
+  child.stderr.on("data", (bytes: Buffer) => {
+    complaint = (complaint + bytes.toString()).slice(-2000);
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+  child.once("error", (error) => {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    reject(isMissing ? new Fault("precondition", "cannot clone: git is not installed on this host") : error);
+  });
+  child.once("close", resolve);
+  if ((await promise) !== 0)
+    throw new Fault(
+      "invalid",
+      `git ${args.find((word) => !word.startsWith("-")) ?? ""} failed: ${complaint.trim()}`,
+    );
+}

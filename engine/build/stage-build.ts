@@ -1,0 +1,372 @@
+import { randomBytes } from "node:crypto";
+import { writeFile, mkdir } from "node:fs/promises";
+import { join, posix } from "node:path";
+import type { HostConfig } from "#api/docker/container.ts";
+import { Fault } from "#base/fault.ts";
+import { formatTime } from "#base/time.ts";
+import { removeTree } from "#engine/snapshots/folders.ts";
+import type { Lease } from "#engine/gc/leases.ts";
+import type { BuiltLayer } from "#engine/images/image-workshop.ts";
+import { imageIdOf } from "#engine/images/image-workshop.ts";
+import type { Instruction, InstructionOf } from "#oci/dockerfile/instruction.ts";
+import { parseTrigger } from "#oci/dockerfile/parse.ts";
+import type { TarTime } from "#oci/tar/entry.ts";
+import type { BuildContext } from "./build-deps.ts";
+import type { ImageCache } from "./image-cache.ts";
+import { applyConfig, nop, shellOf } from "./config-steps.ts";
+import { type CopyFrom, type CopyInstruction, type CopyTools, planCopyStep } from "./copy-step.ts";
+import { type ExecStep, runStep } from "./exec-step.ts";
+import { digestOfEntries } from "./files/digest.ts";
+import { layerArchive } from "./files/layer-archive.ts";
+import { type LayerEntry, planFolder } from "./files/layer-plan.ts";
+import type { FolderNode } from "./files/tree.ts";
+import type { Spool } from "./files/spool.ts";
+import type { RemoteSources } from "./remote/remote-sources.ts";
+import type { Reporter } from "./reporter.ts";
+import { mountInputs, type RunMounts, resolvedMount, type StepMount } from "./run-mounts.ts";
+import { runCommand, scriptPath } from "./run-command.ts";
+import type { CacheChoice, Operation, Solved, Solver } from "./solver.ts";
+import { lookupIn } from "./sources.ts";
+import { runMounts } from "./stage-plan.ts";
+import { advance, chainOf, imageConfigOf, shortId, type StageState } from "./stage-state.ts";
+import { mergeEnv, splitPair, type Variables } from "./variables.ts";
+
+/** What the steps of one build share. */
+export interface StepTools {
+  readonly context: BuildContext;
+  readonly solver: Solver;
+  readonly mounts: RunMounts;
+  readonly remote: RemoteSources;
+  readonly spool: Spool;
+  readonly root: FolderNode;
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+  readonly usesCache: boolean;
+  readonly imports: readonly ImageCache[];
+  /** SOURCE_DATE_EPOCH, in seconds since 1970. */
+  readonly epoch?: number;
+  readonly networkMode: string;
+  readonly limits: Partial<HostConfig>;
+  /** A stage before this one, or an image, by what `--from` says. */
+  readonly from: (name: string) => Promise<Pick<StageState, "layers">>;
+  readonly used: (key: string) => void;
+}
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Runs the instructions of one stage, one after the other. */
+export class StageBuild {
+  readonly #tools: StepTools;
+  readonly #variables: Variables;
+  readonly #reporter: Reporter;
+  #state: StageState;
+  #isCmdSet = false;
+
+  constructor(tools: StepTools, base: StageState, variables: Variables, reporter: Reporter) {
+    this.#tools = tools;
+    this.#variables = variables;
+    this.#reporter = reporter;
+    const env = base.config.Env ?? [];
+    const hasPath = env.some((entry) => splitPair(entry)[0] === "PATH");
+    this.#state = { ...base, config: { ...base.config, Env: hasPath ? env : [...env, defaultPath] } };
+    variables.setEnvironment(this.#state.config.Env ?? []);
+  }
+
+  get state(): StageState {
+    return this.#state;
+  }
+
+  /** The triggers that the base image has for whoever builds on it. */
+  async runTriggers(): Promise<void> {
+    const triggers = this.#state.config.OnBuild ?? [];
+    if (triggers.length === 0) return;
+    const { OnBuild: _done, ...config } = this.#state.config;
+    this.#state = { ...this.#state, config };
+    await this.#say(`# Executing ${triggers.length} build trigger${triggers.length === 1 ? "" : "s"}\n`);
+    for (const trigger of triggers) await this.run(parseTrigger(trigger));
+  }
+
+  /** @throws what the instruction throws */
+  async run(instruction: Instruction): Promise<void> {
+    this.#tools.signal.throwIfAborted();
+    switch (instruction.kind) {
+      case "copy":
+      case "add":
+        await this.#copy(instruction);
+        break;
+      case "run":
+        await this.#exec(instruction);
+        break;
+      case "arg":
+        await this.#arg(instruction);
+        break;
+      default:
+        await this.#configure(instruction);
+    }
+    await this.#say(` ---> ${shortId(this.#state)}\n`);
+  }
+
+  #say(text: string): Promise<void> {
+    return this.#reporter.text(text);
+  }
+
+  async #arg({ args }: InstructionOf<"arg">): Promise<void> {
+    const shown: string[] = [];
+    for (const { name, value } of args) {
+      const expanded = value === undefined ? undefined : this.#variables.expand(value);
+      this.#variables.declare(this.#variables.expand(name), expanded);
+      shown.push(expanded === undefined ? name : `${name}=${expanded}`);
+    }
+    await this.#commitConfig(nop(` ARG ${shown.join(" ")}`), this.#state.config, []);
+  }
+
+  async #configure(
+    instruction: Exclude<Instruction, { readonly kind: "copy" | "add" | "run" | "arg" }>,
+  ): Promise<void> {
+    const state = this.#state;
+    const step = applyConfig(state.config, instruction, this.#variables, this.#isCmdSet);
+    if (instruction.kind === "cmd") this.#isCmdSet = true;
+    if (step.author !== undefined) this.#state = { ...state, image: { ...state.image, author: step.author } };
+    const entries =
+      instruction.kind === "workdir"
+        ? planFolder(
+            step.config.WorkingDir ?? "/",
+            this.#now(),
+            lookupIn(this.#tools.context, chainOf(state)),
+          )
+        : [];
+    await this.#commitConfig(step.createdBy, step.config, entries, instruction.text);
+    this.#variables.setEnvironment(step.config.Env ?? []);
+  }
+
+  /** A step that changes the config, and files only by the entries of a folder. */
+  async #commitConfig(
+    createdBy: string,
+    config: StageState["config"],
+    entries: readonly LayerEntry[],
+    description = createdBy,
+  ): Promise<void> {
+    const state = this.#state;
+    const operation: Operation = {
+      kind: entries.length > 0 ? "folder" : "config",
+      description,
+      createdBy,
+      inputs: [
+        imageIdOf(imageConfigOf(state)),
+        createdBy,
+        config,
+        digestOfEntries(entries),
+        this.#tools.epoch,
+      ],
+    };
+    const solved = await this.#solve(operation, async () => {
+      const container = randomBytes(6).toString("hex");
+      await this.#say(` ---> Running in ${container}\n`);
+      const layer = entries.length === 0 ? undefined : await this.#addLayer(entries);
+      await this.#say(` ---> Removed intermediate container ${container}\n`);
+      return layer;
+    });
+    this.#advance(solved, config);
+  }
+
+  async #copy(instruction: CopyInstruction): Promise<void> {
+    const { from: name } = instruction.flags;
+    const from = await this.#from(name);
+    const hasFrom = from.kind === "layers";
+    const quick = hasFrom ? this.#quickCopy(instruction, from) : undefined;
+    if (quick !== undefined && this.#tools.usesCache) {
+      const known = await this.#tools.solver.find(quick, this.#tools.lease);
+      if (known !== undefined) {
+        this.#tools.used(this.#tools.solver.keyOf(quick));
+        await this.#say(" ---> Using cache\n");
+        return this.#advance(known);
+      }
+    }
+    const plan = await planCopyStep(this.#copyTools(), this.#state, instruction, from);
+    const keyword = instruction.kind === "add" ? "ADD" : "COPY";
+    const chown = instruction.flags.chown === undefined ? "" : `--chown=${instruction.flags.chown} `;
+    const destination = this.#variables.expand(instruction.destination);
+    const operation: Operation = {
+      kind: "copy",
+      description: instruction.text,
+      createdBy: nop(`${keyword} ${chown}${plan.shownDigest} in ${destination} `),
+      inputs: [chainOf(this.#state), digestOfEntries(plan.entries), this.#tools.epoch],
+    };
+    const solved = await this.#solve(operation, () => this.#addLayer(plan.entries));
+    if (quick !== undefined) await this.#tools.solver.alias({ ...operation, ...quick }, solved);
+    this.#advance({ ...solved, createdBy: operation.createdBy });
+  }
+
+  /** The same copy from the same file system: nothing has to be read to know what comes of it. */
+  #quickCopy(instruction: CopyInstruction, from: Extract<CopyFrom, { kind: "layers" }>) {
+    const { sources, destination, flags, inline } = instruction;
+    const expand = (text: string) => this.#variables.expand(text);
+    const chain = from.state.layers.at(-1)?.chainId;
+    const texts = [...sources, destination, flags.chown ?? "", flags.chmod ?? ""].map(expand);
+    const { WorkingDir } = this.#state.config;
+    if (inline.length > 0) return undefined;
+    return {
+      kind: "copy" as const,
+      inputs: ["quick", chainOf(this.#state), chain, texts, flags, WorkingDir, this.#tools.epoch],
+    };
+  }
+
+  #copyTools(): CopyTools {
+    const { context, spool, remote, signal } = this.#tools;
+    return { context, variables: this.#variables, spool, remote, signal, mtime: this.#now() };
+  }
+
+  async #from(name: string | undefined): Promise<CopyFrom> {
+    if (name === undefined) return { kind: "context", root: this.#tools.root };
+    return { kind: "layers", state: await this.#tools.from(name) };
+  }
+
+  async #exec(instruction: InstructionOf<"run">): Promise<void> {
+    const { context, lease, signal, networkMode, limits } = this.#tools;
+    const state = this.#state;
+    const { args, script } = runCommand(instruction, shellOf(state.config));
+    const declared = this.#variables.declared();
+    const mounts = await this.#stepMounts(instruction);
+    if (instruction.security === "insecure")
+      throw new Fault(
+        "invalid",
+        "security.insecure is not allowed: RUN --security=insecure needs the builder's permission",
+      );
+    const env = mergeEnv(state.config.Env ?? [], declared.map(splitPair));
+    const step: Omit<ExecStep, "mounts"> = {
+      args,
+      env: mergeEnv(env, this.#variables.proxies().map(splitPair)),
+      user: state.config.User ?? "",
+      workingDir: state.config.WorkingDir ?? "",
+      networkMode: networkOf(instruction.network, networkMode),
+      isPrivileged: false,
+      limits,
+    };
+    const prefix = declared.length === 0 ? "" : `|${declared.length} ${declared.join(" ")} `;
+    const operation: Operation = {
+      kind: "exec",
+      description: instruction.text,
+      createdBy: `${prefix}${script === undefined ? args.join(" ") : `${shellOf(state.config).join(" ")} ${script}`}`,
+      inputs: [
+        chainOf(state),
+        args,
+        script,
+        env,
+        step.user,
+        step.workingDir,
+        step.networkMode,
+        mounts.map(mountInputs),
+        limits.ExtraHosts ?? [],
+        this.#tools.epoch,
+      ],
+    };
+    const solved = await this.#solve(operation, () =>
+      this.#tools.mounts.with(mounts, signal, (resolved) =>
+        this.#withScript(script, (more) =>
+          runStep(
+            context,
+            { ...step, mounts: [...resolved, ...more] },
+            chainOf(state),
+            this.#execOutput(),
+            lease,
+            signal,
+          ),
+        ),
+      ),
+    );
+    this.#advance(solved);
+  }
+
+  #execOutput() {
+    const decoders = [new TextDecoder(), new TextDecoder()] as const;
+    return {
+      started: (id: string) => this.#say(` ---> Running in ${id.slice(0, 12)}\n`),
+      ended: (id: string) => this.#say(` ---> Removed intermediate container ${id.slice(0, 12)}\n`),
+      wrote: async (bytes: Buffer, isError: boolean) => {
+        const text = decoders[isError ? 1 : 0].decode(bytes, { stream: true });
+        if (text !== "") await this.#say(isError ? `\u001b[91m${text}\u001b[0m` : text);
+      },
+    };
+  }
+
+  async #withScript<T>(
+    script: string | undefined,
+    work: (mounts: readonly ReturnType<typeof resolvedMount>[]) => Promise<T>,
+  ): Promise<T> {
+    if (script === undefined) return await work([]);
+    const folder = join(this.#tools.context.folder, "tmp", randomBytes(16).toString("hex"));
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o755 });
+      await writeFile(join(folder, "script"), script, { mode: 0o755 });
+      return await work([resolvedMount("bind", join(folder, "script"), scriptPath, ["bind", "ro"])]);
+    } finally {
+      await removeTree(folder);
+    }
+  }
+
+  async #stepMounts({ mounts }: InstructionOf<"run">): Promise<readonly StepMount[]> {
+    const parsed = runMounts(mounts, (text) => this.#variables.expand(text));
+    return await Promise.all(
+      parsed.map(async (mount) => {
+        const target =
+          mount.target ??
+          (mount.type === "secret" ? `/run/secrets/${mount.id ?? ""}` : "/run/buildkit/ssh_agent.0");
+        const destination = posix.resolve("/", this.#state.config.WorkingDir ?? "/", target);
+        const needsFrom = mount.type === "bind" || (mount.type === "cache" && mount.from !== undefined);
+        return { mount, destination, ...(needsFrom && { from: await this.#from(mount.from) }) };
+      }),
+    );
+  }
+
+  async #addLayer(entries: readonly LayerEntry[]): Promise<BuiltLayer | undefined> {
+    const { context, lease, signal, epoch } = this.#tools;
+    const latest = epoch === undefined ? undefined : { seconds: epoch, nanoseconds: 0 };
+    return await context.workshop.addLayer(
+      chainOf(this.#state),
+      layerArchive(entries, latest),
+      lease,
+      signal,
+    );
+  }
+
+  async #solve(operation: Operation, perform: () => Promise<BuiltLayer | undefined>): Promise<Solved> {
+    const { solver, lease, signal, usesCache, epoch } = this.#tools;
+    const choice: CacheChoice = {
+      isUsed: usesCache,
+      import: () => this.#imported(operation.createdBy),
+      ...(epoch !== undefined && { created: formatTime(BigInt(epoch) * 1_000_000_000n) }),
+    };
+    const solved = await solver.solve(operation, choice, lease, perform, signal);
+    if (solved.isCached) {
+      this.#tools.used(solver.keyOf(operation));
+      await this.#say(" ---> Using cache\n");
+    }
+    return solved;
+  }
+
+  #imported(createdBy: string) {
+    for (const image of this.#tools.imports) {
+      const found = image.next(this.#state, createdBy);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #advance(solved: Solved, config?: StageState["config"]): void {
+    this.#state = advance(this.#state, { ...solved, ...(config !== undefined && { config }) });
+  }
+
+  #now(): TarTime {
+    const { epoch, context } = this.#tools;
+    if (epoch !== undefined) return { seconds: epoch, nanoseconds: 0 };
+    return { seconds: Number(context.now() / 1_000_000_000n), nanoseconds: 0 };
+  }
+}
+
+/** A RUN may ask for less than the build has, or for the same. */
+function networkOf(asked: string | undefined, build: string): string {
+  if (asked === undefined || asked === "default") return build;
+  if (asked === "host" && build !== "host")
+    throw new Fault("invalid", "network.host is not allowed: build with --network=host to let steps have it");
+  return asked;
+}

@@ -1,0 +1,166 @@
+import { Fault } from "#base/fault.ts";
+import { familiarReference, formatReference, type Reference } from "#oci/reference.ts";
+import { type Digest, parseDigest } from "#oci/digest.ts";
+import type { ImageConfig } from "#oci/image-config.ts";
+import { mediaTypes } from "#oci/media-types.ts";
+import { abortable } from "#engine/content/abortable.ts";
+import { sha256Of } from "#engine/content/sha256.ts";
+import type { Lease } from "#engine/gc/leases.ts";
+import { claimOf } from "./archive-index.ts";
+import { commitImages } from "./commit-images.ts";
+import { changing, type ImageDeps, publish } from "./image-deps.ts";
+import type { ImageRecord } from "./images.ts";
+import { storeImage } from "./store-image.ts";
+
+/** A layer that is a blob and unpacked. Plain data. */
+export interface BuiltLayer {
+  readonly mediaType: string;
+  /** Of the blob. */
+  readonly digest: Digest;
+  readonly size: number;
+  readonly diffId: Digest;
+  readonly chainId: Digest;
+}
+
+/** Two blocks of zeros: a layer without anything in it, which no image lists. */
+const emptyArchive = parseDigest("sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef");
+
+/** What builders need of the image store: layers and images made step by step, held by a lease while that goes on. */
+export class ImageWorkshop {
+  readonly #deps: ImageDeps;
+
+  constructor(deps: ImageDeps) {
+    this.#deps = deps;
+  }
+
+  hold(): Lease {
+    return this.#deps.leases.hold();
+  }
+
+  /** From here on the image's layers stay, whatever becomes of it. Base first. */
+  async layersOf(image: ImageRecord, lease: Lease): Promise<readonly BuiltLayer[]> {
+    const layers = image.layers.map(({ mediaType, digest, size }, index) => ({
+      mediaType,
+      digest,
+      size,
+      diffId: parseDigest(image.config.rootfs.diff_ids[index] ?? ""),
+      chainId: parseDigest(image.chainIds[index] ?? ""),
+    }));
+    for (const layer of layers) await this.#protect(layer, lease);
+    return layers;
+  }
+
+  /** Whether the layer is still there; from here on it stays. */
+  async keep(layer: BuiltLayer, lease: Lease): Promise<boolean> {
+    await this.#protect(layer, lease);
+    const { snapshots, content } = this.#deps;
+    return snapshots.hasLayer(layer.chainId) && (await content.find(layer.digest)) !== undefined;
+  }
+
+  /**
+   * Takes a plain tar stream in and unpacks it on top of `parent`; undefined when there is nothing in it.
+   *
+   * @throws {Fault} `invalid` for an archive that cannot be; `exhausted` for a full disk
+   */
+  async addLayer(
+    parent: Digest | undefined,
+    archive: AsyncIterable<Uint8Array>,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<BuiltLayer | undefined> {
+    const { content, snapshots } = this.#deps;
+    const { digest, size } = await content.ingest(
+      abortable(archive, signal),
+      { claim: claimOf(lease) },
+      signal,
+    );
+    if (digest === emptyArchive) return undefined;
+    const chainId = parent === undefined ? digest : sha256Of(`${parent} ${digest}`);
+    await lease.protect({ kind: "snapshot", ref: chainId });
+    const mediaType = mediaTypes.ociLayer;
+    await snapshots.unpack(
+      chainId,
+      parent,
+      { path: content.pathOf(digest), mediaType, diffId: digest },
+      signal,
+    );
+    return { mediaType, digest, size, diffId: digest, chainId };
+  }
+
+  /** Bytes on disk of a layer, without those below. */
+  usage(layer: BuiltLayer): Promise<number> {
+    return this.#deps.snapshots.usage(layer.chainId);
+  }
+
+  /**
+   * Makes the image visible under its names, and tells of them. One that is there already costs nothing.
+   *
+   * @throws {Fault} `exhausted` for a full disk
+   */
+  async finish(
+    config: ImageConfig,
+    layers: readonly BuiltLayer[],
+    names: readonly Reference[],
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<Digest> {
+    const deps = this.#deps;
+    const id = imageIdOf(config);
+    const known = await changing(deps, async () => this.#nameKnown(id, names));
+    if (!known) {
+      const image = await storeImage({ content: deps.content, lease }, config, layers, signal);
+      const lastTaggedAt = new Date(deps.now()).toISOString();
+      const tagged = names.length === 0 ? {} : { lastTaggedAt };
+      await commitImages(deps, [{ ...image, names }], tagged);
+    }
+    this.#tell(id, names);
+    return id;
+  }
+
+  /** Gives an image that is there its names. @throws {Fault} `not-found` when it has gone meanwhile */
+  async name(id: Digest, names: readonly Reference[]): Promise<Digest> {
+    if (!(await changing(this.#deps, async () => this.#nameKnown(id, names))))
+      throw new Fault("not-found", `No such image: ${id}`);
+    this.#tell(id, names);
+    return id;
+  }
+
+  #tell(id: Digest, names: readonly Reference[]): void {
+    const labels = this.#deps.store.findById(id)?.config.config?.Labels;
+    for (const name of names) publish(this.#deps, "tag", id, { name: familiarReference(name), labels });
+  }
+
+  /** True when the image is there, with the names it is to have from now on. */
+  async #nameKnown(id: Digest, names: readonly Reference[]): Promise<boolean> {
+    const { store } = this.#deps;
+    const record = store.findById(id);
+    if (record === undefined) return false;
+    const has = new Set(store.namesOf(id).map(({ reference }) => formatReference(reference)));
+    const fresh = names.filter((name) => !has.has(formatReference(name)));
+    if (fresh.length > 0)
+      await store.apply({
+        names: fresh.map((reference) => ({ reference, imageId: id, target: record.manifest })),
+      });
+    return true;
+  }
+
+  /** Removes what nothing needs any more; returns the bytes that came back. */
+  async collect(): Promise<number> {
+    return (await this.#deps.collector.collect()).bytes;
+  }
+
+  /** {@link ImageWorkshop.collect} for whoever does not care how it ends. */
+  async tidy(): Promise<void> {
+    await this.#deps.collector.tidy();
+  }
+
+  async #protect({ digest, chainId }: BuiltLayer, lease: Lease): Promise<void> {
+    await lease.protect({ kind: "blob", ref: digest });
+    await lease.protect({ kind: "snapshot", ref: chainId });
+  }
+}
+
+/** The ID that an image with this config has. */
+export function imageIdOf(config: ImageConfig): Digest {
+  return sha256Of(JSON.stringify(config));
+}

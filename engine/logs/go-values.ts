@@ -1,0 +1,60 @@
+import { Fault } from "#base/fault.ts";
+
+// Values of log options, read as dockerd reads them, with its texts.
+
+/** @throws {Fault} `invalid` with the text of Go's strconv.ParseBool */
+export function parseBool(text: string): boolean {
+  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
+  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
+  throw new Fault("invalid", `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+/** @throws {Fault} `invalid` with the text of Go's strconv.Atoi */
+export function parseInteger(text: string): number {
+  if (/^[+-]?\d{1,15}$/.test(text)) return Number(text);
+  throw new Fault("invalid", `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+const exponents: Readonly<Record<string, number>> = { "": 0, b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
+
+/**
+ * `10m` as bytes; `base` is what a k means. Docker's rotation counts in 1000s, its buffers in 1024s.
+ *
+ * @throws {Fault} `invalid`
+ */
+export function parseSize(text: string, base: 1000 | 1024): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?b?|b)?$/i.exec(text) ?? [];
+  if (number === undefined) throw new Fault("invalid", `invalid size: '${text}'`);
+  return Math.floor(Number(number) * base ** (exponents[unit.toLowerCase()] ?? 0));
+}
+
+const unitMs: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** `1m30s` as milliseconds. @throws {Fault} `invalid` with the text of Go's time.ParseDuration */
+export function parseDurationMs(text: string): number {
+  if (text === "0") return 0;
+  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/.test(text))
+    throw new Fault("invalid", `time: invalid duration ${JSON.stringify(text)}`);
+  let total = 0;
+  for (const [, number, unit = ""] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g))
+    total += Number(number) * (unitMs[unit] ?? 0);
+  return text.startsWith("-") ? -total : total;
+}
+
+/** A regular expression of the kinds that Go and JavaScript share. @throws {Fault} `invalid` */
+export function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text, "u");
+  } catch {
+    const missing = text.includes("[") && !text.includes("]") ? "]" : ")";
+    throw new Fault("invalid", `error parsing regexp: missing closing ${missing}: \`${text}\``);
+  }
+}
