@@ -247,6 +247,13 @@ export const commands: Entries = {
   ),
   network: group("Networks", network),
   plugin: group("Plugins", plugin),
+  security: group("Check the engine's security", async () => ({
+    check: command(
+      "Show what could be stricter",
+      async () => (await import("./commands/security-check.ts")).command,
+      own,
+    ),
+  })),
   system: group("The engine as a whole", system),
   volume: group("Volumes", volume),
   attach: command("Connect the terminal to a running container", attach, { also: "container attach" }),

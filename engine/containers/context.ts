@@ -25,12 +25,12 @@ export interface ContainerContext {
   readonly volumes: VolumeMounts;
   readonly events: EventSink;
   readonly launcher: Launcher;
-  readonly idRanges: IdRanges;
-  /** Whether containers have a user namespace unless they ask for the host's. */
-  readonly isRemapped: boolean;
   readonly forwarders: Forwarders;
   /** The engine's own log driver, for containers that name none. */
   readonly defaultLogs: LogConfig;
+  readonly idRanges: IdRanges;
+  /** Whether containers have a user namespace unless they ask for the host's. */
+  readonly isRemapped: boolean;
   /** By container ID: what runs now. */
   readonly tasks: Map<string, Task>;
   readonly waiters: Waiters;
