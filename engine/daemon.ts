@@ -178,6 +178,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   });
   const identity = identityOf(root, runtimes, defaultLogs.Type);
   const forwarders = undo.use(new Forwarders({ hostname: identity.hostname, pid: process.pid }, log));
+  const idRanges = new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16));
   const containers = undo.use(
     await ContainerService.open({
       paths,
@@ -188,10 +189,10 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       volumes,
       events,
       launcher,
+      idRanges,
+      isRemapped,
       forwarders,
       defaultLogs,
-      idRanges: new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16)),
-      isRemapped,
       log,
       now,
     }),
@@ -205,6 +206,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       snapshots,
       networks,
       launcher,
+      idRanges,
+      isRemapped,
       cache: buildCache,
       platform,
       log,

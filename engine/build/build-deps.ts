@@ -3,6 +3,7 @@ import type { Clock } from "#base/time.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { ImageWorkshop } from "#engine/images/image-workshop.ts";
 import type { Networks } from "#engine/network/networks.ts";
+import type { IdRanges } from "#engine/runtime/id-ranges.ts";
 import type { Launcher } from "#engine/runtime/launcher.ts";
 import type { LayeredFiles } from "#engine/runtime/layered-file.ts";
 import type { EnginePaths } from "#engine/runtime/paths.ts";
@@ -18,6 +19,9 @@ export interface BuildDeps {
   readonly snapshots: Snapshotter;
   readonly networks: Networks;
   readonly launcher: Launcher;
+  readonly idRanges: IdRanges;
+  /** Whether steps have user namespaces, as containers have. */
+  readonly isRemapped: boolean;
   readonly cache: CacheStore;
   readonly platform: Platform;
   readonly log: Log;

@@ -6,9 +6,10 @@ import type { HostConfig } from "#api/docker/container.ts";
 import { normalizeCreate } from "#api/docker/normalize.ts";
 import { Fault, isFullDisk, messageOf } from "#base/fault.ts";
 import type { BuiltLayer } from "#engine/images/image-workshop.ts";
-import type { Task } from "#engine/runtime/launcher.ts";
+import type { Task, UserNamespace } from "#engine/runtime/launcher.ts";
 import { placeholders } from "#engine/runtime/placeholders.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
+import { usernsModeOf } from "#engine/runtime/userns-mode.ts";
 import { validateHostConfig } from "#engine/runtime/validate.ts";
 import { diffOf } from "#engine/snapshots/rooted.ts";
 import { openAttach } from "#engine/supervise/shim-client.ts";
@@ -89,6 +90,7 @@ async function runProcess(
   const { networks, launcher } = context;
   const { config, hostConfig } = configOf(context, id, step);
   await using undo = new AsyncDisposableStack();
+  const users = await openUsers(context, id, hostConfig, undo);
   undo.defer(() => networks.release(id));
   const sandbox = await networks.acquire(
     {
@@ -99,6 +101,7 @@ async function runProcess(
       portBindings: {},
       exposedPorts: [],
       publishAll: false,
+      ...(users !== undefined && { owner: users.source }),
     },
     signal,
   );
@@ -108,11 +111,13 @@ async function runProcess(
     config,
     hostConfig,
     args: step.args,
-    mounts: step.mounts,
+    // All of them are the builder's own: contexts, stages, caches, secrets.
+    mounts: users === undefined ? step.mounts : step.mounts.map((mount) => ({ ...mount, isMapped: true })),
     sandbox,
     resolvConf: networks.resolvConf(sandbox.endpoints, { dns: [], search: [], options: [] }),
     hosts: { hostGateway: networks.hostGateway, links: [] },
     joined: {},
+    ...(users !== undefined && { users }),
     logArguments: [],
   });
   undo.defer(() => endTask(task));
@@ -130,6 +135,21 @@ async function runProcess(
   const exited = await task.control.exited;
   const { isOomKilled } = await launcher.settle(id);
   return { exitCode: exited?.exitCode ?? 137, isOomKilled };
+}
+
+/** IDs of the step's own, for as long as it runs. @throws {Fault} `invalid` for modes that do not go with a user namespace */
+async function openUsers(
+  { idRanges, isRemapped, launcher }: BuildContext,
+  id: string,
+  hostConfig: HostConfig,
+  undo: AsyncDisposableStack,
+): Promise<UserNamespace | undefined> {
+  if (usernsModeOf(hostConfig, { isRemapped, kernel: launcher.host.kernel }) === "host") return undefined;
+  const range = idRanges.allocate(id);
+  undo.defer(() => idRanges.release(id, range));
+  const source = await launcher.openUserNamespace(range);
+  undo.defer(() => launcher.letGo(source));
+  return { range, source };
 }
 
 /** Fine for one that has ended. */

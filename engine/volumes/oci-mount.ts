@@ -66,7 +66,7 @@ export function imageMount(planned: PlannedImage, snapshot: string, folder: stri
     point: {
       Type: "image",
       Name: image,
-      Source: folder,
+      Source: subpath === undefined ? folder : `${folder}/${subpath}`,
       Destination: destination,
       Mode: "",
       RW: false,

@@ -108,8 +108,10 @@ function planFromPoint(
           isListed: true,
         },
       ];
+    case "image":
+      return [{ ...common, kind: "image", image: point.Name ?? "", ...imagePart(point.Source) }];
     default:
-      return [];
+      return point.Type satisfies never;
   }
 }
 
@@ -122,6 +124,12 @@ function planVolumeFromPoint(
   const whole = `${dataFolderOf(name)}/`;
   const part = Source.startsWith(whole) ? { subpath: Source.slice(whole.length) } : {};
   return { ...common, kind: "volume", name, driver, isFilled: false, ...part };
+}
+
+/** A part of an image is shown as a path below the folder of a layer. */
+function imagePart(source: string): { readonly subpath?: string } {
+  const subpath = /\/\d+\/fs\/(.+)$/.exec(source)?.[1];
+  return subpath === undefined ? {} : { subpath };
 }
 
 function anonymousVolume(destination: string): PlannedMount {

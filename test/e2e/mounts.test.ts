@@ -167,7 +167,7 @@ test("a part of a volume stays inside while links are swapped in it", { timeout:
     "-c",
     "mkdir -p /v/part; echo inside > /v/part/file",
   );
-  const swap = `cd /v; ln -s ${secret} link; while :; do mv part real; mv link part; mv part link; mv real part; done`;
+  const swap = `cd /v; ln -s ${secret} link; while :; do mv part real; mv link part; usleep 5000; mv part link; mv real part; usleep 5000; done`;
   const racer = await ok("run", "-d", "-v", "raced:/v", "test", "sh", "-c", swap);
   const seen = new Set<string>();
   for (let round = 0; round < 60; round++) {
@@ -181,13 +181,36 @@ test("a part of a volume stays inside while links are swapped in it", { timeout:
   await ok("volume", "rm", "raced");
 });
 
+test("what a container that never ran mounts can be copied from it, and used from it", async () => {
+  await ok("run", "--rm", "-v", "parts:/v", "test", "sh", "-c", "mkdir /v/a; echo text > /v/a/file");
+  await ok(
+    "create",
+    "--name",
+    "never",
+    "--mount",
+    "type=volume,src=parts,dst=/p/q,volume-subpath=a",
+    "--mount",
+    "type=image,src=test,dst=/i,image-subpath=bin",
+    "test",
+  );
+  await ok("cp", "never:/p/q/file", join(folder, "copied"));
+  assert.equal(readFileSync(join(folder, "copied"), "utf8"), "text\n");
+  assert.equal(
+    await ok("run", "--rm", "--volumes-from", "never", "test", "sh", "-c", "cat /p/q/file; ls /i/busybox"),
+    "text\n/i/busybox",
+  );
+  assert.equal(await ok("diff", "never"), "");
+  await ok("rm", "never");
+  await ok("volume", "rm", "parts");
+});
+
 test("a mount's place that another container swaps for a link stays inside", {
   timeout: 60_000,
 }, async () => {
   const victim = join(folder, "victim");
   mkdirSync(victim);
   await ok("run", "--rm", "-v", "places:/v", "test", "mkdir", "-p", "/v/part/below");
-  const swap = `cd /v; ln -s ${victim} link; while :; do mv part real; mv link part; mv part link; mv real part; done`;
+  const swap = `cd /v; ln -s ${victim} link; while :; do mv part real; mv link part; usleep 5000; mv part link; mv real part; usleep 5000; done`;
   const racer = await ok("run", "-d", "-v", "places:/v", "test", "sh", "-c", swap);
   let started = 0;
   for (let round = 0; round < 40; round++) {

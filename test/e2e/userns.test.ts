@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -163,6 +163,17 @@ test("root in there rules its network, its terminal and its standard streams, an
   assert.equal(device, "3");
   const mknod = await engine.docker("run", "--rm", "test", "mknod", "/tmp/disk", "b", "254", "0");
   assert.match(mknod.stderr, /Operation not permitted/);
+});
+
+test("steps of a build have IDs of their own, too, and leave files as others see them", async () => {
+  const context = join(folder, "context");
+  mkdirSync(context);
+  const step = "RUN cat /proc/self/uid_map && touch /made && chown 5:6 /made";
+  writeFileSync(join(context, "Dockerfile"), `FROM test\n${step}\n`);
+  const output = await ok("build", "-q=false", "-t", "built", context);
+  assert.match(output, /^ +0 +\d{10} +65536$/m);
+  assert.equal(await ok("run", "--rm", "built", "sh", "-c", "ls -ln /made | awk '{print $3, $4}'"), "5 6");
+  await ok("rmi", "built");
 });
 
 test("who joins another container's namespaces has its IDs", async () => {

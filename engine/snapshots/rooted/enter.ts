@@ -1,4 +1,14 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path/posix";
 import { Fault } from "#base/fault.ts";
 import {
@@ -74,13 +84,30 @@ function enterOverlay(
   leaveMountNamespace();
   process.chdir(snapshots);
   const trees = binds.map((bind) => openBind(bind));
-  const view = isWritable ? layers : readOnlyView(layers);
-  mount("overlay", emptyFolder, "overlay", isWritable ? 0 : MS.RDONLY, overlayOptions(view));
+  if (isWritable) mount("overlay", emptyFolder, "overlay", 0, overlayOptions(layers));
+  else if (trees.length === 0 || layers.work === undefined)
+    mount("overlay", emptyFolder, "overlay", MS.RDONLY, overlayOptions(readOnlyView(layers)));
+  else mountOverScratch(layers, layers.work);
   chroot(emptyFolder);
   for (const [index, { destination }] of binds.entries()) {
     const tree = trees[index];
     if (tree !== undefined) placeBind(tree, destination);
   }
+}
+
+/**
+ * A view to read, in which places for binds can be made that the container has not made yet: what is made is in memory. Over the
+ * container's own work folder, in this namespace, because nothing else looks in there while it does not run.
+ */
+function mountOverScratch(layers: OverlayMount, scratch: string): void {
+  const { mode, uid, gid } = statSync(layers.upper ?? emptyFolder);
+  mount("tmpfs", scratch, "tmpfs", 0, "mode=700");
+  const [upper, work] = [`${scratch}/upper`, `${scratch}/work`];
+  for (const folder of [upper, work]) mkdirSync(folder);
+  chownSync(upper, uid, gid);
+  chmodSync(upper, mode & 0o7777);
+  const { lower } = readOnlyView(layers);
+  mount("overlay", emptyFolder, "overlay", 0, overlayOptions({ lower, upper, work }));
 }
 
 interface OpenBind {
