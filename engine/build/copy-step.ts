@@ -58,7 +58,7 @@ export async function planCopyStep(
   try {
     const selected = await selectSources(tools, instruction, texts, from);
     if (selected.length === 0) throw new Fault("invalid", "no source files were specified");
-    if (selected.length > 1 && !/(^|\/)\.?$/.test(destination)) throw needsFolder(keyword);
+    if (selected.length > 1 && !destination.endsWith("/")) throw needsFolder(keyword);
     const request = requestOf(tools, state, instruction, destination);
     const entries = await planEntries(
       tools,

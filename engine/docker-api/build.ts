@@ -30,7 +30,7 @@ export function buildRoutes({ builds, nowMs }: BuildRouteDeps): readonly Route[]
         const id = query.text("id");
         if (id === "") throw new Fault("invalid", "build ID not provided");
         running.get(id)?.abort();
-        return empty(204);
+        return empty(200);
       },
     },
   ];

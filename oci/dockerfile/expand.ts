@@ -244,8 +244,18 @@ function matches(pattern: string, text: string): boolean {
   return token >= pattern.length;
 }
 
+/** Longer values are not searched with wildcards, which takes a square or a cube of their length. */
+const maxTrimmed = 8192;
+const maxReplaced = 512;
+
+function checkLength(value: string, pattern: string, most: number): void {
+  if (value.length > most && pattern.includes("*"))
+    throw new Fault("invalid", `a variable of more than ${most} characters cannot be searched for a pattern`);
+}
+
 /** Without the shortest (`#`, `%`) or longest (`##`, `%%`) start or end that the pattern matches. */
 function trim(value: string, pattern: string, operator: string): string {
+  checkLength(value, pattern, maxTrimmed);
   const lengths = Array.from({ length: value.length + 1 }, (_, length) => length);
   if (operator.length === 2) lengths.reverse();
   const isStart = operator.startsWith("#");
@@ -257,6 +267,7 @@ function trim(value: string, pattern: string, operator: string): string {
 
 /** The leftmost match that is not empty, and of those the longest, once or again and again. */
 function replaceGlob(value: string, pattern: string, replacement: string, isEvery: boolean): string {
+  checkLength(value, pattern, maxReplaced);
   let out = "";
   for (let at = 0; at < value.length; ) {
     const length = longestMatch(value, at, pattern);

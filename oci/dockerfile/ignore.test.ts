@@ -38,6 +38,13 @@ test("parseDockerignore: a broken pattern is refused", () => {
     );
 });
 
+test("parseDockerignore: no pattern takes long", () => {
+  const rules = parseDockerignore(`${"*a".repeat(100)}b\n${"**/".repeat(100)}x\n${"**a".repeat(100)}b`);
+  const begin = performance.now();
+  assert.ok(!rules.ignores("a".repeat(255)) && !rules.ignores("a/".repeat(1000)));
+  assert.ok(performance.now() - begin < 5000);
+});
+
 test("parseDockerignore: a plain name ignores itself and what is below, nothing else", () => {
   const name = fc
     .string({ unit: fc.constantFrom(..."ab.-_ü$^(".split("")), minLength: 1, maxLength: 8 })

@@ -1,8 +1,9 @@
 import { Fault } from "#base/fault.ts";
+import { PathPattern } from "./path-pattern.ts";
 
 interface Rule {
   readonly isException: boolean;
-  readonly test: RegExp;
+  readonly pattern: PathPattern;
 }
 
 /** Which paths of a context are left out. */
@@ -32,8 +33,8 @@ export function ignoreRules(patterns: readonly string[]): IgnoreRules {
     hasExceptions: rules.some((rule) => rule.isException),
     ignores(path) {
       let isIgnored = false;
-      for (const { isException, test } of rules)
-        if (isIgnored === isException && test.test(path)) isIgnored = !isException;
+      for (const { isException, pattern } of rules)
+        if (isIgnored === isException && pattern.covers(path)) isIgnored = !isException;
       return isIgnored;
     },
   };
@@ -48,7 +49,7 @@ function ruleOf(line: string): Rule | undefined {
     if (pattern === "") throw new Fault("invalid", 'illegal exclusion pattern: "!"');
   }
   const clean = cleanPattern(pattern);
-  return clean === "" ? undefined : { isException, test: patternRegExp(clean) };
+  return clean === "" ? undefined : { isException, pattern: new PathPattern(clean) };
 }
 
 /** Without `.`, `..`, doubled and outer slashes; `..` never leads out. */
@@ -60,65 +61,4 @@ function cleanPattern(pattern: string): string {
     else parts.pop();
   }
   return parts.join("/");
-}
-
-/** Matches the path itself, or one of the folders above it. */
-export function patternRegExp(pattern: string): RegExp {
-  return new RegExp(`^${globSource(pattern)}(?:/.*)?$`, "su");
-}
-
-/** A pattern of Go's filepath.Match with `**` as the source of a regular expression. @throws {Fault} `invalid` */
-export function globSource(pattern: string): string {
-  let source = "";
-  for (let at = 0; at < pattern.length; at++) {
-    const char = pattern[at] as string;
-    if (char === "*" && pattern[at + 1] === "*") {
-      while (pattern[at + 1] === "*") at += 1;
-      if (pattern[at + 1] === "/") {
-        at += 1;
-        source += "(?:.*/)?";
-      } else source += ".*";
-    } else if (char === "*") source += "[^/]*";
-    else if (char === "?") source += "[^/]";
-    else if (char === "[") {
-      const end = classEnd(pattern, at);
-      source += classSource(pattern.slice(at + 1, end));
-      at = end;
-    } else if (char === "\\") {
-      at += 1;
-      const next = pattern[at];
-      if (next === undefined) throw new Fault("invalid", "syntax error in pattern");
-      source += literal(next);
-    } else source += literal(char);
-  }
-  return source;
-}
-
-function classEnd(pattern: string, start: number): number {
-  let at = start + 1;
-  if (pattern[at] === "^") at += 1;
-  for (let first = true; at < pattern.length; at++, first = false) {
-    if (pattern[at] === "\\") at += 1;
-    else if (pattern[at] === "]" && !first) return at;
-  }
-  throw new Fault("invalid", "syntax error in pattern");
-}
-
-function classSource(content: string): string {
-  const isNegated = content.startsWith("^");
-  const body = isNegated ? content.slice(1) : content;
-  const escaped = body.replace(/\\?(.)/gsu, (_, char: string) =>
-    char === "-" ? "-" : `\\u{${char.codePointAt(0)?.toString(16)}}`,
-  );
-  try {
-    const source = `[${isNegated ? "^/" : ""}${escaped}]`;
-    new RegExp(source, "u");
-    return isNegated ? source : `(?!/)${source}`;
-  } catch (cause) {
-    throw new Fault("invalid", "syntax error in pattern", { cause });
-  }
-}
-
-function literal(char: string): string {
-  return /[\\^$.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char;
 }

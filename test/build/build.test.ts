@@ -11,10 +11,8 @@ import type { TarEntry } from "#oci/tar/entry.ts";
 import { tarEnd, tarHeader, tarPadding } from "#oci/tar/writer.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
-import { buildCases } from "./cases.ts";
-import { makeContext } from "./context.ts";
 
-// The classic build API of a real engine: the suite's Dockerfiles by the real CLI, the stream's lines, cancellation, hostile contexts.
+// The classic build API of a real engine: the stream's lines, the cache, cancellation, hostile contexts.
 
 let engine: EngineUnderTest;
 let folder: string;
@@ -23,7 +21,6 @@ before(async () => {
   engine = await EngineUnderTest.start("10.217.0.1/16");
   await loadBusybox(engine, "base:latest");
   folder = mkdtempSync(join(tmpdir(), "gantry-build-"));
-  makeContext(folder);
 });
 after(async () => {
   rmSync(folder, { recursive: true });
@@ -72,19 +69,6 @@ const shape = (body: string) =>
     .map(({ stream, error }) => stream ?? (error === undefined ? "" : `error ${error}\n`))
     .join("")
     .replaceAll(/\b[0-9a-f]{12}\b/g, "ID");
-
-for (const half of [0, 1])
-  test(`the suite's Dockerfiles build as they should, part ${half + 1}`, { timeout: 59_000 }, async () => {
-    for (const { name, dockerfile, flags = [], code = 0 } of buildCases.filter(
-      (_, index) => index % 2 === half,
-    )) {
-      const file = join(folder, "..", `${folder.split("/").at(-1)}.dockerfile-${half}`);
-      writeFileSync(file, dockerfile);
-      const built = await engine.docker("build", "-f", file, ...flags, folder);
-      rmSync(file);
-      assert.equal(built.code, code, `${name}: ${built.stdout}${built.stderr}`);
-    }
-  });
 
 test("build: the stream is the classic one, and an unchanged step never runs again", async () => {
   const dockerfile =
@@ -234,6 +218,44 @@ test("build: a client that hangs up ends the step, and nothing is left", { timeo
   while (cgroups().length > 0) await new Promise((done) => setTimeout(done, 20));
 });
 
+test("build: stages that do not need each other run side by side", { timeout: 40_000 }, async () => {
+  const meet = (mine: string, other: string) =>
+    `RUN --mount=type=cache,id=meet,target=/c touch /c/${mine}; while [ ! -e /c/${other} ]; do sleep 0.05; done\n`;
+  const { body } = await build(
+    context(
+      `FROM base AS a\n${meet("a", "b")}FROM base AS b\n${meet("b", "a")}FROM base\nCOPY --from=a /etc/passwd /a\nCOPY --from=b /etc/passwd /b\n`,
+    ),
+  );
+  assert.match(body, /Successfully built/);
+});
+
+test("build: two builds that want the same do it once", { timeout: 40_000 }, async () => {
+  const body = context("FROM base\nRUN --mount=type=cache,id=once,target=/c echo ran >> /c/log; sleep 1\n");
+  const both = await Promise.all([build(body), build(body)]);
+  for (const answer of both) assert.match(answer.body, /Successfully built/);
+  const count = await build(
+    context("FROM base\nRUN --mount=type=cache,id=once,target=/c test $(grep -c ran /c/log) = 1\n"),
+  );
+  assert.match(count.body, /Successfully built/);
+});
+
+test("build: a step is confined as a container is", async () => {
+  const status = "grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status";
+  const { body } = await build(context(`FROM base\nRUN ${status}\n`), "nocache=1");
+  const { stdout } = await engine.docker("run", "--rm", "base", "sh", "-c", status);
+  assert.match(stdout, /Seccomp:\s+2/);
+  assert.ok(shape(body).includes(stdout.replaceAll(/\b[0-9a-f]{12}\b/g, "ID")), body);
+});
+
+test("build: limits and hosts of the request hold for its steps", async () => {
+  const { body } = await build(
+    context("FROM base\nRUN grep added /etc/hosts; df /dev/shm | tail -1; hostname\n"),
+    "nocache=1&shmsize=33554432&extrahosts=added:1.2.3.4",
+  );
+  assert.match(body, /1\.2\.3\.4/);
+  assert.match(body, /32768/);
+});
+
 test("build: cancelled by its ID", { timeout: 30_000 }, async () => {
   const child = spawn("curl", [
     "-sN",
@@ -250,7 +272,7 @@ test("build: cancelled by its ID", { timeout: 30_000 }, async () => {
   for await (const bytes of child.stdout) {
     output += String(bytes);
     if (output.includes("begun\\n"))
-      assert.equal((await engine.api("POST", "/build/cancel?id=b1")).status, 204);
+      assert.equal((await engine.api("POST", "/build/cancel?id=b1")).status, 200);
   }
   assert.match(output, /build cancelled/);
 });

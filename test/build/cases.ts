@@ -102,6 +102,7 @@ const setId =
 classic("copy everything", "FROM base\nCOPY . /all/", { differs: setId });
 classic("copy several", "FROM base\nCOPY a.txt b.sh dir /m/");
 classic("copy several to no folder", "FROM base\nCOPY a.txt b.sh /m", { code: 1 });
+classic("copy several to the working folder", "FROM base\nCOPY a.txt b.sh .", { code: 1 });
 classic("copy by wildcards", "FROM base\nCOPY *.txt d?r/f* /z/");
 classic("copy by a wildcard that matches a folder", "FROM base\nCOPY di* /z/");
 classic("copy by a wildcard that matches nothing", "FROM base\nCOPY nope* /z/", { code: 1 });

@@ -1,3 +1,4 @@
+import { buildScenarios } from "./build-commands.ts";
 import { containerOptionScenarios } from "./container-options.ts";
 
 /** A shell line; `docker` in it talks to the daemon under test, `$W` is an empty folder of the scenario's. */
@@ -114,6 +115,7 @@ const newerFields: readonly Expected[] = [
 
 export const scenarios: readonly Scenario[] = [
   ...containerOptionScenarios,
+  ...buildScenarios,
   {
     name: "run: exit codes",
     commands: [

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { Fault } from "#base/fault.ts";
 import { byteText, shown } from "#engine/snapshots/rooted/paths.ts";
-import { globSource } from "#oci/dockerfile/ignore.ts";
+import { PathPattern } from "#oci/dockerfile/path-pattern.ts";
 import { type Found, findNode, type FolderNode, nodesBelow } from "./tree.ts";
 
 /** Something that COPY or ADD takes: what stands at `name`, which links may have led to. */
@@ -34,11 +34,10 @@ export function selectNodes(root: FolderNode, source: string): readonly Selected
     if (found === undefined) throw missing(source);
     return [{ ...found, name: clean }];
   }
-  const pattern = new RegExp(`^${globSource(clean)}$`, "su");
-  return matching(root, clean, pattern);
+  return matching(root, clean, new PathPattern(clean));
 }
 
-function matching(root: FolderNode, pattern: string, test: RegExp): readonly Selected[] {
+function matching(root: FolderNode, pattern: string, test: PathPattern): readonly Selected[] {
   const selected: Selected[] = [];
   // Without `**` nothing deeper than the pattern can match, and nothing beside its plain beginning.
   const plain = pattern.split("/").findIndex(hasWildcards);
@@ -47,7 +46,7 @@ function matching(root: FolderNode, pattern: string, test: RegExp): readonly Sel
   if (from?.node.kind !== "folder") return [];
   for (const { path, node } of nodesBelow(from.node, byteText(start))) {
     const name = shown(path);
-    if (!test.test(name)) continue;
+    if (!test.matches(name)) continue;
     const target = node.kind === "symlink" ? findNode(root, path) : { path, node };
     if (target === undefined) throw missing(name);
     selected.push({ ...target, name });

@@ -4,7 +4,7 @@ import { mkdtemp, mkdir } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
 import { join, posix } from "node:path";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import { packPath } from "#engine/snapshots/rooted.ts";
 import { byteText } from "#engine/snapshots/rooted/paths.ts";
 import { removeTree } from "#engine/snapshots/folders.ts";
@@ -93,7 +93,7 @@ export class RemoteSources {
     const target = await mkdtemp(join(this.#folder, "git-"));
     try {
       await git(["init", "--quiet", target], signal);
-      await git(["-C", target, "fetch", "--quiet", "--depth=1", address, ref === "" ? "HEAD" : ref], signal);
+      await fetchRef(target, address, ref === "" ? "HEAD" : ref, signal);
       await git(["-C", target, "checkout", "--quiet", "FETCH_HEAD"], signal);
       const path = posix.join("/", folder, ".");
       const { tar } = await packPath(
@@ -145,6 +145,17 @@ function checkChecksum(source: string, node: FileNode, checksum: string | undefi
   throw new Fault("invalid", `digest mismatch sha256:${node.sha256}: ${checksum} (${source})`);
 }
 
+/** Only what is needed, unless the server has no way to give less than everything. */
+async function fetchRef(target: string, address: string, ref: string, signal: AbortSignal): Promise<void> {
+  const fetch = ["-C", target, "fetch", "--quiet"];
+  try {
+    await git([...fetch, "--depth=1", address, ref], signal);
+  } catch (error) {
+    if (!isFault(error, "invalid") || !error.message.includes("shallow")) throw error;
+    await git([...fetch, address, ref], signal);
+  }
+}
+
 /** No questions, no configuration of anybody's, no protocol that runs programs. */
 async function git(args: readonly string[], signal: AbortSignal): Promise<void> {
   const child = spawn("git", ["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", ...args], {
@@ -163,8 +174,5 @@ async function git(args: readonly string[], signal: AbortSignal): Promise<void> 
   });
   child.once("close", resolve);
   if ((await promise) !== 0)
-    throw new Fault(
-      "invalid",
-      `git ${args.find((word) => !word.startsWith("-")) ?? ""} failed: ${complaint.trim()}`,
-    );
+    throw new Fault("invalid", `git ${args[0] === "-C" ? args[2] : args[0]} failed: ${complaint.trim()}`);
 }
