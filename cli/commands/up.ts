@@ -1,5 +1,5 @@
 import { type Context, defineCommand, socketOf } from "../context.ts";
-import { accessFlags, accessWords, planAccess } from "../instance/access-flags.ts";
+import { accessFlags, accessWords, forgetInheritedSockets, planAccess } from "../instance/access-flags.ts";
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
 import { planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
@@ -37,6 +37,7 @@ export const command = defineCommand({
   async run(given, { foreground, "no-link": noLink, ...values }) {
     const context = withLogs(withRuntimes(given, values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
+    forgetInheritedSockets();
     const policy = planPolicy(values);
     if (foreground)
       return await runEngine({ ...context, instance: { ...context.instance, access, policy } }, async () => {
