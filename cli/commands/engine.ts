@@ -1,6 +1,6 @@
 import { defineCommand } from "../context.ts";
-import { accessFlags, planAccess } from "../instance/access-flags.ts";
-import { planPolicy, policyFlags } from "../instance/policy-flags.ts";
+import { accessFlags, forgetInheritedSockets, planAccess } from "../instance/access-flags.ts";
+import { hardenInstance, planPolicy, policyFlags } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
@@ -33,7 +33,11 @@ export const command = defineCommand({
   async run(given, values) {
     const context = withLogs(withRuntimes(given, values), values);
     const access = planAccess(values, context.env, process.pid);
+    forgetInheritedSockets();
     const policy = planPolicy(values);
-    return await runEngine({ ...context, instance: { ...context.instance, access, policy } });
+    return await runEngine({
+      ...context,
+      instance: { ...hardenInstance(context.instance, values), access, policy },
+    });
   },
 });

@@ -1,7 +1,7 @@
 import { type Context, defineCommand, socketOf } from "../context.ts";
-import { accessFlags, accessWords, planAccess } from "../instance/access-flags.ts";
+import { accessFlags, accessWords, forgetInheritedSockets, planAccess } from "../instance/access-flags.ts";
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
-import { planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
+import { hardenInstance, planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
@@ -37,11 +37,15 @@ export const command = defineCommand({
   async run(given, { foreground, "no-link": noLink, ...values }) {
     const context = withLogs(withRuntimes(given, values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
+    forgetInheritedSockets();
     const policy = planPolicy(values);
     if (foreground)
-      return await runEngine({ ...context, instance: { ...context.instance, access, policy } }, async () => {
-        if (!noLink) await linkSocket(usualSocket, socketOf(context.instance));
-      });
+      return await runEngine(
+        { ...context, instance: { ...hardenInstance(context.instance, values), access, policy } },
+        async () => {
+          if (!noLink) await linkSocket(usualSocket, socketOf(context.instance));
+        },
+      );
     const before = performance.now();
     const wasUp = await isAnswering(context.instance, context.signal);
     if (!wasUp) await startEngine(context, [...accessWords(values, context.env), ...policyWords(values)]);

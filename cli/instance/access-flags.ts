@@ -71,6 +71,14 @@ function tlsFiles(values: Values, env: Environment, verifies: boolean): TlsFiles
   };
 }
 
+/**
+ * Takes what tells of inherited sockets out of this process's environment: the runtime would read it as being about descriptors
+ * of its own, and hand those on to containers.
+ */
+export function forgetInheritedSockets(): void {
+  for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) delete process.env[name];
+}
+
 /** @see sd_listen_fds(3) */
 function inheritedSockets(env: Environment, pid: number): readonly number[] {
   if (env["LISTEN_PID"] !== String(pid)) return [];

@@ -6,7 +6,7 @@ import type { FlagTable, FlagValues } from "../flags.ts";
 export const policyFlags = {
   hardened: {
     kind: "bool",
-    help: `All that follows, ${hardenedPolicy.pidsLimit} processes, and no sockets of hidden families for 32-bit programs`,
+    help: `All that follows, user namespaces, ${hardenedPolicy.pidsLimit} processes, and no sockets of hidden families for 32-bit programs`,
   },
   "no-new-privileges": {
     kind: "bool",
@@ -41,6 +41,11 @@ export function planPolicy(values: Values): ContainerPolicy {
     connectsBridge: !isHardened && values.icc,
     allowsSocketcall: !isHardened,
   };
+}
+
+/** The instance with what `--hardened` says of all its containers, unless it was told itself. */
+export function hardenInstance<T extends { readonly usernsRemap?: string }>(instance: T, values: Values): T {
+  return values.hardened ? { ...instance, usernsRemap: instance.usernsRemap ?? "default" } : instance;
 }
 
 /** The flags again, as words for another start of the program. */

@@ -15,7 +15,7 @@
 
 static void forks(void) {
   for (;;)
-    if (fork() < 0) usleep(1000);
+    if (fork() < 0) usleep(10000); // as many as may be are there; they try on
 }
 
 static void memory(void) {

@@ -14,6 +14,7 @@ import { makeWeakCheckout } from "./weak-checkout.ts";
 // Ways out of a container that were open in other engines: closed here, and found where the protection is taken away.
 
 let folder: string;
+const engines = new AsyncDisposableStack();
 let engine: EngineUnderTest;
 let weak: EngineUnderTest;
 
@@ -22,14 +23,15 @@ before(async () => {
   chmodSync(folder, 0o755);
   const probe = join(folder, "probe");
   execFileSync("gcc", ["-static", "-O1", "-o", probe, join(import.meta.dirname, "probe.c")]);
-  engine = await EngineUnderTest.start("10.234.0.1/16");
-  weak = await EngineUnderTest.start("10.235.0.1/16", undefined, [], makeWeakCheckout(join(folder, "weak")));
+  engine = engines.use(await EngineUnderTest.start("10.234.0.1/16"));
+  weak = engines.use(
+    await EngineUnderTest.start("10.235.0.1/16", undefined, [], makeWeakCheckout(join(folder, "weak"))),
+  );
   for (const each of [engine, weak])
     await loadBusybox(each, "probe:latest", {}, (rootfs) => copyFileSync(probe, join(rootfs, "probe")));
 });
 after(async () => {
-  await engine[Symbol.asyncDispose]();
-  await weak[Symbol.asyncDispose]();
+  await engines.disposeAsync();
   rmSync(folder, { recursive: true });
 });
 

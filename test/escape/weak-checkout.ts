@@ -52,8 +52,8 @@ const weaknesses: readonly (readonly [file: string, text: string, instead: strin
   // E31: passwd files are read wherever they are.
   [
     "engine/runtime/layered-file.ts",
-    "    const place = this.#resolve(path, layers);",
-    '    for (const layer of layers) try { return process.getBuiltinModule("node:fs").readFileSync(join(layer, path), "utf8"); } catch {}\n    const place = this.#resolve(path, layers);',
+    "  find(path: string, layers: readonly string[]): string | undefined {",
+    '  find(path: string, layers: readonly string[]): string | undefined {\n    for (const layer of layers) try { return process.getBuiltinModule("node:fs").readFileSync(join(layer, path), "utf8"); } catch {}',
   ],
   // E32: layers are unpacked without a root of their own, by paths that may lead anywhere.
   [

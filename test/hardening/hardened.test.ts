@@ -61,3 +61,9 @@ test("hardened: containers on the default bridge do not reach each other, on a n
   }
   await engine.docker("network", "rm", "own");
 });
+
+test("hardened: root in a container is not root on the host, unless the container asks for it", async () => {
+  const show = "cat /proc/self/uid_map";
+  assert.doesNotMatch(await inContainer(show), /^ +0 +0 /);
+  assert.match(await inContainer(show, "--userns", "host"), /^ +0 +0 /);
+});
