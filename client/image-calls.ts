@@ -51,10 +51,14 @@ export interface ImageCalls {
   tagImage(source: string, repo: string, tag: string, signal: AbortSignal): Promise<void>;
   removeImage(
     name: string,
-    options: { readonly force: boolean; readonly noPrune: boolean },
+    options: { readonly force: boolean; readonly noPrune: boolean; readonly platforms?: readonly string[] },
     signal: AbortSignal,
   ): Promise<readonly { readonly Untagged?: string; readonly Deleted?: string }[]>;
-  imageHistory(name: string, signal: AbortSignal): Promise<readonly ImageHistoryItem[]>;
+  imageHistory(
+    name: string,
+    options: { readonly platform?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<readonly ImageHistoryItem[]>;
   pruneImages(filters: Filters, signal: AbortSignal): Promise<PruneReport>;
   searchImages(
     term: string,
@@ -145,9 +149,10 @@ export function imageCalls(api: DockerApi): ImageCalls {
     async tagImage(source, repo, tag, signal) {
       await api.text("POST", `${at(source)}/tag`, { query: { repo, tag } }, signal);
     },
-    removeImage: (name, { force, noPrune: noprune }, signal) =>
-      api.json("DELETE", at(name), { query: { force, noprune } }, signal),
-    imageHistory: (name, signal) => api.json("GET", `${at(name)}/history`, {}, signal),
+    removeImage: (name, { force, noPrune: noprune, platforms }, signal) =>
+      api.json("DELETE", at(name), { query: { force, noprune, platforms } }, signal),
+    imageHistory: (name, query, signal) =>
+      api.json("GET", `${at(name)}/history`, { query: { ...query } }, signal),
     pruneImages: (filters, signal) =>
       api.json("POST", "/images/prune", { query: { filters: encodeFilters(filters) } }, signal),
     searchImages: (term, { limit, filters }, auth, signal) =>

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { Fault } from "#base/fault.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { bool, list, text } from "../flags.ts";
+import { platformJson } from "../options/platform-spec.ts";
 import { isTerminalDevice } from "../output/terminal.ts";
 import { showProgress } from "../streams/progress.ts";
 import { repositoryAndTag } from "./commit.ts";
@@ -19,7 +20,7 @@ export const save = defineCommand({
   async run(context, values, names) {
     refuseTerminal(values.output);
     checkFolder(values.output, "save image");
-    const platform = values.platform === undefined ? undefined : platformJson(values.platform);
+    const platform = platformJson(values.platform);
     const bytes = await context.engine().saveImages(names, { platform }, context.signal);
     await writeOut(context, bytes, values.output);
     return 0;
@@ -55,7 +56,7 @@ export const load = defineCommand({
     if (values.input === undefined && isTerminalDevice(0))
       throw new Fault("invalid", "requested load from stdin, but stdin is empty");
     const archive = values.input === undefined ? standardInput() : readFile(values.input);
-    const platform = values.platform === undefined ? undefined : platformJson(values.platform);
+    const platform = platformJson(values.platform);
     const quiet = values.quiet || !context.out.isTerminal;
     await showProgress(
       context.engine().loadImages(archive, { quiet, platform }, context.signal),
@@ -98,11 +99,6 @@ export const importImage = defineCommand({
     return 0;
   },
 });
-
-function platformJson(spec: string): string {
-  const [os = "", architecture = "", variant] = spec.split("/");
-  return JSON.stringify({ os, architecture, ...(variant === undefined ? {} : { variant }) });
-}
 
 /** A file as a stream. @throws {Fault} `not-found` with Docker's text */
 function readFile(path: string): AsyncIterable<Uint8Array> {

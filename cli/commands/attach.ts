@@ -41,10 +41,14 @@ export const attach = defineCommand({
     ended.catch(() => {});
     const options = { stdin, stdout: true, stderr: true, detachKeys };
     const connection = await engine.attachContainer(ref, options, forever);
+    const size = Config.Tty ? await terminalSize() : undefined;
+    // A change of size is what makes a full-screen program draw again.
+    if (size !== undefined)
+      await engine
+        .resizeContainer(ref, { rows: size.rows + 1, columns: size.columns + 1 }, forever)
+        .catch(() => {});
     using _size =
-      Config.Tty && (await terminalSize()) !== undefined
-        ? await followSize((size) => engine.resizeContainer(ref, size, forever))
-        : undefined;
+      size !== undefined ? await followSize((now) => engine.resizeContainer(ref, now, forever)) : undefined;
     const { out, err } = context;
     const how = await runSession(connection, { isTty: Config.Tty, hasInput: stdin, detachKeys, out, err });
     if (how === "detached") throw new Exit(1, "read escape sequence");

@@ -10,6 +10,7 @@ import { bool, type FlagTable, type FlagValues, list, number, text } from "../fl
 import { parseUlimit } from "../options/device-specs.ts";
 import { keyValues } from "../options/environment.ts";
 import { checkBytes, parseBytes } from "../options/quantities.ts";
+import { formatBytes4 } from "../output/units.ts";
 import { packBytes, packTree } from "../streams/pack-tree.ts";
 import { showProgress } from "../streams/progress.ts";
 import { Exit } from "../failure.ts";
@@ -67,7 +68,7 @@ export const build = defineCommand({
     ["gantry build - <Dockerfile", "without a context"],
   ],
   async run(context, values, [place = ""]) {
-    const source = openContextSource(context, values, place);
+    const source = openContextSource(values, place);
     let id = "";
     const quietly = {
       ...context.out,
@@ -78,7 +79,7 @@ export const build = defineCommand({
     const messages = context
       .engine()
       .buildImage(
-        source.archive,
+        source.archive === undefined || values.quiet ? source.archive : counted(context, source.archive),
         queryOf(context, values, source),
         await readAllAuths(context.config()),
         context.signal,
@@ -106,13 +107,23 @@ export const build = defineCommand({
   },
 });
 
+/** Tells how much was sent, in docker's words. */
+async function* counted({ out }: Context, archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let sent = 0;
+  for await (const chunk of archive) {
+    sent += chunk.length;
+    yield chunk;
+  }
+  out.write(`Sending build context to Docker daemon ${formatBytes4(sent).padStart(8)}\n`);
+}
+
 interface ContextSource {
   readonly archive?: AsyncIterable<Uint8Array>;
   readonly remote?: string;
   readonly dockerfile: string;
 }
 
-function openContextSource(_context: Context, values: BuildValues, place: string): ContextSource {
+function openContextSource(values: BuildValues, place: string): ContextSource {
   const file = values.file ?? "";
   if (place === "-" && file === "-")
     throw new Fault("invalid", "invalid argument: can't use stdin for both build context and dockerfile");

@@ -3,6 +3,7 @@ import { defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
 import { type Columns, formatItems } from "../formats/formatter.ts";
 import { ellipsis, rfc3339, shortId, timeAgo } from "../formats/text.ts";
+import { platformJson } from "../options/platform-spec.ts";
 import { formatBytes3 } from "../output/units.ts";
 
 export const history = defineCommand({
@@ -19,7 +20,9 @@ export const history = defineCommand({
   complete: ["image"],
   examples: [["gantry history --no-trunc busybox", "with whole commands"]],
   async run(context, values, [name = ""]) {
-    const items = await context.engine().imageHistory(name, context.signal);
+    const items = await context
+      .engine()
+      .imageHistory(name, { platform: platformJson(values.platform) }, context.signal);
     context.out.write(
       formatItems(items, columns(values["no-trunc"], values.human, context.now()), {
         format: values.format ?? "table",

@@ -3,12 +3,13 @@ import { type Context, defineCommand } from "../context.ts";
 import { contextDetails } from "../contexts/context-details.ts";
 import { currentContext } from "../contexts/choose-endpoint.ts";
 import { describeFailure, Exit } from "../failure.ts";
+import { platformJson } from "../options/platform-spec.ts";
 import { bool, type FlagTable, text } from "../flags.ts";
 import { goMarshal } from "../template/functions.ts";
 import { indentJson, inspectByTemplate } from "../formats/inspect.ts";
 
 type Kind = "container" | "image" | "network" | "volume";
-type Fetch = (context: Context, name: string, size: boolean) => Promise<string>;
+type Fetch = (context: Context, name: string, size: boolean, platform?: string) => Promise<string>;
 
 const formatFlag = {
   format: text("string", "json or a Go template", "f"),
@@ -23,10 +24,15 @@ const paths: Readonly<Record<Kind, (name: string) => string>> = {
 };
 
 function fetchKind(kind: Kind): Fetch {
-  return async (context, name, size) =>
+  return async (context, name, size, platform) =>
     await context
       .engine()
-      .api.text("GET", paths[kind](name), { query: kind === "container" ? { size } : {} }, context.signal);
+      .api.text(
+        "GET",
+        paths[kind](name),
+        { query: kind === "container" ? { size } : { platform: platformJson(platform) } },
+        context.signal,
+      );
 }
 
 /** Shows what is found, then says what was not. */
@@ -67,7 +73,12 @@ function inspectOf(kind: Kind, usage: string) {
     examples: [[`gantry ${kind} inspect --format '{{json .}}' NAME`, "one line of JSON"]],
     run: async (context, values, names) =>
       await show(context, names, values.format, (name) =>
-        fetchKind(kind)(context, name, (values as { readonly size?: boolean }).size === true),
+        fetchKind(kind)(
+          context,
+          name,
+          (values as { readonly size?: boolean }).size === true,
+          (values as { readonly platform?: string }).platform,
+        ),
       ),
   });
 }

@@ -3,6 +3,7 @@ import { familiarName, formatReference, parseReference } from "#oci/reference.ts
 import { readAuth, registryOf } from "../config/registry-auth.ts";
 import { defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
+import { platformJson } from "../options/platform-spec.ts";
 import { showProgress } from "../streams/progress.ts";
 
 export const push = defineCommand({
@@ -25,7 +26,7 @@ export const push = defineCommand({
     if (isDefault && !values.quiet) context.out.write("Using default tag: latest\n");
     const tag = values["all-tags"] ? "" : (reference.tag ?? "latest");
     const auth = await readAuth(context.config(), registryOf(name));
-    const platform = values.platform === undefined ? undefined : platformJson(values.platform);
+    const platform = platformJson(values.platform);
     const messages = context
       .engine()
       .pushImage({ name: familiarName(reference), tag, platform }, auth, context.signal);
@@ -37,8 +38,3 @@ export const push = defineCommand({
     return 0;
   },
 });
-
-function platformJson(text: string): string {
-  const [os = "", architecture = "", variant] = text.split("/");
-  return JSON.stringify({ os, architecture, ...(variant === undefined ? {} : { variant }) });
-}

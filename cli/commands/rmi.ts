@@ -1,6 +1,7 @@
 import { isFault } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
 import { describeFailure, Exit } from "../failure.ts";
+import { platformJson } from "../options/platform-spec.ts";
 import { bool, list } from "../flags.ts";
 
 export const rmi = defineCommand({
@@ -14,12 +15,18 @@ export const rmi = defineCommand({
   operands: [1, Infinity],
   complete: ["image"],
   examples: [["gantry rmi busybox", "its layers too when nothing else uses them"]],
-  async run(context, { force, "no-prune": noPrune }, names) {
+  async run(context, { force, "no-prune": noPrune, platform }, names) {
     const failures: string[] = [];
     let isFatal = false;
     for (const name of names) {
       try {
-        const removed = await context.engine().removeImage(name, { force, noPrune }, context.signal);
+        const removed = await context
+          .engine()
+          .removeImage(
+            name,
+            { force, noPrune, platforms: platform.map((spec) => platformJson(spec) ?? "") },
+            context.signal,
+          );
         for (const { Deleted, Untagged } of removed)
           context.out.write(Deleted ? `Deleted: ${Deleted}\n` : `Untagged: ${Untagged ?? ""}\n`);
       } catch (error) {
