@@ -145,6 +145,11 @@ test("published ports lead to where the default route comes from, and stay the c
   await docker("network", "connect", "b-net", "web");
   assert.match(await docker("port", "web"), /80\/tcp -> 0\.0\.0\.0:18099/);
   assert.equal(await fetchText("http://127.0.0.1:18099"), "hello\n");
+  await engine.stop("SIGKILL");
+  await engine.up();
+  assert.equal(await fetchText("http://127.0.0.1:18099"), "hello\n", "after another daemon took over");
+  const second = await refused("run", "--rm", "-p", "18099:80", "test", "true");
+  assert.match(second, /port is already allocated/);
   await docker("network", "connect", "a-net", "web");
   assert.equal(await fetchText("http://127.0.0.1:18099"), "hello\n", "by another network");
   await docker("network", "disconnect", "a-net", "web");
