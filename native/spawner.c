@@ -146,7 +146,21 @@ static int enter(const char *name, int *inner) {
   return -error;
 }
 
-// attach netns interface…; detach netns name; route netns gateway gateway6
+// A setting of an interface inside, by its path below /proc/sys/net/.
+static int write_inner(int netns, const char *key, const char *value) {
+  char path[256];
+  int error = 0;
+  if (strstr(key, "..") || snprintf(path, sizeof path, "/proc/sys/net/%s", key) >= (int)sizeof path) return EINVAL;
+  if (setns(netns, CLONE_NEWNET) < 0) return errno;
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  ssize_t size = (ssize_t)strlen(value);
+  if (fd < 0 || write(fd, value, (size_t)size) != size) error = errno;
+  go_home();
+  if (fd >= 0) close(fd);
+  return error;
+}
+
+// attach netns interface…; detach netns name; route netns gateway gateway6; setting netns key value
 static void change_sandbox(const char *seq, const char *op, struct fields *f) {
   int inner = -1, error = 0, netns = f->count > 3 ? enter(f->field[2], &inner) : -EINVAL;
   const char *what = op;
@@ -162,6 +176,9 @@ static void change_sandbox(const char *seq, const char *op, struct fields *f) {
   } else if (strcmp(op, "route") == 0 && f->count == 5) {
     error = -route_default(inner, AF_INET, f->field[3]);
     if (!error) error = -route_default(inner, AF_INET6, f->field[4]);
+  } else if (strcmp(op, "setting") == 0 && f->count == 5) {
+    what = f->field[3];
+    error = write_inner(netns, f->field[3], f->field[4]);
   } else {
     error = EINVAL;
   }
@@ -290,7 +307,7 @@ static void serve(struct fields *f) {
     if (fd < 0) refuse(seq, "user namespace", error);
     else make_sandbox(seq, f, fd), close(fd);
   } else if (strcmp(op, "userns") == 0) make_userns(seq, f);
-  else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0) change_sandbox(seq, op, f);
+  else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0 || strcmp(op, "setting") == 0) change_sandbox(seq, op, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "forget") == 0 && f->count == 4) forget_flows(seq, f);
   else if (strcmp(op, "shim") == 0) start_shim(seq, f);

@@ -17,6 +17,8 @@ interface Linked {
  */
 export function resolveLink(registry: ContainerRegistry, link: string): string {
   const [ref = "", alias = ref] = link.split(":");
+  // It becomes a line of a hosts file and the name of variables.
+  if (!/^[\w./-]+$/.test(alias)) throw new Fault("invalid", `invalid link alias: ${JSON.stringify(alias)}`);
   const target = registry.find(ref);
   if (target === undefined)
     throw new Fault("invalid", `could not get container for ${ref}: No such container: ${ref}`);

@@ -98,8 +98,10 @@ export function portSummaries(record: ContainerRecord): readonly PortSummary[] {
     const [port = "0", Type = "tcp"] = key.split("/");
     const PrivatePort = Number(port);
     if (bindings === null || bindings.length === 0) summaries.push({ PrivatePort, Type });
+    // What is routed has no port of the host's.
     for (const { HostIp, HostPort } of bindings ?? [])
-      summaries.push({ IP: HostIp, PrivatePort, PublicPort: Number(HostPort), Type });
+      if (HostPort === "") summaries.push({ IP: HostIp, PrivatePort, Type });
+      else summaries.push({ IP: HostIp, PrivatePort, PublicPort: Number(HostPort), Type });
   }
   return summaries.sort((a, b) => a.PrivatePort - b.PrivatePort);
 }

@@ -569,7 +569,7 @@ export class BridgeNetworks implements Networks {
   }
 
   #client(containerId: string) {
-    return resolverClient(containerId, this.#joined(containerId), this.#deps.readResolvConf());
+    return resolverClient(containerId, this.#joined(containerId), this.#deps.readResolvConf);
   }
 }
 

@@ -12,9 +12,12 @@ export interface AskedPlace {
   readonly address6?: bigint;
   readonly mac?: string;
   readonly interfaceName?: string;
+  /** Path below `/proc/sys/net/`, with `IFNAME` for the interface's name → value. */
+  readonly settings?: readonly (readonly [string, string])[];
 }
 
 const ifnameOption = "com.docker.network.endpoint.ifname";
+const sysctlsOption = "com.docker.network.endpoint.sysctls";
 
 /** @throws {Fault} `invalid`, with Docker's text, for wishes that the network cannot grant */
 export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork): AskedPlace {
@@ -27,6 +30,7 @@ export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork)
     problems.push("user specified IP address is supported on user defined networks only");
   const address = four === "" ? undefined : askedAddress(four, network, problems);
   const address6 = six === "" ? undefined : askedAddress6(six, network, problems);
+  const sysctls = parseSettings(settings.DriverOpts?.[sysctlsOption] ?? "", problems);
   if (problems.length > 0) throw new Fault("invalid", invalidSettings(problems));
   const mac = settings.MacAddress ?? "";
   if (mac !== "" && !isUnicastMac(mac)) throw new Fault("invalid", `invalid MAC address: ${mac}`);
@@ -37,7 +41,21 @@ export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork)
     ...(address6 !== undefined && { address6 }),
     ...(mac !== "" && { mac: mac.toLowerCase() }),
     ...(interfaceName !== "" && { interfaceName }),
+    ...(sysctls.length > 0 && { settings: sysctls }),
   };
+}
+
+function parseSettings(text: string, problems: string[]): readonly (readonly [string, string])[] {
+  return (text === "" ? [] : text.split(",")).flatMap((entry) => {
+    // The docker command line makes it all lower case.
+    const [, kind = "", key = "", value = ""] =
+      /^net\.((?:ipv4|ipv6|mpls)\.\w+)\.ifname\.(\w+)=(.*)$/i.exec(entry) ?? [];
+    if (key !== "") return [[`${kind.replace(".", "/")}/IFNAME/${key}`, value] as const];
+    problems.push(
+      `unrecognised network interface sysctl '${entry}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
+    );
+    return [];
+  });
 }
 
 function invalidSettings(problems: readonly string[]): string {

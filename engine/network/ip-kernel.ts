@@ -50,6 +50,11 @@ export class IpKernel implements KernelHelper, AsyncDisposable {
 
   async forgetFlows(): Promise<void> {}
 
+  async setSetting(netns: NetnsRef, key: string, value: string): Promise<void> {
+    const setting = `net.${key.replaceAll("/", ".")}=${value}`;
+    await run("ip", ["netns", "exec", this.#nameOf(netns), "sysctl", "-q", "-w", setting]);
+  }
+
   #nameOf(netns: NetnsRef): string {
     return typeof netns === "string" ? (netns.split("/").at(-1) ?? "") : (this.#held.get(netns)?.name ?? "");
   }

@@ -23,6 +23,7 @@ function portsOnly(foreign: readonly string[] = []) {
       bound.delete(handle);
       return Promise.resolve();
     },
+    setSetting: () => Promise.resolve(),
     forgetFlows: () => Promise.resolve(),
     attachInterface: () => Promise.reject(new Error("no sandboxes")),
     detachInterface: () => Promise.reject(new Error("no sandboxes")),

@@ -16,7 +16,7 @@ export interface Joined {
 export function resolverClient(
   containerId: string,
   joined: readonly Joined[],
-  hostResolvConf: string,
+  readHostResolvConf: () => string,
 ): Omit<ResolverClient, "netnsPath"> | undefined {
   const embedded = joined.filter(({ network }) => network.isEmbedded);
   const [first] = embedded;
@@ -38,6 +38,6 @@ export function resolverClient(
       }),
     ),
     isConfined: !joined.some(({ endpoint }) => leadsOut(endpoint)),
-    upstreams: forwardServers(parseResolvConf(hostResolvConf), first.endpoint.dns ?? []),
+    upstreams: forwardServers(parseResolvConf(readHostResolvConf()), first.endpoint.dns ?? []),
   };
 }

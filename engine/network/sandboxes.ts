@@ -75,6 +75,7 @@ export class Sandboxes implements AsyncDisposable {
     await kernel.attachInterface(netns, { ...request, gateway: "", gateway6: "" });
     undo.defer(() => kernel.detachInterface(netns, place.name).catch(() => undefined));
     configurePort(network, place.hostName);
+    await this.#applySettings(netns, asked, place);
     undo.move();
     return place;
   }
@@ -116,8 +117,19 @@ export class Sandboxes implements AsyncDisposable {
     const handle = await kernel.createSandbox(await this.#interface(network, place), owner);
     undo.defer(() => letGo(kernel, [handle]));
     configurePort(network, place.hostName);
+    await this.#applySettings(handle, asked, place);
     undo.move();
     return { ...place, handle };
+  }
+
+  async #applySettings(netns: NetnsRef, { settings = [] }: AskedPlace, { name }: Place): Promise<void> {
+    for (const [key, value] of settings)
+      try {
+        await this.#deps.kernel.setSetting(netns, key.replace("IFNAME", name), value);
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        throw new Fault("invalid", `failed to add interface to sandbox: /proc/sys/net/${error.message}`);
+      }
   }
 
   #claim(network: LiveNetwork, asked: AskedPlace, name: string): Place {

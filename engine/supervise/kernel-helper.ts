@@ -45,6 +45,8 @@ export interface KernelHelper {
   detachInterface(netns: NetnsRef, name: string): Promise<void>;
   /** The namespace's default routes, in place of those it has; an empty gateway leaves none. */
   setDefaultRoutes(netns: NetnsRef, gateway: string, gateway6: string): Promise<void>;
+  /** Writes a sysctl inside; `key` is its path below `/proc/sys/net/`. */
+  setSetting(netns: NetnsRef, key: string, value: string): Promise<void>;
   /**
    * Binds a host port so that nobody else can take it. Port 0 takes a free one.
    *

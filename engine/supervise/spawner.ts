@@ -70,6 +70,10 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     await this.#request("route", [this.#nameOf(netns), gateway, gateway6]);
   }
 
+  async setSetting(netns: NetnsRef, key: string, value: string): Promise<void> {
+    await this.#request("setting", [this.#nameOf(netns), key, value]);
+  }
+
   async forgetFlows(flows: { readonly address: string } | { readonly port: number }): Promise<void> {
     const fields = "address" in flows ? [flows.address, "0"] : ["", String(flows.port)];
     await this.#request("forget", fields);
@@ -226,7 +230,10 @@ const reasons: Readonly<Record<number, string>> = {
   22: "invalid argument",
   24: "too many open files",
   28: "no space left on device",
+  2: "no such file or directory",
+  34: "numerical result out of range",
   36: "file name too long",
+  93: "protocol not supported",
   97: "address family not supported by protocol",
   98: "address already in use",
   99: "cannot assign requested address",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { loadBusybox } from "../support/busybox-image.ts";
@@ -71,6 +71,15 @@ test("a bridge that others delete comes back with its containers on it", async (
   assert.ok(!(await isServed()));
   await until(isServed, true);
   assert.match(engine.log, /others deleted a bridge/);
+});
+
+test("an interface that a killed daemon was making is swept by the next one", async () => {
+  await engine.stop("SIGKILL");
+  const stray = `${engine.places.vethPrefix}stray00`;
+  sh(`ip link add ${stray} type veth peer name stray; ip link set ${stray} master ${engine.places.bridge}`);
+  await engine.up();
+  await until(async () => existsSync(`/sys/class/net/${stray}`), false);
+  assert.ok(await isServed());
 });
 
 test("what the daemon does itself wakes nobody", async () => {

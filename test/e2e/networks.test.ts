@@ -85,6 +85,20 @@ test("connect: address, alias and route at once; disconnect: gone at once", asyn
   assert.match(await refused("network", "disconnect", "c-net", "mover"), /is not connected to network c-net/);
 });
 
+test("driver options of an endpoint: the interface's name and its sysctls", async () => {
+  const wish = "driver-opt=com.docker.network.endpoint.ifname=wan0";
+  const sysctls = (text: string) => `driver-opt=com.docker.network.endpoint.sysctls=${text}`;
+  const run = (options: string) =>
+    engine.docker("run", "--rm", "--network", `name=c-net,${options}`, "test", "sh", "-c", show);
+  const show = "cat /proc/sys/net/ipv4/conf/wan0/log_martians";
+  assert.equal((await run(`${wish},${sysctls("net.ipv4.conf.IFNAME.log_martians=1")}`)).stdout, "1\n");
+  assert.match(
+    (await run(sysctls("net.ipv4.conf.eth0.log_martians=1"))).stderr,
+    /unrecognised network interface/,
+  );
+  assert.match((await run(sysctls("net.ipv4.conf.IFNAME.nosuch=1"))).stderr, /no such file/);
+});
+
 test("networks outlive a restart of the container, and a daemon that is killed", async () => {
   await docker("network", "connect", "--ip", "10.221.0.78", "c-net", "mover");
   await docker("restart", "-t", "0", "mover");
@@ -131,6 +145,11 @@ test("published ports lead to where the default route comes from, and stay the c
   await docker("network", "connect", "b-net", "web");
   assert.match(await docker("port", "web"), /80\/tcp -> 0\.0\.0\.0:18099/);
   assert.equal(await fetchText("http://127.0.0.1:18099"), "hello\n");
+  await engine.stop("SIGKILL");
+  await engine.up();
+  assert.equal(await fetchText("http://127.0.0.1:18099"), "hello\n", "after another daemon took over");
+  const second = await refused("run", "--rm", "-p", "18099:80", "test", "true");
+  assert.match(second, /port is already allocated/);
   await docker("network", "connect", "a-net", "web");
   assert.equal(await fetchText("http://127.0.0.1:18099"), "hello\n", "by another network");
   await docker("network", "disconnect", "a-net", "web");
