@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Fault, messageOf } from "#base/fault.ts";
+import { Fault } from "#base/fault.ts";
 import { Exit } from "../failure.ts";
 import { type Context, socketOf } from "../context.ts";
 import type { Endpoint, TlsFiles } from "../transport/open-transport.ts";
@@ -73,17 +73,17 @@ function tlsOf({ globals, env, config }: Context): TlsFiles | undefined {
   const hasFiles = [globals.tlscacert, globals.tlscert, globals.tlskey].some((path) => path !== undefined);
   if (!verify && !globals.tls && !hasFiles) return undefined;
   const folder = env["DOCKER_CERT_PATH"] || config().folder;
-  const read = (given: string | undefined, usual: string) => {
+  const read = (given: string | undefined, usual: string, isNeeded = false) => {
     const path = given ?? join(folder, usual);
-    if (given === undefined && !existsSync(path)) return undefined;
+    if (given === undefined && !isNeeded && !existsSync(path)) return undefined;
     try {
       return readFileSync(path, "utf8");
     } catch (error) {
-      throw new Fault("invalid", `could not read ${path}: ${messageOf(error)}`);
+      throw new Fault("invalid", `open ${path}: no such file or directory`, { cause: error });
     }
   };
   const [ca, cert, key] = [
-    read(globals.tlscacert, "ca.pem"),
+    read(globals.tlscacert, "ca.pem", verify),
     read(globals.tlscert, "cert.pem"),
     read(globals.tlskey, "key.pem"),
   ];
