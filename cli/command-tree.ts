@@ -1,3 +1,4 @@
+import { groupFlags as composeFlags } from "./compose/group-flags.ts";
 import type { Command } from "./context.ts";
 import type { FlagTable } from "./flags.ts";
 
@@ -239,6 +240,12 @@ export const commands: Entries = {
   version: command("Show versions", async () => (await import("./commands/version.ts")).version, common),
   info: command("Show facts about the engine and its machine", info, { ...common, also: "system info" }),
   builder: group("Builds", builder),
+  compose: {
+    ...group("Projects of several containers, as Docker Compose", async () =>
+      (await import("./compose/command-tree.ts")).composeCommands,
+    ),
+    flags: composeFlags,
+  } as Entry,
   container: group("Containers", container),
   context: group("Contexts: named daemons", context),
   image: group("Images", image),

@@ -1,0 +1,110 @@
+import { Fault, isFault } from "#base/fault.ts";
+import type { ProgressMessage } from "#client/docker-types.ts";
+import { familiarName, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
+import type { Service } from "../model.ts";
+import type { Session } from "../session.ts";
+import { buildService } from "./build.ts";
+import { imageOf } from "./create-body.ts";
+
+export interface ImageOptions {
+  readonly pull?: string;
+  /** Build all that can be built, or nothing. */
+  readonly build: "always" | "missing" | "never";
+  readonly isQuiet: boolean;
+}
+
+/**
+ * Pulls or builds what services need and resolves to the IDs of their images by service.
+ *
+ * @throws {Fault} what the engine says of the first image that cannot be had
+ */
+export async function ensureImages(session: Session, options: ImageOptions): Promise<ReadonlyMap<string, string>> {
+  const ids = new Map<string, string>();
+  const pulls = new Map<string, Promise<void>>();
+  const builds: (readonly [string, Service])[] = [];
+  for (const [name, service] of session.project.services) {
+    if (service.provider !== undefined)
+      throw new Fault(
+        "not-implemented",
+        `service "${name}": providers are not supported: "${service.provider.type}" would be a program of its own`,
+      );
+    const image = imageOf(session.project, name, service);
+    const id = await imageId(session, image);
+    const policy = options.pull !== undefined && options.pull !== "policy" ? options.pull : (service.pull_policy ?? "missing");
+    if (mustBuild(service, id, policy, options)) builds.push([name, service]);
+    else if (mustPull(service, id, policy) && !pulls.has(image)) pulls.set(image, pullService(session, name, service, id));
+  }
+  await Promise.all(pulls.values());
+  for (const [name, service] of builds) await buildService(session, name, service, { isQuiet: options.isQuiet });
+  for (const [name, service] of session.project.services)
+    ids.set(name, (await imageId(session, imageOf(session.project, name, service))) ?? "");
+  return ids;
+}
+
+function mustBuild(service: Service, id: string | undefined, policy: string, { build }: ImageOptions): boolean {
+  if (service.build === undefined || build === "never") return false;
+  if (build === "always" || policy === "build") return true;
+  return id === undefined && (service.image === undefined || policy !== "always");
+}
+
+function mustPull({ build }: Service, id: string | undefined, policy: string): boolean {
+  if (policy === "never" || policy === "build") return false;
+  if (policy === "always") return build === undefined;
+  return id === undefined && build === undefined;
+}
+
+export async function imageId({ client, signal }: Session, image: string): Promise<string | undefined> {
+  const path = `/images/${image.split("/").map(encodeURIComponent).join("/")}/json`;
+  return await client.api
+    .json<{ readonly Id: string }>("GET", path, {}, signal)
+    .then(({ Id }) => Id)
+    .catch((error: unknown) => {
+      if (!isFault(error, "not-found")) throw error;
+      return undefined;
+    });
+}
+
+/** Pulls a service's image and shows it as a step; with an old one at hand a failure is only a warning when `always` asked. */
+export async function pullService(
+  session: Session,
+  name: string,
+  service: Service,
+  known: string | undefined,
+): Promise<void> {
+  const { client, progress, signal } = session;
+  const image = imageOf(session.project, name, service);
+  const reference = withDefaultTag(parseReference(image));
+  progress.event({ id: name, text: "Pulling", status: "working" });
+  try {
+    const [repository, tag] = splitTag(formatReference(reference));
+    const auth = session.context.config().content.auths?.[familiarName(reference).split("/")[0] ?? ""];
+    const credentials = typeof auth?.auth === "string" ? credentialsOf(auth.auth) : {};
+    const messages = client.pullImage({ name: repository, tag, platform: service.platform }, credentials, signal);
+    await drain(messages);
+    progress.event({ id: name, text: "Pulled", status: "done" });
+  } catch (error) {
+    progress.event({ id: name, text: "Error", status: known === undefined ? "error" : "warning" });
+    throw error;
+  }
+}
+
+function credentialsOf(auth: string): { readonly username: string; readonly password: string } {
+  const text = Buffer.from(auth, "base64").toString();
+  const colon = text.indexOf(":");
+  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+export function splitTag(image: string): readonly [string, string] {
+  const at = image.indexOf("@");
+  if (at > 0) return [image.slice(0, at), image.slice(at + 1)];
+  const colon = image.lastIndexOf(":");
+  return colon > image.lastIndexOf("/") ? [image.slice(0, colon), image.slice(colon + 1)] : [image, "latest"];
+}
+
+/** Reads a stream of progress to its end. @throws {Fault} `internal` with the engine's words when a message is an error */
+export async function drain(messages: AsyncIterable<ProgressMessage>, onText?: (text: string) => void): Promise<void> {
+  for await (const message of messages) {
+    if (message.error !== undefined) throw new Fault("internal", message.error);
+    if (message.stream !== undefined) onText?.(message.stream);
+  }
+}

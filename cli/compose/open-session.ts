@@ -1,0 +1,60 @@
+import type { DockerClient } from "#client/docker-client.ts";
+import type { Context } from "../context.ts";
+import { Exit } from "../failure.ts";
+import { dryRunClient } from "./engine/dry-run.ts";
+import type { GroupValues } from "./group-flags.ts";
+import { selectServices } from "./load/select.ts";
+import type { Project } from "./model.ts";
+import { openProject, openProjectOrName, warn } from "./open-project.ts";
+import { openProgress, type Progress, type ProgressMode } from "./progress/progress.ts";
+import type { Session } from "./session.ts";
+
+/** The flags that the group took, as they are typed there. */
+export function groupValuesOf(context: Context): GroupValues {
+  return context.groupValues as unknown as GroupValues;
+}
+
+export interface SessionOptions {
+  /** Named services; the project keeps them and what they depend on. */
+  readonly services?: readonly string[];
+  readonly withDependencies?: boolean;
+  /** Do with the project's name when there is no file. */
+  readonly canLackFiles?: boolean;
+  readonly title?: string;
+  readonly isQuiet?: boolean;
+}
+
+/** @throws {Fault} for a project that cannot be loaded, or a service that it does not have */
+export async function openSession(context: Context, options: SessionOptions = {}): Promise<Session> {
+  const values = groupValuesOf(context);
+  const open = options.canLackFiles === true ? openProjectOrName : openProject;
+  const whole = await open(context, values);
+  const isBare = whole.services.size === 0 && whole.disabled.size === 0;
+  const project = isBare
+    ? whole
+    : selectServices(whole, options.services ?? [], { withDependencies: options.withDependencies ?? true });
+  return sessionFor(context, project, options.title ?? "Running", options.isQuiet);
+}
+
+export function sessionFor(context: Context, project: Project, title: string, isQuiet = false): Session {
+  const values = groupValuesOf(context);
+  const client: DockerClient = values["dry-run"] ? dryRunClient(context.engine()) : context.engine();
+  return {
+    context,
+    client,
+    project,
+    progress: progressFor(context, title, isQuiet),
+    warn: (message) => warn(context, message),
+    signal: context.signal,
+  };
+}
+
+function progressFor(context: Context, title: string, isQuiet: boolean): Progress {
+  const values = groupValuesOf(context);
+  const asked = values.progress ?? context.env["COMPOSE_PROGRESS"] ?? "auto";
+  const isRedrawn = context.err.isTerminal && values.ansi !== "never";
+  const mode = asked === "auto" ? (isRedrawn ? "tty" : "plain") : asked;
+  if (!["tty", "plain", "quiet", "json"].includes(mode)) throw new Exit(1, `unsupported --progress value "${mode}"`);
+  const prefix = values["dry-run"] ? "DRY-RUN MODE -  " : "";
+  return openProgress(isQuiet ? "quiet" : (mode as ProgressMode), context.err, title, prefix);
+}

@@ -1,0 +1,15 @@
+import type { DockerClient } from "#client/docker-client.ts";
+import type { Context } from "../context.ts";
+import type { Project } from "./model.ts";
+import type { Progress } from "./progress/progress.ts";
+
+/** What a compose command works with once its project is loaded. */
+export interface Session {
+  readonly context: Context;
+  readonly client: DockerClient;
+  readonly project: Project;
+  readonly progress: Progress;
+  /** Writes a warning as compose does. */
+  warn(message: string): void;
+  readonly signal: AbortSignal;
+}
