@@ -1,9 +1,11 @@
 import type { Project, Service } from "../model.ts";
+import { serviceHash } from "../render/config.ts";
 import type { Session } from "../session.ts";
 import { createBody } from "./create-body.ts";
 import { archiveOf } from "./inject.ts";
 import { containerLabels, label } from "./labels.ts";
 import { injectedFiles } from "./mounts.ts";
+import { resolveReferences } from "./references.ts";
 
 export interface Made {
   readonly id: string;
@@ -38,6 +40,7 @@ export async function makeContainer(
     isOneoff: oneoff !== undefined,
     number: options.number,
     imageId: options.imageId,
+    hash: serviceHash(resolveReferences(service, roster)),
     ...(oneoff === undefined ? {} : { slug: oneoff.slug }),
   });
   const body = createBody(project, serviceName, service, {
@@ -50,7 +53,7 @@ export async function makeContainer(
     inherited: options.inherited,
   });
   const { Id, Warnings } = await client.createContainer(temporaryName ?? name, body, signal, { platform: service.platform });
-  for (const warning of Warnings ?? []) session.warn(warning);
+  for (const warning of Warnings ?? []) session.progress.event({ id: serviceName, text: warning, status: "warning", isNote: true });
   const files = injectedFiles(project, service);
   if (files.length > 0) await client.putArchive(Id, "/", archiveOf(files), { copyOwner: true }, signal);
   return { id: Id, name };

@@ -1,6 +1,7 @@
 import type { CreateBody } from "#api/docker/container.ts";
 import { parseDuration } from "../load/quantities.ts";
 import type { Endpoint, Project, Service } from "../model.ts";
+import { shortName } from "../engine/log-printer.ts";
 import { mountsOf } from "./mounts.ts";
 import { exposedPorts, portBindings } from "./ports.ts";
 import { resourcesOf } from "./resources.ts";
@@ -54,7 +55,8 @@ function configOf(service: Service, deps: BodyDeps): object {
     Entrypoint: service.entrypoint,
     WorkingDir: service.working_dir ?? "",
     Labels: deps.labels,
-    Env: [...(service.environment ?? [])].flatMap(([key, value]) => (value === null ? [] : [`${key}=${value}`])),
+    // A name alone unsets what the image sets.
+    Env: [...(service.environment ?? [])].map(([key, value]) => (value === null ? key : `${key}=${value}`)),
     ...(service.mac_address === undefined ? {} : { MacAddress: service.mac_address }),
     ...(service.stop_signal === undefined ? {} : { StopSignal: service.stop_signal }),
     ...(grace === undefined ? {} : { StopTimeout: Math.ceil(parseDuration(grace) / 1e9) }),
@@ -78,8 +80,8 @@ function hostConfigOf(service: Service, deps: BodyDeps): object {
   return {
     ...resourcesOf(service),
     Annotations: Object.fromEntries(service.annotations ?? []),
-    CapAdd: service.cap_add ?? [],
-    CapDrop: service.cap_drop ?? [],
+    CapAdd: (service.cap_add ?? []).map(capability),
+    CapDrop: (service.cap_drop ?? []).map(capability),
     CgroupnsMode: service.cgroup ?? "",
     Dns: service.dns ?? [],
     DnsOptions: service.dns_opt ?? [],
@@ -109,6 +111,11 @@ function hostConfigOf(service: Service, deps: BodyDeps): object {
     UTSMode: service.uts ?? "",
     VolumesFrom: (service.volumes_from ?? []).map((item) => volumesFrom(item, deps)),
   };
+}
+
+function capability(name: string): string {
+  const upper = name.toUpperCase();
+  return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
 }
 
 function tmpfsEntry(item: string): readonly [string, string] {
@@ -156,12 +163,12 @@ function networkingOf(project: Project, name: string, service: Service, deps: Bo
   if (service.network_mode !== undefined) return {};
   const endpoints = sortedNetworks(service).map(([key, endpoint]) => [
     project.networks.get(key)?.name ?? key,
-    endpointOf(name, service, endpoint, deps),
+    endpointOf(project.name, name, service, endpoint, deps),
   ]);
   return { NetworkingConfig: { EndpointsConfig: Object.fromEntries(endpoints) } };
 }
 
-function endpointOf(name: string, service: Service, endpoint: Endpoint | null, deps: BodyDeps): object {
+function endpointOf(project: string, name: string, service: Service, endpoint: Endpoint | null, deps: BodyDeps): object {
   const { ipv4_address: v4, ipv6_address: v6, link_local_ips: local } = endpoint ?? {};
   const options = {
     ...Object.fromEntries(endpoint?.driver_opts ?? []),
@@ -169,7 +176,7 @@ function endpointOf(name: string, service: Service, endpoint: Endpoint | null, d
   };
   return {
     Aliases: deps.useAliases ? [deps.containerName, name, ...(endpoint?.aliases ?? [])] : [deps.containerName],
-    Links: linksOf(service, deps),
+    Links: linksOf(project, service, deps),
     ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }),
     ...(endpoint?.gw_priority === undefined ? {} : { GwPriority: endpoint.gw_priority }),
     ...(endpoint?.mac_address === undefined ? {} : { MacAddress: endpoint.mac_address }),
@@ -179,7 +186,7 @@ function endpointOf(name: string, service: Service, endpoint: Endpoint | null, d
   };
 }
 
-function linksOf(service: Service, deps: BodyDeps): readonly string[] {
+function linksOf(project: string, service: Service, deps: BodyDeps): readonly string[] {
   const found = new Set<string>();
   for (const link of service.links ?? []) {
     const [target = "", alias = target] = link.split(":");
@@ -187,7 +194,7 @@ function linksOf(service: Service, deps: BodyDeps): readonly string[] {
       found.add(`${container}:${alias}`);
       found.add(`${container}:${container}`);
       found.add(`${container}:${target}`);
-      if (alias === target) found.add(`${container}:${container.split("-").slice(1).join("-")}`);
+      found.add(`${container}:${shortName(container, project)}`);
     }
   }
   for (const link of service.external_links ?? []) {

@@ -6,6 +6,7 @@ import { directDependents, inDependencyOrder } from "./graph.ts";
 import { ensureImages, type ImageOptions } from "./images.ts";
 import { ensureNetworks, ensureVolumes } from "./networks.ts";
 import { containersOf, observe, type Observed } from "./observe.ts";
+import { resolveReferences } from "./references.ts";
 import { removeContainers, stopContainer } from "./stop.ts";
 
 export type Recreate = "diverged" | "force" | "never";
@@ -27,6 +28,7 @@ export interface CreateOptions {
  * what their service says stay.
  */
 export async function createProject(session: Session, options: CreateOptions): Promise<void> {
+  warnOfIgnored(session);
   const imageIds = await ensureImages(session, options.images);
   await ensureNetworks(session);
   await ensureVolumes(session);
@@ -41,6 +43,19 @@ export async function createProject(session: Session, options: CreateOptions): P
     const recreate = options.services.includes(name) ? options.recreate : options.recreateDependencies;
     await new Convergence(session, roster, all, name, service, imageIds.get(name) ?? "", { ...options, recreate }).run();
   });
+}
+
+/** Files are mounted as they are: nothing can give a mount another owner. */
+function warnOfIgnored({ project, warn }: Session): void {
+  for (const { secrets, configs } of project.services.values()) {
+    const isIgnored = (kind: "secrets" | "configs") =>
+      ((kind === "secrets" ? secrets : configs) ?? []).some(
+        ({ source, uid, gid, mode }) =>
+          project[kind].get(source)?.file !== undefined && (uid ?? gid ?? mode) !== undefined,
+      );
+    if (isIgnored("secrets")) warn("secrets `uid`, `gid` and `mode` are not supported, they will be ignored");
+    if (isIgnored("configs")) warn("config `uid`, `gid` and `mode` are not supported, they will be ignored");
+  }
 }
 
 /** How many containers a service has. */
@@ -103,9 +118,13 @@ class Convergence {
     this.#roster.set(this.#name, made);
   }
 
+  #hash(): string {
+    return serviceHash(resolveReferences(this.#service, this.#roster));
+  }
+
   #mustRecreate({ hash, imageLabel, summary }: Observed): boolean {
     if (this.#options.recreate === "never") return false;
-    if (this.#options.recreate === "force" || hash !== serviceHash(this.#service)) return true;
+    if (this.#options.recreate === "force" || hash !== this.#hash()) return true;
     const image = imageLabel ?? summary.ImageID;
     return this.#imageId !== "" && image !== this.#imageId;
   }

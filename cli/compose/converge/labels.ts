@@ -1,4 +1,3 @@
-import { serviceHash } from "../render/config.ts";
 import type { Project, Service } from "../model.ts";
 
 /** Labels by which compose, ours and the peer's, knows what is whose. */
@@ -27,6 +26,8 @@ export interface LabelOptions {
   readonly isOneoff: boolean;
   readonly number: number;
   readonly slug?: string;
+  /** Of the service as it is once references to other services are resolved. */
+  readonly hash: string;
   /** ID of the image that the container is made from. */
   readonly imageId: string;
 }
@@ -36,7 +37,7 @@ export function containerLabels(
   project: Project,
   name: string,
   service: Service,
-  { isOneoff, number, slug, imageId }: LabelOptions,
+  { isOneoff, number, slug, hash, imageId }: LabelOptions,
 ): Readonly<Record<string, string>> {
   return {
     ...Object.fromEntries(service.labels ?? []),
@@ -47,14 +48,15 @@ export function containerLabels(
     [label.configFiles]: project.files.join(","),
     [label.workingDir]: project.folder,
     ...(slug === undefined ? { [label.number]: String(number) } : { [label.slug]: slug }),
-    [label.dependsOn]: dependencyLabel(service),
-    ...(isOneoff ? {} : { [label.hash]: serviceHash(service) }),
+    [label.dependsOn]: dependencyLabel(project, service),
+    ...(isOneoff ? {} : { [label.hash]: hash }),
     ...(imageId === "" ? {} : { [label.image]: imageId }),
   };
 }
 
-function dependencyLabel({ depends_on: dependsOn }: Service): string {
+function dependencyLabel({ services }: Project, { depends_on: dependsOn }: Service): string {
   return [...(dependsOn ?? [])]
+    .filter(([name]) => services.has(name))
     .map(([name, { condition, restart }]) => `${name}:${condition}:${restart === true}`)
     .sort()
     .join(",");

@@ -83,9 +83,13 @@ function ipamOf({ ipam }: Network): object | undefined {
       Subnet: pool.subnet ?? "",
       IPRange: pool.ip_range ?? "",
       Gateway: pool.gateway ?? "",
-      AuxAddress: Object.fromEntries(pool.aux_addresses ?? []),
+      AuxiliaryAddresses: Object.fromEntries(pool.aux_addresses ?? []),
     })),
   };
+}
+
+function volumeHash({ name, driver = "local", ...rest }: Volume): string {
+  return configHash({ name, driver, ...rest });
 }
 
 /** Makes the volumes of a project that are not there. @throws {Fault} `not-found` for an external one that is missing */
@@ -125,7 +129,7 @@ async function ensureVolume(session: Session, key: string, volume: Volume): Prom
         [label.volume]: key,
         [label.project]: project.name,
         [label.version]: peerVersion,
-        [label.hash]: configHash(volume),
+        [label.hash]: volumeHash(volume),
       },
     },
     signal,

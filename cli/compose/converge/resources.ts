@@ -29,13 +29,17 @@ export function resourcesOf(service: Service): object {
       CgroupPermissions: permissions ?? "rwm",
     })),
     DeviceRequests: requests,
-    Ulimits: [...(service.ulimits ?? [])].map(([Name, limit]) =>
+    Ulimits: [...(service.ulimits ?? [])].sort(byName).map(([Name, limit]) =>
       typeof limit === "number"
         ? { Name, Soft: limit, Hard: limit }
         : { Name, Soft: limit.soft, Hard: limit.hard },
     ),
     ...blkioOf(service),
   };
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 function deviceRequest({ driver, count, device_ids: ids, capabilities, options }: DeviceRequest): object {

@@ -89,7 +89,7 @@ async function withFiles(
     Object.assign(labels, Object.fromEntries(parseDotenv(await readLabels(deps, scalarText(file)), lookup)));
   const merged = { ...variables, ...dictOf(service["environment"]) };
   return {
-    ...without(service, "env_file", "label_file"),
+    ...without(service, "env_file"),
     ...(Object.keys(merged).length > 0 ? { environment: merged } : {}),
     ...(Object.keys(labels).length > 0 ? { labels: { ...labels, ...dictOf(service["labels"]) } } : {}),
   };

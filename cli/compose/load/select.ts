@@ -3,7 +3,7 @@ import type { Project, Service } from "../model.ts";
 
 /**
  * The project with only the named services and what they depend on; all when none is named. Naming a service enables it,
- * whatever its profiles.
+ * whatever its profiles. The others count as disabled.
  *
  * @throws {Fault} `not-found` as `no such service: NAME`
  */
@@ -25,7 +25,8 @@ export function selectServices(
   };
   for (const name of names) add(name, true);
   const sorted = [...kept].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { ...project, services: new Map(sorted) };
+  const others = [...project.disabled, ...project.services].filter(([name]) => !kept.has(name));
+  return { ...project, services: new Map(sorted), disabled: new Map(others) };
 }
 
 /** The project without networks, volumes, secrets, configs and models that none of its services uses. */

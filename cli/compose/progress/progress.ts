@@ -7,6 +7,8 @@ export interface ProgressEvent {
   readonly id: string;
   readonly text: string;
   readonly status: EventStatus;
+  /** What the engine says, not what state the thing is in. */
+  readonly isNote?: boolean;
 }
 
 /** Where the steps of a command are shown. */
@@ -21,8 +23,8 @@ export function openProgress(mode: ProgressMode, out: Terminal, title: string, p
   if (mode === "quiet") return { event: () => {}, [Symbol.dispose]: () => {} };
   if (mode === "tty") return new Redrawn(out, title);
   return {
-    event: ({ id, text, status }) =>
-      out.write(mode === "json" ? `${JSON.stringify({ id, text, ...jsonStatus(status) })}\n` : ` ${prefix}${id}  ${text}\n`),
+    event: ({ id, text, status, isNote }) =>
+      out.write(mode === "json" ? `${JSON.stringify({ id, text, ...jsonStatus(status) })}\n` : ` ${prefix}${id} ${isNote === true ? "" : " "}${text}\n`),
     [Symbol.dispose]: () => {},
   };
 }
