@@ -8,11 +8,16 @@ export const createFlags = {
   build: bool("Build images before starting containers"),
   "force-recreate": bool("Recreate containers even if their configuration and image haven't changed"),
   "no-build": bool("Don't build an image, even if it's policy"),
-  "no-recreate": bool("If containers already exist, don't recreate them. Incompatible with --force-recreate."),
+  "no-recreate": bool(
+    "If containers already exist, don't recreate them. Incompatible with --force-recreate.",
+  ),
   pull: text("string", 'Pull image before running ("always"|"missing"|"never")'),
   "quiet-pull": bool("Pull without printing progress information"),
   "remove-orphans": bool("Remove containers for services not defined in the Compose file"),
-  scale: list("scale", "Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present."),
+  scale: list(
+    "scale",
+    "Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present.",
+  ),
   yes: bool('Assume "yes" as answer to all prompts and run non-interactively', "y"),
 } as const satisfies FlagTable;
 
@@ -22,7 +27,8 @@ type Values = FlagValues<typeof createFlags>;
 export function createOptions(project: Project, values: Values, services: readonly string[]): CreateOptions {
   if (values["force-recreate"] && values["no-recreate"])
     throw new Fault("invalid", "--force-recreate and --no-recreate are incompatible");
-  if (values.build && values["no-build"]) throw new Fault("invalid", "--build and --no-build are incompatible");
+  if (values.build && values["no-build"])
+    throw new Fault("invalid", "--build and --no-build are incompatible");
   const { environment } = project;
   const recreate = values["force-recreate"] ? "force" : values["no-recreate"] ? "never" : "diverged";
   const isOn = (name: string) => ["1", "true"].includes(environment[name]?.toLowerCase() ?? "");

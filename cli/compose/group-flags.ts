@@ -12,7 +12,10 @@ export const groupFlags = {
   parallel: number("int", "Control max parallelism, -1 for unlimited"),
   profile: list("stringArray", "Specify a profile to enable"),
   progress: text("string", "Set type of progress output (auto, tty, plain, json, quiet)"),
-  "project-directory": text("string", "Specify an alternate working directory (default: the path of the, first specified, Compose file)"),
+  "project-directory": text(
+    "string",
+    "Specify an alternate working directory (default: the path of the, first specified, Compose file)",
+  ),
   "project-name": text("string", "Project name", "p"),
 } as const satisfies FlagTable;
 

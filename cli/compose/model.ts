@@ -154,7 +154,11 @@ export interface Service {
     readonly restart_policy?: { readonly condition?: string; readonly max_attempts?: number };
   };
   readonly device_cgroup_rules?: readonly string[];
-  readonly devices?: readonly { readonly source: string; readonly target: string; readonly permissions: string }[];
+  readonly devices?: readonly {
+    readonly source: string;
+    readonly target: string;
+    readonly permissions: string;
+  }[];
   readonly dns?: readonly string[];
   readonly dns_opt?: readonly string[];
   readonly dns_search?: readonly string[];

@@ -24,14 +24,20 @@ export function projectOptions(context: Context, values: GroupValues): ProjectOp
   const cwd = process.cwd();
   const given = values.file.length > 0 ? values.file : undefined;
   const folderOfFirst = given === undefined || given[0] === "-" ? cwd : dirname(resolve(cwd, given[0] ?? ""));
-  const start = values["project-directory"] === undefined ? folderOfFirst : resolve(cwd, values["project-directory"]);
+  const start =
+    values["project-directory"] === undefined ? folderOfFirst : resolve(cwd, values["project-directory"]);
   const environment = readEnvironment(context, values, start);
   const separator = environment["COMPOSE_PATH_SEPARATOR"] ?? ":";
-  const named = given ?? (environment["COMPOSE_FILE"] ? environment["COMPOSE_FILE"].split(separator) : undefined);
-  const files = named?.map((file) => (file === "-" ? file : resolve(given === undefined ? start : cwd, file))) ?? discover(start);
+  const named =
+    given ?? (environment["COMPOSE_FILE"] ? environment["COMPOSE_FILE"].split(separator) : undefined);
+  const files =
+    named?.map((file) => (file === "-" ? file : resolve(given === undefined ? start : cwd, file))) ??
+    discover(start);
   const first = files[0];
   const folder =
-    values["project-directory"] !== undefined || first === undefined || first === "-" ? start : dirname(first);
+    values["project-directory"] !== undefined || first === undefined || first === "-"
+      ? start
+      : dirname(first);
   const name = values["project-name"] ?? (environment["COMPOSE_PROJECT_NAME"] || undefined);
   if (name !== undefined) checkName(name);
   return {
@@ -40,7 +46,10 @@ export function projectOptions(context: Context, values: GroupValues): ProjectOp
     environment: folder === start ? environment : readEnvironment(context, values, folder),
     isInterpolated: true,
     isResolved: true,
-    profiles: values.profile.length > 0 ? values.profile : (environment["COMPOSE_PROFILES"] ?? "").split(",").filter(Boolean),
+    profiles:
+      values.profile.length > 0
+        ? values.profile
+        : (environment["COMPOSE_PROFILES"] ?? "").split(",").filter(Boolean),
     ...(name === undefined ? {} : { name }),
   };
 }
@@ -53,7 +62,11 @@ function checkName(name: string): void {
   );
 }
 
-function readEnvironment(context: Context, values: GroupValues, folder: string): Readonly<Record<string, string>> {
+function readEnvironment(
+  context: Context,
+  values: GroupValues,
+  folder: string,
+): Readonly<Record<string, string>> {
   const own = Object.fromEntries(
     Object.entries(context.env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
@@ -105,7 +118,9 @@ export function loadDeps(context: Context): LoadDeps {
 export function warn({ err, now }: Context, message: string): void {
   if (err.isTerminal) err.write(`\u001b[33mWARN\u001b[0m[0000] ${message} \n`);
   else {
-    const time = now().toISOString().replace(/\.\d+Z$/, "Z");
+    const time = now()
+      .toISOString()
+      .replace(/\.\d+Z$/, "Z");
     err.write(`time="${time}" level=warning msg=${JSON.stringify(message)}\n`);
   }
 }

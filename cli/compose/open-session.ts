@@ -54,7 +54,8 @@ function progressFor(context: Context, title: string, isQuiet: boolean): Progres
   const asked = values.progress ?? context.env["COMPOSE_PROGRESS"] ?? "auto";
   const isRedrawn = context.err.isTerminal && values.ansi !== "never";
   const mode = asked === "auto" ? (isRedrawn ? "tty" : "plain") : asked;
-  if (!["tty", "plain", "quiet", "json"].includes(mode)) throw new Exit(1, `unsupported --progress value "${mode}"`);
+  if (!["tty", "plain", "quiet", "json"].includes(mode))
+    throw new Exit(1, `unsupported --progress value "${mode}"`);
   const prefix = values["dry-run"] ? "DRY-RUN MODE -  " : "";
   return openProgress(isQuiet ? "quiet" : (mode as ProgressMode), context.err, title, prefix);
 }

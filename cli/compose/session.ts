@@ -10,6 +10,6 @@ export interface Session {
   readonly project: Project;
   readonly progress: Progress;
   /** Writes a warning as compose does. */
-  warn(message: string): void;
+  readonly warn: (message: string) => void;
   readonly signal: AbortSignal;
 }

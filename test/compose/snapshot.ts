@@ -30,11 +30,17 @@ async function get<T>(socketPath: string, path: string): Promise<T> {
 /** Everything of a project that its files decide: configuration, mounts, networks, labels, state and exit code. */
 export async function takeSnapshot(socket: string, project: string): Promise<Snapshot> {
   const filters = encodeURIComponent(JSON.stringify({ label: [`com.docker.compose.project=${project}`] }));
-  const found = await get<readonly { readonly Id: string }[]>(socket, `/containers/json?all=1&filters=${filters}`);
+  const found = await get<readonly { readonly Id: string }[]>(
+    socket,
+    `/containers/json?all=1&filters=${filters}`,
+  );
   const inspected = await Promise.all(found.map(({ Id }) => get<Json>(socket, `/containers/${Id}/json`)));
   const names = new Map(inspected.map((one) => [String(one["Id"]), String(one["Name"]).slice(1)]));
   const networks = await get<readonly Json[]>(socket, `/networks?filters=${filters}`);
-  const { Volumes } = await get<{ readonly Volumes: readonly Json[] | null }>(socket, `/volumes?filters=${filters}`);
+  const { Volumes } = await get<{ readonly Volumes: readonly Json[] | null }>(
+    socket,
+    `/volumes?filters=${filters}`,
+  );
   return {
     containers: byName(inspected.map((one) => [names.get(String(one["Id"])) ?? "", container(one, names)])),
     networks: byName(networks.map((one) => [String(one["Name"]), network(one)])),
@@ -47,15 +53,30 @@ function byName(entries: readonly (readonly [string, unknown])[]): Readonly<Reco
 }
 
 function container(one: Json, names: ReadonlyMap<string, string>): unknown {
-  const [state, config, host] = ["State", "Config", "HostConfig"].map((key) => one[key] as Json) as [Json, Json, Json];
+  const [state, config, host] = ["State", "Config", "HostConfig"].map((key) => one[key] as Json) as [
+    Json,
+    Json,
+    Json,
+  ];
   const labels = config["Labels"] as Readonly<Record<string, string>>;
   const dependsOn = sorted((labels["com.docker.compose.depends_on"] ?? "").split(",")).join(",");
   const { Networks } = one["NetworkSettings"] as { readonly Networks: Readonly<Record<string, Json>> };
   const health = state["Health"] as Json | undefined;
   const text = JSON.stringify({
     state: { status: state["Status"], exitCode: state["ExitCode"], hasHealth: health !== undefined },
-    config: { ...config, Labels: { ...labels, "com.docker.compose.depends_on": dependsOn }, Env: sorted(config["Env"]), Hostname: shortened(config["Hostname"]) },
-    host: { ...host, Binds: sorted(host["Binds"]), Mounts: sortedBy(host["Mounts"], "Target"), ExtraHosts: sorted(host["ExtraHosts"]), Ulimits: sortedBy(host["Ulimits"], "Name") },
+    config: {
+      ...config,
+      Labels: { ...labels, "com.docker.compose.depends_on": dependsOn },
+      Env: sorted(config["Env"]),
+      Hostname: shortened(config["Hostname"]),
+    },
+    host: {
+      ...host,
+      Binds: sorted(host["Binds"]),
+      Mounts: sortedBy(host["Mounts"], "Target"),
+      ExtraHosts: sorted(host["ExtraHosts"]),
+      Ulimits: sortedBy(host["Ulimits"], "Name"),
+    },
     mounts: sortedBy(one["Mounts"], "Destination").map(mount),
     networks: byName(Object.entries(Networks).map(([name, endpoint]) => [name, endpointOf(endpoint)])),
   });
@@ -65,13 +86,24 @@ function container(one: Json, names: ReadonlyMap<string, string>): unknown {
 
 function endpointOf(endpoint: Json): unknown {
   const { Aliases, Links, IPAMConfig, DriverOpts, GwPriority, DNSNames } = endpoint;
-  return { Aliases: sorted(Aliases), Links: [...new Set(sorted(Links))], IPAMConfig, DriverOpts, GwPriority, DNSNames: sorted(DNSNames).filter((name) => !/^[0-9a-f]{12}$/.test(name)) };
+  return {
+    Aliases: sorted(Aliases),
+    Links: [...new Set(sorted(Links))],
+    IPAMConfig,
+    DriverOpts,
+    GwPriority,
+    DNSNames: sorted(DNSNames).filter((name) => !/^[0-9a-f]{12}$/.test(name)),
+  };
 }
 
 function mount(one: Json): unknown {
   const { Name, Source, ...rest } = one;
   const isAnonymous = /^[0-9a-f]{64}$/.test(String(Name));
-  return { ...rest, Name: isAnonymous ? "<anonymous>" : Name, ...(one["Type"] === "volume" ? {} : { Source }) };
+  return {
+    ...rest,
+    Name: isAnonymous ? "<anonymous>" : Name,
+    ...(one["Type"] === "volume" ? {} : { Source }),
+  };
 }
 
 function network(one: Json): unknown {
@@ -79,7 +111,16 @@ function network(one: Json): unknown {
   const { Driver: driver, Config } = IPAM as Json;
   const pools = (Config as readonly Json[] | null) ?? [];
   const isChosen = !Object.hasOwn(Labels as Json, "tier");
-  return plain({ Driver, Internal, Attachable, EnableIPv6, Options, Labels, driver, pools: isChosen ? pools.length : pools });
+  return plain({
+    Driver,
+    Internal,
+    Attachable,
+    EnableIPv6,
+    Options,
+    Labels,
+    driver,
+    pools: isChosen ? pools.length : pools,
+  });
 }
 
 function volume(one: Json): unknown {

@@ -66,7 +66,8 @@ async function render(
   const { Fault } = await import("#base/fault.ts");
   if (options.files.length === 0) throw new Fault("not-found", "no configuration file provided: not found");
   const deps = loadDeps(context);
-  if (values["variables"]) return renderVariables(await loadTree(deps, { ...options, isInterpolated: false }));
+  if (values["variables"])
+    return renderVariables(await loadTree(deps, { ...options, isInterpolated: false }));
   if (values["no-interpolate"]) {
     const tree = await loadNormalized(deps, { ...options, isInterpolated: false });
     return values["format"] === "json" ? `${writeJson(toPlain(anything(tree)), "")}` : renderTree(tree);
@@ -91,7 +92,8 @@ function lines(items: readonly string[]): string {
 
 function listOf(what: Lists, project: Project): readonly string[] {
   if (what === "services") return dependencyOrder(project.services);
-  if (what === "images") return [...project.services].map(([name, service]) => imageOf(project, name, service)).sort();
+  if (what === "images")
+    return [...project.services].map(([name, service]) => imageOf(project, name, service)).sort();
   if (what !== "profiles") return [...project[what].keys()];
   const services = [...project.services.values(), ...project.disabled.values()];
   return [...new Set(services.flatMap(({ profiles }) => profiles ?? []))].sort();
@@ -99,7 +101,11 @@ function listOf(what: Lists, project: Project): readonly string[] {
 
 function renderHashes(project: Project, wanted: string): string {
   const names = wanted === "*" ? [...project.services.keys()] : wanted.split(",").sort();
-  return lines([...selectServices(project, names, { withDependencies: false }).services].map(([name, service]) => `${name} ${serviceHash(service)}`));
+  return lines(
+    [...selectServices(project, names, { withDependencies: false }).services].map(
+      ([name, service]) => `${name} ${serviceHash(service)}`,
+    ),
+  );
 }
 
 function renderEnvironment({ environment }: Project): string {

@@ -9,7 +9,10 @@ export const command = defineCommand({
   about: "Stop and remove containers, networks",
   flags: {
     "remove-orphans": bool("Remove containers for services not defined in the Compose file"),
-    rmi: text("string", 'Remove images used by services. "local" remove only images that don\'t have a custom tag ("local"|"all")'),
+    rmi: text(
+      "string",
+      'Remove images used by services. "local" remove only images that don\'t have a custom tag ("local"|"all")',
+    ),
     timeout: number("int", "Specify a shutdown timeout in seconds", "t"),
     volumes: bool(
       'Remove named volumes declared in the "volumes" section of the Compose file and anonymous volumes attached to containers',

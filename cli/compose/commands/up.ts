@@ -13,9 +13,14 @@ import type { Session } from "../session.ts";
 const flags = {
   ...createFlags,
   "abort-on-container-exit": bool("Stops all containers if any container was stopped. Incompatible with -d"),
-  "abort-on-container-failure": bool("Stops all containers if any container exited with failure. Incompatible with -d"),
+  "abort-on-container-failure": bool(
+    "Stops all containers if any container exited with failure. Incompatible with -d",
+  ),
   "always-recreate-deps": bool("Recreate dependent containers. Incompatible with --no-recreate."),
-  attach: list("stringArray", "Restrict attaching to the specified services. Incompatible with --attach-dependencies."),
+  attach: list(
+    "stringArray",
+    "Restrict attaching to the specified services. Incompatible with --attach-dependencies.",
+  ),
   "attach-dependencies": bool("Automatically attach to log output of dependent services"),
   detach: bool("Detached mode: Run containers in the background", "d"),
   "exit-code-from": text(
@@ -29,7 +34,10 @@ const flags = {
   "no-log-prefix": bool("Don't print prefix in logs"),
   "no-start": bool("Don't start the services after creating them"),
   "quiet-build": bool("Suppress the build output"),
-  "renew-anon-volumes": bool("Recreate anonymous volumes instead of retrieving data from the previous containers", "V"),
+  "renew-anon-volumes": bool(
+    "Recreate anonymous volumes instead of retrieving data from the previous containers",
+    "V",
+  ),
   timeout: number(
     "int",
     "Use this timeout in seconds for container shutdown when attached or when containers are already running",
@@ -93,7 +101,9 @@ async function detached(session: Session, values: Values): Promise<number> {
 async function waitForAll(session: Session, timeoutS: number | undefined): Promise<void> {
   const { project, progress } = session;
   const signal =
-    timeoutS === undefined ? session.signal : AbortSignal.any([session.signal, AbortSignal.timeout(timeoutS * 1000)]);
+    timeoutS === undefined
+      ? session.signal
+      : AbortSignal.any([session.signal, AbortSignal.timeout(timeoutS * 1000)]);
   const all = await observe(session, project.name);
   const waited = [...project.services.keys()].flatMap((name) => containersOf(all, name));
   try {
@@ -107,7 +117,11 @@ async function waitForAll(session: Session, timeoutS: number | undefined): Promi
     );
   } catch (error) {
     if (signal.aborted && !session.signal.aborted)
-      throw new Fault("unavailable", `timeout waiting for dependencies: application not healthy after ${timeoutS}s`, { cause: error });
+      throw new Fault(
+        "unavailable",
+        `timeout waiting for dependencies: application not healthy after ${timeoutS}s`,
+        { cause: error },
+      );
     throw error;
   }
 }
@@ -120,11 +134,15 @@ async function attached(
 ): Promise<number> {
   const { project } = session;
   const from = values["exit-code-from"];
-  if (from !== undefined && !project.services.has(from)) throw new Fault("not-found", `no such service: ${from}`);
-  const named = services.length > 0 && !values["attach-dependencies"] ? services : [...project.services.keys()];
+  if (from !== undefined && !project.services.has(from))
+    throw new Fault("not-found", `no such service: ${from}`);
+  const named =
+    services.length > 0 && !values["attach-dependencies"] ? services : [...project.services.keys()];
   const wanted = values.attach.length > 0 ? values.attach : named;
   const attach = new Set(
-    wanted.filter((name) => !values["no-attach"].includes(name) && project.services.get(name)?.attach !== false),
+    wanted.filter(
+      (name) => !values["no-attach"].includes(name) && project.services.get(name)?.attach !== false,
+    ),
   );
   return await runAttached(session, {
     attach,

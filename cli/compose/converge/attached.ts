@@ -23,10 +23,23 @@ export interface AttachedOptions {
  */
 export async function runAttached(session: Session, options: AttachedOptions): Promise<number> {
   const { context, project } = session;
-  const printer = new LogPrinter({ out: context.out, err: context.err, hasColour: options.hasColour, hasPrefix: options.hasPrefix });
-  const all = (await observe(session, project.name)).filter(({ service, isOneoff }) => !isOneoff && project.services.has(service));
+  const printer = new LogPrinter({
+    out: context.out,
+    err: context.err,
+    hasColour: options.hasColour,
+    hasPrefix: options.hasPrefix,
+  });
+  const all = (await observe(session, project.name)).filter(
+    ({ service, isOneoff }) => !isOneoff && project.services.has(service),
+  );
   const shown = all.filter(({ service }) => options.attach.has(service));
-  if (shown.length > 0) printer.status(`Attaching to ${shown.map(({ name }) => shortName(name, project.name)).sort().join(", ")}`);
+  if (shown.length > 0)
+    printer.status(
+      `Attaching to ${shown
+        .map(({ name }) => shortName(name, project.name))
+        .sort()
+        .join(", ")}`,
+    );
   for (const { name } of shown) printer.register(shortName(name, project.name));
   const run = new AttachedRun(session, options, printer, all);
   return await run.untilEnd(shown);
@@ -95,7 +108,8 @@ class AttachedRun {
           this.#printer.status(`${name} exited with code ${StatusCode} (restarting)`);
           continue;
         }
-        if (this.#options.attach.has(container.service)) this.#printer.status(`${name} exited with code ${StatusCode}`);
+        if (this.#options.attach.has(container.service))
+          this.#printer.status(`${name} exited with code ${StatusCode}`);
         this.#onExit(container, StatusCode);
         return;
       }
@@ -107,9 +121,13 @@ class AttachedRun {
   #onExit({ service }: Observed, code: number): void {
     const { abortOn, exitCodeFrom } = this.#options;
     if (exitCodeFrom === service && !this.#isAborting) this.#exitCode = code;
-    else if (exitCodeFrom === undefined && !this.#isAborting && abortOn !== undefined && code !== 0) this.#exitCode = code;
+    else if (exitCodeFrom === undefined && !this.#isAborting && abortOn !== undefined && code !== 0)
+      this.#exitCode = code;
     if (--this.#live === 0) this.#ended.resolve();
-    const isFatal = exitCodeFrom === undefined ? abortOn === "exit" || (abortOn === "failure" && code !== 0) : exitCodeFrom === service || abortOn === "exit";
+    const isFatal =
+      exitCodeFrom === undefined
+        ? abortOn === "exit" || (abortOn === "failure" && code !== 0)
+        : exitCodeFrom === service || abortOn === "exit";
     if (!isFatal || this.#isAborting || this.#interrupts > 0) return;
     this.#isAborting = true;
     this.#printer.status("Aborting on container exit...");

@@ -37,7 +37,9 @@ export async function buildService(
   const isFolder = !isRemote(context);
   if (isFolder) await checkFolder(context);
   const added = inline === undefined ? [] : [{ name: dockerfile, content: inline }];
-  const archive = isFolder ? contextArchive(context, { dockerfile, added, signal: session.signal }) : undefined;
+  const archive = isFolder
+    ? contextArchive(context, { dockerfile, added, signal: session.signal })
+    : undefined;
   const query = queryOf(session, name, service, build, options);
   const messages = session.client.buildImage(
     archive,
@@ -56,7 +58,9 @@ function queryOf(session: Session, name: string, service: Service, build: Build,
   const given = Object.fromEntries(
     (options.args ?? []).map((item) => {
       const equals = item.indexOf("=");
-      return equals < 0 ? [item, session.project.environment[item] ?? ""] : [item.slice(0, equals), item.slice(equals + 1)];
+      return equals < 0
+        ? [item, session.project.environment[item] ?? ""]
+        : [item.slice(0, equals), item.slice(equals + 1)];
     }),
   );
   const labels = {
@@ -84,7 +88,10 @@ function queryOf(session: Session, name: string, service: Service, build: Build,
 
 function refuse(name: string, build: Build): void {
   const needs = (what: string) =>
-    new Fault("not-implemented", `service "${name}": build.${what} needs BuildKit, which gantry compose does not use`);
+    new Fault(
+      "not-implemented",
+      `service "${name}": build.${what} needs BuildKit, which gantry compose does not use`,
+    );
   if (build.ssh !== undefined) throw needs("ssh");
   if (build.secrets !== undefined) throw needs("secrets");
   if (build.additional_contexts !== undefined) throw needs("additional_contexts");
@@ -95,4 +102,3 @@ async function checkFolder(context: string): Promise<void> {
   if (found === undefined)
     throw new Fault("not-found", `unable to prepare context: path "${context}" not found`);
 }
-

@@ -21,7 +21,11 @@ export interface MakeOptions {
   readonly temporaryName?: string;
   readonly imageId: string;
   readonly inherited: ReadonlyMap<string, string>;
-  readonly oneoff?: { readonly slug: string; readonly useAliases: boolean; readonly isStdinAttached: boolean };
+  readonly oneoff?: {
+    readonly slug: string;
+    readonly useAliases: boolean;
+    readonly isStdinAttached: boolean;
+  };
   readonly name?: string;
 }
 
@@ -52,8 +56,11 @@ export async function makeContainer(
     isStdinAttached: oneoff?.isStdinAttached ?? false,
     inherited: options.inherited,
   });
-  const { Id, Warnings } = await client.createContainer(temporaryName ?? name, body, signal, { platform: service.platform });
-  for (const warning of Warnings ?? []) session.progress.event({ id: serviceName, text: warning, status: "warning", isNote: true });
+  const { Id, Warnings } = await client.createContainer(temporaryName ?? name, body, signal, {
+    platform: service.platform,
+  });
+  for (const warning of Warnings ?? [])
+    session.progress.event({ id: serviceName, text: warning, status: "warning", isNote: true });
   const files = injectedFiles(project, service);
   if (files.length > 0) await client.putArchive(Id, "/", archiveOf(files), { copyOwner: true }, signal);
   return { id: Id, name };

@@ -27,7 +27,11 @@ export function createBody(project: Project, name: string, service: Service, dep
     ...configOf(service, deps),
     Image: imageOf(project, name, service),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthOf(healthcheck) }),
-    HostConfig: { ...hostConfigOf(service, deps), ...mountsOf(project, service, deps.inherited), ...networkMode(project, service, deps) },
+    HostConfig: {
+      ...hostConfigOf(service, deps),
+      ...mountsOf(project, service, deps.inherited),
+      ...networkMode(project, service, deps),
+    },
     ...networkingOf(project, name, service, deps),
   };
   return body as unknown as CreateBody;
@@ -168,14 +172,24 @@ function networkingOf(project: Project, name: string, service: Service, deps: Bo
   return { NetworkingConfig: { EndpointsConfig: Object.fromEntries(endpoints) } };
 }
 
-function endpointOf(project: string, name: string, service: Service, endpoint: Endpoint | null, deps: BodyDeps): object {
+function endpointOf(
+  project: string,
+  name: string,
+  service: Service,
+  endpoint: Endpoint | null,
+  deps: BodyDeps,
+): object {
   const { ipv4_address: v4, ipv6_address: v6, link_local_ips: local } = endpoint ?? {};
   const options = {
     ...Object.fromEntries(endpoint?.driver_opts ?? []),
-    ...(endpoint?.interface_name === undefined ? {} : { "com.docker.network.endpoint.ifname": endpoint.interface_name }),
+    ...(endpoint?.interface_name === undefined
+      ? {}
+      : { "com.docker.network.endpoint.ifname": endpoint.interface_name }),
   };
   return {
-    Aliases: deps.useAliases ? [deps.containerName, name, ...(endpoint?.aliases ?? [])] : [deps.containerName],
+    Aliases: deps.useAliases
+      ? [deps.containerName, name, ...(endpoint?.aliases ?? [])]
+      : [deps.containerName],
     Links: linksOf(project, service, deps),
     ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }),
     ...(endpoint?.gw_priority === undefined ? {} : { GwPriority: endpoint.gw_priority }),

@@ -41,7 +41,10 @@ export async function createProject(session: Session, options: CreateOptions): P
     const service = session.project.services.get(name);
     if (service === undefined) return;
     const recreate = options.services.includes(name) ? options.recreate : options.recreateDependencies;
-    await new Convergence(session, roster, all, name, service, imageIds.get(name) ?? "", { ...options, recreate }).run();
+    await new Convergence(session, roster, all, name, service, imageIds.get(name) ?? "", {
+      ...options,
+      recreate,
+    }).run();
   });
 }
 
@@ -63,7 +66,11 @@ export function scaleOf({ scale, deploy }: Service): number {
   return scale ?? deploy?.replicas ?? 1;
 }
 
-async function handleOrphans(session: Session, all: readonly Observed[], options: CreateOptions): Promise<void> {
+async function handleOrphans(
+  session: Session,
+  all: readonly Observed[],
+  options: CreateOptions,
+): Promise<void> {
   const { project } = session;
   const orphans = all.filter(
     ({ service, isOneoff }) => !isOneoff && !project.services.has(service) && !project.disabled.has(service),
@@ -113,8 +120,12 @@ class Convergence {
     await removeContainers(this.#session, surplus, { timeoutS: this.#options.timeoutS });
     const numbers = new Set(kept.map(({ number }) => number));
     const next: number[] = [];
-    for (let number = 1; kept.length + next.length < wanted; number++) if (!numbers.has(number)) next.push(number);
-    const made = await Promise.all([...kept.map((one) => this.#keep(one)), ...next.map((number) => this.#create(number))]);
+    for (let number = 1; kept.length + next.length < wanted; number++)
+      if (!numbers.has(number)) next.push(number);
+    const made = await Promise.all([
+      ...kept.map((one) => this.#keep(one)),
+      ...next.map((number) => this.#create(number)),
+    ]);
     this.#roster.set(this.#name, made);
   }
 
@@ -184,7 +195,9 @@ class Convergence {
       if (services.get(other)?.depends_on?.get(this.#name)?.restart !== true) continue;
       const running = containersOf(this.#all, other).filter(({ state }) => state === "running");
       await Promise.all(
-        running.map((one) => stopContainer(this.#session, one, { timeoutS: this.#options.timeoutS }).catch(() => {})),
+        running.map((one) =>
+          stopContainer(this.#session, one, { timeoutS: this.#options.timeoutS }).catch(() => {}),
+        ),
       );
     }
   }
@@ -193,7 +206,9 @@ class Convergence {
 function anonymousVolumes({ summary }: Observed): ReadonlyMap<string, string> {
   return new Map(
     (summary.Mounts ?? []).flatMap(({ Type, Name, Destination }) =>
-      Type === "volume" && Name !== undefined && /^[0-9a-f]{64}$/.test(Name) ? [[Destination, Name] as const] : [],
+      Type === "volume" && Name !== undefined && /^[0-9a-f]{64}$/.test(Name)
+        ? [[Destination, Name] as const]
+        : [],
     ),
   );
 }

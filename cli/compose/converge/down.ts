@@ -18,7 +18,9 @@ export interface DownOptions {
 /** Stops and removes a project's containers, those that depend on others first, then its networks, and volumes and images when asked. */
 export async function downProject(session: Session, options: DownOptions): Promise<void> {
   const { project, warn } = session;
-  const all = (await observe(session, project.name)).filter(({ isOneoff }) => !isOneoff || options.removeOrphans);
+  const all = (await observe(session, project.name)).filter(
+    ({ isOneoff }) => !isOneoff || options.removeOrphans,
+  );
   const isWanted = (service: string) => options.services.length === 0 || options.services.includes(service);
   let found = all.length > 0;
   const known = new Set([...project.services.keys(), ...project.disabled.keys()]);
@@ -37,9 +39,11 @@ export async function downProject(session: Session, options: DownOptions): Promi
   await Promise.all([
     removeNetworks(session).then((any) => (found ||= any)),
     options.volumes ? removeVolumes(session).then((any) => (found ||= any)) : undefined,
-    options.images === undefined ? undefined : removeImages(session, options.images).then((any) => (found ||= any)),
+    options.images === undefined
+      ? undefined
+      : removeImages(session, options.images).then((any) => (found ||= any)),
   ]);
-  if (!found) warn("No resource found to remove for project \"" + project.name + "\".");
+  if (!found) warn('No resource found to remove for project "' + project.name + '".');
 }
 
 async function removeNetworks({ client, project, progress, signal }: Session): Promise<boolean> {
@@ -53,7 +57,11 @@ async function removeNetworks({ client, project, progress, signal }: Session): P
         progress.event({ id, text: "Removed", status: "done" });
       } catch (error) {
         if (!isFault(error, "not-found") && !isFault(error, "forbidden")) throw error;
-        progress.event({ id, text: isFault(error, "forbidden") ? "Resource is still in use" : "Removed", status: "warning" });
+        progress.event({
+          id,
+          text: isFault(error, "forbidden") ? "Resource is still in use" : "Removed",
+          status: "warning",
+        });
       }
     }),
   );
@@ -61,7 +69,8 @@ async function removeNetworks({ client, project, progress, signal }: Session): P
 }
 
 async function removeVolumes({ client, project, progress, signal }: Session): Promise<boolean> {
-  const own = (await client.listVolumes({ label: [`${label.project}=${project.name}`] }, signal)).Volumes ?? [];
+  const own =
+    (await client.listVolumes({ label: [`${label.project}=${project.name}`] }, signal)).Volumes ?? [];
   await Promise.all(
     own.map(async ({ Name }) => {
       const id = `Volume ${Name}`;
@@ -92,7 +101,9 @@ async function removeImages(session: Session, which: "all" | "local"): Promise<b
         progress.event({ id, text: "Removed", status: "done" });
       } catch (error) {
         if (!isFault(error, "conflict") && !isFault(error, "not-found")) throw error;
-        const text = isFault(error, "conflict") ? "Resource is still in use" : "Warning: No resource found to remove";
+        const text = isFault(error, "conflict")
+          ? "Resource is still in use"
+          : "Warning: No resource found to remove";
         progress.event({ id, text, status: "warning" });
       }
     }),

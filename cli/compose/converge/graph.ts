@@ -43,7 +43,9 @@ function dependentsOf(services: Services): ReadonlyMap<string, readonly string[]
 
 /** The services that name another one in `depends_on`. */
 export function directDependents(services: Services, name: string): readonly string[] {
-  return [...services].filter(([, service]) => service.depends_on?.has(name) === true).map(([other]) => other);
+  return [...services]
+    .filter(([, service]) => service.depends_on?.has(name) === true)
+    .map(([other]) => other);
 }
 
 /** Names with dependencies first. */

@@ -1,4 +1,4 @@
-import { Fault, isFault } from "#base/fault.ts";
+import { Fault, isFault, messageOf } from "#base/fault.ts";
 import type { ProgressMessage } from "#client/docker-types.ts";
 import { familiarName, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import type { Service } from "../model.ts";
@@ -18,7 +18,10 @@ export interface ImageOptions {
  *
  * @throws {Fault} what the engine says of the first image that cannot be had
  */
-export async function ensureImages(session: Session, options: ImageOptions): Promise<ReadonlyMap<string, string>> {
+export async function ensureImages(
+  session: Session,
+  options: ImageOptions,
+): Promise<ReadonlyMap<string, string>> {
   const ids = new Map<string, string>();
   const pulls = new Map<string, Promise<void>>();
   const builds: (readonly [string, Service])[] = [];
@@ -30,18 +33,28 @@ export async function ensureImages(session: Session, options: ImageOptions): Pro
       );
     const image = imageOf(session.project, name, service);
     const id = await imageId(session, image);
-    const policy = options.pull !== undefined && options.pull !== "policy" ? options.pull : (service.pull_policy ?? "missing");
+    const policy =
+      options.pull !== undefined && options.pull !== "policy"
+        ? options.pull
+        : (service.pull_policy ?? "missing");
     if (mustBuild(service, id, policy, options)) builds.push([name, service]);
-    else if (mustPull(service, id, policy) && !pulls.has(image)) pulls.set(image, pullService(session, name, service, id));
+    else if (mustPull(service, id, policy) && !pulls.has(image))
+      pulls.set(image, pullService(session, name, service, id));
   }
   await Promise.all(pulls.values());
-  for (const [name, service] of builds) await buildService(session, name, service, { isQuiet: options.isQuiet });
+  for (const [name, service] of builds)
+    await buildService(session, name, service, { isQuiet: options.isQuiet });
   for (const [name, service] of session.project.services)
     ids.set(name, (await imageId(session, imageOf(session.project, name, service))) ?? "");
   return ids;
 }
 
-function mustBuild(service: Service, id: string | undefined, policy: string, { build }: ImageOptions): boolean {
+function mustBuild(
+  service: Service,
+  id: string | undefined,
+  policy: string,
+  { build }: ImageOptions,
+): boolean {
   if (service.build === undefined || build === "never") return false;
   if (build === "always" || policy === "build") return true;
   return id === undefined && (service.image === undefined || policy !== "always");
@@ -74,16 +87,25 @@ export async function pullService(
   const { client, progress, signal } = session;
   const image = imageOf(session.project, name, service);
   const reference = withDefaultTag(parseReference(image));
-  progress.event({ id: name, text: "Pulling", status: "working" });
+  progress.event({ id: name, text: "Pulling ", status: "working", isNote: true });
   try {
     const [repository, tag] = splitTag(formatReference(reference));
     const auth = session.context.config().content.auths?.[familiarName(reference).split("/")[0] ?? ""];
     const credentials = typeof auth?.auth === "string" ? credentialsOf(auth.auth) : {};
-    const messages = client.pullImage({ name: repository, tag, platform: service.platform }, credentials, signal);
+    const messages = client.pullImage(
+      { name: repository, tag, platform: service.platform },
+      credentials,
+      signal,
+    );
     await drain(messages);
-    progress.event({ id: name, text: "Pulled", status: "done" });
+    progress.event({ id: name, text: "Pulled ", status: "done", isNote: true });
   } catch (error) {
-    progress.event({ id: name, text: "Error", status: known === undefined ? "error" : "warning" });
+    progress.event({
+      id: name,
+      text: `Error ${messageOf(error)}`,
+      isNote: true,
+      status: known === undefined ? "error" : "warning",
+    });
     throw error;
   }
 }
@@ -102,7 +124,10 @@ export function splitTag(image: string): readonly [string, string] {
 }
 
 /** Reads a stream of progress to its end. @throws {Fault} `internal` with the engine's words when a message is an error */
-export async function drain(messages: AsyncIterable<ProgressMessage>, onText?: (text: string) => void): Promise<void> {
+export async function drain(
+  messages: AsyncIterable<ProgressMessage>,
+  onText?: (text: string) => void,
+): Promise<void> {
   for await (const message of messages) {
     if (message.error !== undefined) throw new Fault("internal", message.error);
     if (message.stream !== undefined) onText?.(message.stream);

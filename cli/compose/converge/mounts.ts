@@ -18,7 +18,8 @@ export function mountsOf(project: Project, service: Service, inherited: Readonly
     else mounts.push(mountOf(project, volume, inherited));
   }
   const targets = new Set((service.volumes ?? []).map(({ target }) => target));
-  for (const [Target, Source] of inherited) if (!targets.has(Target)) mounts.push({ Type: "volume", Source, Target });
+  for (const [Target, Source] of inherited)
+    if (!targets.has(Target)) mounts.push({ Type: "volume", Source, Target });
   for (const { source, target } of filesOf(project, service))
     mounts.push({ Type: "bind", Source: source, Target: target, ReadOnly: true });
   return { Binds: binds, Mounts: mounts };
@@ -40,7 +41,8 @@ function bindOf(project: Project, volume: VolumeMount): string | undefined {
 
 function mountOf(project: Project, volume: VolumeMount, inherited: ReadonlyMap<string, string>): object {
   const { type, source, target, read_only: ReadOnly = false, consistency = "" } = volume;
-  const named = type === "volume" && source !== undefined ? (project.volumes.get(source)?.name ?? source) : source;
+  const named =
+    type === "volume" && source !== undefined ? (project.volumes.get(source)?.name ?? source) : source;
   const Source = named ?? inherited.get(target) ?? "";
   const common = { Type: type, Source, Target: target, ReadOnly, Consistency: consistency };
   if (type === "bind") return { ...common, BindOptions: bindOptions(volume) };
@@ -121,7 +123,8 @@ export function injectedFiles(project: Project, service: Service): readonly Inje
   }
   for (const reference of service.configs ?? []) {
     const { environment, content } = project.configs.get(reference.source) ?? {};
-    const text = content ?? (environment === undefined ? undefined : (project.environment[environment] ?? ""));
+    const text =
+      content ?? (environment === undefined ? undefined : (project.environment[environment] ?? ""));
     add(reference, configTarget(reference), text);
   }
   return found;

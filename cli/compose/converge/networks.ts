@@ -13,12 +13,16 @@ export function configHash(item: Network | Volume): string {
 
 /** Makes the networks of a project that are not there. @throws {Fault} `not-found` for an external one that is missing */
 export async function ensureNetworks(session: Session): Promise<void> {
-  await Promise.all([...session.project.networks].map(([key, network]) => ensureNetwork(session, key, network)));
+  await Promise.all(
+    [...session.project.networks].map(([key, network]) => ensureNetwork(session, key, network)),
+  );
 }
 
 async function ensureNetwork(session: Session, key: string, network: Network): Promise<void> {
   const { client, project, signal, progress } = session;
-  const found = (await client.listNetworks({ name: [network.name] }, signal)).find(({ Name }) => Name === network.name);
+  const found = (await client.listNetworks({ name: [network.name] }, signal)).find(
+    ({ Name }) => Name === network.name,
+  );
   if (network.external === true) {
     if (found === undefined && !["host", "none", "bridge"].includes(network.name))
       throw new Fault("not-found", `network ${network.name} declared as external, but could not be found`);
@@ -49,7 +53,12 @@ async function ensureNetwork(session: Session, key: string, network: Network): P
     )
     .catch((error: unknown) => {
       progress.event({ id: `Network ${network.name}`, text: "Error", status: "error" });
-      if (isFault(error)) throw new Fault(error.kind, `failed to create network ${network.name}: Error response from daemon: ${error.message}`, { cause: error });
+      if (isFault(error))
+        throw new Fault(
+          error.kind,
+          `failed to create network ${network.name}: Error response from daemon: ${error.message}`,
+          { cause: error },
+        );
       throw error;
     });
   progress.event({ id: `Network ${network.name}`, text: "Created", status: "done" });

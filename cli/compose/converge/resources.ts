@@ -29,11 +29,13 @@ export function resourcesOf(service: Service): object {
       CgroupPermissions: permissions ?? "rwm",
     })),
     DeviceRequests: requests,
-    Ulimits: [...(service.ulimits ?? [])].sort(byName).map(([Name, limit]) =>
-      typeof limit === "number"
-        ? { Name, Soft: limit, Hard: limit }
-        : { Name, Soft: limit.soft, Hard: limit.hard },
-    ),
+    Ulimits: [...(service.ulimits ?? [])]
+      .sort(byName)
+      .map(([Name, limit]) =>
+        typeof limit === "number"
+          ? { Name, Soft: limit, Hard: limit }
+          : { Name, Soft: limit.soft, Hard: limit.hard },
+      ),
     ...blkioOf(service),
   };
 }

@@ -56,7 +56,9 @@ async function waitFor(
   await Promise.all(
     containers.map(async (container) => {
       try {
-        await (condition === "service_healthy" ? untilHealthy(session, container) : untilCompleted(session, container));
+        await (condition === "service_healthy"
+          ? untilHealthy(session, container)
+          : untilCompleted(session, container));
       } catch (error) {
         if (required || !isFault(error)) throw error;
         session.warn(`optional dependency "${name}" failed to start: ${error.message}`);
@@ -73,7 +75,8 @@ async function untilHealthy(session: Session, container: Observed): Promise<void
     await waitHealthy(session, container);
   } catch (error) {
     progress.event({ id, text: "Error", status: "error" });
-    if (isFault(error)) throw new Fault(error.kind, `dependency failed to start: ${error.message}`, { cause: error });
+    if (isFault(error))
+      throw new Fault(error.kind, `dependency failed to start: ${error.message}`, { cause: error });
     throw error;
   }
   progress.event({ id, text: "Healthy", status: "done" });

@@ -17,7 +17,8 @@ export async function stopContainer(
   const { client, progress, project, signal } = session;
   const id = `Container ${container.name}`;
   progress.event({ id, text: "Stopping", status: "working" });
-  const service: Service | undefined = project.services.get(container.service) ?? project.disabled.get(container.service);
+  const service: Service | undefined =
+    project.services.get(container.service) ?? project.disabled.get(container.service);
   try {
     if (container.state === "running")
       for (const hook of service?.pre_stop ?? [])

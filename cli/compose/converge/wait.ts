@@ -20,7 +20,8 @@ export async function waitHealthy(
   const isReady = async (): Promise<boolean> => {
     const { State } = await client.inspectContainer(id, signal);
     const { Health } = State;
-    if (!State.Running && !State.Restarting) throw new Fault("conflict", `container ${name} exited (${State.ExitCode})`);
+    if (!State.Running && !State.Restarting)
+      throw new Fault("conflict", `container ${name} exited (${State.ExitCode})`);
     if (Health === undefined || Health.Status === "none") {
       if (options.orRunning === true) return true;
       throw new Fault("conflict", `container ${name} has no healthcheck configured`);
@@ -32,7 +33,10 @@ export async function waitHealthy(
     // Events are asked for from a second ago, so that none falls between the look and the stream.
     const since = String(Math.floor(Date.now() / 1000) - 1);
     if (await isReady()) return;
-    for await (const { Action } of client.events({ since, filters: { container: [id], type: ["container"] } }, both))
+    for await (const { Action } of client.events(
+      { since, filters: { container: [id], type: ["container"] } },
+      both,
+    ))
       if (/^(health_status|die|start|destroy)/.test(Action) && (await isReady())) return;
     throw new Fault("unavailable", `container ${name}: the engine's events ended`);
   } finally {

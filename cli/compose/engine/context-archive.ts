@@ -17,7 +17,12 @@ export interface ContextOptions {
 export async function* contextArchive(folder: string, options: ContextOptions): AsyncGenerator<Uint8Array> {
   const ignore = parseIgnore(await readIgnore(folder, options.dockerfile));
   const kept = new Set([options.dockerfile, ".dockerignore", ...options.added.map(({ name }) => name)]);
-  yield* folderEntries(folder, "", { ignores: (path) => !kept.has(path) && ignore.ignores(path), hasExceptions: ignore.hasExceptions }, options.signal);
+  yield* folderEntries(
+    folder,
+    "",
+    { ignores: (path) => !kept.has(path) && ignore.ignores(path), hasExceptions: ignore.hasExceptions },
+    options.signal,
+  );
   for (const { name, content } of options.added) {
     const bytes = new TextEncoder().encode(content);
     yield tarHeader({ ...blank, type: "file", path: name, mode: 0o644, size: bytes.length });
@@ -58,7 +63,8 @@ async function* folderEntries(
     const found = await lstat(join(root, path));
     const isIgnored = ignore.ignores(path);
     if (!isIgnored) yield* entryOf(root, path, found);
-    if (found.isDirectory() && (!isIgnored || ignore.hasExceptions)) yield* folderEntries(root, path, ignore, signal);
+    if (found.isDirectory() && (!isIgnored || ignore.hasExceptions))
+      yield* folderEntries(root, path, ignore, signal);
   }
 }
 
@@ -74,7 +80,8 @@ async function* entryOf(root: string, path: string, found: Stats): AsyncGenerato
   else if (found.isSymbolicLink()) {
     const target = await readlink(join(root, path), "buffer");
     yield tarHeader({ ...common, type: "symlink", linkPath: textOfBytes(target) });
-  } else if (found.isFile()) yield* fileEntry(join(root, path), { ...common, type: "file", size: found.size });
+  } else if (found.isFile())
+    yield* fileEntry(join(root, path), { ...common, type: "file", size: found.size });
 }
 
 /** A file that shrinks or grows while it is read is sent with the size that it had, so that the archive stays one. */

@@ -17,11 +17,14 @@ export function parseIgnore(text: string): IgnoreList {
     const trimmed = line.trim();
     if (trimmed === "" || trimmed.startsWith("#")) continue;
     const isException = trimmed.startsWith("!");
-    const pattern = (isException ? trimmed.slice(1).trim() : trimmed).replace(/^\.?\/+/, "").replace(/\/+$/, "");
+    const pattern = (isException ? trimmed.slice(1).trim() : trimmed)
+      .replace(/^\.?\/+/, "")
+      .replace(/\/+$/, "");
     if (pattern !== "" && pattern !== ".") rules.push({ pattern: toRegExp(pattern), isException });
   }
   return {
-    ignores: (path) => rules.reduce((ignored, rule) => (rule.pattern.test(path) ? !rule.isException : ignored), false),
+    ignores: (path) =>
+      rules.reduce((ignored, rule) => (rule.pattern.test(path) ? !rule.isException : ignored), false),
     hasExceptions: rules.some(({ isException }) => isException),
   };
 }

@@ -1,5 +1,15 @@
 import { parseDevice, parsePort, parseVolume } from "./short-syntax.ts";
-import { type Dict, fits, isDict, isList, listOf, mapDict, type Path, scalarText, type Tree } from "./tree.ts";
+import {
+  type Dict,
+  fits,
+  isDict,
+  isList,
+  listOf,
+  mapDict,
+  type Path,
+  scalarText,
+  type Tree,
+} from "./tree.ts";
 
 type Change = (value: Tree, path: Path) => Tree;
 
@@ -31,11 +41,17 @@ const changes: readonly (readonly [pattern: string, change: Change])[] = [
   ["services.*.build.labels", labels],
   ["services.*.build.extra_hosts", hosts],
   ["services.*.build.secrets", files],
-  ["services.*.build.ssh", (value) => (typeof value === "string" ? [value] : isDict(value) ? sshList(value) : value)],
+  [
+    "services.*.build.ssh",
+    (value) => (typeof value === "string" ? [value] : isDict(value) ? sshList(value) : value),
+  ],
   ["services.*.annotations", labels],
   ["services.*.depends_on", (value) => (isList(value) ? Object.fromEntries(value.map(dependency)) : value)],
   ["services.*.deploy.labels", labels],
-  ["services.*.devices", (value) => listOf(value).map((item) => (typeof item === "string" ? parseDevice(item) : item))],
+  [
+    "services.*.devices",
+    (value) => listOf(value).map((item) => (typeof item === "string" ? parseDevice(item) : item)),
+  ],
   ["services.*.dns", toList],
   ["services.*.dns_search", toList],
   ["services.*.env_file", (value) => listOf(toList(value, [])).map(pathOf)],
@@ -52,7 +68,10 @@ const changes: readonly (readonly [pattern: string, change: Change])[] = [
   ["services.*.ports", (value) => listOf(value).flatMap((item) => (isDict(item) ? [item] : parsePort(item)))],
   ["services.*.sysctls", fromList],
   ["services.*.tmpfs", toList],
-  ["services.*.volumes", (value) => listOf(value).map((item) => (typeof item === "string" ? parseVolume(item) : item))],
+  [
+    "services.*.volumes",
+    (value) => listOf(value).map((item) => (typeof item === "string" ? parseVolume(item) : item)),
+  ],
   ["networks.*.labels", labels],
   ["volumes.*.labels", labels],
   ["secrets.*.labels", labels],
@@ -73,7 +92,9 @@ export function canonicalize(tree: Dict): Dict {
     const changed = changes
       .filter(([pattern]) => fits(path, pattern))
       .reduce((item, [, change]) => change(item, path), value);
-    return path.length < 4 && isDict(changed) ? mapDict(changed, (item, key) => walk(item, [...path, key])) : changed;
+    return path.length < 4 && isDict(changed)
+      ? mapDict(changed, (item, key) => walk(item, [...path, key]))
+      : changed;
   };
   return mapDict(tree, (value, key) => walk(value, [key]));
 }

@@ -89,14 +89,18 @@ function inDict(node: Node, value: Dict, path: Path): Problem | undefined {
 }
 
 function nodesFor(node: Node, key: string): readonly Node[] {
-  const own = node.properties !== undefined && Object.hasOwn(node.properties, key) ? node.properties[key] : undefined;
-  const matching = Object.entries(node.patternProperties ?? {}).filter(([pattern]) => new RegExp(pattern).test(key));
+  const own =
+    node.properties !== undefined && Object.hasOwn(node.properties, key) ? node.properties[key] : undefined;
+  const matching = Object.entries(node.patternProperties ?? {}).filter(([pattern]) =>
+    new RegExp(pattern).test(key),
+  );
   return [...(own === undefined ? [] : [own]), ...matching.map(([, child]) => child)];
 }
 
 function inList(node: Node, value: readonly Tree[], path: Path): Problem | undefined {
   for (const [at, item] of value.entries()) {
-    const problem = node.items === undefined ? undefined : findProblem(node.items, item, [...path, String(at)]);
+    const problem =
+      node.items === undefined ? undefined : findProblem(node.items, item, [...path, String(at)]);
     if (problem !== undefined) return problem;
   }
   if (node.uniqueItems !== true) return undefined;

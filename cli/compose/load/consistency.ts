@@ -13,7 +13,10 @@ export function checkConsistency(project: Project): void {
   for (const [name, volume] of project.volumes)
     for (const field of ["driver", "driver_opts", "labels"] as const)
       if (volume.external === true && volume[field] !== undefined)
-        throw new Fault("invalid", `volumes.${name}: conflicting parameters "external" and "${field}" specified`);
+        throw new Fault(
+          "invalid",
+          `volumes.${name}: conflicting parameters "external" and "${field}" specified`,
+        );
   for (const [name, service] of project.services) {
     checkImage(name, service);
     checkReferences(project, name, service);
@@ -24,11 +27,16 @@ export function checkConsistency(project: Project): void {
   checkCycles(project);
 }
 
-function checkFile(at: string, file: FileObject, sources: readonly ("file" | "environment" | "content")[]): void {
+function checkFile(
+  at: string,
+  file: FileObject,
+  sources: readonly ("file" | "environment" | "content")[],
+): void {
   if (file.external === true) return;
   const given = sources.filter((source) => file[source] !== undefined);
   if (given.length === 0) throw new Fault("invalid", `${at}: one of ${sources.join("|")} must be set`);
-  if (given.length > 1) throw new Fault("invalid", `${at}: ${sources.join("|")} attributes are mutually exclusive`);
+  if (given.length > 1)
+    throw new Fault("invalid", `${at}: ${sources.join("|")} attributes are mutually exclusive`);
 }
 
 function checkImage(name: string, service: Service): void {
@@ -43,7 +51,8 @@ function checkImage(name: string, service: Service): void {
 }
 
 function checkReferences(project: Project, name: string, service: Service): void {
-  const refers = (kind: string, to: string) => inconsistent(`service "${name}" refers to undefined ${kind} ${to}`);
+  const refers = (kind: string, to: string) =>
+    inconsistent(`service "${name}" refers to undefined ${kind} ${to}`);
   if (service.network_mode !== undefined && service.networks !== undefined)
     throw inconsistent(`service ${name} declares mutually exclusive \`network_mode\` and \`networks\``);
   for (const network of service.networks?.keys() ?? [])
@@ -52,9 +61,12 @@ function checkReferences(project: Project, name: string, service: Service): void
     if (required && !project.services.has(other))
       throw inconsistent(`service "${name}" depends on undefined service "${other}"`);
   for (const { type, source } of service.volumes ?? [])
-    if (type === "volume" && source !== undefined && !project.volumes.has(source)) throw refers("volume", source);
-  for (const { source } of service.secrets ?? []) if (!project.secrets.has(source)) throw refers("secret", source);
-  for (const { source } of service.configs ?? []) if (!project.configs.has(source)) throw refers("config", source);
+    if (type === "volume" && source !== undefined && !project.volumes.has(source))
+      throw refers("volume", source);
+  for (const { source } of service.secrets ?? [])
+    if (!project.secrets.has(source)) throw refers("secret", source);
+  for (const { source } of service.configs ?? [])
+    if (!project.configs.has(source)) throw refers("config", source);
 }
 
 function checkScale(name: string, { scale, deploy, container_name: own }: Service): void {
@@ -62,7 +74,9 @@ function checkScale(name: string, { scale, deploy, container_name: own }: Servic
   if (scale !== undefined && replicas !== undefined && scale !== replicas)
     throw inconsistent(`services.${name}: can't set distinct values on 'scale' and 'deploy.replicas'`);
   if (own !== undefined && (scale ?? replicas ?? 1) > 1)
-    throw inconsistent(`services.scale: can't set container_name and ${name} as container name must be unique`);
+    throw inconsistent(
+      `services.scale: can't set container_name and ${name} as container name must be unique`,
+    );
 }
 
 function checkLimits(name: string, service: Service): void {
@@ -75,7 +89,9 @@ function checkLimits(name: string, service: Service): void {
   ] as const;
   for (const [own, value, other, otherValue] of pairs)
     if (value !== undefined && otherValue !== undefined && value !== otherValue)
-      throw inconsistent(`services.${name}: can't set distinct values on '${own}' and 'deploy.resources.${other}'`);
+      throw inconsistent(
+        `services.${name}: can't set distinct values on '${own}' and 'deploy.resources.${other}'`,
+      );
 }
 
 function checkWatch(name: string, { develop }: Service): void {

@@ -86,8 +86,7 @@ function pieceAt(template: string, dollar: number): { readonly piece: Piece; rea
   if (!after.startsWith("{")) return { piece: "$", next: dollar + 1 };
   const close = closingBrace(after);
   const inner = close < 0 ? "" : after.slice(1, close);
-  const [, variable, operator = "", word = ""] =
-    /^([A-Za-z_]\w*)(?:(:?[-+?])(.*))?$/s.exec(inner) ?? [];
+  const [, variable, operator = "", word = ""] = /^([A-Za-z_]\w*)(?:(:?[-+?])(.*))?$/s.exec(inner) ?? [];
   if (variable === undefined) throw new BadTemplate(template);
   return { piece: { variable, operator, word }, next: dollar + 1 + close + 1 };
 }
@@ -113,7 +112,11 @@ class BadTemplate extends Fault {
 /** Replaces the variables in every string of a tree; those of services that are numbers or booleans become such. */
 export function interpolateTree(tree: Dict, lookup: Lookup, onMissing: (name: string) => void): Dict {
   const walk = (value: Tree, path: Path): Tree => {
-    if (typeof value === "string") return castAt(path, at(path, () => substitute(value, lookup, onMissing)));
+    if (typeof value === "string")
+      return castAt(
+        path,
+        at(path, () => substitute(value, lookup, onMissing)),
+      );
     if (isList(value)) return value.map((item) => walk(item, [...path, "[]"]));
     return isDict(value) ? mapDict(value, (item, key) => walk(item, [...path, key])) : value;
   };
@@ -152,9 +155,12 @@ const casts: readonly (readonly [pattern: string, cast: Cast])[] = [
   ...["configs.[].mode", "secrets.[].mode", "oom_score_adj", "pids_limit", "ports.[].target", "scale"].map(
     (name) => [`services.*.${name}`, "integer"] as const,
   ),
-  ...["replicas", "update_config.parallelism", "rollback_config.parallelism", "restart_policy.max_attempts"].map(
-    (name) => [`services.*.deploy.${name}`, "integer"] as const,
-  ),
+  ...[
+    "replicas",
+    "update_config.parallelism",
+    "rollback_config.parallelism",
+    "restart_policy.max_attempts",
+  ].map((name) => [`services.*.deploy.${name}`, "integer"] as const),
   ["services.*.healthcheck.retries", "integer"],
   ["services.*.ulimits.*", "integer"],
   ["services.*.ulimits.*.hard", "integer"],

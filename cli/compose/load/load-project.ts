@@ -72,7 +72,6 @@ function decodeAll<T>(section: Tree | undefined, shape: Kind, name: string): Rea
   return new Map(entries.map(([key, item]) => [key, shape(dictOf(item), `${name}.${key}`) as T]));
 }
 
-
 /** `env_file` and `label_file` read and laid under what the service itself says. */
 async function withFiles(
   deps: LoadDeps,
@@ -113,10 +112,14 @@ async function readEnvFile(
     const isRaw = file["format"] === "raw";
     return Object.fromEntries(isRaw ? parseRawEnv(text) : parseDotenv(text, lookup));
   } catch (error) {
-    if (isFault(error, "not-found") && (file["required"] === false || file["required"] === "false")) return {};
+    if (isFault(error, "not-found") && (file["required"] === false || file["required"] === "false"))
+      return {};
     if (isFault(error, "not-found"))
-      throw new Fault("invalid", `env file ${path} not found: stat ${path}: no such file or directory`, { cause: error });
-    if (isFault(error)) throw new Fault(error.kind, `failed to read ${path}: ${error.message}`, { cause: error });
+      throw new Fault("invalid", `env file ${path} not found: stat ${path}: no such file or directory`, {
+        cause: error,
+      });
+    if (isFault(error))
+      throw new Fault(error.kind, `failed to read ${path}: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -128,7 +131,12 @@ async function nameInFiles(deps: LoadDeps, options: ProjectOptions): Promise<str
   for (const file of options.files) {
     const { tree } = parseYaml(await deps.readText(file), file);
     const name = isDict(tree) ? textOf(tree["name"]) : undefined;
-    if (name !== undefined) found = substitute(name, (key) => options.environment[key], () => {});
+    if (name !== undefined)
+      found = substitute(
+        name,
+        (key) => options.environment[key],
+        () => {},
+      );
   }
   return found === undefined ? undefined : normalizeName(found);
 }

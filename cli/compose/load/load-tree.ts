@@ -7,14 +7,25 @@ import { interpolateTree } from "./interpolate.ts";
 import { enforceUnicity, mergeTrees } from "./merge.ts";
 import { type ParsedYaml, parseYaml } from "./parse-yaml.ts";
 import { resolvePath, resolvePaths } from "./paths.ts";
-import { type Dict, dictOf, dropAt, isDict, isList, listOf, type Path, textOf, type Tree, without } from "./tree.ts";
+import {
+  type Dict,
+  dictOf,
+  dropAt,
+  isDict,
+  isList,
+  listOf,
+  type Path,
+  textOf,
+  type Tree,
+  without,
+} from "./tree.ts";
 
 /** What loading needs of the world. */
 export interface LoadDeps {
   /** @throws {Fault} `not-found` as `open PATH: no such file or directory` */
   readText(path: string): Promise<string>;
   readonly home: string;
-  warn(message: string): void;
+  readonly warn: (message: string) => void;
 }
 
 export interface LoadOptions {
@@ -31,7 +42,11 @@ export interface LoadOptions {
  *
  * @throws {Fault} `invalid` with the file and place in the peer's words
  */
-export async function loadTree(deps: LoadDeps, options: LoadOptions, including: readonly string[] = []): Promise<Dict> {
+export async function loadTree(
+  deps: LoadDeps,
+  options: LoadOptions,
+  including: readonly string[] = [],
+): Promise<Dict> {
   let merged: Tree = {};
   for (const file of options.files) {
     const { tree, cleared } = await loadFile(deps, options, file);
@@ -93,7 +108,10 @@ async function extendService(from: Extending, name: string, seen: readonly strin
   if (seen.includes(key)) throw new Fault("invalid", `Circular reference with extends: ${name}`);
   const source = other === undefined ? from : await openExtended(from, other);
   if (source.services[base] === undefined)
-    throw new Fault("invalid", `cannot extend service "${name}" in ${source.file}: service "${base}" not found`);
+    throw new Fault(
+      "invalid",
+      `cannot extend service "${name}" in ${source.file}: service "${base}" not found`,
+    );
   const extended = await extendService(source, base, [...seen, key]);
   const local = source === from ? extended : resolveService(extended, source.file, from.deps.home);
   const cleared = from.cleared
@@ -140,7 +158,8 @@ async function includeOne(
   include: Dict,
   including: readonly string[],
 ): Promise<Dict> {
-  const listed = (value: Tree | undefined) => (isList(value) ? value : value === undefined ? [] : [value]).map(String);
+  const listed = (value: Tree | undefined) =>
+    (isList(value) ? value : value === undefined ? [] : [value]).map(String);
   const files = listed(include["path"]).map((path) => resolve(options.folder, path));
   for (const file of files)
     if (including.includes(file))
@@ -157,14 +176,16 @@ async function includedEnvironment(
   folder: string,
   given: readonly string[],
 ): Promise<Readonly<Record<string, string>>> {
-  const files = given.length === 0 ? [resolve(folder, ".env")] : given.map((file) => resolve(options.folder, file));
+  const files =
+    given.length === 0 ? [resolve(folder, ".env")] : given.map((file) => resolve(options.folder, file));
   const found: Record<string, string> = {};
   for (const file of files) {
     const text = await deps.readText(file).catch((error: unknown) => {
       if (given.length > 0 && basename(file) !== "null") throw error;
     });
     if (text === undefined) continue;
-    for (const [name, value] of parseDotenv(text, (key) => options.environment[key] ?? found[key])) found[name] = value;
+    for (const [name, value] of parseDotenv(text, (key) => options.environment[key] ?? found[key]))
+      found[name] = value;
   }
   return { ...found, ...options.environment };
 }

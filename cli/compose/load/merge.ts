@@ -24,7 +24,11 @@ export function mergeTrees(base: Tree, over: Tree, path: Path = []): Tree {
 
 function mergeDicts(base: Dict, over: Dict, path: Path): Dict {
   const drivers = [base["driver"], over["driver"]];
-  if (fits(path, "services.*.logging") && drivers.every((driver) => driver !== undefined) && drivers[0] !== drivers[1])
+  if (
+    fits(path, "services.*.logging") &&
+    drivers.every((driver) => driver !== undefined) &&
+    drivers[0] !== drivers[1]
+  )
     return over;
   if (fits(path, "services.*.build.extra_hosts") || fits(path, "services.*.extra_hosts"))
     return { ...base, ...mapDict(over, (value, key) => joinUnique(base[key], value)) };

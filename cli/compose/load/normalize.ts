@@ -9,7 +9,8 @@ export interface Names {
 export function normalize(tree: Dict, names: Names): Dict {
   const services = mapDict(dictOf(tree["services"]), (service) => normalizeService(dictOf(service), names));
   const usesDefault = Object.values(services).some(
-    (service) => isDict(service) && isDict(service["networks"]) && Object.hasOwn(service["networks"], "default"),
+    (service) =>
+      isDict(service) && isDict(service["networks"]) && Object.hasOwn(service["networks"], "default"),
   );
   const networks = {
     ...(usesDefault ? { default: null } : {}),
@@ -37,7 +38,8 @@ function normalizeService(service: Dict, { environment }: Names): Dict {
   const mode = service["network_mode"];
   const networks = service["networks"];
   const hasProvider = service["provider"] !== undefined;
-  const isEmpty = networks === undefined || networks === null || (isDict(networks) && Object.keys(networks).length === 0);
+  const isEmpty =
+    networks === undefined || networks === null || (isDict(networks) && Object.keys(networks).length === 0);
   const resolve = (values: Tree | undefined): Dict =>
     mapDict(dictOf(values), (value, name) => value ?? environment[name] ?? null);
   const dependencies = inferDependencies(service);

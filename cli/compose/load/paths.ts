@@ -3,7 +3,8 @@ import { type Dict, isDict, isList, mapDict, type Tree } from "./tree.ts";
 
 /** Makes every path of a canonical file absolute: relative ones start at `folder`, `~` is the home folder. */
 export function resolvePaths(tree: Dict, folder: string, home: string): Dict {
-  const absolute = (value: Tree): Tree => (typeof value === "string" ? resolvePath(value, folder, home) : value);
+  const absolute = (value: Tree): Tree =>
+    typeof value === "string" ? resolvePath(value, folder, home) : value;
   const inDict = (value: Tree, changes: Readonly<Record<string, (item: Tree) => Tree>>): Tree =>
     isDict(value) ? mapDict(value, (item, key) => changes[key]?.(item) ?? item) : value;
   const inAll = (value: Tree, change: (item: Tree) => Tree): Tree =>
@@ -16,8 +17,7 @@ export function resolvePaths(tree: Dict, folder: string, home: string): Dict {
     if (name !== "services") return section;
     return inAll(section, (service) =>
       inDict(service, {
-        build: (build) =>
-          inDict(build, { context: orUrl, additional_contexts: (all) => inAll(all, orUrl) }),
+        build: (build) => inDict(build, { context: orUrl, additional_contexts: (all) => inAll(all, orUrl) }),
         env_file: (all) => inAll(all, (item) => inDict(item, { path: absolute })),
         label_file: (all) => inAll(all, absolute),
         volumes: (all) => inAll(all, (item) => (isBind(item) ? inDict(item, { source: absolute }) : item)),
@@ -48,6 +48,7 @@ function device(volume: Tree, absolute: (value: Tree) => Tree): Tree {
   if (!isDict(volume)) return volume;
   const options = volume["driver_opts"];
   const isLocal = volume["driver"] === undefined || volume["driver"] === "local";
-  if (!isLocal || !isDict(options) || options["o"] !== "bind" || options["device"] === undefined) return volume;
+  if (!isLocal || !isDict(options) || options["o"] !== "bind" || options["device"] === undefined)
+    return volume;
   return { ...volume, driver_opts: { ...options, device: absolute(options["device"]) } };
 }

@@ -40,13 +40,24 @@ export function withoutUnused(project: Project): Project {
     networks: only(project.networks, used(services.flatMap(({ networks }) => [...(networks?.keys() ?? [])]))),
     volumes: only(
       project.volumes,
-      used(services.flatMap(({ volumes }) => (volumes ?? []).filter(({ type }) => type === "volume").map(({ source }) => source))),
+      used(
+        services.flatMap(({ volumes }) =>
+          (volumes ?? []).filter(({ type }) => type === "volume").map(({ source }) => source),
+        ),
+      ),
     ),
     secrets: only(
       project.secrets,
-      used(services.flatMap(({ secrets, build }) => [...(secrets ?? []), ...(build?.secrets ?? [])].map(({ source }) => source))),
+      used(
+        services.flatMap(({ secrets, build }) =>
+          [...(secrets ?? []), ...(build?.secrets ?? [])].map(({ source }) => source),
+        ),
+      ),
     ),
-    configs: only(project.configs, used(services.flatMap(({ configs }) => (configs ?? []).map(({ source }) => source)))),
+    configs: only(
+      project.configs,
+      used(services.flatMap(({ configs }) => (configs ?? []).map(({ source }) => source))),
+    ),
     models: only(project.models, used(services.flatMap(({ models }) => [...(models?.keys() ?? [])]))),
   };
 }

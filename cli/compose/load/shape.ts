@@ -24,8 +24,7 @@ export const whole: Kind = (value) => (value === null || Number(value) === 0 ? u
 export const wholeOrZero: Kind = (value) => (value === null ? undefined : Number(value));
 export const flag: Kind = (value) => (value === true || value === "true" ? true : undefined);
 export const flagOrFalse: Kind = (value) => (value === null ? undefined : value === true || value === "true");
-export const texts: Kind = (value) =>
-  isList(value) && value.length > 0 ? value.map(scalarText) : undefined;
+export const texts: Kind = (value) => (isList(value) && value.length > 0 ? value.map(scalarText) : undefined);
 
 export const bytes: Kind = (value, at) => {
   if (value === null) return undefined;
@@ -104,8 +103,12 @@ function naming<T>(at: string, parse: () => T): T {
     if (!(error instanceof Fault)) throw error;
     const [section = "", name = "", ...rest] = at.split(".");
     const where = `'${section}[${name}].${rest.join(".")}'`;
-    throw new Fault("invalid", `decoding failed due to the following error(s):\n\n${where} ${error.message}`, {
-      cause: error,
-    });
+    throw new Fault(
+      "invalid",
+      `decoding failed due to the following error(s):\n\n${where} ${error.message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -16,7 +16,8 @@ const cpus: k.Kind = (value) => (value === null || Number(value) === 0 ? undefin
 const countOrAll: k.Kind = (value) => (value === "all" ? -1 : Number(value));
 
 function envFile(value: Tree, at: string): k.Decoded | undefined {
-  if (isDict(value) && value["required"] !== false && value["format"] === undefined) return k.text(value["path"] ?? null, at);
+  if (isDict(value) && value["required"] !== false && value["format"] === undefined)
+    return k.text(value["path"] ?? null, at);
   const kind = k.struct([
     ["path", k.text],
     ["required", (required) => (required === false || required === "false" ? false : undefined)],
@@ -452,4 +453,3 @@ export const modelShape = k.struct([
   ["context_size", k.whole],
   ["runtime_flags", k.texts],
 ]);
-

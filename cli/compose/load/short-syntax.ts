@@ -17,7 +17,10 @@ export function parsePort(item: Tree): readonly Dict[] {
   const { ip, published } = splitFront(front);
   const hostPorts = published === "" ? undefined : parseRange(published, `Invalid hostPort: ${published}`);
   if (hostPorts !== undefined && hostPorts.length !== ports.length && ports.length !== 1)
-    throw new Fault("invalid", `Invalid ranges specified for container and host Ports: ${target} and ${published}`);
+    throw new Fault(
+      "invalid",
+      `Invalid ranges specified for container and host Ports: ${target} and ${published}`,
+    );
   return ports.map((port, at) => ({
     mode: "ingress",
     ...(ip === "" ? {} : { host_ip: ip }),
@@ -103,6 +106,7 @@ function cleanPath(path: string): string {
 /** Parses `source[:target[:permissions]]`. */
 export function parseDevice(text: string): Dict {
   const [source = "", target = source, permissions = "rwm", ...more] = text.split(":");
-  if (more.length > 0) throw new Fault("invalid", `confusing device mapping, please use long syntax: ${text}`);
+  if (more.length > 0)
+    throw new Fault("invalid", `confusing device mapping, please use long syntax: ${text}`);
   return { source, target, permissions };
 }

@@ -24,13 +24,19 @@ export function openProgress(mode: ProgressMode, out: Terminal, title: string, p
   if (mode === "tty") return new Redrawn(out, title);
   return {
     event: ({ id, text, status, isNote }) =>
-      out.write(mode === "json" ? `${JSON.stringify({ id, text, ...jsonStatus(status) })}\n` : ` ${prefix}${id} ${isNote === true ? "" : " "}${text}\n`),
+      out.write(
+        mode === "json"
+          ? `${JSON.stringify({ id, text, ...jsonStatus(status) })}\n`
+          : ` ${prefix}${id} ${isNote === true ? "" : " "}${text}\n`,
+      ),
     [Symbol.dispose]: () => {},
   };
 }
 
 function jsonStatus(status: EventStatus): object {
-  return status === "error" ? { error: true, status: "Error" } : { status: status === "done" ? "Done" : "Working" };
+  return status === "error"
+    ? { error: true, status: "Error" }
+    : { status: status === "done" ? "Done" : "Working" };
 }
 
 interface Line {

@@ -32,7 +32,15 @@ export function renderTree(tree: Tree): string {
 
 /** The label by which compose, ours and the peer's, sees whether a container is still what its service says. */
 export function serviceHash(service: Service): string {
-  const { build: _, pull_policy: __, scale: ___, depends_on: ____, profiles: _____, deploy, ...kept } = service;
+  const {
+    build: _,
+    pull_policy: __,
+    scale: ___,
+    depends_on: ____,
+    profiles: _____,
+    deploy,
+    ...kept
+  } = service;
   const entries = Object.entries(service).flatMap(([key, value]) => {
     if (key === "deploy") {
       const { replicas: ______, ...rest } = deploy ?? {};
@@ -47,4 +55,3 @@ export function serviceHash(service: Service): string {
 function mapOf(items: ReadonlyMap<string, unknown>): Decoded {
   return items as ReadonlyMap<string, Decoded>;
 }
-

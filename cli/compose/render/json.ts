@@ -8,7 +8,9 @@ export function toPlain(value: Decoded): unknown {
     const sorted = ([...value] as [string, Decoded][]).sort(([a], [b]) => (a < b ? -1 : 1));
     return new Map(sorted.map(([key, item]) => [key, toPlain(item)]));
   }
-  const entries = Object.entries(value as Readonly<Record<string, Decoded>>).filter(([key]) => key !== extensions);
+  const entries = Object.entries(value as Readonly<Record<string, Decoded>>).filter(
+    ([key]) => key !== extensions,
+  );
   return new Map(entries.map(([key, item]) => [key, toPlain(item)]));
 }
 

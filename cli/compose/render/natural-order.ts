@@ -18,7 +18,8 @@ export function compareNaturally(a: string, b: string): number {
 
 function compareNumbers(x: readonly string[], y: readonly string[], at: number): number {
   const [p = "", q = ""] = [x[at], y[at]];
-  const isInside = (p === "0" || q === "0") && /[1-9]0*$/.test(/\d*$/.exec(x.slice(0, at).join(""))?.[0] ?? "");
+  const isInside =
+    (p === "0" || q === "0") && /[1-9]0*$/.test(/\d*$/.exec(x.slice(0, at).join(""))?.[0] ?? "");
   const [m, n] = [digitsFrom(x, at), digitsFrom(y, at)];
   const [i, j] = [Number(`${isInside ? 1 : 0}${m}`), Number(`${isInside ? 1 : 0}${n}`)];
   if (i !== j) return i - j;

@@ -28,7 +28,15 @@ function analyze(text: string): Traits {
     /\s#/.test(text);
   const edges = /^[ \n]|[ \n]$/.test(text);
   return {
-    plainAllowed: !(hasSpecial || hasTab || breakSpace || spaceBreak || indicators || edges || text.includes("\n")),
+    plainAllowed: !(
+      hasSpecial ||
+      hasTab ||
+      breakSpace ||
+      spaceBreak ||
+      indicators ||
+      edges ||
+      text.includes("\n")
+    ),
     singleAllowed: !(hasSpecial || hasTab || breakSpace || spaceBreak),
     blockAllowed: text !== "" && !(hasSpecial || spaceBreak || / $/.test(text)),
   };
