@@ -2,7 +2,7 @@ import { defineCommand } from "../../context.ts";
 import { bool, list, text } from "../../flags.ts";
 import { buildService } from "../converge/build.ts";
 import { inDependencyOrder } from "../converge/graph.ts";
-import { drain, splitTag } from "../converge/images.ts";
+import { drain, splitTag } from "../converge/image-stream.ts";
 import { parseBytes } from "../load/quantities.ts";
 import { openSession } from "../open-session.ts";
 

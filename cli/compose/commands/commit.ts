@@ -1,6 +1,6 @@
 import { defineCommand } from "../../context.ts";
 import { bool, list, number, text } from "../../flags.ts";
-import { splitTag } from "../converge/images.ts";
+import { splitTag } from "../converge/image-stream.ts";
 import { openSession } from "../open-session.ts";
 import { oneContainer } from "./each-service.ts";
 

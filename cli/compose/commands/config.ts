@@ -9,7 +9,7 @@ import { loadNormalized, loadProject, type ProjectOptions } from "../load/load-p
 import { loadTree } from "../load/load-tree.ts";
 import { selectServices, withoutUnused } from "../load/select.ts";
 import { isDict, isList, type Tree } from "../load/tree.ts";
-import type { Project } from "../model.ts";
+import type { Project, Service } from "../model.ts";
 import { loadDeps, projectOptions } from "../open-project.ts";
 import { groupValuesOf } from "../open-session.ts";
 import { renderJson, renderTree, renderYaml, serviceHash } from "../render/config.ts";
@@ -82,8 +82,18 @@ async function render(
   if (values["hash"] !== undefined) return renderHashes(project, String(values["hash"]));
   const shown = selectServices(project, services, { withDependencies: true });
   const used = services.length === 0 ? shown : withoutUnused(shown);
-  const text = values["format"] === "json" ? renderJson(used) : renderYaml(used);
+  const rendered = isResolved ? withoutLabelFiles(used) : used;
+  const text = values["format"] === "json" ? renderJson(rendered) : renderYaml(rendered);
   return text.replaceAll("$", "$$$$");
+}
+
+/** The files are part of what a service's hash is made from, but not of what is shown once they have been read. */
+function withoutLabelFiles(project: Project): Project {
+  const services = [...project.services].map(([name, service]) => {
+    const fields = Object.entries(service).filter(([field]) => field !== "label_file");
+    return [name, Object.fromEntries(fields) as unknown as Service] as const;
+  });
+  return { ...project, services: new Map(services) };
 }
 
 function lines(items: readonly string[]): string {

@@ -2,7 +2,7 @@ import { humanDuration } from "#api/docker/human-duration.ts";
 import { defineCommand } from "../../context.ts";
 import { bool, text } from "../../flags.ts";
 import { formatBytes } from "../../output/units.ts";
-import { splitTag } from "../converge/images.ts";
+import { splitTag } from "../converge/image-stream.ts";
 import { columns } from "../engine/columns.ts";
 import { openSession } from "../open-session.ts";
 import { projectContainers } from "./each-service.ts";

@@ -123,6 +123,8 @@ function fill(template: string, valueOf: (name: string) => unknown): string {
       const [, isJson, name] = /^(json\s+)?\.(\w+)$/.exec(expression) ?? [];
       const value = name === undefined ? undefined : valueOf(name);
       if (value === undefined) throw new Exit(1, `template parsing error: cannot evaluate ${expression}`);
-      return isJson === undefined && typeof value !== "object" ? String(value as string) : JSON.stringify(value);
+      return isJson === undefined && typeof value !== "object"
+        ? String(value as string)
+        : JSON.stringify(value);
     });
 }

@@ -1,7 +1,7 @@
 import { defineCommand } from "../../context.ts";
 import { bool } from "../../flags.ts";
 import { imageOf } from "../converge/create-body.ts";
-import { drain, splitTag } from "../converge/images.ts";
+import { drain, splitTag } from "../converge/image-stream.ts";
 import { openSession } from "../open-session.ts";
 
 export const command = defineCommand({

@@ -1,5 +1,6 @@
 import { demultiplex, rawOutput } from "#client/streams.ts";
 import { LogPrinter, shortName } from "../engine/log-printer.ts";
+import type { Progress } from "../progress/progress.ts";
 import type { Session } from "../session.ts";
 import { containersOf, observe, type Observed } from "./observe.ts";
 import { startProject } from "./start.ts";
@@ -45,6 +46,9 @@ export async function runAttached(session: Session, options: AttachedOptions): P
   return await run.untilEnd(shown);
 }
 
+/** Output has the terminal from here on: the steps of the start are not shown. */
+const silent: Progress = { event: () => {}, [Symbol.dispose]: () => {} };
+
 class AttachedRun {
   readonly #session: Session;
   readonly #options: AttachedOptions;
@@ -75,7 +79,10 @@ class AttachedRun {
       const attached = await Promise.all(shown.map((container) => this.#attach(container)));
       const waits = this.#all.map((container) => this.#watch(container));
       const { start } = this.#options;
-      await startProject(this.#session, start === undefined ? {} : { services: start });
+      await startProject(
+        { ...this.#session, progress: silent },
+        start === undefined ? {} : { services: start },
+      );
       await this.#ended.promise;
       await Promise.all([...waits, ...attached.map(({ printed }) => printed)]);
       return this.#interrupts > 0 && this.#exitCode === 0 ? 130 : this.#exitCode;
@@ -120,7 +127,7 @@ class AttachedRun {
 
   #onExit({ service }: Observed, code: number): void {
     const { abortOn, exitCodeFrom } = this.#options;
-    if (exitCodeFrom === service && !this.#isAborting) this.#exitCode = code;
+    if (exitCodeFrom === service) this.#exitCode = code;
     else if (exitCodeFrom === undefined && !this.#isAborting && abortOn !== undefined && code !== 0)
       this.#exitCode = code;
     if (--this.#live === 0) this.#ended.resolve();
@@ -137,7 +144,7 @@ class AttachedRun {
   async #interrupt(): Promise<void> {
     this.#interrupts++;
     if (this.#interrupts === 1) {
-      this.#printer.status("Gracefully stopping... (press Ctrl+C again to force)");
+      this.#printer.status("Gracefully Stopping... press Ctrl+C again to force");
       await this.#stopAll();
     } else if (this.#interrupts === 2) {
       const { client, project, signal } = this.#session;

@@ -5,7 +5,7 @@ import { isRemote } from "../load/paths.ts";
 import type { Build, Service } from "../model.ts";
 import type { Session } from "../session.ts";
 import { imageOf } from "./create-body.ts";
-import { drain } from "./images.ts";
+import { drain } from "./image-stream.ts";
 import { label, peerVersion } from "./labels.ts";
 
 export interface BuildOptions {
@@ -47,6 +47,7 @@ export async function buildService(
     {},
     session.signal,
   );
+  session.progress.event({ id: `Service ${name}`, text: "Building", status: "working" });
   const { err } = session.context;
   await drain(messages, (text) => {
     if (!options.isQuiet) err.write(text);

@@ -1,10 +1,10 @@
 import { Fault, isFault, messageOf } from "#base/fault.ts";
-import type { ProgressMessage } from "#client/docker-types.ts";
 import { familiarName, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import type { Service } from "../model.ts";
 import type { Session } from "../session.ts";
 import { buildService } from "./build.ts";
 import { imageOf } from "./create-body.ts";
+import { drain, splitTag } from "./image-stream.ts";
 
 export interface ImageOptions {
   readonly pull?: string;
@@ -114,22 +114,4 @@ function credentialsOf(auth: string): { readonly username: string; readonly pass
   const text = Buffer.from(auth, "base64").toString();
   const colon = text.indexOf(":");
   return { username: text.slice(0, colon), password: text.slice(colon + 1) };
-}
-
-export function splitTag(image: string): readonly [string, string] {
-  const at = image.indexOf("@");
-  if (at > 0) return [image.slice(0, at), image.slice(at + 1)];
-  const colon = image.lastIndexOf(":");
-  return colon > image.lastIndexOf("/") ? [image.slice(0, colon), image.slice(colon + 1)] : [image, "latest"];
-}
-
-/** Reads a stream of progress to its end. @throws {Fault} `internal` with the engine's words when a message is an error */
-export async function drain(
-  messages: AsyncIterable<ProgressMessage>,
-  onText?: (text: string) => void,
-): Promise<void> {
-  for await (const message of messages) {
-    if (message.error !== undefined) throw new Fault("internal", message.error);
-    if (message.stream !== undefined) onText?.(message.stream);
-  }
 }

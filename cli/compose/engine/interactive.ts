@@ -5,7 +5,7 @@ import type { Context } from "../../context.ts";
 export interface InteractiveOptions {
   readonly isTerminal: boolean;
   readonly hasStdin: boolean;
-  resize(size: { readonly rows: number; readonly columns: number }): Promise<void>;
+  readonly resize: (size: { readonly rows: number; readonly columns: number }) => Promise<void>;
 }
 
 /**

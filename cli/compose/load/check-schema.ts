@@ -1,6 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import schema from "./compose-schema.json" with { type: "json" };
-import { type Dict, isDict, isList, type Path, type Tree } from "./tree.ts";
+import { type Dict, isDict, isList, type Path, scalarText, type Tree } from "./tree.ts";
 
 interface Node {
   readonly $ref?: string;
@@ -114,13 +114,13 @@ function inList(node: Node, value: readonly Tree[], path: Path): Problem | undef
 }
 
 function inScalar(node: Node, value: Tree, path: Path): Problem | undefined {
-  if (node.enum !== undefined && !node.enum.includes(String(value)))
+  if (node.enum !== undefined && !node.enum.includes(scalarText(value)))
     return {
       path,
       text: `value must be one of ${node.enum.map((item) => `'${item}'`).join(", ")}`,
     };
-  if (node.pattern !== undefined && !new RegExp(node.pattern).test(String(value)))
-    return { path, text: `'${String(value)}' does not match pattern '${node.pattern}'` };
+  if (node.pattern !== undefined && !new RegExp(node.pattern).test(scalarText(value)))
+    return { path, text: `'${scalarText(value)}' does not match pattern '${node.pattern}'` };
   if (typeof value !== "number") return undefined;
   if (node.minimum !== undefined && value < node.minimum)
     return { path, text: `must be greater than or equal to ${node.minimum}` };

@@ -29,7 +29,7 @@ class Tagged {
 
 const intTag = defineScalarTag<number | string>("tag:yaml.org,2002:int", {
   implicit: true,
-  implicitFirstChars: [..."-+0123456789"],
+  implicitFirstChars: Array.from("-+0123456789"),
   resolve: (source) => parseInteger(source) ?? NOT_RESOLVED,
   identify: () => false,
 });

@@ -53,15 +53,6 @@ export function fits(path: Path, pattern: string): boolean {
   return parts.length === path.length && parts.every((part, at) => part === "*" || part === path[at]);
 }
 
-export function getAt(tree: Tree, path: Path): Tree | undefined {
-  let at: Tree | undefined = tree;
-  for (const key of path) {
-    if (!isDict(at)) return undefined;
-    at = at[key];
-  }
-  return at;
-}
-
 /** The tree without what is at the path; the same tree when nothing is. */
 export function dropAt(tree: Tree, path: Path): Tree {
   const [key, ...rest] = path;

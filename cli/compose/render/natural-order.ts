@@ -1,6 +1,6 @@
 /** The order of go-yaml's mapping keys: numbers within them by value, letters after everything else. */
 export function compareNaturally(a: string, b: string): number {
-  const [x, y] = [[...a], [...b]];
+  const [x, y] = [Array.from(a), Array.from(b)];
   let wasDigit = false;
   for (let at = 0; at < x.length && at < y.length; at++) {
     const [p = "", q = ""] = [x[at], y[at]];

@@ -38,7 +38,7 @@ function analyze(text: string): Traits {
       text.includes("\n")
     ),
     singleAllowed: !(hasSpecial || hasTab || breakSpace || spaceBreak),
-    blockAllowed: text !== "" && !(hasSpecial || spaceBreak || / $/.test(text)),
+    blockAllowed: text !== "" && !(hasSpecial || spaceBreak || text.endsWith(" ")),
   };
 }
 
@@ -88,7 +88,7 @@ const named: Readonly<Record<string, string>> = {
 };
 
 function doubleQuoted(text: string): string {
-  const escaped = [...text].map((letter) => {
+  const escaped = Array.from(text).map((letter) => {
     if (named[letter] !== undefined) return named[letter];
     if (printable.test(letter)) return letter;
     const code = letter.codePointAt(0) ?? 0;
