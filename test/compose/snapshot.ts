@@ -59,6 +59,11 @@ function container(one: Json, names: ReadonlyMap<string, string>): unknown {
     Json,
   ];
   const labels = config["Labels"] as Readonly<Record<string, string>>;
+  // Two builds of the same thing are two images.
+  const image =
+    config["Image"] === "busybox" || config["Image"] === "busybox:latest"
+      ? {}
+      : { "com.docker.compose.image": "<built>" };
   const dependsOn = sorted((labels["com.docker.compose.depends_on"] ?? "").split(",")).join(",");
   const { Networks } = one["NetworkSettings"] as { readonly Networks: Readonly<Record<string, Json>> };
   const health = state["Health"] as Json | undefined;
@@ -66,7 +71,7 @@ function container(one: Json, names: ReadonlyMap<string, string>): unknown {
     state: { status: state["Status"], exitCode: state["ExitCode"], hasHealth: health !== undefined },
     config: {
       ...config,
-      Labels: { ...labels, "com.docker.compose.depends_on": dependsOn },
+      Labels: { ...labels, "com.docker.compose.depends_on": dependsOn, ...image },
       Env: sorted(config["Env"]),
       Hostname: shortened(config["Hostname"]),
     },
@@ -75,6 +80,7 @@ function container(one: Json, names: ReadonlyMap<string, string>): unknown {
       Binds: sorted(host["Binds"]),
       Mounts: sortedBy(host["Mounts"], "Target"),
       ExtraHosts: sorted(host["ExtraHosts"]),
+      Links: [...new Set(sorted(host["Links"]))],
       Ulimits: sortedBy(host["Ulimits"], "Name"),
     },
     mounts: sortedBy(one["Mounts"], "Destination").map(mount),
@@ -110,7 +116,7 @@ function network(one: Json): unknown {
   const { Driver, Internal, Attachable, EnableIPv6, Options, Labels, IPAM } = one;
   const { Driver: driver, Config } = IPAM as Json;
   const pools = (Config as readonly Json[] | null) ?? [];
-  const isChosen = !Object.hasOwn(Labels as Json, "tier");
+  const isChosen = (Labels as Json)["tier"] !== "edge";
   return plain({
     Driver,
     Internal,

@@ -47,10 +47,9 @@ export async function buildService(
     {},
     session.signal,
   );
-  session.progress.event({ id: `Service ${name}`, text: "Building", status: "working" });
-  const { err } = session.context;
+  const { out } = session.context;
   await drain(messages, (text) => {
-    if (!options.isQuiet) err.write(text);
+    if (!options.isQuiet) out.write(text);
   });
   session.progress.event({ id: image, text: "Built", status: "done" });
 }

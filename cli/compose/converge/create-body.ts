@@ -28,7 +28,7 @@ export function createBody(project: Project, name: string, service: Service, dep
     Image: imageOf(project, name, service),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthOf(healthcheck) }),
     HostConfig: {
-      ...hostConfigOf(service, deps),
+      ...hostConfigOf(project, service, deps),
       ...mountsOf(project, service, deps.inherited),
       ...networkMode(project, service, deps),
     },
@@ -79,7 +79,7 @@ function healthOf(health: NonNullable<Service["healthcheck"]>): object {
   };
 }
 
-function hostConfigOf(service: Service, deps: BodyDeps): object {
+function hostConfigOf(project: Project, service: Service, deps: BodyDeps): object {
   const shared = (mode: string | undefined) => sharedWith(mode, deps);
   return {
     ...resourcesOf(service),
@@ -93,6 +93,7 @@ function hostConfigOf(service: Service, deps: BodyDeps): object {
     ExtraHosts: (service.extra_hosts ?? []).map((item) => item.replace("=", ":")),
     GroupAdd: service.group_add ?? [],
     ...(service.init === undefined ? {} : { Init: service.init }),
+    ...(service.network_mode === undefined ? { Links: linksOf(project.name, service, deps) } : {}),
     IpcMode: shared(service.ipc),
     Isolation: service.isolation ?? "",
     LogConfig: {

@@ -1,3 +1,4 @@
+import { describeFailure } from "../../failure.ts";
 import type { Service } from "../model.ts";
 import { serviceHash } from "../render/config.ts";
 import type { Session } from "../session.ts";
@@ -162,7 +163,7 @@ class Convergence {
       progress.event({ id: `Container ${name}`, text: "Created", status: "done" });
       return made;
     } catch (error) {
-      progress.event({ id: `Container ${name}`, text: "Error", status: "error" });
+      progress.event({ id: `Container ${name}`, text: describeFailure(error), status: "error" });
       throw error;
     }
   }

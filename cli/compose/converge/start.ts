@@ -30,14 +30,9 @@ async function startContainer(session: Session, container: Observed, options: St
   const { client, progress, project, signal } = session;
   const id = `Container ${container.name}`;
   progress.event({ id, text: "Starting", status: "working" });
-  try {
-    await client.startContainer(container.id, signal);
-    for (const hook of project.services.get(container.service)?.post_start ?? [])
-      await runHook(session, container, hook, (bytes) => options.onHookOutput?.(container, bytes));
-  } catch (error) {
-    progress.event({ id, text: "Error", status: "error" });
-    throw error;
-  }
+  await client.startContainer(container.id, signal);
+  for (const hook of project.services.get(container.service)?.post_start ?? [])
+    await runHook(session, container, hook, (bytes) => options.onHookOutput?.(container, bytes));
   progress.event({ id, text: "Started", status: "done" });
 }
 

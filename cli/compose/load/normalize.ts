@@ -18,15 +18,22 @@ export function normalize(tree: Dict, names: Names): Dict {
   };
   const named = (section: Tree | undefined) =>
     mapDict(dictOf(section), (item, key) => nameOf(dictOf(item), key, names.project));
-  return {
-    ...tree,
-    name: names.project,
-    services,
+  const sections = {
     networks: named(networks),
     volumes: named(tree["volumes"]),
     secrets: named(tree["secrets"]),
     configs: named(tree["configs"]),
   };
+  return {
+    ...tree,
+    name: names.project,
+    services,
+    ...mapDict(sections, (section) => (isEmpty(section) ? undefined : section)),
+  };
+}
+
+function isEmpty(section: Tree): boolean {
+  return isDict(section) && Object.keys(section).length === 0;
 }
 
 function nameOf(item: Dict, key: string, project: string): Dict {

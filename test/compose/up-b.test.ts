@@ -1,0 +1,4 @@
+import { checkProjects } from "./check-projects.ts";
+import { projectNames } from "./tools.ts";
+
+checkProjects(projectNames.slice(10), "10.222.0.1/16");
