@@ -241,8 +241,9 @@ export const commands: Entries = {
   info: command("Show facts about the engine and its machine", info, { ...common, also: "system info" }),
   builder: group("Builds", builder),
   compose: {
-    ...group("Projects of several containers, as Docker Compose", async () =>
-      (await import("./compose/command-tree.ts")).composeCommands,
+    ...group(
+      "Projects of several containers, as Docker Compose",
+      async () => (await import("./compose/command-tree.ts")).composeCommands,
     ),
     flags: composeFlags,
   } as Entry,

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import type { HostConfig, MountPoint } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
@@ -289,7 +290,9 @@ export class LocalVolumes implements VolumeMounts, Volumes {
   async #realiseBind(mount: PlannedBind, sourceOwner: number, undo: Undo): Promise<ResolvedMount> {
     const resolved = bindMount(mount, this.#deps.canReadOnlyBelow);
     if (mount.createsSource) undo.defer(await ensureBindSource(mount.source, sourceOwner));
-    return resolved;
+    if (!resolved.options.includes("rro") || !(await isFile(mount.source))) return resolved;
+    // A file has nothing mounted below it, and the runtime makes only folders read-only all the way down.
+    return { ...resolved, options: resolved.options.map((option) => (option === "rro" ? "ro" : option)) };
   }
 
   async #realiseImage(containerId: string, mount: PlannedImage, undo: Undo): Promise<ResolvedMount> {
@@ -409,4 +412,9 @@ function withoutMaker({ name, id, createdAt, labels, options }: VolumeRecord): V
 
 function randomName(): string {
   return randomBytes(32).toString("hex");
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && !found.isDirectory();
 }

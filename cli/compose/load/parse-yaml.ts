@@ -74,6 +74,7 @@ function loadText(text: string, file: string): unknown {
     return load(text, { schema, filename: file });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
+    if (error.reason.includes("input is empty")) return null;
     const line = (error.mark?.line ?? 0) + 1;
     if (error.reason.includes("duplicated mapping key"))
       throw new Fault("invalid", `failed to parse ${file}: ${duplicateKey(text, line)}`, { cause: error });
