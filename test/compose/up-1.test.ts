@@ -1,4 +1,4 @@
 import { checkProjects } from "./check-projects.ts";
 import { projectNames } from "./tools.ts";
 
-checkProjects(projectNames.slice(0, 10), "10.221.0.1/16");
+checkProjects(projectNames.slice(0, 5), "10.221.0.1/16");
