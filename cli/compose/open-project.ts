@@ -85,7 +85,7 @@ function readEnvironment(
       throw new Fault(error.kind, `failed to read ${file}: ${error.message}`, { cause: error });
     }
   }
-  return { ...found, ...own };
+  return { ...found, ...own, ...(values.compatibility ? { COMPOSE_COMPATIBILITY: "1" } : {}) };
 }
 
 /** The compose file of a folder or of one above it, with its override file. */

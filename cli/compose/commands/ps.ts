@@ -95,10 +95,17 @@ async function show(rows: readonly PsRow[], format: string): Promise<string> {
     return columns([["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"], ...body], 10, 3);
   }
   const isTable = format.startsWith("table ");
-  const template = isTable ? format.slice("table ".length) : format;
-  const lines = rows.map((row) => fill(template, (name) => row[name as keyof PsRow]));
+  const source = (isTable ? format.slice("table ".length) : format)
+    .replaceAll("\\t", "\t")
+    .replaceAll("\\n", "\n");
+  const { compileTemplate } = await import("../../template/execute.ts");
+  const template = compileTemplate(source);
+  const lines = rows.map((row) => template.execute(row, { isStrict: true }));
   if (!isTable) return lines.map((line) => `${line}\n`).join("");
-  const head = fill(template, (name) => headings[name] ?? name.toUpperCase());
+  const names = Object.keys(rows[0] ?? headings);
+  const head = template.execute(
+    Object.fromEntries(names.map((name) => [name, headings[name] ?? name.toUpperCase()])),
+  );
   return columns(
     [head, ...lines].map((line) => line.split("\t")),
     10,
@@ -113,18 +120,3 @@ const headings: Readonly<Record<string, string>> = {
   LocalVolumes: "LOCAL VOLUMES",
   ExitCode: "EXIT CODE",
 };
-
-/** The fields of a template; anything more than fields is refused. */
-function fill(template: string, valueOf: (name: string) => unknown): string {
-  return template
-    .replaceAll("\\t", "\t")
-    .replaceAll("\\n", "\n")
-    .replace(/\{\{\s*(.*?)\s*\}\}/g, (_, expression: string) => {
-      const [, isJson, name] = /^(json\s+)?\.(\w+)$/.exec(expression) ?? [];
-      const value = name === undefined ? undefined : valueOf(name);
-      if (value === undefined) throw new Exit(1, `template parsing error: cannot evaluate ${expression}`);
-      return isJson === undefined && typeof value !== "object"
-        ? String(value as string)
-        : JSON.stringify(value);
-    });
-}

@@ -5,6 +5,7 @@ import { runAttached } from "../converge/attached.ts";
 import { createProject } from "../converge/create.ts";
 import { containersOf, observe } from "../converge/observe.ts";
 import { startProject } from "../converge/start.ts";
+import { watchProject } from "../converge/watch.ts";
 import { waitHealthy } from "../converge/wait.ts";
 import { createFlags, createOptions, withScales } from "../create-flags.ts";
 import { openSession } from "../open-session.ts";
@@ -76,8 +77,7 @@ export const command = defineCommand({
     });
     if (values["no-start"]) return 0;
     if (values.detach || values.wait) return await detached(session, values);
-    const code = await attached(context, session, values, services);
-    return code;
+    return await attached(context, session, values, services);
   },
 });
 
@@ -85,6 +85,7 @@ function check(values: Values): void {
   const aborts = values["abort-on-container-exit"] || values["abort-on-container-failure"];
   if (values.detach && (aborts || values["exit-code-from"] !== undefined))
     throw new Fault("invalid", "--abort-on-container-exit and --detach are incompatible");
+  if (values.watch && values.detach) throw new Fault("invalid", "--watch and --detach are incompatible");
   if (values["always-recreate-deps"] && values["no-recreate"])
     throw new Fault("invalid", "--always-recreate-deps and --no-recreate are incompatible");
   if (values["attach-dependencies"] && values.attach.length > 0)
@@ -144,7 +145,12 @@ async function attached(
       (name) => !values["no-attach"].includes(name) && project.services.get(name)?.attach !== false,
     ),
   );
-  return await runAttached(session, {
+  const over = new AbortController();
+  const signal = AbortSignal.any([session.signal, over.signal]);
+  const watching = values.watch
+    ? watchProject({ ...session, signal }, (line) => context.out.write(`${line}\n`))
+    : undefined;
+  const code = await runAttached(session, {
     attach,
     hasColour: context.out.isTerminal && !values["no-color"],
     hasPrefix: !values["no-log-prefix"],
@@ -156,5 +162,9 @@ async function attached(
           : undefined,
     exitCodeFrom: from,
     timeoutS: values.timeout,
+    hasTimestamps: values.timestamps,
   });
+  over.abort();
+  await watching;
+  return code;
 }

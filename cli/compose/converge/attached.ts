@@ -13,6 +13,7 @@ export interface AttachedOptions {
   readonly start?: readonly string[];
   readonly hasColour: boolean;
   readonly hasPrefix: boolean;
+  readonly hasTimestamps: boolean;
   readonly abortOn: "exit" | "failure" | undefined;
   readonly exitCodeFrom: string | undefined;
   readonly timeoutS: number | undefined;
@@ -29,6 +30,7 @@ export async function runAttached(session: Session, options: AttachedOptions): P
     err: context.err,
     hasColour: options.hasColour,
     hasPrefix: options.hasPrefix,
+    ...(options.hasTimestamps ? { now: context.now } : {}),
   });
   const all = (await observe(session, project.name)).filter(
     ({ service, isOneoff }) => !isOneoff && project.services.has(service),

@@ -8,6 +8,8 @@ export interface PrinterOptions {
   readonly err: Terminal;
   readonly hasColour: boolean;
   readonly hasPrefix: boolean;
+  /** Puts the time before each line. */
+  readonly now?: () => Date;
 }
 
 /** Writes the lines of several containers to one terminal, each behind the name of its container, in its colour. */
@@ -29,8 +31,9 @@ export class LogPrinter {
 
   line(name: string, text: string, stream: OutputPiece["stream"] = "stdout"): void {
     this.register(name);
-    const { out, err, hasPrefix } = this.#options;
-    (stream === "stderr" ? err : out).write(`${hasPrefix ? this.#prefix(name) : ""}${text}\n`);
+    const { out, err, hasPrefix, now } = this.#options;
+    const time = now === undefined ? "" : `${now().toISOString().replace("Z", "000000Z")} `;
+    (stream === "stderr" ? err : out).write(`${hasPrefix ? this.#prefix(name) : ""}${time}${text}\n`);
   }
 
   /** A line of compose's own. */
