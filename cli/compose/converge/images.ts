@@ -1,9 +1,10 @@
-import { Fault, isFault, messageOf } from "#base/fault.ts";
+import { isFault, messageOf } from "#base/fault.ts";
 import { familiarName, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import type { Service } from "../model.ts";
 import type { Session } from "../session.ts";
 import { buildService } from "./build.ts";
 import { imageOf } from "./create-body.ts";
+import { refuseUnsupported } from "./refuse.ts";
 import { drain, splitTag } from "./image-stream.ts";
 
 export interface ImageOptions {
@@ -22,15 +23,11 @@ export async function ensureImages(
   session: Session,
   options: ImageOptions,
 ): Promise<ReadonlyMap<string, string>> {
+  refuseUnsupported(session.project);
   const ids = new Map<string, string>();
   const pulls = new Map<string, Promise<void>>();
   const builds: (readonly [string, Service])[] = [];
   for (const [name, service] of session.project.services) {
-    if (service.provider !== undefined)
-      throw new Fault(
-        "not-implemented",
-        `service "${name}": providers are not supported: "${service.provider.type}" would be a program of its own`,
-      );
     const image = imageOf(session.project, name, service);
     const id = await imageId(session, image);
     const policy =
