@@ -43,7 +43,7 @@ export async function downProject(session: Session, options: DownOptions): Promi
       ? undefined
       : removeImages(session, options.images).then((any) => (found ||= any)),
   ]);
-  if (!found) warn('No resource found to remove for project "' + project.name + '".');
+  if (!found) warn('Warning: No resource found to remove for project "' + project.name + '".');
 }
 
 async function removeNetworks({ client, project, progress, signal }: Session): Promise<boolean> {
