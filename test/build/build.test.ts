@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -160,9 +160,10 @@ test("build: what is wrong before the first step has a status of its own", async
   assert.match((await build(context("FROM base\n"), "version=2")).body, /DOCKER_BUILDKIT=0/);
 });
 
-test("build: hostile contexts reach nothing", async () => {
-  writeFileSync(join(folder, "..", "victim-of-a-build"), "safe");
+test("build: hostile contexts reach nothing", async (t) => {
   const victim = join(folder, "..", "victim-of-a-build");
+  writeFileSync(victim, "safe");
+  t.after(() => rmSync(victim));
   const outside = await build(
     context("FROM base\nCOPY . /\n", entry(`../../../../../..${victim}`, {}, "gone")),
   );
@@ -179,6 +180,7 @@ test("build: hostile contexts reach nothing", async () => {
     context("FROM base\nCOPY l /copied\n", entry("l", { type: "symlink", linkPath: victim })),
   );
   assert.match(copied.body, /file not found in build context/);
+  assert.equal(readFileSync(victim, "utf8"), "safe");
   const device = await build(
     context(
       "FROM base\nCOPY d /d/\nRUN test ! -e /d/disk\n",
