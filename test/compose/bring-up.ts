@@ -1,6 +1,6 @@
 import http from "node:http";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
-import { compose, nameOf } from "./tools.ts";
+import { compose, nameOf, type Which } from "./tools.ts";
 
 /** What bringing a project up and down did: output with what varies from run to run taken out, and what was there between. */
 export interface Visit {
@@ -19,10 +19,11 @@ const jobs: Readonly<Record<string, readonly string[]>> = {
   "20-jobs": ["job", "ready"],
 };
 
-export async function visit(which: "ours" | "peer", project: string, socket: string): Promise<Visit> {
+export async function visit(which: Which, project: string, socket: string): Promise<Visit> {
   const up = await compose(which, project, ["up", "-d"], socket);
   const name = nameOf(project);
-  for (const job of up.code === 0 ? (jobs[project] ?? []) : []) await ended(socket, `${name}-${job}-1`);
+  for (const job of up.code === 0 ? (jobs[project] ?? []) : [])
+    await ended(socket, [name, job, "1"].join(which === "v1" ? "_" : "-"));
   const between = await takeSnapshot(socket, name);
   const down = await compose(which, project, ["down", "-v", "-t", "1", "--rmi", "local"], socket);
   return {

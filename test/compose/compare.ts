@@ -3,17 +3,22 @@
  *
  *   node test/compose/compare.ts /var/run/docker.sock [PROJECT…]
  *
- * The engine needs the image `busybox`, the network `gantry_outer` and the volume `kept`.
+ *   node test/compose/compare.ts --v1 /dockerd.sock /gantry.sock [PROJECT…]
+ *
+ * The second form has docker-compose 1 bring them up on both engines.
+ * An engine needs the image `busybox`, the network `gantry_outer` and the volume `kept`.
  */
 import { diffLines, unexpected } from "./diff-lines.ts";
 import { visit } from "./bring-up.ts";
 import { projectNames } from "./tools.ts";
 
-const [socket = "/var/run/docker.sock", ...wanted] = process.argv.slice(2);
+const isFirst = process.argv[2] === "--v1";
+const [socket = "/var/run/docker.sock", ...rest] = process.argv.slice(isFirst ? 3 : 2);
+const [second = socket, ...wanted] = isFirst ? rest : [socket, ...rest];
 let differing = 0;
 for (const project of wanted.length > 0 ? wanted : projectNames) {
-  const peer = await visit("peer", project, socket);
-  const ours = await visit("ours", project, socket);
+  const peer = await visit(isFirst ? "v1" : "peer", project, socket);
+  const ours = await visit(isFirst ? "v1" : "ours", project, second);
   const differences = unexpected(diffLines(peer, ours));
   process.stdout.write(`${project}: ${differences.length === 0 ? "same" : "differs"}\n`);
   for (const line of differences) process.stdout.write(`  ${line}\n`);

@@ -82,6 +82,9 @@ function container(one: Json, names: ReadonlyMap<string, string>): unknown {
       ExtraHosts: sorted(host["ExtraHosts"]),
       Links: [...new Set(sorted(host["Links"]))],
       Ulimits: sortedBy(host["Ulimits"], "Name"),
+      MaskedPaths: sorted(host["MaskedPaths"]),
+      // Each engine has a usual one of its own.
+      Runtime: undefined,
     },
     mounts: sortedBy(one["Mounts"], "Destination").map(mount),
     networks: byName(Object.entries(Networks).map(([name, endpoint]) => [name, endpointOf(endpoint)])),
@@ -93,7 +96,7 @@ function container(one: Json, names: ReadonlyMap<string, string>): unknown {
 function endpointOf(endpoint: Json): unknown {
   const { Aliases, Links, IPAMConfig, DriverOpts, GwPriority, DNSNames } = endpoint;
   return {
-    Aliases: sorted(Aliases),
+    Aliases: sorted(sorted(Aliases).map(shortened)),
     Links: [...new Set(sorted(Links))],
     IPAMConfig,
     DriverOpts,

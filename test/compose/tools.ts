@@ -15,18 +15,28 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** A compose of the two, run in a project's folder. Never throws for its exit code. */
+/** `peer` is docker compose 2, `v1` the docker-compose that was before it. */
+export type Which = "ours" | "peer" | "v1";
+
+const programs: Readonly<Record<Which, readonly [string, ...string[]]>> = {
+  ours: [join(checkout, "bin/gantry"), "compose"],
+  peer: ["docker", "compose"],
+  // Debian's own interpreter: another one that is first on the path has other packages.
+  v1: ["/usr/bin/docker-compose"],
+};
+
+/** A compose of the three, run in a project's folder. Never throws for its exit code. */
 export async function compose(
-  which: "ours" | "peer",
+  which: Which,
   project: string,
   args: readonly string[],
   socket = "/nonexistent/docker.sock",
 ): Promise<Outcome> {
-  const program = which === "ours" ? join(checkout, "bin/gantry") : "docker";
+  const [program, ...first] = programs[which];
   const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, COMPOSE_PROGRESS: "plain" };
   const options = { cwd: join(projectsFolder, project), env, maxBuffer: 1 << 26, timeout: 50_000 };
   try {
-    const running = run(program, ["compose", ...args], options);
+    const running = run(program, [...first, ...args], options);
     running.child.stdin?.end();
     return { code: 0, ...(await running) };
   } catch (error) {
