@@ -12,7 +12,7 @@ import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts
 import { jsonLog, type LogLevel } from "#base/log.ts";
 import { BuildService } from "#engine/build/build-service.ts";
 import { CacheStore } from "#engine/build/cache-store.ts";
-import { isAlive } from "#engine/containers/lifecycle.ts";
+import { isAlive } from "#engine/containers/record.ts";
 import { ContainerRegistry } from "#engine/containers/registry.ts";
 import { ContainerService } from "#engine/containers/service.ts";
 import { openFileStore } from "#engine/content/file-store.ts";

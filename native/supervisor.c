@@ -515,6 +515,7 @@ int supervisor_main(int argc, char **argv) {
   if (children < 0 || null < 0 || !options.id || !exit_file) fail("shim");
   dup2(null, 2);
   log_open(&log_to);
+  unlink(exit_file); // of a run before this one
   draft_exit_file();
   container = process_add(NULL, "init", options.tty, has_stdin);
   container->stdin_once = stdin_once;

@@ -98,7 +98,7 @@ export interface HostConfig {
   readonly ContainerIDFile: string;
   readonly LogConfig: LogConfig;
   readonly NetworkMode: string;
-  readonly PortBindings: PortMap;
+  readonly PortBindings: PortMap | null;
   readonly RestartPolicy: RestartPolicy;
   readonly AutoRemove: boolean;
   readonly VolumeDriver: string;
@@ -108,9 +108,9 @@ export interface HostConfig {
   readonly CapAdd: readonly string[] | null;
   readonly CapDrop: readonly string[] | null;
   readonly CgroupnsMode: string;
-  readonly Dns: readonly string[];
-  readonly DnsOptions: readonly string[];
-  readonly DnsSearch: readonly string[];
+  readonly Dns: readonly string[] | null;
+  readonly DnsOptions: readonly string[] | null;
+  readonly DnsSearch: readonly string[] | null;
   readonly ExtraHosts: readonly string[] | null;
   readonly GroupAdd: readonly string[] | null;
   readonly IpcMode: string;

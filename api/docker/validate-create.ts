@@ -61,12 +61,12 @@ export function validateHostConfig(host: HostConfig): void {
   for (const device of host.Devices ?? [])
     if (!/^[rwm]{1,3}$/.test(device.CgroupPermissions))
       throw new Fault("invalid", `invalid device mode: ${device.CgroupPermissions}`);
-  for (const address of host.Dns)
+  for (const address of host.Dns ?? [])
     if (!isAddress(address)) throw new Fault("invalid", `invalid DNS address: ${address}`);
 }
 
 function validatePorts(host: HostConfig): void {
-  for (const [port, bindings] of Object.entries(host.PortBindings)) {
+  for (const [port, bindings] of Object.entries(host.PortBindings ?? {})) {
     const { range } = parsePort(port);
     for (const binding of bindings ?? []) {
       const hostRange = parseHostPort(binding.HostPort);

@@ -5,8 +5,7 @@ import { changesOf, exportTree, extractInto, packPath, statPath } from "#engine/
 import type { RootSpec } from "#engine/snapshots/rooted/jobs.ts";
 import type { PathStat } from "./containers.ts";
 import type { ContainerContext } from "./context.ts";
-import { isAlive } from "./lifecycle.ts";
-import type { ContainerRecord } from "./record.ts";
+import { type ContainerRecord, isAlive } from "./record.ts";
 
 const statTimeoutMs = 60_000;
 

@@ -1,11 +1,13 @@
 import { hostname } from "node:os";
 import { Fault } from "#base/fault.ts";
+import type { OpenDriver } from "#engine/logs/drivers/open-driver.ts";
 import type { ForwardedLog } from "#engine/logs/forwarders.ts";
 import { readLog } from "#engine/logs/json-file.ts";
 import { extraAttributes, type LogInfo } from "#engine/logs/log-info.ts";
 import { canReadBack, checkLogStart, isRemote, rotationOf } from "#engine/logs/log-options.ts";
 import { renderTag } from "#engine/logs/tag-template.ts";
 import { type EnginePaths, logFile, shippedFile } from "#engine/runtime/paths.ts";
+import type { ShimControl } from "#engine/supervise/shim-client.ts";
 import type { Containers } from "./containers.ts";
 import type { ContainerContext } from "./context.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -112,4 +114,30 @@ function queryEscape(text: string): string {
   return encodeURIComponent(text.toWellFormed())
     .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("%20", "+");
+}
+
+/** Connects to where the log is sent, before the start. Who has the engine's own logs alone waits for nobody. */
+export async function openLog(
+  { forwarders, paths }: ContainerContext,
+  record: ContainerRecord,
+  signal: AbortSignal,
+): Promise<OpenDriver | undefined> {
+  const { Type: type, Config: options } = record.hostConfig.LogConfig;
+  if (type === "none" || (type === "json-file" && Object.keys(options).length === 0)) return undefined;
+  return forwarders.open(forwardedLog(paths, record), signal);
+}
+
+/** Sends on what a running container writes, where its log driver does. */
+export function forwardLog(
+  { forwarders, paths }: ContainerContext,
+  record: ContainerRecord,
+  control: ShimControl,
+  opened: OpenDriver | undefined,
+): void {
+  if (!isRemote(record.hostConfig.LogConfig.Type)) return;
+  forwarders.follow(record.id, forwardedLog(paths, record), {
+    ended: control.exited.then(() => undefined),
+    onFile: (inode) => control.logAt(inode),
+    opened,
+  });
 }

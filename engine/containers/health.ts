@@ -57,9 +57,9 @@ export function startingHealth(before: Health | undefined): Health {
   return { status: "starting", failingStreak: 0, log: before?.log ?? [] };
 }
 
-/** One that does not run, or is paused, is not well. */
-export function interruptedHealth(health: Health): Health {
-  return { ...health, status: "unhealthy" };
+/** For the state of one that does not run, or is paused: nobody looks after it, and it is not well. */
+export function interrupted(health: Health | undefined): { readonly health?: Health } {
+  return health === undefined ? {} : { health: { ...health, status: "unhealthy" } };
 }
 
 /** @param ranMs how long the container had run when the probe began */

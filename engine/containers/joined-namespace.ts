@@ -40,3 +40,14 @@ function donor(registry: Pick<ContainerRegistry, "get">, ref: string, kind: stri
     throw new Fault(error.kind, `joining network namespace of container: ${error.message}`);
   }
 }
+
+/** Where the namespaces are that a container joins; those of its own are absent. */
+export function joinedNamespaces(registry: Pick<ContainerRegistry, "get">, { hostConfig }: ContainerRecord) {
+  const { IpcMode, PidMode, NetworkMode } = hostConfig;
+  const found = {
+    ipc: joinedNamespace(registry, IpcMode, "ipc"),
+    pid: joinedNamespace(registry, PidMode, "pid"),
+    network: joinedNamespace(registry, NetworkMode, "net"),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined));
+}

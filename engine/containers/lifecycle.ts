@@ -1,22 +1,24 @@
 import { Fault, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { formatTime, parseTime } from "#base/time.ts";
 import type { OpenDriver } from "#engine/logs/drivers/open-driver.ts";
-import { isRemote } from "#engine/logs/log-options.ts";
 import type { Sandbox } from "#engine/network/networks.ts";
-import type { Task, UserNamespace } from "#engine/runtime/launcher.ts";
+import type { Task } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import type { ExitedTask, StartedTask } from "#engine/supervise/shim-client.ts";
 import type { Attachments } from "./attachments.ts";
-import { forwardedLog, shimLogArguments } from "./container-logs.ts";
+import { forwardLog, openLog, shimLogArguments } from "./container-logs.ts";
 import { type ContainerContext, publish } from "./context.ts";
-import { interruptedHealth, planHealthCheck, startingHealth } from "./health.ts";
+import { interrupted, planHealthCheck, startingHealth } from "./health.ts";
 import type { HealthMonitors } from "./health-monitors.ts";
-import { joinedNamespace } from "./joined-namespace.ts";
-import { type ContainerRecord, type ContainerState, zeroTime } from "./record.ts";
+import { readExit } from "./exit-file.ts";
+import { joinedNamespaces } from "./joined-namespace.ts";
+import { type ContainerRecord, type ContainerState, isAlive, zeroTime } from "./record.ts";
 import { linkEffects, linkedConfig } from "./links.ts";
-import { endpointRequest, relink } from "./networking.ts";
-import { planRestart } from "./restart-policy.ts";
+import { acquireNetworks, relink } from "./networking.ts";
+import { pause, unpause } from "./pausing.ts";
+import { Restarts } from "./restarts.ts";
 import { parseSignal } from "./signals.ts";
+import { endsWithin, endUntold } from "./task-end.ts";
 import { openUserNamespace } from "./user-namespaces.ts";
 
 const defaultStopTimeoutS = 10;
@@ -36,9 +38,7 @@ export class Lifecycle {
   readonly #attachments: Attachments;
   readonly #health: HealthMonitors;
   readonly #remove: (record: ContainerRecord) => Promise<void>;
-  /** Back-off timers by container ID, with the delay that they run. */
-  readonly #restarts = new Map<string, { readonly timer: NodeJS.Timeout; readonly delayMs: number }>();
-  readonly #lastDelays = new Map<string, number>();
+  readonly restarts: Restarts;
   /** Being restarted by a user: `--rm` does not apply to this end. */
   readonly #keepsAutoRemove = new Set<string>();
   /** Settles when the exit of the present run has been taken in. */
@@ -54,6 +54,10 @@ export class Lifecycle {
     this.#attachments = attachments;
     this.#health = health;
     this.#remove = remove;
+    this.restarts = new Restarts(context, {
+      launch: (record) => this.#launch(record, new AbortController().signal),
+      failed: (record) => this.#afterwards(record, 0),
+    });
   }
 
   async start(ref: string, signal: AbortSignal): Promise<void> {
@@ -66,8 +70,8 @@ export class Lifecycle {
         throw new Fault("conflict", "cannot start a paused container, try unpause instead");
       if (record.state.status === "removing" || record.state.status === "dead")
         throw new Fault("conflict", "container is marked for removal and cannot be started");
-      this.cancelRestart(id);
-      this.#lastDelays.delete(id);
+      this.restarts.cancel(id);
+      this.restarts.forgetDelay(id);
       await this.#launch({ ...record, isManuallyStopped: false, restartCount: 0 }, signal);
     });
   }
@@ -77,7 +81,7 @@ export class Lifecycle {
     await this.startUnderWay(id);
     const record = await this.#markStopped(id);
     if (!isAlive(record.state)) {
-      if (this.cancelRestart(id)) return this.#settleStopped(id);
+      if (this.restarts.cancel(id)) return this.#settleStopped(id);
       throw new Fault("not-modified", `Container ${id} is already stopped`);
     }
     await this.#end(record, options);
@@ -88,7 +92,7 @@ export class Lifecycle {
     const { id } = this.#context.registry.get(ref);
     await this.startUnderWay(id);
     const record = this.#context.registry.get(id);
-    this.cancelRestart(id);
+    this.restarts.cancel(id);
     if (isAlive(record.state)) {
       await this.#markStopped(id);
       await this.#end(record, options, { keepsAutoRemove: true });
@@ -122,7 +126,7 @@ export class Lifecycle {
 
   /** Kills it and waits until its end has been taken in. Fine when it does not run. */
   async destroy(record: ContainerRecord): Promise<void> {
-    this.cancelRestart(record.id);
+    this.restarts.cancel(record.id);
     const task = this.#context.tasks.get(record.id);
     if (task === undefined) return;
     await this.#markStopped(record.id);
@@ -131,37 +135,11 @@ export class Lifecycle {
   }
 
   async pause(ref: string): Promise<void> {
-    await this.#freeze(ref, true);
+    await pause(this.#context, this.#health, ref);
   }
 
   async unpause(ref: string): Promise<void> {
-    await this.#freeze(ref, false);
-  }
-
-  async #freeze(ref: string, isPause: boolean): Promise<void> {
-    const { registry, lock, launcher } = this.#context;
-    const { id } = registry.get(ref);
-    await lock.run(id, async () => {
-      const record = registry.get(id);
-      if (!isAlive(record.state)) throw new Fault("conflict", `Container ${id} is not running`);
-      if (isPause && record.state.status === "paused")
-        throw new Fault("conflict", `Container ${id} is already paused`);
-      if (!isPause && record.state.status !== "paused")
-        throw new Fault("conflict", `Container ${id} is not paused`);
-      if (isPause) this.#health.stop(id);
-      if (isPause) await launcher.cgroups.freeze(id).catch((error: unknown) => this.#unfrozen(record, error));
-      else launcher.cgroups.thaw(id);
-      const status = isPause ? "paused" : "running";
-      const next = { ...record, state: { ...record.state, status, ...interrupted(record.state) } } as const;
-      await registry.replace(next);
-      if (!isPause) this.#health.start(next);
-      publish(this.#context, next, isPause ? "pause" : "unpause");
-    });
-  }
-
-  #unfrozen(record: ContainerRecord, error: unknown): never {
-    this.#health.start(record);
-    throw error;
+    await unpause(this.#context, this.#health, ref);
   }
 
   // ---------------------------------------------------------------- starting
@@ -170,19 +148,19 @@ export class Lifecycle {
     const { networks, volumes, launcher, log } = this.#context;
     const { id } = record;
     await using undo = new AsyncDisposableStack();
-    const opened = await this.#orFailed(record, () => this.#openLog(record, signal));
+    const opened = await this.#orFailed(record, () => openLog(this.#context, record, signal));
     undo.defer(() => opened?.driver[Symbol.asyncDispose]());
     const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
-    const joined = await this.#orFailed(record, async () => this.#joined(record));
+    const joined = await this.#orFailed(record, async () => joinedNamespaces(this.#context.registry, record));
     const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
-    const sandbox = await this.#orFailed(record, () => this.#acquire(record, users, signal));
-    undo.defer(() => networks.release(id));
     await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts, record.idRange?.base));
     undo.defer(() => volumes.afterStop(id, record.mounts));
+    const sandbox = await this.#orFailed(record, () => acquireNetworks(this.#context, record, users, signal));
+    undo.defer(() => networks.release(id));
     const resolvConf = networks.resolvConf(sandbox.endpoints, {
-      dns: record.hostConfig.Dns,
-      search: record.hostConfig.DnsSearch,
-      options: record.hostConfig.DnsOptions,
+      dns: record.hostConfig.Dns ?? [],
+      search: record.hostConfig.DnsSearch ?? [],
+      options: record.hostConfig.DnsOptions ?? [],
     });
     const { task, warnings } = await this.#orFailed(record, () =>
       launcher.prepare({
@@ -209,23 +187,7 @@ export class Lifecycle {
     undo.move();
   }
 
-  async #acquire(
-    record: ContainerRecord,
-    users: UserNamespace | undefined,
-    signal: AbortSignal,
-  ): Promise<Sandbox> {
-    const owner = users === undefined ? {} : { owner: users.source };
-    try {
-      return await this.#context.networks.acquire({ ...endpointRequest(record), ...owner }, signal);
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      throw new Fault(error.kind, `failed to set up container networking: ${error.message}`, {
-        cause: error,
-      });
-    }
-  }
-
-  /** Whoever waits for the container learns of every failure, and one with --rm goes. */
+  /** One with --rm goes when it cannot be started, which whoever waits for it learns; the others are waited for still. */
   async #orFailed<T>(record: ContainerRecord, step: () => Promise<T>): Promise<T> {
     try {
       return await step();
@@ -249,21 +211,13 @@ export class Lifecycle {
 
   /** A container that could not be started stays as it was, but says why. */
   async #failed(record: ContainerRecord, error: string, exitCode: number): Promise<void> {
-    const { registry, waiters, log } = this.#context;
+    const { registry, log } = this.#context;
     const state: ContainerState = { ...record.state, status: endedStatus(record), exitCode, error };
     await registry.replace({ ...record, state }).catch((cause: unknown) => {
       log.warn("reason of a failed start was not kept", { container: record.id, error: cause });
     });
     this.#attachments.abandon(record.id);
-    waiters.exited(record.id, { exitCode, error });
     if (record.hostConfig.AutoRemove) setImmediate(() => void this.#autoRemove(record.id));
-  }
-
-  /** Who has the engine's own logs alone waits for nobody. */
-  async #openLog(record: ContainerRecord, signal: AbortSignal): Promise<OpenDriver | undefined> {
-    const { Type: type, Config: options } = record.hostConfig.LogConfig;
-    if (type === "none" || (type === "json-file" && Object.keys(options).length === 0)) return undefined;
-    return this.#context.forwarders.open(forwardedLog(this.#context.paths, record), signal);
   }
 
   async #running(
@@ -300,7 +254,7 @@ export class Lifecycle {
     const { id } = record;
     this.#context.tasks.set(id, task);
     if (record.state.status === "running") this.#health.start(record);
-    this.#forward(record, task, opened);
+    forwardLog(this.#context, record, task.control, opened);
     const exit = task.control.exited.then((exited) =>
       this.#context.lock.run(id, () => this.ended(id, exited)),
     );
@@ -312,38 +266,18 @@ export class Lifecycle {
     );
   }
 
-  #forward(record: ContainerRecord, { control }: Task, opened: OpenDriver | undefined): void {
-    const { forwarders, paths } = this.#context;
-    if (!isRemote(record.hostConfig.LogConfig.Type)) return;
-    forwarders.follow(record.id, forwardedLog(paths, record), {
-      ended: control.exited.then(() => undefined),
-      onFile: (inode) => control.logAt(inode),
-      opened,
-    });
-  }
-
-  #joined(record: ContainerRecord) {
-    const { IpcMode, PidMode, NetworkMode } = record.hostConfig;
-    const { registry } = this.#context;
-    const found = {
-      ipc: joinedNamespace(registry, IpcMode, "ipc"),
-      pid: joinedNamespace(registry, PidMode, "pid"),
-      network: joinedNamespace(registry, NetworkMode, "net"),
-    };
-    return Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined));
-  }
-
   // ------------------------------------------------------------------ ending
 
-  /** Takes in that a container has ended; undefined when its shim was lost. Under the container's lock. */
-  async ended(id: string, exited: ExitedTask | undefined): Promise<void> {
-    const { registry, tasks, networks, volumes, launcher, waiters, now } = this.#context;
+  /** Takes in that a container has ended; undefined when its shim did not say so. Under the container's lock. */
+  async ended(id: string, told: ExitedTask | undefined): Promise<void> {
+    const { registry, paths, tasks, networks, volumes, launcher, waiters, now } = this.#context;
     const record = registry.find(id);
     tasks.get(id)?.control.detach();
     tasks.delete(id);
     this.#exits.delete(id);
     this.#health.stop(id);
     if (record === undefined) return;
+    const exited = told ?? readExit(paths, id);
     const { isOomKilled } = await launcher.settle(id);
     const finishedAt = exited?.finishedAt ?? now();
     const exitCode = exited?.exitCode ?? 137;
@@ -359,36 +293,28 @@ export class Lifecycle {
         error: exited === undefined ? "the container's shim was killed" : "",
         oomKilled: isOomKilled,
         finishedAt: formatTime(finishedAt),
-        ...interrupted(record.state),
+        ...interrupted(record.state.health),
       },
     };
     const ranMs = Number((finishedAt - parseTime(record.state.startedAt)) / 1_000_000n);
     // The shim has written the exit down, so whoever waits need not wait for our own commit.
     const stored = registry.replace(next, "ordered");
     if (isOomKilled) publish(this.#context, next, "oom");
+    waiters.exited(id, { exitCode });
+    await networks.release(id);
+    volumes.afterStop(id, record.mounts);
     publish(this.#context, next, "die", {
       exitCode: String(exitCode),
       execDuration: String(Math.floor(ranMs / 1000)),
     });
-    waiters.exited(id, { exitCode });
-    await networks.release(id);
-    volumes.afterStop(id, record.mounts);
     await launcher.clear(id);
     await stored;
     this.#afterwards(next, ranMs);
   }
 
   #afterwards(record: ContainerRecord, ranMs: number): void {
-    const delayMs = planRestart({
-      policy: record.hostConfig.RestartPolicy,
-      exitCode: record.state.exitCode,
-      restartCount: record.restartCount,
-      isManuallyStopped: record.isManuallyStopped,
-      ranMs,
-      lastDelayMs: this.#lastDelays.get(record.id) ?? 0,
-    });
-    if (delayMs !== undefined) this.scheduleRestart(record.id, delayMs);
-    else if (record.hostConfig.AutoRemove && !this.#keepsAutoRemove.has(record.id))
+    if (this.restarts.plan(record, ranMs)) return;
+    if (record.hostConfig.AutoRemove && !this.#keepsAutoRemove.has(record.id))
       setImmediate(() => void this.#autoRemove(record.id));
   }
 
@@ -408,41 +334,11 @@ export class Lifecycle {
     }
   }
 
-  /** Starts it after the delay; it reports `restarting` meanwhile. */
-  scheduleRestart(id: string, delayMs: number): void {
-    const { registry, log } = this.#context;
-    this.#lastDelays.set(id, delayMs);
-    const mark = registry.get(id);
-    void registry.replace({ ...mark, state: { ...mark.state, status: "restarting" } });
-    const restart = async () => {
-      const record = registry.find(id);
-      if (record === undefined || isAlive(record.state) || record.isManuallyStopped) return;
-      await this.#launch({ ...record, restartCount: record.restartCount + 1 }, new AbortController().signal);
-    };
-    const timer = setTimeout(() => {
-      this.#restarts.delete(id);
-      this.#context.lock.run(id, restart).catch((error: unknown) => {
-        log.warn("container could not be restarted", { container: id, error });
-        const record = registry.find(id);
-        if (record !== undefined) this.#afterwards(record, 0);
-      });
-    }, delayMs);
-    this.#restarts.set(id, { timer, delayMs });
-  }
-
   /** Resolves when nobody is starting it: what is to stop it must not come too early to find it running. */
   async startUnderWay(id: string): Promise<void> {
     const { registry, lock } = this.#context;
     const record = registry.find(id);
     if (record !== undefined && !isAlive(record.state) && lock.isHeld(id)) await lock.run(id, async () => {});
-  }
-
-  /** Whether one was pending. */
-  cancelRestart(id: string): boolean {
-    const pending = this.#restarts.get(id);
-    if (pending === undefined) return false;
-    clearTimeout(pending.timer);
-    return this.#restarts.delete(id);
   }
 
   async #settleStopped(id: string): Promise<void> {
@@ -486,38 +382,12 @@ export class Lifecycle {
   }
 
   [Symbol.dispose](): void {
-    for (const { timer } of this.#restarts.values()) clearTimeout(timer);
+    this.restarts[Symbol.dispose]();
     for (const task of this.#context.tasks.values()) task.control.detach();
   }
-}
-
-/** A container whose start could not be written down is not one that runs. */
-async function endUntold(task: Task): Promise<void> {
-  task.control.signal(sigkill);
-  await task.control.exited;
-  task.control.detach();
-}
-
-export function isAlive(state: ContainerState): boolean {
-  return state.status === "running" || state.status === "paused";
-}
-
-/** Nobody looks after one that is paused or has ended. */
-function interrupted({ health }: ContainerState): Pick<ContainerState, "health"> {
-  return health === undefined ? {} : { health: interruptedHealth(health) };
 }
 
 /** What a container that does not run calls itself: it has run before, or not. */
 function endedStatus(record: ContainerRecord): "created" | "exited" {
   return record.state.startedAt === zeroTime ? "created" : "exited";
-}
-
-async function endsWithin(exit: Promise<void>, milliseconds: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), milliseconds);
-  try {
-    return await Promise.race([exit.then(() => true), promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

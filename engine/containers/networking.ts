@@ -2,8 +2,9 @@ import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import type { EndpointSettings } from "#api/docker/container.ts";
 import { Fault, messageOf } from "#base/fault.ts";
-import type { Endpoint, EndpointRequest, NetworkRecord } from "#engine/network/networks.ts";
+import type { Endpoint, EndpointRequest, NetworkRecord, Sandbox } from "#engine/network/networks.ts";
 import { changeHosts, ownHosts } from "#engine/runtime/etc-files.ts";
+import type { UserNamespace } from "#engine/runtime/launcher.ts";
 import { containerFolder } from "#engine/runtime/paths.ts";
 import { startTimeOf } from "#host/process-end.ts";
 import type { ContainerContext } from "./context.ts";
@@ -29,11 +30,27 @@ export function endpointRequest(record: ContainerRecord): EndpointRequest {
           .map(([ref, settings]) => ({ ref, settings }))
           .sort((one, other) => rank(one.ref) - rank(other.ref)),
     isJoining,
-    portBindings: hostConfig.PortBindings,
+    portBindings: hostConfig.PortBindings ?? {},
     exposedPorts: Object.keys(config.ExposedPorts ?? {}),
     publishAll: hostConfig.PublishAllPorts,
-    dns: hostConfig.Dns,
+    dns: hostConfig.Dns ?? [],
   };
+}
+
+/** What a container has of the network from its start on. @throws {Fault} as Networks.acquire, with Docker's words in front */
+export async function acquireNetworks(
+  { networks }: ContainerContext,
+  record: ContainerRecord,
+  users: UserNamespace | undefined,
+  signal: AbortSignal,
+): Promise<Sandbox> {
+  const owner = users === undefined ? {} : { owner: users.source };
+  try {
+    return await networks.acquire({ ...endpointRequest(record), ...owner }, signal);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault(error.kind, `failed to set up container networking: ${error.message}`, { cause: error });
+  }
 }
 
 /** @see Containers.connectNetwork */
@@ -44,8 +61,8 @@ export async function connectNetwork(
   settings: Partial<EndpointSettings>,
 ): Promise<void> {
   const { registry, lock, networks } = context;
-  const network = networks.get(networkRef);
   const { id } = registry.get(ref);
+  const network = networks.get(networkRef);
   await lock.run(id, async () => {
     const record = registry.get(id);
     checkJoinable(record, network);
@@ -183,8 +200,9 @@ function editResolvConf(
   record: ContainerRecord,
   endpoints: readonly Endpoint[],
 ): void {
-  const { Dns: dns, DnsSearch: search, DnsOptions: options } = record.hostConfig;
-  const textOf = (list: readonly Endpoint[]) => networks.resolvConf(list, { dns, search, options });
+  const { Dns, DnsSearch, DnsOptions } = record.hostConfig;
+  const asked = { dns: Dns ?? [], search: DnsSearch ?? [], options: DnsOptions ?? [] };
+  const textOf = (list: readonly Endpoint[]) => networks.resolvConf(list, asked);
   const file = join(containerFolder(paths, record.id), "resolv.conf");
   try {
     const [before, now] = [textOf(record.endpoints ?? []), textOf(endpoints)];

@@ -1,15 +1,15 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "#base/fault.ts";
-import { parseTime } from "#base/time.ts";
 import { isRemote } from "#engine/logs/log-options.ts";
-import { containerFolder, exitFile, shimSocket } from "#engine/runtime/paths.ts";
+import { containerFolder, shimSocket } from "#engine/runtime/paths.ts";
 import type { ExitedTask } from "#engine/supervise/shim-client.ts";
 import { startTimeOf } from "#host/process-end.ts";
 import { forwardedLog } from "./container-logs.ts";
 import type { ContainerContext } from "./context.ts";
-import { isAlive, type Lifecycle } from "./lifecycle.ts";
-import { type ContainerRecord, mountPoints, zeroTime } from "./record.ts";
+import { readExit } from "./exit-file.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { type ContainerRecord, isAlive, mountPoints, zeroTime } from "./record.ts";
 import { startsWithDaemon } from "./restart-policy.ts";
 
 /** What Docker says of a container that ended when nobody could see it, a reboot of the host above all. */
@@ -69,22 +69,9 @@ async function reconcileOne(
     await endLeftovers(context, record);
     return undefined;
   }
-  const exited = exitOf(context, record);
+  const exited = readExit(context.paths, record.id);
   if (exited === undefined) await endLeftovers(context, record);
   return [record, exited ?? { exitCode: unseenExitCode, finishedAt: context.now() }];
-}
-
-/** What the shim wrote when the container ended; undefined when it never did, or for an earlier run. */
-function exitOf({ paths }: ContainerContext, record: ContainerRecord): ExitedTask | undefined {
-  try {
-    const [code = "", at = "0"] = readFileSync(exitFile(paths, record.id), "utf8").trim().split(" ");
-    const exited = { exitCode: Number(code), finishedAt: BigInt(at) };
-    const isOfThisRun =
-      record.state.startedAt === zeroTime || exited.finishedAt >= parseTime(record.state.startedAt);
-    return isOfThisRun && Number.isInteger(exited.exitCode) ? exited : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The shim is gone: nothing of its container may go on without it. */
@@ -135,7 +122,7 @@ async function resume(
     ) {
       // A stop by a user counts until the daemon starts, where the policy is to run always.
       registry.note({ ...record, isManuallyStopped: false });
-      lifecycle.scheduleRestart(id, 0);
+      lifecycle.restarts.schedule(id, 0);
     } else if (AutoRemove && isStarted)
       await lifecycle
         .discard(record)

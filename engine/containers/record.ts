@@ -59,6 +59,10 @@ export interface ContainerRecord {
   readonly args: readonly string[];
 }
 
+export function isAlive({ status }: ContainerState): boolean {
+  return status === "running" || status === "paused";
+}
+
 /** As inspect shows mounts. */
 export function mountPoints(record: ContainerRecord): readonly MountPoint[] {
   return record.mounts.filter((mount) => !mount.isUnlisted).map((mount) => mount.point);

@@ -3,8 +3,7 @@ import { Fault } from "#base/fault.ts";
 import { containerFolder } from "#engine/runtime/paths.ts";
 import type { Attachments } from "./attachments.ts";
 import { type ContainerContext, publish } from "./context.ts";
-import { isAlive } from "./lifecycle.ts";
-import { type ContainerRecord, imageSnapshots } from "./record.ts";
+import { type ContainerRecord, imageSnapshots, isAlive } from "./record.ts";
 
 /**
  * Removes a container that does not run: its volumes, then its record, so that a kill in between leaves only what the next start

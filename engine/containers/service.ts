@@ -10,10 +10,10 @@ import { type ContainerContext, publish } from "./context.ts";
 import { createContainer } from "./create.ts";
 import { Execs } from "./execs.ts";
 import { HealthMonitors } from "./health-monitors.ts";
-import { isAlive, Lifecycle } from "./lifecycle.ts";
+import { Lifecycle } from "./lifecycle.ts";
 import { connectNetwork, disconnectNetwork } from "./networking.ts";
 import { reconcile } from "./reconcile.ts";
-import type { ContainerRecord } from "./record.ts";
+import { type ContainerRecord, isAlive } from "./record.ts";
 import { refuseRunning, removeContainer } from "./remove.ts";
 import { updateContainer } from "./update.ts";
 import { Waiters } from "./waiters.ts";
@@ -95,7 +95,7 @@ export class ContainerService implements Containers, Disposable {
     const record = registry.get(ref);
     if (!options.force) refuseRunning(record);
     if (isAlive(record.state)) await this.#lifecycle.destroy(record);
-    this.#lifecycle.cancelRestart(record.id);
+    this.#lifecycle.restarts.cancel(record.id);
     // With --rm the end just waited for removes it too; whoever is first does.
     if (registry.find(record.id) === undefined) return;
     await removeContainer(this.#context, this.#attachments, record.id, options.volumes);

@@ -6,8 +6,7 @@ import { readBlockNumbers } from "#engine/runtime/host-devices.ts";
 import { planResourceChange } from "#engine/runtime/plan-resources.ts";
 import { validateUpdate } from "#engine/runtime/validate.ts";
 import { type ContainerContext, publish } from "./context.ts";
-import { isAlive } from "./lifecycle.ts";
-import type { ContainerRecord } from "./record.ts";
+import { type ContainerRecord, isAlive } from "./record.ts";
 
 /** @see Containers.update */
 export async function updateContainer(

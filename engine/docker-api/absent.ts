@@ -58,6 +58,7 @@ export const absentRoutes: readonly Route[] = [
   ]),
   { method: "GET", path: "/containers/{id}/checkpoints", handle: experimental },
   { method: "POST", path: "/containers/{id}/checkpoints", handle: experimental },
+  { method: "DELETE", path: "/containers/{id}/checkpoints/{checkpoint}", handle: experimental },
   { method: "GET", path: "/plugins", handle: () => json([]) },
   { method: "GET", path: "/plugins/privileges", handle: notYet("installing plugins") },
   { method: "POST", path: "/plugins/pull", handle: notYet("installing plugins") },

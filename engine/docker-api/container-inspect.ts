@@ -110,7 +110,6 @@ function hostConfigView({ defaultPaths }: InspectDeps, host: HostConfig, version
   return {
     ...rest,
     ...(version >= 43 && Annotations && { Annotations }),
-    ...(version < 42 && { KernelMemory: 0, KernelMemoryTCP: 0 }),
     MaskedPaths: host.MaskedPaths ?? (host.Privileged ? null : defaultPaths.masked),
     ReadonlyPaths: host.ReadonlyPaths ?? (host.Privileged ? null : defaultPaths.readonly),
   };
@@ -122,6 +121,7 @@ function graphData({ snapshots }: InspectDeps, id: string): object | null {
     const mount = snapshots.mountOf(id);
     const absolute = (folder: string) => join(snapshots.root, folder);
     return {
+      ID: id,
       LowerDir: mount.lower.map(absolute).join(":"),
       ...(mount.upper !== undefined && { UpperDir: absolute(mount.upper) }),
       ...(mount.work !== undefined && { WorkDir: absolute(mount.work) }),

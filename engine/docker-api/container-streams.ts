@@ -72,8 +72,8 @@ function logs(containers: Containers): Handler {
           ? "must specify at least one of 'stdout' or 'stderr'"
           : "Bad parameters: you must choose at least one stream",
       );
-    const since = parseTimestamp("since", query.text("since"));
-    const until = parseTimestamp("until", query.text("until"));
+    const since = parseTimestamp(query.text("since"), 'invalid value for "since": ');
+    const until = parseTimestamp(query.text("until"), 'invalid value for "until": ');
     const tail = tailOf(query.text("tail"));
     const chunks = containers.logs(
       name,

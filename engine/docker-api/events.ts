@@ -23,8 +23,8 @@ export function eventRoutes(deps: EventDeps): readonly Route[] {
 
 function events(deps: EventDeps): Handler {
   return ({ query, version, signal, headers }) => {
-    const since = query.text("since") === "0" ? 0n : parseTimestamp("since", query.text("since"));
-    const until = parseTimestamp("until", query.text("until"));
+    const since = query.text("since") === "0" ? 0n : parseTimestamp(query.text("since"));
+    const until = parseTimestamp(query.text("until"));
     if (since !== undefined && until !== undefined && since > until)
       throw new Fault(
         "invalid",

@@ -244,7 +244,7 @@ export async function openFakeEngine(
     containers,
     images,
     builds: {
-      builder: () => Promise.reject(new Fault("internal", "nothing is built here")),
+      builder: () => Promise.reject(new Fault("not-implemented", "nothing is built here")),
       cache: () => [],
       prune: async () => ({ removed: [], bytes: 0 }),
     },

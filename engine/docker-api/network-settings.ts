@@ -35,7 +35,7 @@ function endpointView(
     Aliases: aliases !== null && version < 44 ? [...aliases, id.slice(0, 12)] : aliases,
     MacAddress: given?.mac ?? asked.MacAddress ?? "",
     DriverOpts: asked.DriverOpts ?? null,
-    ...(version >= 48 && { GwPriority: asked.GwPriority ?? 0 }),
+    GwPriority: asked.GwPriority ?? 0,
     NetworkID: given?.networkId ?? "",
     EndpointID: given?.endpointId ?? "",
     Gateway: given?.gateway ?? "",
@@ -44,7 +44,7 @@ function endpointView(
     IPv6Gateway: given?.gateway6 ?? "",
     GlobalIPv6Address: given?.address6 ?? "",
     GlobalIPv6PrefixLen: given?.prefixLength6 ?? 0,
-    ...(version >= 44 && { DNSNames: given?.dnsNames ?? null }),
+    DNSNames: given === undefined || given.networkName === "bridge" ? null : given.dnsNames,
   };
 }
 

@@ -53,20 +53,17 @@ export class Query {
 
 /**
  * A time as clients send it for `since` and `until`: Unix seconds with or without up to nine decimals, or RFC 3339. Returns
- * nanoseconds since 1970; undefined for empty and `0`.
+ * nanoseconds since 1970; undefined for empty and `0`. `prefix` begins what a refusal says.
  *
  * @throws {Fault} `invalid`
  */
-export function parseTimestamp(name: string, text: string): bigint | undefined {
+export function parseTimestamp(text: string, prefix = ""): bigint | undefined {
   if (text === "" || text === "0") return undefined;
   const unix = /^(\d{1,12})(?:\.(\d{1,9})\d*)?$/.exec(text);
   if (unix !== null) return BigInt(unix[1] ?? 0) * 1_000_000_000n + BigInt((unix[2] ?? "").padEnd(9, "0"));
   const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms))
-    throw new Fault(
-      "invalid",
-      `invalid value for "${name}": strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`,
-    );
+    throw new Fault("invalid", `${prefix}strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   const digits = /\.(\d{1,9})/.exec(text)?.[1] ?? "";
   return BigInt(Math.floor(ms / 1000)) * 1_000_000_000n + BigInt(digits.padEnd(9, "0"));
 }

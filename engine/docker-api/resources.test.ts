@@ -142,6 +142,10 @@ test("what the engine does not have is answered as Docker's daemon answers with 
   }
   assert.equal((await ask(engine.socket, "GET", "/plugins")).text, "[]\n");
   assert.equal((await ask(engine.socket, "GET", "/plugins/a/b/json")).status, 404);
-  for (const path of ["/build", "/session", "/grpc"])
+  for (const method of ["GET", "POST"] as const)
+    assert.equal((await ask(engine.socket, method, "/containers/x/checkpoints")).status, 501);
+  assert.equal((await ask(engine.socket, "DELETE", "/containers/x/checkpoints/one")).status, 501);
+  assert.equal((await ask(engine.socket, "DELETE", "/containers/x/checkpoints/one/two")).status, 404);
+  for (const path of ["/session", "/grpc"])
     assert.equal((await ask(engine.socket, "POST", path)).status, 501, path);
 });

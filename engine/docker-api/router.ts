@@ -8,7 +8,8 @@ interface Match {
 
 /**
  * Finds routes by table look-ups only. A path has at most one parameter, always its second part: `{id}` is one part of the
- * path, `{name}` may contain slashes, as image names do, and takes as much as it can.
+ * path, `{name}` may contain slashes, as image names do, and takes as much as it can. Another parameter at the end of a path
+ * matches anything and is not told.
  */
 export class Router {
   readonly #fixed = new Map<string, Handler>();
@@ -24,7 +25,7 @@ export class Router {
         continue;
       }
       const [, first = "", kind, rest = ""] = parameter;
-      this.#open.set(`${method} ${first}*${rest}`, handle);
+      this.#open.set(`${method} ${first}*${rest.replace(/\{\w+\}$/, "*")}`, handle);
       if (kind === "name") this.#greedy.add(first);
     }
   }
@@ -40,9 +41,14 @@ export class Router {
     if (end >= second) {
       const handle = this.#open.get(`${method} ${first}*${path.slice(end)}`);
       if (handle !== undefined && end > second) return { handle, name: path.slice(second, end) };
-      if (!isGreedy) return undefined;
+      if (!isGreedy) return this.#findNested(method, first, path.slice(second, end), path.slice(end));
     }
     const handle = this.#open.get(`${method} ${first}*`);
     return handle === undefined || second === path.length ? undefined : { handle, name: path.slice(second) };
+  }
+
+  #findNested(method: string, first: string, name: string, rest: string): Match | undefined {
+    const handle = this.#open.get(`${method} ${first}*${rest.slice(0, rest.lastIndexOf("/"))}/*`);
+    return handle === undefined || name === "" ? undefined : { handle, name };
   }
 }

@@ -70,11 +70,21 @@ test("imageSummary: follows the API's versions", () => {
   assert.ok(keysOf(imageSummary(image, at("1.47"), options)).has("Manifests"));
 });
 
+test("imageSummary: no digests are null before 1.43", () => {
+  const digests = (version: string) =>
+    (
+      imageSummary({ ...image, repoDigests: [] }, at(version), { sharedSize: -1, containers: -1 }) as {
+        readonly RepoDigests: unknown;
+      }
+    ).RepoDigests;
+  assert.equal(digests("1.42"), null);
+  assert.deepEqual(digests("1.43"), []);
+});
+
 test("imageInspect: gains and loses fields by version", () => {
   const keys = (version: string) => keysOf(imageInspect(image, at(version), { mount }));
   for (const [key, first, gone] of [
     ["VirtualSize", "1.24", "1.44"],
-    ["Container", "1.24", "1.45"],
     ["ContainerConfig", "1.24", "1.45"],
     ["DockerVersion", "1.24", "1.52"],
     ["Descriptor", "1.48", undefined],

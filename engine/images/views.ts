@@ -52,12 +52,17 @@ export function imageSummary(
     ...(since("1.47") && options.manifestsWith !== undefined
       ? { Manifests: [manifestSummary(image, options.manifestsWith)] }
       : {}),
-    RepoDigests: hasNone && digests.length === 0 ? ["<none>@<none>"] : digests,
+    RepoDigests: hasNone && digests.length === 0 ? ["<none>@<none>"] : listed(digests, since("1.43")),
     RepoTags: hasNone && digests.length === 0 ? ["<none>:<none>"] : tags,
     SharedSize: options.sharedSize,
     Size: image.size,
     ...(since("1.44") ? {} : { VirtualSize: image.size }),
   };
+}
+
+/** An empty list was null before 1.43. */
+function listed(digests: readonly string[], isNewer: boolean): readonly string[] | null {
+  return digests.length === 0 && !isNewer ? null : digests;
 }
 
 /** The answer to `GET /images/{name}/json`. @see Docker Engine API v1.51, definition ImageInspect */
@@ -75,7 +80,7 @@ export function imageInspect(
     ...(since("1.52") ? {} : { Parent: "" }),
     Comment: config.history?.at(-1)?.comment ?? "",
     Created: config.created ?? (since("1.44") ? undefined : ZERO_TIME),
-    ...(since("1.45") ? {} : { Container: "", ContainerConfig: runtimeConfig({}, "1.44") }),
+    ...(since("1.45") ? {} : { ContainerConfig: runtimeConfig({}, "1.44") }),
     ...(since("1.52") ? {} : { DockerVersion: config.docker_version ?? "" }),
     Author: config.author ?? "",
     Config: runtimeConfig(config.config ?? {}, context.apiVersion),

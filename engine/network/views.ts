@@ -36,14 +36,14 @@ export function networkView(
     Created: network.created,
     Scope: network.scope ?? "local",
     Driver: network.driver,
-    ...(version >= 48 && {
-      EnableIPv4: network.hasIPv4 ?? (network.ipam.config.length > 0 || network.isConfigOnly === true),
-    }),
+    EnableIPv4:
+      network.hasIPv4 ??
+      (isUnmanaged(network) || network.ipam.config.length > 0 || network.isConfigOnly === true),
     EnableIPv6: network.hasIPv6,
     IPAM: {
       Driver: network.ipam.driver,
       Options: network.ipam.options,
-      Config: network.ipam.config,
+      Config: isUnmanaged(network) ? null : network.ipam.config,
     },
     Internal: network.isInternal,
     Attachable: network.isAttachable,
@@ -54,6 +54,11 @@ export function networkView(
     Options: network.options,
     Labels: network.labels,
   };
+}
+
+/** `host` and `none`, whose addresses are nobody's. */
+function isUnmanaged({ driver }: NetworkRecord): boolean {
+  return driver === "host" || driver === "null";
 }
 
 function containersOf(members: readonly Member[]): object {

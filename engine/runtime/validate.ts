@@ -83,7 +83,7 @@ function checkConfig({ Hostname, WorkingDir }: Pick<ContainerConfig, "Hostname" 
 }
 
 function validateMemory(given: HostConfig, { limits }: HostFacts, isUpdate = false): Validated {
-  const { hostConfig, warnings } = discard(given, [
+  const { hostConfig: kept, warnings } = discard(given, [
     [
       given.Memory > 0 && !limits.memory,
       { Memory: 0, MemorySwap: -1 },
@@ -110,7 +110,8 @@ function validateMemory(given: HostConfig, { limits }: HostFacts, isUpdate = fal
       "Your kernel does not support OomKillDisable. OomKillDisable discarded.",
     ],
   ]);
-  checkMemory(given, hostConfig, isUpdate);
+  checkMemory(given, kept, isUpdate);
+  const hostConfig = limits.oomKillDisable ? kept : { ...kept, OomKillDisable: null };
   if (hostConfig.OomKillDisable !== true || hostConfig.Memory !== 0) return { hostConfig, warnings };
   const unlimited =
     "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.";

@@ -82,7 +82,13 @@ function configOf(bundle: string, args: readonly string[], terminal: boolean) {
 
 async function startShim(
   args: readonly string[],
-  options: { readonly tty?: boolean; readonly stdin?: boolean; readonly extra?: readonly string[] } = {},
+  options: {
+    readonly tty?: boolean;
+    readonly stdin?: boolean;
+    readonly extra?: readonly string[];
+    /** What an earlier run left as its exit. */
+    readonly earlierExit?: string;
+  } = {},
 ): Promise<Shim> {
   const id = randomBytes(8).toString("hex");
   const bundle = join(folder, id);
@@ -96,6 +102,7 @@ async function startShim(
     log: join(bundle, "log"),
     exitFile: join(bundle, "exit"),
   };
+  if (options.earlierExit !== undefined) writeFileSync(shim.exitFile, options.earlierExit);
   await spawner.startShim(
     shim.socket,
     [{ name: "netns", handle: await spawner.createSandbox(undefined) }],
@@ -162,6 +169,17 @@ test("shim: a client that attached before the start gets the first byte, and the
   assert.equal(exited?.exitCode, 7);
   assert.deepEqual(unframe(output), { stdout: "out\n", stderr: "err\n" });
   assert.equal(readFileSync(shim.exitFile, "utf8").trimEnd(), `7 ${exited?.finishedAt}`);
+});
+
+test("shim: the exit of an earlier run is gone when the container has started", async () => {
+  const shim = await startShim(["sleep", "1000"], { earlierExit: "3 1" });
+  const control = await ShimControl.connect(shim.socket);
+  control.go();
+  await control.started;
+  assert.ok(!existsSync(shim.exitFile));
+  control.signal(9);
+  assert.equal((await control.exited)?.exitCode, 137);
+  control.detach();
 });
 
 test("shim: stdin of any size arrives, and its end with it", async () => {

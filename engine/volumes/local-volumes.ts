@@ -391,8 +391,8 @@ function checkVolume(
   driver: string | undefined,
   options: Readonly<Record<string, string>> | null | undefined,
 ): void {
-  checkName(name);
   checkDriver(name, driver);
+  checkName(name);
   checkOptions(name, options ?? {});
 }
 

@@ -1,4 +1,5 @@
 import { buildScenarios } from "./build-commands.ts";
+import { apiScenarios } from "./api-calls.ts";
 import { containerOptionScenarios } from "./container-options.ts";
 
 /** A shell line; `docker` in it talks to the daemon under test, `$W` is an empty folder of the scenario's. */
@@ -104,7 +105,7 @@ const happened = (filter = "", expected: readonly Expected[] = []): Command => (
 
 const newerFields: readonly Expected[] = [
   {
-    line: /^\[\]\.(ImageManifestDescriptor|Descriptor|Identity|Metadata)|\.(DNSNames|MacAddress|GwPriority|Annotations|CgroupParent|ReadOnlyNonRecursive|StopTimeout|StartInterval|ConsoleSize|Comment)\b/,
+    line: /^\[\]\.(ImageManifestDescriptor|Descriptor|Identity|Metadata)|\.(DNSNames|MacAddress|GwPriority|Annotations|CgroupParent|ReadOnlyNonRecursive|StopTimeout|StartInterval|ConsoleSize|Comment)\b|\.GraphDriver\.Data\.ID/,
     why: "fields that came after API 1.41",
   },
   {
@@ -114,6 +115,7 @@ const newerFields: readonly Expected[] = [
 ];
 
 export const scenarios: readonly Scenario[] = [
+  ...apiScenarios,
   ...containerOptionScenarios,
   ...buildScenarios,
   {
@@ -132,6 +134,7 @@ export const scenarios: readonly Scenario[] = [
       { run: "docker run --rm bb /etc/passwd", compare: "status" },
       "docker run --rm --entrypoint '' bb",
       { run: "docker run --name bad bb nosuch", compare: "status" },
+      "docker start -a bad",
       "docker ps -a --filter name=bad --format '{{.Names}} {{.Status}}'",
       json("docker inspect bad --format '{{json .State}}'", "values", [
         { line: /^\.(Error|Pid|StartedAt|FinishedAt)/, why: runtimeText },
