@@ -41,7 +41,7 @@ test("gantry up: starts an engine that answers, says so, and leaves it", async (
   const { gantry, run } = openInstance(t);
   const { code, out } = await gantry("up", "--no-link");
   assert.equal(code, 0);
-  assert.match(out, /^engine up on .*docker\.sock \(\d+ ms\)\n$/);
+  assert.match(out, /^engine up on .*docker\.sock \(\d+(\.\d)? m?s\)\n$/);
   assert.notEqual(findEngine(run), undefined);
 });
 

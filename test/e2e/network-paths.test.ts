@@ -25,11 +25,11 @@ before(async () => {
   await once(lan, "spawn");
   while (sh(`readlink /proc/${lan.pid}/ns/net`) === sh("readlink /proc/self/ns/net")) await delay(5);
   sh(`ip link add ${cable} type veth peer name eth0 netns ${lan.pid}
-    ip address add 192.0.2.1/24 dev ${cable}; ip address add 2001:db8:1::1/64 dev ${cable} nodad; ip link set ${cable} up`);
+    ip address add 198.51.100.1/24 dev ${cable}; ip address add 2001:db8:1::1/64 dev ${cable} nodad; ip link set ${cable} up`);
   inLan(
-    "ip address add 192.0.2.2/24 dev eth0; ip address add 2001:db8:1::2/64 dev eth0 nodad; ip link set eth0 up",
+    "ip address add 198.51.100.2/24 dev eth0; ip address add 2001:db8:1::2/64 dev eth0 nodad; ip link set eth0 up",
   );
-  inLan("ip link set lo up; ip route add 10.0.0.0/8 via 192.0.2.1; ip route add fd00::/8 via 2001:db8:1::1");
+  inLan("ip link set lo up; ip route add 10.0.0.0/8 via 198.51.100.1; ip route add fd00::/8 via 2001:db8:1::1");
 });
 after(async () => {
   for (const helper of [lan, ...helpers]) helper.kill();
@@ -82,7 +82,7 @@ test("IPv6: addresses, names, a way out; none where the network has none", async
 test("published ports: from the host, another machine and containers, by IPv4 and IPv6; nothing else", async () => {
   await docker("network", "create", "--ipv6", "other");
   await docker("run", "-d", "--name", "stranger", "--network", "other", "test", "sleep", "600");
-  const [six, four] = ["http://[2001:db8:1::1]:18096", "http://192.0.2.1:18096"];
+  const [six, four] = ["http://[2001:db8:1::1]:18096", "http://198.51.100.1:18096"];
   for (const pid of [
     self,
     String(lan.pid),
@@ -152,7 +152,7 @@ test("UDP: a client that keeps its port reaches whichever container has the port
 });
 
 test("macvlan: on the wire of a parent, with an address of one's own; without a parent among themselves", async () => {
-  const wire = ["--subnet", "192.0.2.0/24", "--gateway", "192.0.2.2", "-o", `parent=${cable}`];
+  const wire = ["--subnet", "198.51.100.0/24", "--gateway", "198.51.100.2", "-o", `parent=${cable}`];
   await docker("network", "create", "-d", "macvlan", ...wire, "wire");
   await docker(
     "run",
@@ -162,17 +162,17 @@ test("macvlan: on the wire of a parent, with an address of one's own; without a 
     "--network",
     "wire",
     "--ip",
-    "192.0.2.50",
+    "198.51.100.50",
     "test",
     "sleep",
     "600",
   );
-  assert.match(await docker("exec", "wired", "ping", "-c1", "-W2", "192.0.2.2"), /1 packets received/);
+  assert.match(await docker("exec", "wired", "ping", "-c1", "-W2", "198.51.100.2"), /1 packets received/);
   assert.match(
-    inLan("ping -c1 -W2 192.0.2.50 2>/dev/null || busybox ping -c1 -W2 192.0.2.50"),
+    inLan("ping -c1 -W2 198.51.100.50 2>/dev/null || busybox ping -c1 -W2 198.51.100.50"),
     /1 (packets )?received/,
   );
-  assert.match(await docker("exec", "wired", "ip", "route"), /default via 192\.0\.2\.2/);
+  assert.match(await docker("exec", "wired", "ip", "route"), /default via 198\.51\.100\.2/);
   await docker("network", "create", "-d", "macvlan", "--subnet", "10.231.0.0/24", "alone");
   await docker("run", "-d", "--name", "m1", "--network", "alone", "test", "sleep", "600");
   await docker("run", "-d", "--name", "m2", "--network", "alone", "test", "sleep", "600");
