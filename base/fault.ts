@@ -11,6 +11,7 @@ export type FaultKind =
   | "not-implemented"
   | "unavailable" // try again later
   | "exhausted" // disk, addresses, ports, quota
+  | "remote" // another server failed or refused
   | "internal";
 
 export type FaultDetail = Readonly<Record<string, string | number>>;

@@ -10,6 +10,7 @@ import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
+import { type RegistrySettings, usualRegistries } from "#base/registry-settings.ts";
 import { BuildService } from "#engine/build/build-service.ts";
 import { CacheStore } from "#engine/build/cache-store.ts";
 import { isAlive } from "#engine/containers/record.ts";
@@ -59,6 +60,8 @@ export interface EngineOptions {
   readonly access?: Access;
   /** By default Docker's. */
   readonly policy?: ContainerPolicy;
+  /** By default Docker's. */
+  readonly registries?: RegistrySettings;
   /** For containers that name no log driver; json-file without options by default. */
   readonly logs?: LogConfig;
 }
@@ -78,7 +81,7 @@ function now(): bigint {
  */
 export async function openEngine(options: EngineOptions): Promise<AsyncDisposable> {
   await using undo = new AsyncDisposableStack();
-  const { root, run, access = localAccess, policy = usualPolicy } = options;
+  const { root, run, access = localAccess, policy = usualPolicy, registries = usualRegistries } = options;
   const { logs: defaultLogs = { Type: "json-file", Config: {} } } = options;
   validateLogConfig(defaultLogs);
   const paths = { root, run };
@@ -220,11 +223,12 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     containers,
     builds,
     images,
+    distribution: images.distribution(registries),
     networks: management,
     volumes,
     snapshots,
     events,
-    identity: { ...identity, authorizationPlugins: access.authorizationPlugins, policy },
+    identity: { ...identity, authorizationPlugins: access.authorizationPlugins, policy, registries },
     host,
     isRemapped,
     defaultPaths: { masked: maskedPaths, readonly: readonlyPaths },
@@ -283,7 +287,7 @@ function identityOf(
   root: string,
   runtimes: Runtimes,
   loggingDriver: string,
-): Omit<EngineIdentity, "authorizationPlugins" | "policy"> {
+): Omit<EngineIdentity, "authorizationPlugins" | "policy" | "registries"> {
   return {
     ...readHostIdentity(),
     id: installationId(root),

@@ -6,6 +6,7 @@ const http: typeof Http = process.getBuiltinModule("node:http");
 
 export const createServer = http.createServer;
 export const request = http.request;
+export const Agent = http.Agent;
 export const IncomingMessage = http.IncomingMessage;
 export type IncomingMessage = Http.IncomingMessage;
 

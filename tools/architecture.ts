@@ -16,6 +16,7 @@ const nouns = [
   "engine/events",
   "engine/supervise",
   "engine/authorization",
+  "engine/registry",
 ];
 const below = ["oci", "api", "host", "base"];
 const engineWide = [...below, "engine/metadata", "engine/events"];
@@ -30,11 +31,12 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "engine/metadata": below,
   "engine/events": below,
   "engine/authorization": ["base", "host"],
+  "engine/registry": below,
   "engine/content": engineWide,
   "engine/supervise": engineWide,
   "engine/logs": engineWide,
   "engine/snapshots": [...engineWide, "engine/content"],
-  "engine/images": [...engineWide, "engine/content", "engine/snapshots", "engine/gc"],
+  "engine/images": [...engineWide, "engine/content", "engine/snapshots", "engine/gc", "engine/registry"],
   "engine/gc": [...engineWide, "engine/content", "engine/snapshots"],
   "engine/network": [...engineWide, "engine/supervise"],
   "engine/volumes": [...engineWide, "engine/snapshots"],

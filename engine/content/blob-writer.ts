@@ -36,6 +36,12 @@ export class BlobWriter {
     return this.#size;
   }
 
+  /** What the file has already, in order, before anything is written. */
+  adopt(chunk: Uint8Array): void {
+    this.#hash.update(chunk);
+    this.#size += chunk.length;
+  }
+
   /** Resolves when there is room for more. The chunk must not change any more. */
   async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length; at += HASH_SLICE_BYTES) {

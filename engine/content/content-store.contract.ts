@@ -102,4 +102,33 @@ export function contentStoreContract(name: string, open: () => Promise<ContentSt
     await store.remove(digest);
     assert.deepEqual(await store.list(), []);
   });
+
+  test(`${name}: resumes a transfer, whole when it is done, at once when it is there`, async (t) => {
+    const store = await open();
+    const offsets: number[] = [];
+    const claims: string[] = [];
+    const known = { digest, size: 13, claim: async (claimed: string) => void claims.push(claimed) };
+    const from = (offset: number) => {
+      offsets.push(offset);
+      return (async function* () {
+        yield content.subarray(offset);
+      })();
+    };
+    assert.deepEqual(await store.resume(known, from, t.signal), { digest, size: 13 });
+    assert.deepEqual(await store.resume(known, from, t.signal), { digest, size: 13 });
+    assert.deepEqual(await store.read(digest, 100), content);
+    assert.deepEqual(offsets, [0]);
+    assert.deepEqual(claims, [digest, digest]);
+  });
+
+  test(`${name}: a transfer of something else leaves nothing`, async (t) => {
+    const store = await open();
+    for (const known of [
+      { digest: other, size: 13 },
+      { digest, size: 14 },
+      { digest, size: 12 },
+    ])
+      await assert.rejects(store.resume(known, pieces, t.signal), (error) => isFault(error, "invalid"));
+    assert.deepEqual(await store.list(), []);
+  });
 }

@@ -17,10 +17,15 @@ export interface Expected {
   readonly claim?: (digest: Digest) => Promise<void>;
 }
 
+/** A blob that is known before it comes. */
+export interface KnownBlob extends BlobInfo {
+  readonly claim?: (digest: Digest) => Promise<void>;
+}
+
 /**
  * Blobs by digest under `<root>/blobs/sha256/<hex>`. A blob is visible only when it is whole, verified and durable
  * (temporary file, fsync, rename, fsync of the folder); it never changes afterwards. A killed ingest leaves only a file
- * under `<root>/ingest`, which the next start removes.
+ * under `<root>/ingest`, which the next start removes. What a transfer has brought stays under `<root>/partial/<hex>`.
  *
  * @see docs/formats/content.md
  */
@@ -33,6 +38,20 @@ export interface ContentStore {
    *   `exhausted` when the disk is full. Nothing is left behind then.
    */
   ingest(source: AsyncIterable<Uint8Array>, expected: Expected, signal: AbortSignal): Promise<BlobInfo>;
+  /**
+   * Takes a blob in that comes from afar, going on where an earlier try was broken off, also one of a daemon that was killed.
+   * `sourceFrom` is called with the offset to go on at, and once more with 0 when what was there turns out to be rotten; not at
+   * all when the blob is there by now. Of several at once for one blob one does the work.
+   *
+   * @throws {Fault} as ingest. What has come so far stays for the next try, unless it is wrong or the disk is full.
+   */
+  resume(
+    blob: KnownBlob,
+    sourceFrom: (offset: number) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<BlobInfo>;
+  /** Removes what broken-off transfers have left, but for blobs that are still wanted. */
+  dropPartial(isWanted: (digest: Digest) => boolean): Promise<void>;
   /** Undefined when there is no such blob. */
   find(digest: Digest): Promise<BlobInfo | undefined>;
   /** The stream fails with an `internal` fault before its end when the blob is corrupt. @throws {Fault} `not-found` */

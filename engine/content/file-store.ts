@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
+import { KeyedLock } from "#base/keyed-lock.ts";
 import { type Digest, hexOf, isDigest } from "#oci/digest.ts";
 import { abortable } from "./abortable.ts";
 import { BlobWriter } from "./blob-writer.ts";
-import type { BlobInfo, ContentStore, Expected } from "./content-store.ts";
+import type { BlobInfo, ContentStore, Expected, KnownBlob } from "./content-store.ts";
 import { checkGrowth, checkWhole } from "./expected.ts";
 import { digestOf, sha256Of } from "./sha256.ts";
 
@@ -21,22 +23,30 @@ const STATS_AT_ONCE = 32;
  * @see docs/formats/content.md
  */
 export async function openFileStore(root: string): Promise<ContentStore> {
-  const folders = { blobs: join(root, "blobs", "sha256"), ingest: join(root, "ingest") };
+  const folders = {
+    blobs: join(root, "blobs", "sha256"),
+    ingest: join(root, "ingest"),
+    partial: join(root, "partial"),
+  };
   await rm(folders.ingest, { recursive: true, force: true });
   await mkdir(folders.ingest, { recursive: true, mode: 0o700 });
+  await mkdir(folders.partial, { recursive: true, mode: 0o700 });
   await mkdir(folders.blobs, { recursive: true, mode: 0o700 });
   for (const folder of [root, join(root, "blobs"), folders.blobs]) await syncFolder(folder);
-  return new FileStore(folders.blobs, folders.ingest);
+  return new FileStore(folders);
 }
 
 class FileStore implements ContentStore {
   readonly #blobs: string;
   readonly #ingest: string;
+  readonly #partial: string;
+  readonly #transfers = new KeyedLock();
   #ingests = 0;
 
-  constructor(blobs: string, ingest: string) {
-    this.#blobs = blobs;
-    this.#ingest = ingest;
+  constructor(folders: { readonly blobs: string; readonly ingest: string; readonly partial: string }) {
+    this.#blobs = folders.blobs;
+    this.#ingest = folders.ingest;
+    this.#partial = folders.partial;
   }
 
   async ingest(
@@ -57,6 +67,58 @@ class FileStore implements ContentStore {
       return info;
     } catch (error) {
       throw asFault(error);
+    }
+  }
+
+  async resume(
+    blob: KnownBlob,
+    sourceFrom: (offset: number) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<BlobInfo> {
+    return await this.#transfers.run(blob.digest, async () => {
+      const { digest, claim } = blob;
+      if (claim !== undefined) await claim(digest);
+      const known = await this.find(digest);
+      if (known !== undefined) return known;
+      const path = join(this.#partial, hexOf(digest));
+      try {
+        await this.#transfer(path, blob, sourceFrom, signal);
+        await rename(path, this.pathOf(digest));
+        await syncFolder(this.#blobs);
+        return { digest, size: blob.size };
+      } catch (error) {
+        const fault = asFault(error);
+        if (isFault(fault, "invalid") || isFault(fault, "exhausted")) await rm(path, { force: true });
+        throw fault;
+      }
+    });
+  }
+
+  /** What a power cut has made of the file is known only at its end: then everything is fetched once more. */
+  async #transfer(
+    path: string,
+    expected: KnownBlob,
+    sourceFrom: (offset: number) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    const { size: offset } = await file.stat();
+    try {
+      if (offset <= expected.size)
+        return void (await writeBlob(file, sourceFrom(offset), expected, signal, offset));
+      await file.close();
+    } catch (error) {
+      if (offset === 0 || !isFault(error, "invalid")) throw error;
+    }
+    await rm(path);
+    await writeBlob(await open(path, "wx", 0o600), sourceFrom(0), expected, signal);
+  }
+
+  async dropPartial(isWanted: (digest: Digest) => boolean): Promise<void> {
+    for (const name of await readdir(this.#partial)) {
+      const digest = `sha256:${name}`;
+      if (isDigest(digest) && (isWanted(digest) || this.#transfers.isHeld(digest))) continue;
+      await rm(join(this.#partial, name), { force: true });
     }
   }
 
@@ -115,16 +177,18 @@ class FileStore implements ContentStore {
   }
 }
 
-/** Writes, checks and syncs; the file is closed in any case. */
+/** Writes behind the first `offset` bytes, checks and syncs; the file is closed in any case. */
 async function writeBlob(
   file: FileHandle,
   source: AsyncIterable<Uint8Array>,
   expected: Expected,
   signal: AbortSignal,
+  offset = 0,
 ): Promise<BlobInfo> {
   await using closing = file;
   const writer = new BlobWriter(closing);
   try {
+    if (offset > 0) for await (const chunk of chunksOf(closing)) writer.adopt(chunk);
     for await (const chunk of abortable(source, signal)) {
       checkGrowth(writer.size + chunk.length, expected);
       await writer.write(chunk);
@@ -137,16 +201,23 @@ async function writeBlob(
   }
 }
 
+/** From where the file stands, to its end. */
+async function* chunksOf(file: FileHandle): AsyncGenerator<Buffer> {
+  for (;;) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(READ_BYTES), 0, READ_BYTES);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
 /** The last chunk is held back until the whole is known to be sound. */
 async function* verified(file: FileHandle, digest: Digest): AsyncGenerator<Buffer> {
   await using reading = file;
   const hash = createHash("sha256");
   let held: Buffer | undefined;
-  for (;;) {
-    const { buffer, bytesRead } = await reading.read(Buffer.allocUnsafeSlow(READ_BYTES), 0, READ_BYTES);
-    if (bytesRead === 0) break;
+  for await (const chunk of chunksOf(reading)) {
     if (held !== undefined) yield held;
-    held = buffer.subarray(0, bytesRead);
+    held = chunk;
     hash.update(held);
   }
   if (digestOf(hash) !== digest) throw corrupt(digest);

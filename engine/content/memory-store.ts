@@ -23,6 +23,12 @@ export function openMemoryStore(): ContentStore {
       blobs.set(info.digest, content);
       return info;
     },
+    async resume({ digest, size, claim }, sourceFrom, signal) {
+      if (blobs.has(digest)) await claim?.(digest);
+      else await this.ingest(sourceFrom(0), { digest, size, ...(claim && { claim }) }, signal);
+      return { digest, size };
+    },
+    async dropPartial() {},
     async find(digest) {
       const size = blobs.get(digest)?.length;
       return size === undefined ? undefined : { digest, size };

@@ -14,6 +14,7 @@ const statusOf = {
   "not-implemented": 501,
   unavailable: 503,
   exhausted: 500,
+  remote: 500,
   internal: 500,
 } as const satisfies Record<FaultKind, number>;
 

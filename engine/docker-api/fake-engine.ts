@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { usualPolicy } from "#base/container-policy.ts";
 import { Fault } from "#base/fault.ts";
+import { usualRegistries } from "#base/registry-settings.ts";
 import type { Log } from "#base/log.ts";
 import { formatTime } from "#base/time.ts";
 import type { Authorization } from "#engine/authorization/authorization.ts";
@@ -100,6 +101,9 @@ class FakeImages implements Images {
     return { removed: [], bytes: 0 };
   }
 }
+
+const refuse = () => Promise.reject(new Fault("not-implemented", "no registry here"));
+const noDistribution = { pull: refuse, push: refuse, inspect: refuse, login: refuse };
 
 class FakeNetworks implements NetworkManagement {
   readonly #networks = new Map<string, NetworkRecord>(
@@ -243,6 +247,7 @@ export async function openFakeEngine(
   const deps: DockerApiDeps = {
     containers,
     images,
+    distribution: noDistribution,
     builds: {
       builder: () => Promise.reject(new Fault("not-implemented", "nothing is built here")),
       cache: () => [],
@@ -298,6 +303,7 @@ const identityOfTests = {
   backingFileSystem: "extfs",
   authorizationPlugins: [],
   policy: usualPolicy,
+  registries: usualRegistries,
   warnings: [],
 };
 

@@ -2,6 +2,7 @@ import { matchesLabels, noFilters, parseFilters, booleanFilter, valuesFor } from
 import { formatVersion } from "#api/docker/versions.ts";
 import { Fault } from "#base/fault.ts";
 import type { Containers } from "#engine/containers/containers.ts";
+import type { Distribution } from "#engine/images/distribution.ts";
 import type { ImageRecord, Images } from "#engine/images/images.ts";
 import { filterImages, nameFilter, parseImageListFilter } from "#engine/images/list-filter.ts";
 import { imageHistory, imageInspect, imageSummary, layerUsers, sharedSizeOf } from "#engine/images/views.ts";
@@ -9,10 +10,12 @@ import type { OverlayMount, Snapshotter } from "#engine/snapshots/snapshotter.ts
 import { empty, json } from "./answer.ts";
 import type { Call, Handler, Route } from "./call.ts";
 import { progressLines } from "./progress.ts";
+import { pullAnswer } from "./registry.ts";
 import { parseUntil } from "./until.ts";
 
 export interface ImageRouteDeps {
   readonly images: Images;
+  readonly distribution: Distribution;
   readonly containers: Pick<Containers, "list">;
   readonly snapshots: Pick<Snapshotter, "root" | "mountOf">;
   /** Milliseconds since 1970. */
@@ -27,7 +30,6 @@ export function imageRoutes(deps: ImageRouteDeps): readonly Route[] {
     { method: "POST", path: "/images/create", handle: create(deps) },
     { method: "POST", path: "/images/load", handle: load(deps) },
     { method: "POST", path: "/images/prune", handle: prune(deps) },
-    { method: "GET", path: "/images/search", handle: noRegistry },
     {
       method: "GET",
       path: "/images/get",
@@ -49,28 +51,12 @@ export function imageRoutes(deps: ImageRouteDeps): readonly Route[] {
       },
     },
     {
-      method: "POST",
-      path: "/images/{name}/push",
-      handle: ({ name }) => {
-        images.resolve(name);
-        return noRegistry();
-      },
-    },
-    {
       method: "DELETE",
       path: "/images/{name}",
       handle: async ({ name, query }) =>
         json(await images.remove(name, { force: query.boolean("force"), noprune: query.boolean("noprune") })),
     },
-    { method: "GET", path: "/distribution/{name}/json", handle: noRegistry },
   ];
-}
-
-function noRegistry(): never {
-  throw new Fault(
-    "not-implemented",
-    "this engine does not talk to registries yet: use docker load, docker import or gantry image bootstrap",
-  );
 }
 
 function list({ images, containers, nowMs }: ImageRouteDeps): Handler {
@@ -152,7 +138,7 @@ function findMount(snapshots: Pick<Snapshotter, "mountOf">, image: ImageRecord):
 function create(deps: ImageRouteDeps): Handler {
   return (call) => {
     const { query } = call;
-    if (query.text("fromImage") !== "") return noRegistry();
+    if (query.text("fromImage") !== "") return pullAnswer(deps.distribution, call);
     const source = query.text("fromSrc");
     if (source === "") throw new Fault("invalid", "either fromImage or fromSrc has to be given");
     if (source !== "-")

@@ -3,6 +3,7 @@ import type { Builds } from "#engine/build/build-service.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { ContainerRecord } from "#engine/containers/record.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
+import type { Distribution } from "#engine/images/distribution.ts";
 import type { Images } from "#engine/images/images.ts";
 import type { NetworkManagement } from "#engine/network/networks.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
@@ -22,6 +23,7 @@ import { eventRoutes } from "./events.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
 import { networkRoutes } from "./networks.ts";
+import { registryRoutes } from "./registry.ts";
 import { statsRoutes } from "./stats.ts";
 import { type EngineIdentity, systemRoutes } from "./system.ts";
 import { topRoutes } from "./top.ts";
@@ -33,6 +35,7 @@ export interface DockerApiDeps {
   readonly containers: Containers;
   readonly builds: Builds;
   readonly images: Images;
+  readonly distribution: Distribution;
   readonly networks: NetworkManagement;
   readonly volumes: Volumes;
   readonly snapshots: Pick<Snapshotter, "root" | "mountOf">;
@@ -68,6 +71,7 @@ export function dockerRoutes(given: DockerApiDeps): readonly Route[] {
     ...commitRoutes(deps),
     ...statsRoutes(deps),
     ...topRoutes(deps),
+    ...registryRoutes(deps),
     ...imageRoutes(deps),
     ...buildRoutes(deps),
     ...networkRoutes(deps),

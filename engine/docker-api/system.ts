@@ -1,15 +1,14 @@
-import { decodeBody } from "#api/docker/shapes.ts";
 import { apiVersions, formatVersion } from "#api/docker/versions.ts";
-import { Fault } from "#base/fault.ts";
 import { type Clock, formatTime } from "#base/time.ts";
 import type { ContainerPolicy } from "#base/container-policy.ts";
+import { loopbackRanges, type RegistrySettings } from "#base/registry-settings.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { Images } from "#engine/images/images.ts";
 import { logDrivers } from "#engine/logs/log-options.ts";
 import type { HostFacts } from "#host/facts.ts";
 import { type Answer, json } from "./answer.ts";
-import type { Handler, Route } from "./call.ts";
+import type { Route } from "./call.ts";
 
 /** What the engine and its host are called. */
 export interface EngineIdentity {
@@ -39,6 +38,7 @@ export interface EngineIdentity {
   readonly backingFileSystem: string;
   readonly authorizationPlugins: readonly string[];
   readonly policy: ContainerPolicy;
+  readonly registries: RegistrySettings;
   /** What is wrong with the host, for people. */
   readonly warnings: readonly string[];
 }
@@ -80,18 +80,8 @@ export function systemRoutes(deps: SystemDeps): readonly Route[] {
     { method: "HEAD", path: "/_ping", handle: () => headPing },
     { method: "GET", path: "/version", handle: () => json(versionView(deps)) },
     { method: "GET", path: "/info", handle: ({ version }) => json(infoView(deps, version)) },
-    { method: "POST", path: "/auth", handle: auth },
   ];
 }
-
-/** There is nobody to ask yet, and saying yes to any password would be a lie. */
-const auth: Handler = async (call) => {
-  const { username = "", serveraddress = "" } = decodeBody.auth(await call.requiredJson());
-  throw new Fault(
-    "not-implemented",
-    `cannot log ${username === "" ? "in" : `${username} in`}${serveraddress === "" ? "" : ` to ${serveraddress}`}: this engine does not talk to registries yet`,
-  );
-};
 
 function versionView({ identity, host }: SystemDeps): object {
   const minor = formatVersion(apiVersions.advertised);
@@ -163,7 +153,7 @@ function infoView(deps: SystemDeps, version: number): object {
     OSType: "linux",
     Architecture: host.architecture === "amd64" ? "x86_64" : "aarch64",
     IndexServerAddress: "https://index.docker.io/v1/",
-    RegistryConfig: registryConfig(version),
+    RegistryConfig: registryConfig(version, identity.registries),
     NCPU: host.cpus,
     MemTotal: host.memory,
     GenericResources: null,
@@ -232,15 +222,23 @@ function limitSupport({ limits }: HostFacts, version: number): object {
   };
 }
 
-function registryConfig(version: number): object {
+function registryConfig(version: number, { insecure, mirrors }: RegistrySettings): object {
+  const hosts = insecure.filter((rule) => !rule.includes("/"));
+  const index = (Name: string, Secure: boolean, Official: boolean) => [
+    Name,
+    { Name, Mirrors: Official ? mirrors : [], Secure, Official },
+  ];
   return {
     ...(version < 49 && {
       AllowNondistributableArtifactsCIDRs: [],
       AllowNondistributableArtifactsHostnames: [],
     }),
-    InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
-    IndexConfigs: { "docker.io": { Name: "docker.io", Mirrors: [], Secure: true, Official: true } },
-    Mirrors: null,
+    InsecureRegistryCIDRs: [...loopbackRanges, ...insecure.filter((rule) => rule.includes("/"))],
+    IndexConfigs: Object.fromEntries([
+      ...hosts.map((host) => index(host, false, false)),
+      index("docker.io", true, true),
+    ]),
+    Mirrors: mirrors.length === 0 ? null : mirrors,
   };
 }
 

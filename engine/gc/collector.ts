@@ -136,6 +136,7 @@ export class Collector implements Disposable {
       removed.push(digest);
       bytes += size;
     }
+    await content.dropPartial((digest) => kept.has(keyOf({ kind: "blob", ref: digest })));
     return { removed, bytes };
   }
 

@@ -20,7 +20,8 @@ export async function commitImages(
     const names = new Map<string, ImageName>();
     for (const image of planned)
       for (const reference of image.names) {
-        const target = deps.store.findById(image.id)?.manifest ?? image.descriptor.digest;
+        const known = deps.store.findById(image.id);
+        const target = image.target ?? known?.manifest ?? image.descriptor.digest;
         names.set(formatReference(reference), { reference, imageId: image.id, target });
       }
     const fresh = Array.from(images.values()).filter(({ id }) => deps.store.findById(id) === undefined);

@@ -33,11 +33,7 @@ export async function commitLayer(
       layer,
     ];
     const image = { ...(await storeImage(archiveDeps, config, layers, signal)), names };
-    await unpackImages(
-      { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, report: () => {} },
-      [image],
-      signal,
-    );
+    await unpackImages({ ...archiveDeps, snapshots: deps.snapshots, store: deps.store }, [image], signal);
     await commitImages(deps, [image], names.length === 0 ? {} : { lastTaggedAt: created });
     return image.id;
   } catch (error) {

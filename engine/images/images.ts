@@ -33,12 +33,14 @@ export interface ImageResolver {
   findById(id: Digest): ImageRecord | undefined;
 }
 
-/** How `load` and `import` report; the API turns each into a line of its progress stream. */
+/** How `load`, `import`, pulls and pushes report; the API turns each into a line of its progress stream. */
 export interface Progress {
   readonly status?: string;
   readonly stream?: string;
   readonly id?: string;
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  /** The detail as text, for clients that cannot draw. */
+  readonly progress?: string;
   readonly aux?: object;
 }
 

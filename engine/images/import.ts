@@ -49,11 +49,7 @@ export async function importRootfs(
       history: [{ created, comment: options.message ?? "Imported from -" }],
     };
     const image = { ...(await storeImage(archiveDeps, config, [layer], signal)), names };
-    await unpackImages(
-      { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, report: () => {} },
-      [image],
-      signal,
-    );
+    await unpackImages({ ...archiveDeps, snapshots: deps.snapshots, store: deps.store }, [image], signal);
     await commitImages(deps, [image], names.length === 0 ? {} : { lastTaggedAt: created });
     publish(deps, "import", image.id, { labels: runtime.Labels });
     return image.id;

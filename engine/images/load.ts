@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
+import { hexOf } from "#oci/digest.ts";
 import { familiarReference } from "#oci/reference.ts";
 import { abortable } from "#engine/content/abortable.ts";
 import { ArchiveIndex } from "./archive-index.ts";
@@ -10,7 +11,7 @@ import { type ImageDeps, publish } from "./image-deps.ts";
 import type { Progress } from "./images.ts";
 import { planOciLayout } from "./oci-layout.ts";
 import type { PlannedImage } from "./planned-image.ts";
-import { unpackImages } from "./unpack.ts";
+import { unpackImages, type UnpackWatch } from "./unpack.ts";
 
 /**
  * `docker load`. One pass over the archive; nothing is visible until all of its images are whole and unpacked; what a failure or
@@ -34,7 +35,7 @@ export async function loadImages(
       ? await planOciLayout(index, deps.platform, signal)
       : await planDocker(archiveDeps, index, signal);
     await unpackImages(
-      { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, report },
+      { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, watch: watchLoad(report) },
       images,
       signal,
     );
@@ -45,6 +46,19 @@ export async function loadImages(
     throw error;
   }
   deps.collector.request(); // files of the archive that no image needed
+}
+
+function watchLoad(report: (progress: Progress) => void): UnpackWatch {
+  return {
+    available: async () => {},
+    unpacking: ({ diffId, descriptor: { size: total } }, current) =>
+      report({
+        status: "Loading layer",
+        id: hexOf(diffId).slice(0, 12),
+        progressDetail: { current, total },
+      }),
+    placed: () => {},
+  };
 }
 
 async function planDocker(

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Log } from "#base/log.ts";
+import type { RegistrySettings } from "#base/registry-settings.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { Platform } from "#oci/platform.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
@@ -10,6 +11,7 @@ import { type Item, Leases } from "#engine/gc/leases.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { commitLayer } from "./commit-layer.ts";
+import { type Distribution, lazyDistribution } from "./distribution.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import { ImageStore } from "./image-store.ts";
 import { ImageWorkshop } from "./image-workshop.ts";
@@ -98,6 +100,15 @@ export class LocalImages implements Images, Disposable {
 
   prune(filter: PruneFilter): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }> {
     return pruneImages(this.#deps, filter);
+  }
+
+  /** To and from registries; its code is loaded when it is first used. */
+  distribution(settings: RegistrySettings): Distribution {
+    const registry = { settings, now: this.#deps.now };
+    return lazyDistribution(async () => {
+      const { RemoteDistribution } = await import("./remote-distribution.ts");
+      return new RemoteDistribution(this.#deps, registry);
+    });
   }
 
   /** For builders. */

@@ -15,6 +15,8 @@ export interface PlannedImage {
   readonly descriptor: Descriptor;
   readonly layers: readonly PlannedLayer[];
   readonly names: readonly Reference[];
+  /** What the names stand for: the index that led to the image, where one did. */
+  readonly target?: Digest;
 }
 
 export interface PlannedLayer {

@@ -1,22 +1,33 @@
 import { createHash } from "node:crypto";
 import { Fault } from "#base/fault.ts";
-import { type Digest, hexOf } from "#oci/digest.ts";
+import type { Digest } from "#oci/digest.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
 import { digestOf } from "#engine/content/sha256.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { decompressed } from "./decompress.ts";
 import type { ImageStore } from "./image-store.ts";
-import type { Progress } from "./images.ts";
 import type { PlannedImage, PlannedLayer } from "./planned-image.ts";
 
 export interface UnpackDeps {
   readonly content: ContentStore;
   readonly snapshots: Snapshotter;
   readonly store: ImageStore;
-  readonly lease: Lease;
-  readonly report: (progress: Progress) => void;
+  readonly lease: Pick<Lease, "protect">;
+  readonly watch?: UnpackWatch;
 }
+
+/** Is asked and told about layers on their way. */
+export interface UnpackWatch {
+  /** Resolves when the blob is in the store. */
+  available(layer: PlannedLayer): Promise<void>;
+  /** @param current bytes of the blob that are unpacked */
+  unpacking(layer: PlannedLayer, current: number): void;
+  /** The layer is there, unpacked now or before. */
+  placed(layer: PlannedLayer): void;
+}
+
+const unwatched: UnpackWatch = { available: async () => {}, unpacking: () => {}, placed: () => {} };
 
 /**
  * Unpacks the layers of all the images, each chain once, a layer as soon as its parent is there; how many at once is the
@@ -27,7 +38,7 @@ export interface UnpackDeps {
  */
 export async function unpackImages(
   deps: UnpackDeps,
-  images: readonly PlannedImage[],
+  images: readonly Pick<PlannedImage, "layers">[],
   signal: AbortSignal,
 ): Promise<void> {
   const stop = new AbortController();
@@ -43,7 +54,7 @@ export async function unpackImages(
 
 function startAll(
   deps: UnpackDeps,
-  images: readonly PlannedImage[],
+  images: readonly Pick<PlannedImage, "layers">[],
   signal: AbortSignal,
 ): readonly Promise<void>[] {
   const chains = new Map<Digest, Promise<void>>();
@@ -72,26 +83,24 @@ async function placeLayer(
 ): Promise<void> {
   await deps.lease.protect({ kind: "snapshot", ref: layer.chainId });
   await before;
+  const { watch = unwatched } = deps;
+  await watch.available(layer);
   if (deps.snapshots.hasLayer(layer.chainId)) await verifyLayer(deps, layer, signal);
   else await unpackLayer(deps, layer, parent, signal);
+  watch.placed(layer);
 }
 
 async function unpackLayer(
-  { snapshots, content, report }: UnpackDeps,
-  { chainId, diffId, descriptor }: PlannedLayer,
+  { snapshots, content, watch = unwatched }: UnpackDeps,
+  layer: PlannedLayer,
   parent: Digest | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { mediaType, size, digest } = descriptor;
-  const tell = (current: number) =>
-    report({
-      status: "Loading layer",
-      id: hexOf(diffId).slice(0, 12),
-      progressDetail: { current, total: size },
-    });
-  tell(0);
-  await snapshots.unpack(chainId, parent, { path: content.pathOf(digest), mediaType, diffId }, signal);
-  tell(size);
+  const { mediaType, size, digest } = layer.descriptor;
+  const source = { path: content.pathOf(digest), mediaType, diffId: layer.diffId };
+  watch.unpacking(layer, 0);
+  await snapshots.unpack(layer.chainId, parent, source, signal);
+  watch.unpacking(layer, size);
 }
 
 /** The layer is there from another blob: this one must hold the same, or the image would change when it is saved and loaded. */

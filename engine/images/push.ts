@@ -1,0 +1,237 @@
+import { Fault } from "#base/fault.ts";
+import type { Descriptor } from "#oci/descriptor.ts";
+import { type Digest, parseDigest } from "#oci/digest.ts";
+import { parseManifest } from "#oci/manifest.ts";
+import { mediaTypes } from "#oci/media-types.ts";
+import { type Reference, withDigest } from "#oci/reference.ts";
+import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
+import type { Lease } from "#engine/gc/leases.ts";
+import { remoteDetail } from "#engine/registry/remote-fault.ts";
+import type { Repository } from "#engine/registry/repository.ts";
+import { retrying } from "#engine/registry/retry.ts";
+import type { Slots } from "#engine/registry/slots.ts";
+import type { RepositoryWriter } from "#engine/registry/upload.ts";
+import { claimOf, storeBlob } from "./archive-index.ts";
+import { gzipped } from "./gzip.ts";
+import { changing, type ImageDeps } from "./image-deps.ts";
+import type { ImageRecord, Progress } from "./images.ts";
+import { LayerProgress } from "./layer-progress.ts";
+import { findPushedBlobs, type PushedBlobs } from "./pushed-blobs.ts";
+
+export interface PushDeps extends ImageDeps {
+  readonly slots: Slots;
+}
+
+/** One push of one tag. */
+export interface PushTask {
+  readonly reader: Repository;
+  readonly writer: RepositoryWriter;
+  /** With a tag. */
+  readonly reference: Reference;
+  readonly image: ImageRecord;
+  readonly report: (progress: Progress) => void;
+}
+
+interface KnowingTask extends PushTask {
+  readonly known: PushedBlobs;
+}
+
+const tries = 3;
+const maxMounts = 3;
+
+/** What plain layers become on their way. */
+const compressedTypes: ReadonlyMap<string, string> = new Map([
+  [mediaTypes.ociLayer, mediaTypes.ociLayerGzip],
+  ["application/vnd.docker.image.rootfs.diff.tar", mediaTypes.dockerLayerGzip],
+]);
+
+/**
+ * Puts an image into its repository: what is missing of its blobs, then the manifest, as it is stored here unless it has plain
+ * layers, which go compressed.
+ *
+ * @throws {Fault} `remote`; `not-found` when the image is removed meanwhile
+ */
+export async function pushImage(deps: PushDeps, task: PushTask, signal: AbortSignal): Promise<void> {
+  const { image, reference, report } = task;
+  const knowing = { ...task, known: await findPushedBlobs(deps, reference) };
+  await using lease = deps.leases.hold();
+  for (const ref of [image.id, image.manifest, ...image.layers.map(({ digest }) => digest)])
+    await lease.protect({ kind: "blob", ref });
+  if (deps.store.findById(image.id) === undefined) throw new Fault("not-found", `No such image: ${image.id}`);
+  const lines = image.config.rootfs.diff_ids.map(
+    (diffId) => new LayerProgress(parseDigest(diffId), report, deps.now),
+  );
+  for (const line of lines.toReversed()) line.tell("Preparing");
+  const layers = await pushLayers(deps, knowing, lines, lease, signal);
+  const manifest = await manifestFor(deps, image, layers, lease, signal);
+  if (!(await isThere(knowing, manifest.config, undefined, signal)))
+    await send(deps, task, manifest.config, undefined, signal);
+  const tag = reference.tag ?? "";
+  const { descriptor, bytes } = manifest;
+  await retrying(() => task.writer.putManifest(tag, { ...descriptor, bytes }, signal), tries, signal);
+  await remember(deps, task, descriptor.digest);
+  const { digest, size } = descriptor;
+  report({ status: `${tag}: digest: ${digest} size: ${size}` });
+  report({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
+}
+
+/** Several at once; the first failure stops the others. Returns what the manifest is to say, base first. */
+async function pushLayers(
+  deps: PushDeps,
+  task: KnowingTask,
+  lines: readonly LayerProgress[],
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<readonly Descriptor[]> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const pushes = new Map<Digest, Promise<Descriptor>>();
+  const { layers } = task.image;
+  for (const [index, layer] of layers.entries().toArray().toReversed()) {
+    const line = lines[index];
+    if (line === undefined || pushes.has(layer.digest)) continue;
+    if (deps.slots.isFull) line.tell("Waiting");
+    const { mediaType, digest, size } = layer;
+    const push = deps.slots.run(
+      () => pushLayer(deps, task, { mediaType, digest, size }, line, lease, either),
+      either,
+    );
+    push.catch((error: unknown) => stop.abort(error));
+    pushes.set(layer.digest, push);
+  }
+  await Promise.allSettled(pushes.values());
+  signal.throwIfAborted();
+  if (stop.signal.aborted) throw stop.signal.reason;
+  return await Promise.all(layers.map(({ digest }) => pushes.get(digest) as Promise<Descriptor>));
+}
+
+async function pushLayer(
+  deps: PushDeps,
+  task: KnowingTask,
+  layer: Descriptor,
+  line: LayerProgress,
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  const mediaType = compressedTypes.get(layer.mediaType);
+  if (mediaType === undefined) {
+    if (!(await isThere(task, layer, line, signal))) await send(deps, task, layer, line, signal);
+    return layer;
+  }
+  const known = task.known.compressedOf(layer.digest);
+  if (known !== undefined && (await isThere(task, known, line, signal))) return { ...known, mediaType };
+  const source = watched(await deps.content.open(layer.digest), (bytes) =>
+    line.advance("Compressing", bytes, layer.size),
+  );
+  const blob = await deps.content.ingest(gzipped(source), { claim: claimOf(lease) }, signal);
+  const compressed = { mediaType, ...blob };
+  if (!(await isThere(task, compressed, line, signal))) await send(deps, task, compressed, line, signal);
+  return compressed;
+}
+
+async function* watched(
+  source: AsyncIterable<Uint8Array>,
+  tell: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    tell(bytes);
+    yield chunk;
+  }
+}
+
+/** The repository has the blob, or gets it from another one of the registry. */
+async function isThere(
+  { reader, writer, known }: KnowingTask,
+  { digest }: Descriptor,
+  line: LayerProgress | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (await retrying(() => reader.hasBlob(digest, signal), tries, signal)) {
+    line?.tell("Layer already exists");
+    return true;
+  }
+  for (const from of known.repositoriesOf(digest).slice(0, maxMounts))
+    if (await isMounted(writer, digest, from, signal)) {
+      line?.tell(`Mounted from ${from}`);
+      return true;
+    }
+  return false;
+}
+
+/** A registry that refuses gets the blob in the ordinary way. */
+async function isMounted(
+  writer: RepositoryWriter,
+  digest: Digest,
+  from: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return await writer.mount(digest, from, signal);
+  } catch (error) {
+    if (remoteDetail(error) === undefined) throw error;
+    return false;
+  }
+}
+
+async function send(
+  { content }: PushDeps,
+  { writer }: PushTask,
+  { digest, size }: Descriptor,
+  line: LayerProgress | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const onWait = (seconds: number) => line?.tell(`Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`);
+  const sourceFrom = async function* (offset: number) {
+    let current = 0;
+    for await (const chunk of (await content.open(digest)) as AsyncIterable<Uint8Array>) {
+      const skipped = Math.min(Math.max(offset - current, 0), chunk.length);
+      current += chunk.length;
+      line?.advance("Pushing", current, size);
+      if (skipped < chunk.length) yield chunk.subarray(skipped);
+    }
+  };
+  await writer.upload({ digest, size }, sourceFrom, onWait, signal);
+  line?.mark("Pushing", size, size);
+  line?.tell("Pushed");
+}
+
+interface BuiltManifest {
+  readonly descriptor: Descriptor;
+  readonly config: Descriptor;
+  readonly bytes: Buffer;
+}
+
+/** As it is stored, so that its digest stays what it is, or else with the layers as they were sent. */
+async function manifestFor(
+  deps: PushDeps,
+  image: ImageRecord,
+  layers: readonly Descriptor[],
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<BuiltManifest> {
+  const stored = await deps.content.read(image.manifest, MAX_DOCUMENT_BYTES);
+  const { config, mediaType } = parseManifest(stored, image.descriptor.mediaType);
+  const isAsStored = layers.every(({ digest }, index) => digest === image.layers[index]?.digest);
+  if (isAsStored) return { descriptor: image.descriptor, config, bytes: stored };
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType, config, layers: layers.map(bare) }),
+  );
+  const digest = await storeBlob({ content: deps.content, lease }, bytes, signal);
+  return { descriptor: { mediaType, digest, size: bytes.length }, config, bytes };
+}
+
+function bare({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size };
+}
+
+/** The name has that digest at its registry now. */
+async function remember(deps: PushDeps, { reference, image }: PushTask, target: Digest): Promise<void> {
+  await changing(deps, async () => {
+    if (deps.store.findById(image.id) === undefined) return;
+    const isStillNamed = deps.store.findName(reference)?.imageId === image.id;
+    const names = [withDigest(reference, target), ...(isStillNamed ? [reference] : [])];
+    await deps.store.apply({ names: names.map((name) => ({ reference: name, imageId: image.id, target })) });
+  });
+}

@@ -1,0 +1,165 @@
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { lookup as lookupAll } from "node:dns";
+import type { LookupFunction } from "node:net";
+import { pipeline, Readable } from "node:stream";
+import type { SecureContext } from "node:tls";
+import { Fault } from "#base/fault.ts";
+import * as http from "#host/http.ts";
+import { bareHost, isLinkLocal, isLoopback } from "./addresses.ts";
+import { requestFault } from "./failure-text.ts";
+import { remoteFault } from "./remote-fault.ts";
+
+export interface Request {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Must be read to its end or destroyed. */
+  readonly body: IncomingMessage;
+}
+
+/** How to reach a server. */
+export interface Trust {
+  readonly secureContext: SecureContext;
+  /** False: whoever answers is believed. */
+  readonly verifies: boolean;
+  /** Whether the server may be this machine itself. */
+  readonly allowsLoopback: boolean;
+}
+
+/** A connection on which nothing moves for so long counts as broken. */
+const idleMs = 60_000;
+/** A registry that has got everything may take its time to put it away. */
+const answerMs = 600_000;
+const maxTextBytes = 1024 * 1024;
+
+/** Connections that are kept while an operation lasts. */
+export class Connections implements Disposable {
+  readonly #agents = new Map<string, Agent>();
+
+  /**
+   * Sends one request and resolves with the head of the answer, whatever its status. Redirects are not followed.
+   *
+   * @throws {Fault} `remote` in the words of Docker's daemon; `forbidden` for an address where no registry can be
+   */
+  async send(request: Request, trust: Trust, signal: AbortSignal): Promise<Answer> {
+    signal.throwIfAborted();
+    const { url, method, body } = request;
+    checkHost(url, trust);
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const options = {
+      method,
+      agent: this.#agentFor(url, trust),
+      headers: { "User-Agent": "gantry", ...request.headers, ...lengthOf(body) },
+      lookup: guardedLookup(trust),
+    };
+    const outgoing =
+      url.protocol === "https:" ? http.https().request(url, options) : http.request(url, options);
+    const giveUp = () => outgoing.destroy(signal.reason instanceof Error ? signal.reason : undefined);
+    signal.addEventListener("abort", giveUp, { once: true });
+    outgoing.setTimeout(body === undefined ? idleMs : answerMs, () =>
+      outgoing.destroy(
+        new Error("net/http: request canceled (Client.Timeout exceeded while awaiting headers)"),
+      ),
+    );
+    outgoing.on("response", (answer: IncomingMessage) => {
+      answer.setTimeout(idleMs, () => answer.destroy(new Error("unexpected EOF")));
+      answer.once("close", () => signal.removeEventListener("abort", giveUp));
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: answer });
+    });
+    outgoing.on("error", (error) => {
+      signal.removeEventListener("abort", giveUp);
+      reject(
+        signal.aborted ? signal.reason : error instanceof Fault ? error : requestFault(method, url, error),
+      );
+    });
+    if (body === undefined || body instanceof Uint8Array) outgoing.end(body);
+    else pipeline(Readable.from(body, { objectMode: false }), outgoing, () => {}); // a failure destroys the request
+    return await promise;
+  }
+
+  [Symbol.dispose](): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  #agentFor(url: URL, trust: Trust): Agent {
+    const key = `${url.origin} ${trust.verifies}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    const agent =
+      url.protocol === "https:"
+        ? new (http.https().Agent)({
+            keepAlive: true,
+            secureContext: trust.secureContext,
+            rejectUnauthorized: trust.verifies,
+          })
+        : new http.Agent({ keepAlive: true });
+    this.#agents.set(key, agent);
+    return agent;
+  }
+}
+
+/** Reads a short answer. @throws {Fault} `remote` when it is not short, or breaks off */
+export async function textOf(answer: Answer, maxBytes = maxTextBytes): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes)
+        throw remoteFault(`the registry's answer is longer than ${maxBytes} bytes`, {
+          code: "",
+          status: answer.status,
+          isTransient: false,
+        });
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw remoteFault("unexpected EOF", { code: "", status: 0, isTransient: true }, error);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Frees the connection of an answer that nobody wants to read. */
+export function discard({ body }: Answer): void {
+  body.on("error", () => {});
+  body.resume();
+}
+
+function lengthOf(body: Request["body"]): { readonly "Content-Length"?: string } {
+  if (body instanceof Uint8Array) return { "Content-Length": String(body.length) };
+  return {};
+}
+
+function checkHost({ hostname }: URL, trust: Trust): void {
+  checkAddress(bareHost(hostname), trust);
+}
+
+/** @throws {Fault} `forbidden` */
+function checkAddress(address: string, { allowsLoopback }: Trust): void {
+  if (isLinkLocal(address) || (!allowsLoopback && isLoopback(address)))
+    throw new Fault("forbidden", `refusing to be sent to ${address}, where no registry can be`);
+}
+
+/** Names are checked by what they resolve to, at the very lookup that the connection uses. */
+function guardedLookup(trust: Trust): LookupFunction {
+  return (hostname, options, callback) => {
+    lookupAll(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, []);
+      try {
+        for (const { address } of addresses) checkAddress(address, trust);
+      } catch (refusal) {
+        return callback(refusal as NodeJS.ErrnoException, []);
+      }
+      if (options.all === true) callback(null, addresses);
+      else callback(null, addresses[0]?.address ?? "", addresses[0]?.family ?? 4);
+    });
+  };
+}

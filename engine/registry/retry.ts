@@ -1,0 +1,42 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { remoteDetail } from "./remote-fault.ts";
+
+const firstDelayMs = 250;
+const maxDelayMs = 8000;
+
+/** How patient a try after a try is. Waits double from a quarter of a second to eight, spread so that crowds come apart. */
+export class Patience {
+  #failures = 0;
+  readonly #maxFailures: number;
+
+  constructor(maxFailures: number) {
+    this.#maxFailures = maxFailures;
+  }
+
+  /** Something went well: the count begins anew. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
+  /** Resolves when it is time for the next try. @throws what failed, when another try is no use or there were too many */
+  async after(error: unknown, onWait: (seconds: number) => void, signal: AbortSignal): Promise<void> {
+    const isTransient = remoteDetail(error)?.isTransient === true;
+    if (!isTransient || ++this.#failures > this.#maxFailures) throw error;
+    const full = Math.min(firstDelayMs * 2 ** (this.#failures - 1), maxDelayMs);
+    const delayMs = full * (0.75 + Math.random() / 2);
+    onWait(Math.ceil(delayMs / 1000));
+    await wait(delayMs, undefined, { signal });
+  }
+}
+
+/** Tries until it works, it makes no sense any more, or `tries` are over. */
+export async function retrying<T>(work: () => Promise<T>, tries: number, signal: AbortSignal): Promise<T> {
+  const patience = new Patience(tries - 1);
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      await patience.after(error, () => {}, signal);
+    }
+  }
+}
