@@ -6,6 +6,7 @@ import { isRemote } from "#engine/logs/log-options.ts";
 import { containerFolder, exitFile, shimSocket } from "#engine/runtime/paths.ts";
 import type { ExitedTask } from "#engine/supervise/shim-client.ts";
 import { startTimeOf } from "#host/process-end.ts";
+import { removeFolder } from "#host/remove-folder.ts";
 import { forwardedLog } from "./container-logs.ts";
 import type { ContainerContext } from "./context.ts";
 import { isAlive, type Lifecycle } from "./lifecycle.ts";
@@ -112,7 +113,7 @@ async function removeStrays({ registry, launcher, snapshots, paths, log }: Conta
   for (const name of namesIn(join(paths.run, "s")))
     if (!sockets.has(join(paths.run, "s", name))) rmSync(join(paths.run, "s", name), { force: true });
   for (const id of namesIn(join(paths.root, "containers")))
-    if (!known.has(id)) rmSync(containerFolder(paths, id), { recursive: true, force: true });
+    if (!known.has(id)) removeFolder(containerFolder(paths, id));
   for (const { key, kind } of snapshots.list())
     if (kind === "container" && !known.has(key.split("-", 1)[0] ?? "")) await snapshots.remove(key);
 }

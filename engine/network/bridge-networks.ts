@@ -20,6 +20,7 @@ import type {
   Sandbox,
   WantedNetwork,
 } from "./networks.ts";
+import { removeParent } from "./macvlan-parent.ts";
 import { predefinedNames } from "./plan-network.ts";
 import { type PortPlan, planPorts } from "./port-plan.ts";
 import {
@@ -269,7 +270,10 @@ export class BridgeNetworks implements Networks {
   async dismantle(): Promise<void> {
     const { table, rules } = this.#deps;
     if (table.live.some((network) => network.attached.size > 0)) return;
-    for (const { record } of table.live) if (hasBridge(record.bridge)) await removeBridge(record.bridge);
+    for (const { record } of table.live) {
+      if (hasBridge(record.bridge)) await removeBridge(record.bridge);
+      await removeParent(record);
+    }
     await rules.remove();
   }
 

@@ -4,6 +4,7 @@ import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 import { lives } from "./lives.ts";
 import { Model } from "./model.ts";
+import { removeEverything } from "./remove-everything.ts";
 import { Residents } from "./residents.ts";
 import { Worker } from "./worker.ts";
 
@@ -96,19 +97,6 @@ async function removeLeftBehind(engine: EngineUnderTest, model: Model): Promise<
   await engine.api("POST", "/networks/prune");
   model.dropFacts();
   await model.check(engine);
-}
-
-/** But the image that was there before. */
-async function removeEverything(engine: EngineUnderTest): Promise<void> {
-  const { json: containers } = await engine.api("GET", "/containers/json?all=1");
-  for (const { Id } of containers as { Id: string }[])
-    await engine.api("DELETE", `/containers/${Id}?force=1&v=1`);
-  const { json: images } = await engine.api("GET", "/images/json");
-  for (const { Id, RepoTags } of images as { Id: string; RepoTags: string[] }[])
-    if (!RepoTags.includes("test:latest")) await engine.api("DELETE", `/images/${Id}?force=1`);
-  await engine.api("POST", "/build/prune?all=1");
-  await engine.api("POST", "/networks/prune");
-  await engine.api("POST", `/volumes/prune?filters=${encodeURIComponent('{"all":["1"]}')}`);
 }
 
 async function startSleeper(engine: EngineUnderTest, model: Model, name: string): Promise<void> {

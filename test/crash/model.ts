@@ -7,7 +7,7 @@ export type Belief =
   | { readonly is: "running"; readonly pid: number; readonly startedAt: string }
   | { readonly is: "exited"; readonly code: number; readonly output: string }
   /** A request was under way when the daemon was killed: any of these. */
-  | { readonly is: "unsure"; readonly between: readonly Belief["is"][] }
+  | { readonly is: "unsure"; readonly between: readonly (Belief["is"] | "restarting")[] }
   | { readonly is: "removed" };
 
 export interface Inspected {
@@ -114,6 +114,7 @@ export function beliefOf(found: Inspected): Belief {
   const { Status, Pid, ExitCode, StartedAt } = found.State;
   if (Status === "running") return { is: "running", pid: Pid, startedAt: StartedAt };
   if (Status === "exited") return { is: "exited", code: ExitCode, output: "" };
+  if (Status === "restarting") return { is: "unsure", between: ["restarting", "running"] };
   assert.equal(Status, "created", `unexpected status ${Status}`);
   return { is: "created" };
 }

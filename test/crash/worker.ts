@@ -35,14 +35,14 @@ export class Worker {
     this.#isStopped = true;
   }
 
-  /** Resolves when stopped, or when the daemon has gone away. */
-  async run(): Promise<void> {
-    while (!this.#isStopped) {
+  /** Resolves when stopped, after so many lives, or when the daemon has gone away. */
+  async run(most = Infinity): Promise<void> {
+    for (let count = 0; count < most && !this.#isStopped; count++) {
       try {
         const serial = this.#serial++;
-        const count = this.#lives.length;
-        const life = this.#lives[serial % count] as Life;
-        await life(this, `${this.#prefix}${serial}`, Math.floor(serial / count));
+        const kinds = this.#lives.length;
+        const life = this.#lives[serial % kinds] as Life;
+        await life(this, `${this.#prefix}${serial}`, Math.floor(serial / kinds));
       } catch (error) {
         if (error instanceof Unexpected) throw error;
         return; // the connection broke: the daemon was killed
@@ -97,7 +97,10 @@ export class Worker {
   }
 
   async remove(name: string): Promise<void> {
-    this.model.set(name, { is: "unsure", between: ["created", "running", "exited", "removed"] });
+    this.model.set(name, {
+      is: "unsure",
+      between: ["created", "running", "exited", "restarting", "removed"],
+    });
     await this.call("DELETE", `/containers/${name}?force=1`, [204]);
     this.model.set(name, { is: "removed" });
   }
