@@ -16,6 +16,8 @@ export interface InstancePlaces {
   readonly vethPrefix: string;
   /** The folder of its cgroups in every hierarchy. */
   readonly cgroup: string;
+  /** Links that look like those of user-defined networks and are others'; without it none of these is looked at. */
+  readonly foreignLinks?: ReadonlySet<string>;
 }
 
 /** What an instance has in the kernel and on disk: a line for each thing, without pids, equal lines for equal things. */
@@ -112,14 +114,44 @@ function mountsOf({ root, run }: InstancePlaces): readonly string[] {
     .map(([, , , , target]) => `mount ${target}`);
 }
 
-function linksOf({ bridge, vethPrefix }: InstancePlaces): readonly string[] {
+function linksOf({ bridge, vethPrefix, foreignLinks }: InstancePlaces): readonly string[] {
   const isVeth = new RegExp(`^${vethPrefix}[0-9a-z]{7}$`);
-  return list("/sys/class/net")
-    .filter(
-      (name) =>
-        name === bridge || isVeth.test(name) || basename(link(`/sys/class/net/${name}/master`)) === bridge,
-    )
-    .map((name) => (name === bridge ? `link ${name}` : "link of a container"));
+  const names = list("/sys/class/net");
+  return [
+    ...names.filter((name) => name === bridge).map((name) => `link ${name}`),
+    ...names
+      .filter((name) => isVeth.test(name) || basename(link(`/sys/class/net/${name}/master`)) === bridge)
+      .map(() => "link of a container"),
+    ...(foreignLinks === undefined
+      ? []
+      : networkLinks()
+          .filter((name) => !foreignLinks.has(name))
+          .map((name) => `link ${name} of a network`)),
+  ];
+}
+
+/** Bridges of user-defined networks and what macvlan networks without a parent hang on, whosever they are. */
+export function networkLinks(): readonly string[] {
+  return list("/sys/class/net").filter((name) => /^(br|dm|dn)-[0-9a-f]{12}$/.test(name));
+}
+
+/**
+ * What a process and its descendants have open: a line each, equal lines for equal things, sockets and pipes without their
+ * numbers.
+ */
+export function openDescriptors(pid: number): Traces {
+  const name = read(`/proc/${pid}/comm`).trim();
+  const own = list(`/proc/${pid}/fd`)
+    .map((fd) => link(`/proc/${pid}/fd/${fd}`))
+    .filter((target) => target !== "")
+    .map((target) => `${name} has ${target.replace(/:\[\d+\]$/, "").replace(/\/\d+\//g, "/N/")}`);
+  const children = list(`/proc/${pid}/task`).flatMap((task) =>
+    read(`/proc/${pid}/task/${task}/children`).trim().split(" "),
+  );
+  return [
+    ...own,
+    ...children.filter((child) => child !== "").flatMap((child) => openDescriptors(Number(child))),
+  ];
 }
 
 async function nftLinesOf({ nftTable }: InstancePlaces): Promise<readonly string[]> {

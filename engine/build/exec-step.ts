@@ -14,6 +14,8 @@ import { validateHostConfig } from "#engine/runtime/validate.ts";
 import { diffOf } from "#engine/snapshots/rooted.ts";
 import { openAttach } from "#engine/supervise/shim-client.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
+import { containerFolder } from "#engine/runtime/paths.ts";
+import { removeFolder } from "#host/remove-folder.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import type { Digest } from "#oci/digest.ts";
 import { readFrames } from "./frames.ts";
@@ -105,6 +107,7 @@ async function runProcess(
     },
     signal,
   );
+  undo.defer(() => removeFolder(containerFolder(context.paths, id)));
   undo.defer(() => launcher.clear(id));
   const { task } = await launcher.prepare({
     id,

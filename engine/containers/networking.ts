@@ -74,6 +74,7 @@ export async function connectNetwork(
       return;
     }
     await using held = holdNamespace(record);
+    await using _rewiring = await markRewired(context, record);
     const endpoints = await networks.connect(
       endpointRequest(record),
       { ref: network.id, settings },
@@ -114,6 +115,7 @@ export async function disconnectNetwork(
         "container cannot be disconnected from host network - container was created in host network mode",
       );
     await using held = holdNamespace(record);
+    await using _rewiring = await markRewired(context, record);
     const endpoints = await networks.disconnect(endpointRequest(record), network.id, held.path);
     await keep(context, record, endpoints, config);
   });
@@ -173,6 +175,20 @@ function holdNamespace({ state }: ContainerRecord): AsyncDisposable & { readonly
   return { path: `/proc/${process.pid}/fd/${fd}`, [Symbol.asyncDispose]: async () => close() };
 }
 
+/** Says so in the record until it is disposed of; no power cut needs to know. */
+async function markRewired(
+  { registry }: ContainerContext,
+  { id }: ContainerRecord,
+): Promise<AsyncDisposable> {
+  await registry.replace({ ...registry.get(id), isRewired: true }, "ordered");
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const { isRewired, ...record } = registry.find(id) ?? {};
+      if (isRewired) await registry.replace(record as ContainerRecord, "ordered");
+    },
+  };
+}
+
 async function keep(
   context: ContainerContext,
   record: ContainerRecord,
@@ -180,7 +196,8 @@ async function keep(
   endpointsConfig: ContainerRecord["endpointsConfig"],
 ): Promise<void> {
   const { registry } = context;
-  await registry.replace({ ...registry.get(record.id), endpoints, endpointsConfig });
+  const { isRewired: _, ...known } = registry.get(record.id);
+  await registry.replace({ ...known, endpoints, endpointsConfig });
   const { Hostname: hostname, Domainname: domainname } = record.config;
   const linesOf = (list: readonly Endpoint[]) => ownHosts(list, { hostname, domainname });
   const [before, now] = [linesOf(record.endpoints ?? []), linesOf(endpoints)];

@@ -5,6 +5,7 @@ import { isRemote } from "#engine/logs/log-options.ts";
 import { containerFolder, shimSocket } from "#engine/runtime/paths.ts";
 import type { ExitedTask } from "#engine/supervise/shim-client.ts";
 import { startTimeOf } from "#host/process-end.ts";
+import { removeFolder } from "#host/remove-folder.ts";
 import { forwardedLog } from "./container-logs.ts";
 import type { ContainerContext } from "./context.ts";
 import { readExit } from "./exit-file.ts";
@@ -28,9 +29,16 @@ export async function reconcile(context: ContainerContext, lifecycle: Lifecycle)
     if (record.idRange !== undefined) idRanges.adopt(record.id, record.idRange);
   }
   const sockets = new Set(namesIn(join(context.paths.run, "s")));
-  const ended = await Promise.all(before.map((record) => reconcileOne(context, lifecycle, record, sockets)));
+  const found = new Set(taskNames(context));
+  const hasTask = ({ id }: ContainerRecord) => sockets.has(id.slice(0, 20)) || found.has(id);
+  const ended = await Promise.all(
+    before
+      .filter((record) => isAlive(record.state) || hasTask(record))
+      .map((record) => reconcileOne(context, lifecycle, record)),
+  );
   await removeStrays(context);
   await networks.settle();
+  for (const { isRewired, ...record } of registry.list()) if (isRewired) await registry.replace(record);
   for (const [record, exited] of ended.filter((pair) => pair !== undefined))
     await lifecycle.ended(record.id, exited);
   for (const record of registry.list())
@@ -44,16 +52,13 @@ async function reconcileOne(
   context: ContainerContext,
   lifecycle: Lifecycle,
   record: ContainerRecord,
-  sockets: ReadonlySet<string>,
 ): Promise<readonly [ContainerRecord, ExitedTask] | undefined> {
   const { launcher, networks, log } = context;
-  const hasSocket = sockets.has(record.id.slice(0, 20));
-  if (!isAlive(record.state) && !hasSocket) return undefined;
   try {
     const { task, started } = await launcher.reconnect(record.id);
     if (isAlive(record.state) && started.pid === record.state.pid) {
       if (record.endpoints !== undefined)
-        networks.adopt(record.id, record.endpoints, `/proc/${started.pid}/ns/net`);
+        networks.adopt(record.id, record.endpoints, `/proc/${started.pid}/ns/net`, record.isRewired);
       lifecycle.watch(record, task);
       return undefined;
     }
@@ -85,12 +90,7 @@ async function endLeftovers(context: ContainerContext, record: ContainerRecord):
 /** Bundles, cgroups, sockets, folders and snapshots that no record speaks of. */
 async function removeStrays({ registry, launcher, snapshots, paths, log }: ContainerContext): Promise<void> {
   const known = new Set(registry.list().map((record) => record.id));
-  const strays = new Set([
-    ...namesIn(join(paths.run, "c")),
-    ...namesIn(join(paths.run, "crun")),
-    ...launcher.cgroups.list(),
-  ]);
-  for (const id of strays) {
+  for (const id of new Set(taskNames({ launcher, paths }))) {
     if (known.has(id) || !/^[0-9a-f]{64}$/.test(id)) continue;
     log.info("removing what a container left", { container: id });
     await launcher.settle(id);
@@ -100,9 +100,14 @@ async function removeStrays({ registry, launcher, snapshots, paths, log }: Conta
   for (const name of namesIn(join(paths.run, "s")))
     if (!sockets.has(join(paths.run, "s", name))) rmSync(join(paths.run, "s", name), { force: true });
   for (const id of namesIn(join(paths.root, "containers")))
-    if (!known.has(id)) rmSync(containerFolder(paths, id), { recursive: true, force: true });
+    if (!known.has(id)) removeFolder(containerFolder(paths, id));
   for (const { key, kind } of snapshots.list())
     if (kind === "container" && !known.has(key.split("-", 1)[0] ?? "")) await snapshots.remove(key);
+}
+
+/** IDs that something of a run is left of: its record may say that it has ended, which is written before all of it is gone. */
+function taskNames({ launcher, paths }: Pick<ContainerContext, "launcher" | "paths">): readonly string[] {
+  return [...namesIn(join(paths.run, "c")), ...namesIn(join(paths.run, "crun")), ...launcher.cgroups.list()];
 }
 
 /** Containers that are to run whenever the daemon does, and those whose restart was pending. */

@@ -52,6 +52,8 @@ export interface ContainerRecord {
   readonly state: ContainerState;
   /** While running, in the order of its interfaces; the last ones' ports are not kept. */
   readonly endpoints?: readonly Endpoint[];
+  /** Its interfaces are being changed: after a kill they may be others than the endpoints say. */
+  readonly isRewired?: true;
   readonly restartCount: number;
   /** A stop or kill by a user: restart policies and `unless-stopped` look at it. */
   readonly isManuallyStopped: boolean;

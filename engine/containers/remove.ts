@@ -1,6 +1,6 @@
-import { rmSync } from "node:fs";
 import { Fault } from "#base/fault.ts";
 import { containerFolder } from "#engine/runtime/paths.ts";
+import { removeFolder } from "#host/remove-folder.ts";
 import type { Attachments } from "./attachments.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { type ContainerRecord, imageSnapshots, isAlive } from "./record.ts";
@@ -44,7 +44,7 @@ async function dispose(context: ContainerContext, record: ContainerRecord): Prom
     await snapshots
       .remove(key)
       .catch((error: unknown) => log.warn("an image's snapshot is left", { container: record.id, error }));
-  rmSync(containerFolder(paths, record.id), { recursive: true, force: true });
+  removeFolder(containerFolder(paths, record.id));
 }
 
 /** @throws {Fault} `conflict` with Docker's texts */

@@ -20,6 +20,7 @@ import type {
   Sandbox,
   WantedNetwork,
 } from "./networks.ts";
+import { removeParent } from "./macvlan-parent.ts";
 import { predefinedNames } from "./plan-network.ts";
 import { type PortPlan, planPorts } from "./port-plan.ts";
 import {
@@ -194,9 +195,10 @@ export class BridgeNetworks implements Networks {
     return this.#joined(containerId).map((joined) => joined.endpoint);
   }
 
-  adopt(containerId: string, endpoints: readonly Endpoint[], netnsPath?: string): void {
+  adopt(containerId: string, endpoints: readonly Endpoint[], netnsPath?: string, wasRewired?: boolean): void {
     const { table, log } = this.#deps;
-    this.#holdings.set(containerId, { handles: [], ...(netnsPath !== undefined && { netnsPath }) });
+    const found = { ...(netnsPath !== undefined && { netnsPath }), ...(wasRewired && { wasRewired }) };
+    this.#holdings.set(containerId, { handles: [], ...found });
     for (const endpoint of endpoints) {
       const network = table.findLive(endpoint.networkId);
       if (network === undefined) {
@@ -227,8 +229,8 @@ export class BridgeNetworks implements Networks {
     await Promise.all(used.map((network) => this.repair(network)));
     await rules.write();
     await Promise.all(
-      [...this.#holdings].flatMap(([containerId, { netnsPath }]) =>
-        netnsPath === undefined ? [] : [this.#resume(containerId, netnsPath)],
+      [...this.#holdings].flatMap(([containerId, { netnsPath, wasRewired }]) =>
+        netnsPath === undefined ? [] : [this.#resume(containerId, netnsPath, wasRewired)],
       ),
     );
   }
@@ -268,7 +270,10 @@ export class BridgeNetworks implements Networks {
   async dismantle(): Promise<void> {
     const { table, rules } = this.#deps;
     if (table.live.some((network) => network.attached.size > 0)) return;
-    for (const { record } of table.live) if (hasBridge(record.bridge)) await removeBridge(record.bridge);
+    for (const { record } of table.live) {
+      if (hasBridge(record.bridge)) await removeBridge(record.bridge);
+      await removeParent(record);
+    }
     await rules.remove();
   }
 
@@ -534,8 +539,9 @@ export class BridgeNetworks implements Networks {
   }
 
   /** Of a container that outlived a daemon: names, and ports that only that daemon held. */
-  async #resume(containerId: string, netnsPath: string): Promise<void> {
+  async #resume(containerId: string, netnsPath: string, wasRewired: boolean | undefined): Promise<void> {
     const { dns, log, kernel } = this.#deps;
+    if (wasRewired) await this.#rewire(containerId, netnsPath);
     const client = this.#client(containerId);
     if (client !== undefined && !dns.has(containerId)) {
       try {
@@ -561,6 +567,24 @@ export class BridgeNetworks implements Networks {
         }
       }
     this.#holdings.set(containerId, { ...holdings, handles });
+  }
+
+  /** Undoes what a killed daemon had done of a connect or disconnect that nobody was told of. */
+  async #rewire(containerId: string, netnsPath: string): Promise<void> {
+    const { sandboxes, log } = this.#deps;
+    const joined = this.#joined(containerId);
+    const { wasRewired: _, ...holdings } = this.#holdings.get(containerId) ?? { handles: [] };
+    this.#holdings.set(containerId, holdings);
+    try {
+      for (const { network, endpoint } of joined)
+        if (endpoint.hostInterface === undefined || !hasLink(endpoint.hostInterface))
+          await sandboxes.restore(netnsPath, network, placeOf(endpoint)).catch((error: unknown) => {
+            log.debug("interface is there already", { container: containerId, reason: messageOf(error) });
+          });
+      await this.#setRoutes(netnsPath, joined);
+    } catch (error) {
+      log.warn("container may have lost a network", { container: containerId, reason: messageOf(error) });
+    }
   }
 
   #publish(record: NetworkRecord, action: "connect" | "disconnect", container: string): void {

@@ -151,4 +151,6 @@ export interface Holdings {
   readonly handles: readonly Handle[];
   /** Its `/proc/…/ns/net` or the like, where it is known. */
   readonly netnsPath?: string;
+  /** Its interfaces may not be what its endpoints say. */
+  readonly wasRewired?: boolean;
 }

@@ -103,9 +103,10 @@ export interface Networks {
   get(ref: string): NetworkRecord;
   /**
    * At start, for each container that outlived the daemon: takes its addresses and ports again before anybody else can.
-   * `netnsPath`, `/proc/PID/ns/net`, is what name resolution in a user-defined network needs to go on.
+   * `netnsPath`, `/proc/PID/ns/net`, is what name resolution in a user-defined network needs to go on. One that `wasRewired`
+   * when the daemon ended gets the interfaces and default routes that its endpoints say when all is settled.
    */
-  adopt(containerId: string, endpoints: readonly Endpoint[], netnsPath?: string): void;
+  adopt(containerId: string, endpoints: readonly Endpoint[], netnsPath?: string, wasRewired?: boolean): void;
   /**
    * After the last adopt, and whenever somebody else changed the kernel's rules or bridges: makes them what the endpoints say,
    * all at once.

@@ -80,6 +80,13 @@ export class Sandboxes implements AsyncDisposable {
     return place;
   }
 
+  /** Makes an interface anew that the container has by its record. */
+  async restore(netns: NetnsRef, network: LiveNetwork, place: Place): Promise<void> {
+    const request = await this.#interface(network, place);
+    await this.#deps.kernel.attachInterface(netns, { ...request, gateway: "", gateway6: "" });
+    configurePort(network, place.hostName);
+  }
+
   /** Begins to keep some ready for the network, a little later. */
   poolFrom(network: LiveNetwork): void {
     if (this.#pool === undefined) this.#poolOf(network).fillLater();

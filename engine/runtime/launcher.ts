@@ -15,6 +15,7 @@ import type { ShimHandle, Spawner } from "#engine/supervise/spawner.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import type { HostFacts } from "#host/facts.ts";
+import { removeFolder } from "#host/remove-folder.ts";
 import { applyPolicy } from "./apply-policy.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import { type HostsInput, hostsText } from "./etc-files.ts";
@@ -311,8 +312,7 @@ export class Launcher {
   /** Removes what a container has while it runs: bundle, runtime state, cgroups. Repeating it is fine. */
   async clear(id: string): Promise<void> {
     const { paths, cgroups, log } = this.#deps;
-    for (const folder of [bundleFolder(paths, id), join(runtimeState(paths), id)])
-      rmSync(folder, { recursive: true, force: true });
+    for (const folder of [bundleFolder(paths, id), join(runtimeState(paths), id)]) removeFolder(folder);
     rmSync(shimSocket(paths, id), { force: true });
     // The runtime's own helpers may end a moment after the container, and hold its cgroup until then.
     for (let pauseMs = 1; !cgroups.remove(id); pauseMs *= 2) {

@@ -2,7 +2,7 @@
 import { killLoop } from "./kill-loop.ts";
 
 const kills = Number(process.argv[2] ?? 200);
-const report = await killLoop({ kills, workers: 3, longestMs: 400, sleepers: 50 });
+const report = await killLoop({ kills, workers: 3, mostRequests: 40, sleepers: 50 });
 const at = (share: number) =>
   report.recoveryMs[Math.floor((report.recoveryMs.length - 1) * share)]?.toFixed(0);
 process.stdout.write(

@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { instanceName } from "#base/instance-name.ts";
 import { kernelNames } from "#engine/network/kernel-names.ts";
-import { assertNoLeaks, type InstancePlaces } from "../../tools/leaks.ts";
+import { assertNoLeaks, type InstancePlaces, networkLinks } from "../../tools/leaks.ts";
 
 export const checkout = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -19,6 +19,9 @@ export interface ApiAnswer {
   readonly json: unknown;
 }
 
+/** How many there are: links of networks do not say whose they are. */
+let engineCount = 0;
+
 /** A real engine on a root and run folder of its own, driven through its socket. */
 export class EngineUnderTest implements AsyncDisposable {
   readonly root: string;
@@ -26,6 +29,7 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly bridgeCidr: string;
   readonly #program: string;
   readonly #flags: readonly string[];
+  readonly #foreignLinks: ReadonlySet<string> = new Set(networkLinks());
   #child: ChildProcess | undefined;
   #log = "";
 
@@ -50,6 +54,7 @@ export class EngineUnderTest implements AsyncDisposable {
     [this.#program = "", ...this.#flags] = command;
     this.root = root;
     this.run = join(folder, "run");
+    engineCount++;
     this.bridgeCidr = bridgeCidr;
   }
 
@@ -202,6 +207,7 @@ export class EngineUnderTest implements AsyncDisposable {
       nftTable: table,
       vethPrefix,
       cgroup: name,
+      ...(engineCount <= 1 && { foreignLinks: this.#foreignLinks }),
     };
   }
 
@@ -215,6 +221,7 @@ export class EngineUnderTest implements AsyncDisposable {
     await this.stop("SIGTERM");
     for (const folder of [this.root, join(this.run, "..")]) rmSync(folder, { recursive: true, force: true });
     await assertNoLeaks([], this.places);
+    engineCount--;
   }
 }
 
