@@ -23,7 +23,7 @@ import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
-import { Forwarders } from "#engine/logs/forwarders.ts";
+import { ForwardingThread } from "#engine/logs/forwarding-thread.ts";
 import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
@@ -177,7 +177,9 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     log,
   });
   const identity = identityOf(root, runtimes, defaultLogs.Type);
-  const forwarders = undo.use(new Forwarders({ hostname: identity.hostname, pid: process.pid }, log));
+  const forwarders = undo.use(
+    new ForwardingThread({ hostname: identity.hostname, pid: process.pid }, log),
+  );
   const idRanges = new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16));
   const containers = undo.use(
     await ContainerService.open({

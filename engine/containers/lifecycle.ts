@@ -1,6 +1,6 @@
 import { Fault, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { formatTime, parseTime } from "#base/time.ts";
-import type { OpenDriver } from "#engine/logs/drivers/open-driver.ts";
+import type { OpenedLog } from "#engine/logs/forwarding-thread.ts";
 import { isRemote } from "#engine/logs/log-options.ts";
 import type { Sandbox } from "#engine/network/networks.ts";
 import type { Task, UserNamespace } from "#engine/runtime/launcher.ts";
@@ -171,7 +171,7 @@ export class Lifecycle {
     const { id } = record;
     await using undo = new AsyncDisposableStack();
     const opened = await this.#orFailed(record, () => this.#openLog(record, signal));
-    undo.defer(() => opened?.driver[Symbol.asyncDispose]());
+    undo.use(opened);
     const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
     const joined = await this.#orFailed(record, async () => this.#joined(record));
     const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
@@ -260,7 +260,7 @@ export class Lifecycle {
   }
 
   /** Who has the engine's own logs alone waits for nobody. */
-  async #openLog(record: ContainerRecord, signal: AbortSignal): Promise<OpenDriver | undefined> {
+  async #openLog(record: ContainerRecord, signal: AbortSignal): Promise<OpenedLog | undefined> {
     const { Type: type, Config: options } = record.hostConfig.LogConfig;
     if (type === "none" || (type === "json-file" && Object.keys(options).length === 0)) return undefined;
     return this.#context.forwarders.open(forwardedLog(this.#context.paths, record), signal);
@@ -271,7 +271,7 @@ export class Lifecycle {
     task: Task,
     started: StartedTask,
     sandbox: Sandbox,
-    opened: OpenDriver | undefined,
+    opened: OpenedLog | undefined,
   ): Promise<void> {
     const { registry, now } = this.#context;
     const next: ContainerRecord = {
@@ -296,7 +296,7 @@ export class Lifecycle {
   }
 
   /** From here on the end of the container is taken in whenever it comes. Also for those that outlived an earlier daemon. */
-  watch(record: ContainerRecord, task: Task, opened?: OpenDriver): void {
+  watch(record: ContainerRecord, task: Task, opened?: OpenedLog): void {
     const { id } = record;
     this.#context.tasks.set(id, task);
     if (record.state.status === "running") this.#health.start(record);
@@ -312,10 +312,10 @@ export class Lifecycle {
     );
   }
 
-  #forward(record: ContainerRecord, { control }: Task, opened: OpenDriver | undefined): void {
+  #forward(record: ContainerRecord, { control }: Task, opened: OpenedLog | undefined): void {
     const { forwarders, paths } = this.#context;
     if (!isRemote(record.hostConfig.LogConfig.Type)) return;
-    forwarders.follow(record.id, forwardedLog(paths, record), {
+    forwarders.follow(forwardedLog(paths, record), {
       ended: control.exited.then(() => undefined),
       onFile: (inode) => control.logAt(inode),
       opened,
