@@ -79,6 +79,8 @@ export interface Command<T extends FlagTable = FlagTable> {
   readonly isOwn?: boolean;
   /** Runs the engine's own code: the compiled program leaves it to the checkout. */
   readonly needsNode?: boolean;
+  /** Never calls {@link Context.engine}: what speaks to one need not be loaded. */
+  readonly asksNobody?: boolean;
   run(
     context: Context,
     values: FlagValues<T>,

@@ -83,6 +83,9 @@ async function dispatch(
     stopped.release();
     return await services.handOver(argv);
   }
+  const { openEngineClient } = command.asksNobody
+    ? { openEngineClient: nobody }
+    : await import("./engine-client.ts");
   const context = openContext({
     path,
     groupValues,
@@ -90,8 +93,13 @@ async function dispatch(
     services,
     streams,
     signals: stopped,
+    openClient: openEngineClient,
   });
   return await runOwn(command, context, () => command.run(context, values, operands, given));
+}
+
+function nobody(): never {
+  throw new Error("a command that asks no engine asked one");
 }
 
 /** Gantry's own commands say who speaks. */

@@ -1,17 +1,14 @@
 import { isAbsolute, join } from "node:path";
-import { Fault, messageOf } from "#base/fault.ts";
+import { Fault } from "#base/fault.ts";
 import type { LogLevel } from "#base/log.ts";
-import { type DockerClient, dockerClient } from "#client/docker-client.ts";
+import type { DockerClient } from "#client/docker-client.ts";
 import { type ConfigFile, readConfigFile } from "./config/config-file.ts";
 import type { Context, EngineOptions, Services } from "./context.ts";
-import { chooseEndpoint } from "./contexts/choose-endpoint.ts";
 import { Exit } from "./failure.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import type { GlobalValues } from "./global-flags.ts";
 import type { Signals } from "./main.ts";
 import type { Terminal } from "./output/terminal.ts";
-import { openTransport } from "./transport/open-transport.ts";
-import { ownVersion } from "./own-version.ts";
 
 export interface ContextParts {
   readonly path: readonly string[];
@@ -20,6 +17,8 @@ export interface ContextParts {
   readonly services: Services;
   readonly streams: { readonly out: Terminal; readonly err: Terminal };
   readonly signals: Signals;
+  /** Makes the client of the engine that a command asks. */
+  readonly openClient: (context: Context) => DockerClient;
 }
 
 /** What a command gets of the world. Files are read and connections made when they are asked for. */
@@ -30,6 +29,7 @@ export function openContext({
   services,
   streams,
   signals,
+  openClient,
 }: ContextParts): Context {
   const instance = instanceOf(globals);
   let engine: DockerClient | undefined;
@@ -45,27 +45,10 @@ export function openContext({
     signal: signals.signal,
     now: () => new Date(),
     config: () => (config ??= readConfigFile(globals, process.env)),
-    engine: () => (engine ??= openEngineClient(context)),
+    engine: () => (engine ??= openClient(context)),
     takeSignals: () => signals.release(),
   };
   return context;
-}
-
-function openEngineClient(context: Context): DockerClient {
-  const headers = { "User-Agent": `Gantry-Client/${ownVersion}`, ...context.config().httpHeaders };
-  return dockerClient(
-    openTransport(endpointFor(context), headers),
-    context.env["DOCKER_API_VERSION"] || undefined,
-  );
-}
-
-function endpointFor(context: Context) {
-  try {
-    return chooseEndpoint(context);
-  } catch (error) {
-    if (error instanceof Exit) throw error;
-    throw new Exit(1, `Failed to initialize: unable to resolve docker endpoint: ${messageOf(error)}`);
-  }
 }
 
 function instanceOf({

@@ -24,15 +24,15 @@ import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
 import { Database } from "#engine/metadata/database.ts";
-import { Forwarders } from "#engine/logs/forwarders.ts";
+import { ForwardingThread } from "#engine/logs/forwarding-thread.ts";
 import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
+import { maskedPaths, readonlyPaths } from "#engine/runtime/default-paths.ts";
 import { IdRanges } from "#engine/runtime/id-ranges.ts";
 import { Launcher } from "#engine/runtime/launcher.ts";
 import { type RuntimeOptions, Runtimes } from "#engine/runtime/runtimes.ts";
-import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
 import { parseRemap } from "#engine/runtime/userns-mode.ts";
 import { copyFolder } from "#engine/snapshots/copy-folder.ts";
 import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
@@ -180,7 +180,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     log,
   });
   const identity = identityOf(root, runtimes, defaultLogs.Type);
-  const forwarders = undo.use(new Forwarders({ hostname: identity.hostname, pid: process.pid }, log));
+  const forwarders = undo.use(new ForwardingThread({ hostname: identity.hostname, pid: process.pid }, log));
   const idRanges = new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16));
   const containers = undo.use(
     await ContainerService.open({
@@ -257,6 +257,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   process.on("SIGHUP", reload);
   undo.defer(() => void process.off("SIGHUP", reload));
   background("networks are not ready yet", networks.warm());
+  background("starting containers is not ready yet", launcher.warm());
   background("garbage was not collected", images.collect());
   return undo.move();
 

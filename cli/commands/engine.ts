@@ -8,6 +8,7 @@ import { runEngine } from "../instance/run-engine.ts";
 export const command = defineCommand({
   isOwn: true,
   needsNode: true,
+  asksNobody: true,
   usage: "[flags]",
   about: [
     "Runs the engine in the foreground. It logs JSON lines to stderr (GANTRY_LOG=debug for more).",

@@ -4,6 +4,7 @@ import type { Command, Context, Services } from "../context.ts";
 import { type CompletionKind, type FlagSpec, type FlagTable, needsValue, parseFlags } from "../flags.ts";
 import { type GlobalValues, globalFlags, instanceFlags } from "../global-flags.ts";
 import type { Signals } from "../main.ts";
+import { openEngineClient } from "../engine-client.ts";
 import { openContext } from "../open-context.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { candidatesOf } from "./candidates.ts";
@@ -47,6 +48,7 @@ export async function complete(
     const place = await findPlace(words);
     const open = () =>
       openContext({
+        openClient: openEngineClient,
         path: place.path,
         globals: place.globals,
         groupValues: {},

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { Fault } from "#base/fault.ts";
-import type { OpenDriver } from "#engine/logs/drivers/open-driver.ts";
 import type { ForwardedLog } from "#engine/logs/forwarders.ts";
+import type { OpenedLog } from "#engine/logs/forwarding-thread.ts";
 import { readLog } from "#engine/logs/json-file.ts";
 import { extraAttributes, type LogInfo } from "#engine/logs/log-info.ts";
 import { canReadBack, checkLogStart, isRemote, rotationOf } from "#engine/logs/log-options.ts";
@@ -121,7 +121,7 @@ export async function openLog(
   { forwarders, paths }: ContainerContext,
   record: ContainerRecord,
   signal: AbortSignal,
-): Promise<OpenDriver | undefined> {
+): Promise<OpenedLog | undefined> {
   const { Type: type, Config: options } = record.hostConfig.LogConfig;
   if (type === "none" || (type === "json-file" && Object.keys(options).length === 0)) return undefined;
   return forwarders.open(forwardedLog(paths, record), signal);
@@ -132,10 +132,10 @@ export function forwardLog(
   { forwarders, paths }: ContainerContext,
   record: ContainerRecord,
   control: ShimControl,
-  opened: OpenDriver | undefined,
+  opened: OpenedLog | undefined,
 ): void {
   if (!isRemote(record.hostConfig.LogConfig.Type)) return;
-  forwarders.follow(record.id, forwardedLog(paths, record), {
+  forwarders.follow(forwardedLog(paths, record), {
     ended: control.exited.then(() => undefined),
     onFile: (inode) => control.logAt(inode),
     opened,

@@ -4,7 +4,7 @@ import type { Log } from "#base/log.ts";
 import type { Clock } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import type { ImageCommitter, ImageResolver } from "#engine/images/images.ts";
-import type { Forwarders } from "#engine/logs/forwarders.ts";
+import type { ForwardingThread } from "#engine/logs/forwarding-thread.ts";
 import type { Networks } from "#engine/network/networks.ts";
 import type { IdRanges } from "#engine/runtime/id-ranges.ts";
 import type { Launcher, Task } from "#engine/runtime/launcher.ts";
@@ -25,7 +25,7 @@ export interface ContainerContext {
   readonly volumes: VolumeMounts;
   readonly events: EventSink;
   readonly launcher: Launcher;
-  readonly forwarders: Forwarders;
+  readonly forwarders: ForwardingThread;
   /** The engine's own log driver, for containers that name none. */
   readonly defaultLogs: LogConfig;
   readonly idRanges: IdRanges;

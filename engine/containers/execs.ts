@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { Duplex, Transform } from "node:stream";
 import type { ExecConfig } from "#api/docker/container.ts";
 import { Fault, isFault, messageOf } from "#base/fault.ts";
-import { planExec } from "#engine/runtime/exec-spec.ts";
 import type { Task } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import { openExec } from "#engine/supervise/shim-client.ts";
@@ -200,6 +199,7 @@ export class Execs {
     const processFile = `exec-${id.slice(0, 20)}.json`;
     const path = join(task.bundle, processFile);
     try {
+      const { planExec } = await import("#engine/runtime/exec-spec.ts");
       const user = await launcher.userOf(
         container.id,
         config.User || container.config.User,

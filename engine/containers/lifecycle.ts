@@ -1,6 +1,6 @@
 import { Fault, isFault, isFullDisk, messageOf } from "#base/fault.ts";
 import { formatTime, parseTime } from "#base/time.ts";
-import type { OpenDriver } from "#engine/logs/drivers/open-driver.ts";
+import type { OpenedLog } from "#engine/logs/forwarding-thread.ts";
 import type { Sandbox } from "#engine/network/networks.ts";
 import type { Task } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
@@ -149,7 +149,7 @@ export class Lifecycle {
     const { id } = record;
     await using undo = new AsyncDisposableStack();
     const opened = await this.#orFailed(record, () => openLog(this.#context, record, signal));
-    undo.defer(() => opened?.driver[Symbol.asyncDispose]());
+    undo.use(opened);
     const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
     const joined = await this.#orFailed(record, async () => joinedNamespaces(this.#context.registry, record));
     const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
@@ -225,7 +225,7 @@ export class Lifecycle {
     task: Task,
     started: StartedTask,
     sandbox: Sandbox,
-    opened: OpenDriver | undefined,
+    opened: OpenedLog | undefined,
   ): Promise<void> {
     const { registry, now } = this.#context;
     const next: ContainerRecord = {
@@ -250,7 +250,7 @@ export class Lifecycle {
   }
 
   /** From here on the end of the container is taken in whenever it comes. Also for those that outlived an earlier daemon. */
-  watch(record: ContainerRecord, task: Task, opened?: OpenDriver): void {
+  watch(record: ContainerRecord, task: Task, opened?: OpenedLog): void {
     const { id } = record;
     this.#context.tasks.set(id, task);
     if (record.state.status === "running") this.#health.start(record);

@@ -43,7 +43,7 @@ export async function reconcile(context: ContainerContext, lifecycle: Lifecycle)
     await lifecycle.ended(record.id, exited);
   for (const record of registry.list())
     if (isRemote(record.hostConfig.LogConfig.Type) && !context.tasks.has(record.id))
-      context.forwarders.resume(record.id, forwardedLog(context.paths, record));
+      context.forwarders.resume(forwardedLog(context.paths, record));
   await resume(context, lifecycle, before);
 }
 

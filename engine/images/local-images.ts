@@ -10,18 +10,15 @@ import { Collector } from "#engine/gc/collector.ts";
 import { type Item, Leases } from "#engine/gc/leases.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
-import { commitLayer } from "./commit-layer.ts";
 import { type Distribution, lazyDistribution } from "./distribution.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import { ImageStore } from "./image-store.ts";
 import { ImageWorkshop } from "./image-workshop.ts";
 import type { ImageRecord, Images, ImageUse, Progress, RemovedImage } from "./images.ts";
-import { importRootfs, type ImportOptions } from "./import.ts";
-import { loadImages } from "./load.ts";
+import type { ImportOptions } from "./import.ts";
 import { pruneImages, type PruneFilter } from "./prune.ts";
 import { removeImage } from "./remove.ts";
 import { resolveImage } from "./resolve.ts";
-import { saveImages } from "./save.ts";
 import { tagImage } from "./tag.ts";
 
 export interface LocalImagesDeps {
@@ -72,19 +69,27 @@ export class LocalImages implements Images, Disposable {
     return this.#deps.store.list();
   }
 
-  load(archive: Readable, report: (progress: Progress) => void, signal: AbortSignal): Promise<void> {
+  // What reads and writes archives is loaded when there is one.
+
+  async load(archive: Readable, report: (progress: Progress) => void, signal: AbortSignal): Promise<void> {
+    const { loadImages } = await import("./load.ts");
     return loadImages(this.#deps, archive, report, signal);
   }
 
-  save(names: readonly string[], signal: AbortSignal): Promise<Readable> {
+  async save(names: readonly string[], signal: AbortSignal): Promise<Readable> {
+    const { saveImages } = await import("./save.ts");
     return saveImages(this.#deps, names, signal);
   }
 
-  importRootfs(archive: Readable, options: ImportOptions, signal: AbortSignal): Promise<Digest> {
+  async importRootfs(archive: Readable, options: ImportOptions, signal: AbortSignal): Promise<Digest> {
+    const { importRootfs } = await import("./import.ts");
     return importRootfs(this.#deps, archive, options, signal);
   }
 
-  commit: Images["commit"] = (layer, options, signal) => commitLayer(this.#deps, layer, options, signal);
+  commit: Images["commit"] = async (layer, options, signal) => {
+    const { commitLayer } = await import("./commit-layer.ts");
+    return commitLayer(this.#deps, layer, options, signal);
+  };
 
   tag(name: string, repository: string, tag: string): Promise<void> {
     return tagImage(this.#deps, name, repository, tag);

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Fault, messageOf } from "#base/fault.ts";
+import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { DriverHost } from "./drivers/driver.ts";
 import { type OpenDriver, openDriver } from "./drivers/open-driver.ts";
 import { Forwarder } from "./forwarder.ts";
 import type { LogInfo } from "./log-info.ts";
-import { checkLogStart, isRemote, type LogConfig } from "./log-options.ts";
-import { isAllShipped, readShipped } from "./shipped-file.ts";
+import { isRemote, type LogConfig } from "./log-options.ts";
 
 /** How long the removal of a container waits for what it wrote last: altogether, and without a batch being taken. */
 const longestSettleMs = 60_000;
@@ -34,39 +33,28 @@ export class Forwarders implements AsyncDisposable {
     this.#log = log;
   }
 
-  /**
-   * Checks a container's log options and connects to its receiver, before it starts; undefined when it needs none.
-   *
-   * @throws {Fault} `internal` with dockerd's text
-   */
-  async open({ config, info }: ForwardedLog, signal: AbortSignal): Promise<OpenDriver | undefined> {
-    try {
-      checkLogStart(config, info);
-      return isRemote(config.Type) ? await openDriver(config.Type, info, this.#host, signal) : undefined;
-    } catch (error) {
-      signal.throwIfAborted();
-      const why = `failed to initialize logging driver: ${messageOf(error)}`;
-      throw new Fault("internal", `failed to create task for container: ${why}`);
-    }
+  /** Connects to a container's receiver, before it starts. @throws {Fault} `unavailable` with dockerd's texts */
+  async open({ config: { Type: type }, info }: ForwardedLog, signal: AbortSignal): Promise<OpenDriver> {
+    if (!isRemote(type)) throw new Fault("internal", `records of ${type} go nowhere`);
+    return openDriver(type, info, this.#host, signal);
   }
 
-  /** Sends from now on what the container writes, until it has ended. One that is at it still ends first. */
-  follow(
-    id: string,
+  /** Sends what the container writes until it has ended; resolves then. One that is at it still ends first. */
+  async follow(
     log: ForwardedLog,
     run: {
       readonly ended: Promise<void>;
       readonly onFile: (inode: string) => void;
       readonly opened: OpenDriver | undefined;
     },
-  ): void {
+  ): Promise<void> {
     const { Type: type } = log.config;
-    if (!isRemote(type) || this.#isClosed) return;
-    const before = this.#forwarders.get(id);
-    if (before !== undefined) {
-      void before.stop().then(() => this.follow(id, log, run));
-      return;
+    const { containerId: id } = log.info;
+    for (let before = this.#forwarders.get(id); before; before = this.#forwarders.get(id)) {
+      await before.stop();
+      if (this.#forwarders.get(id) === before) this.#forwarders.delete(id);
     }
+    if (!isRemote(type) || this.#isClosed) return;
     const forwarder = new Forwarder({
       file: { path: log.path, ended: run.ended },
       shippedPath: log.shippedPath,
@@ -76,15 +64,8 @@ export class Forwarders implements AsyncDisposable {
       log: this.#log.with({ container: id, driver: type }),
     });
     this.#forwarders.set(id, forwarder);
-    void forwarder.done.then(() => {
-      if (this.#forwarders.get(id) === forwarder) this.#forwarders.delete(id);
-    });
-  }
-
-  /** Sends what an earlier daemon left of a container that does not run any more. */
-  resume(id: string, log: ForwardedLog): void {
-    if (!isRemote(log.config.Type) || isAllShipped(log.path, readShipped(log.shippedPath))) return;
-    this.follow(id, log, { ended: Promise.resolve(), onFile: () => {}, opened: undefined });
+    await forwarder.done;
+    if (this.#forwarders.get(id) === forwarder) this.#forwarders.delete(id);
   }
 
   /** Before a container's log is removed: waits for what is on its way, as long as its receiver takes it. */

@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { ForwardedRecord } from "./drivers/driver.ts";
-import type { LogRecord, Stream } from "./json-record.ts";
+import type { Stream } from "./json-record.ts";
 import { parseTime } from "./log-time.ts";
+import type { CollectedRecord } from "./record-collector.ts";
 
-const lineFeed = 0x0a;
-
-/** Turns records of a log into what drivers send: without line feeds, with the parts of long lines numbered. */
+/** Turns records of a log into what drivers send, with the parts of long lines numbered. */
 export class PartialLines {
   /** By stream: the line that is under way. */
   readonly #lines = new Map<Stream, { readonly id: string; ordinal: number }>();
@@ -14,14 +13,13 @@ export class PartialLines {
   #text = "";
   #time = 0n;
 
-  convert({ stream, time, text }: LogRecord): ForwardedRecord {
-    const isLast = text.at(-1) === lineFeed;
-    const partial = this.#partOf(stream, isLast);
+  convert({ stream, time, text, endsLine }: CollectedRecord): ForwardedRecord {
+    const partial = this.#partOf(stream, endsLine);
     if (time !== this.#text) [this.#text, this.#time] = [time, parseTime(time) ?? 0n];
     return {
       stream: stream === 1 ? "stdout" : "stderr",
       time: this.#time,
-      text: isLast ? text.subarray(0, -1) : text,
+      text,
       ordinal: ++this.#ordinal,
       ...(partial && { partial }),
     };

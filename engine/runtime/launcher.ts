@@ -30,7 +30,6 @@ import {
 } from "./paths.ts";
 import type { ProcessSpec, ResolvedUser, RuntimeSpec } from "./runtime-spec.ts";
 import type { Runtimes } from "./runtimes.ts";
-import { planSpec } from "./spec.ts";
 import { stageMounts } from "./staged-mounts.ts";
 import { resolveUser } from "./users.ts";
 
@@ -158,6 +157,11 @@ export class Launcher {
   }
 
   /** As the container's own passwd and group files have it. */
+  /** Loads what starts and execs need and a daemon that was just started does not, before somebody waits for it. */
+  async warm(): Promise<void> {
+    await import("./exec-spec.ts");
+  }
+
   userOf(id: string, user: string, hostConfig: HostConfig): Promise<ResolvedUser> {
     const { root } = this.#deps.snapshots;
     const { upper, lower } = this.#deps.snapshots.mountOf(id);
@@ -172,6 +176,7 @@ export class Launcher {
   async #plan(request: LaunchRequest, devices: HostDevices) {
     const { paths, host, cgroups, runtimes, policy } = this.#deps;
     const { id, config, hostConfig, args, mounts, sandbox, joined } = request;
+    const { planSpec } = await import("./spec.ts");
     const { dialect } = runtimes.get(hostConfig.Runtime);
     const user = await this.userOf(id, config.User, hostConfig);
     return planSpec({

@@ -6,6 +6,7 @@ import { runtimeFilter } from "#oci/seccomp/runtime-filter.ts";
 import { planCapabilities } from "./capabilities.ts";
 import { initDestination, planMounts, rootPropagation } from "./default-mounts.ts";
 import type { DeviceNode } from "./host-devices.ts";
+import { maskedPaths, readonlyPaths } from "./default-paths.ts";
 import { planEnvironment } from "./environment.ts";
 import { planResources } from "./plan-resources.ts";
 import { planRlimits } from "./rlimits.ts";
@@ -13,23 +14,6 @@ import type { ProcessSpec, ResolvedUser, RuntimeSpec, SpecInput } from "./runtim
 import type { Dialect } from "./runtimes.ts";
 import { parseSecurityOptions, type SecurityOptions } from "./security-options.ts";
 import { planSysctls } from "./sysctls.ts";
-
-export const maskedPaths = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys/devices/virtual/powercap",
-  "/sys/firmware",
-];
-
-export const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /** Annotations by which the runtime itself is steered. They are the engine's alone. */
 const reservedAnnotations = "run.oci.";

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
+import { maskedPaths, readonlyPaths } from "#engine/runtime/default-paths.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 

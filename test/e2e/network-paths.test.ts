@@ -29,7 +29,9 @@ before(async () => {
   inLan(
     "ip address add 198.51.100.2/24 dev eth0; ip address add 2001:db8:1::2/64 dev eth0 nodad; ip link set eth0 up",
   );
-  inLan("ip link set lo up; ip route add 10.0.0.0/8 via 198.51.100.1; ip route add fd00::/8 via 2001:db8:1::1");
+  inLan(
+    "ip link set lo up; ip route add 10.0.0.0/8 via 198.51.100.1; ip route add fd00::/8 via 2001:db8:1::1",
+  );
 });
 after(async () => {
   for (const helper of [lan, ...helpers]) helper.kill();

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer } from "node:net";
-import { maskedPaths, readonlyPaths } from "#engine/runtime/spec.ts";
+import { maskedPaths, readonlyPaths } from "#engine/runtime/default-paths.ts";
 import { type EscapeCase, inContainer, type Subject, secret } from "./escape-case.ts";
 
 const probe = (words: string) => (subject: Subject) => inContainer(subject, `/probe ${words}`);

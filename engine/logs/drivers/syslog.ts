@@ -45,7 +45,11 @@ export async function openSyslog(info: LogInfo, host: DriverHost, signal: AbortS
 
 function onStream(stream: StreamConnection, line: (record: ForwardedRecord) => readonly Buffer[]): LogDriver {
   return {
-    send: (records, signal) => stream.write(Buffer.concat(records.filter(hasText).flatMap(line)), signal),
+    send: (records, signal) => {
+      const parts: Buffer[] = [];
+      for (const record of records) if (hasText(record)) parts.push(...line(record));
+      return stream.write(Buffer.concat(parts), signal);
+    },
     [Symbol.asyncDispose]: async () => stream[Symbol.dispose](),
   };
 }
