@@ -5,4 +5,4 @@ export function http2(): typeof Http2 {
   return process.getBuiltinModule("node:http2");
 }
 
-export type { ClientHttp2Session, ClientHttp2Stream, Http2Session, ServerHttp2Stream } from "node:http2";
+export type { ClientHttp2Session, ClientHttp2Stream, ServerHttp2Stream } from "node:http2";

@@ -3,10 +3,10 @@ import { Fault } from "#base/fault.ts";
 /** One field of a message: its number, and how it is read and written. */
 export interface Field<T> {
   readonly number: number;
-  readonly initial: () => T;
+  initial(): T;
   /** The field's value after one more occurrence. */
-  readonly read: (reader: Reader, wire: number, before: T) => T;
-  readonly write: (writer: Writer, number: number, value: T) => void;
+  read(reader: Reader, wire: number, before: T): T;
+  write(writer: Writer, number: number, value: T): void;
 }
 
 /** Names of fields and what they hold; absent fields have their proto3 default. */
@@ -30,8 +30,7 @@ const maxValues = 200_000;
 
 const [varintWire, fixed64Wire, bytesWire, fixed32Wire] = [0, 1, 2, 5];
 
-// biome-ignore lint/suspicious/noExplicitAny: a table of fields of any type
-type Fields = Readonly<Record<string, Field<any>>>;
+type Fields = Readonly<Record<string, Field<unknown>>>;
 
 /**
  * A message by the table of its fields. Fields that are not in it are skipped.

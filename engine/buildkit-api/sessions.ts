@@ -23,10 +23,8 @@ export class Sessions {
   /** @throws {Fault} for what no session can be */
   check(headers: IncomingHttpHeaders): string {
     const id = headerOf(headers, "x-docker-expose-session-uuid");
-    if (headers.upgrade === undefined) throw new Fault("internal", "no upgrade proto in request");
-    if (headers.upgrade !== "h2c") throw new Fault("internal", `protocol ${headers.upgrade} not supported`);
     if (id === "" || id.length > maxIdLength) throw new Fault("invalid", "a session needs an ID");
-    if (this.#sessions.has(id)) throw new Fault("internal", `session ${id} already exists`);
+    if (this.#sessions.has(id)) throw new Fault("invalid", `session ${id} already exists`);
     return id;
   }
 

@@ -33,6 +33,7 @@ export function buildkitRoutes({ buildkit }: BuildKitRouteDeps): readonly Route[
       method: "POST",
       path: "/session",
       handle: async (call) => {
+        checkUpgrade(call);
         const service = await buildkit();
         service.checkSession(call.headers);
         return takeOver((client) => service.serveSession(client, call.headers, call.lifetime));
@@ -42,8 +43,8 @@ export function buildkitRoutes({ buildkit }: BuildKitRouteDeps): readonly Route[
 }
 
 function checkUpgrade({ headers: { upgrade } }: Call): void {
-  if (upgrade === undefined) throw new Fault("internal", "no upgrade proto in request");
-  if (upgrade !== "h2c") throw new Fault("internal", `protocol ${upgrade} not supported`);
+  if (upgrade === undefined) throw new Fault("invalid", "no upgrade proto in request");
+  if (upgrade !== "h2c") throw new Fault("invalid", `protocol ${upgrade.slice(0, 100)} not supported`);
 }
 
 function takeOver(run: (client: Duplex) => Promise<void>): HijackAnswer {

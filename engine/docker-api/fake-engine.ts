@@ -244,11 +244,11 @@ export async function openFakeEngine(
     containers,
     images,
     builds: {
-      builder: () => Promise.reject(new Fault("internal", "nothing is built here")),
+      builder: () => Promise.reject(new Fault("not-implemented", "nothing is built here")),
       cache: () => [],
       prune: async () => ({ removed: [], bytes: 0 }),
     },
-    buildkit: () => Promise.reject(new Fault("internal", "nothing is built here")),
+    buildkit: () => Promise.reject(new Fault("not-implemented", "nothing is built here")),
     networks: new FakeNetworks(),
     volumes: new FakeVolumes(),
     snapshots: { root: "/snapshots", mountOf: () => ({ lower: ["1/fs"], upper: "2/fs", work: "2/work" }) },

@@ -142,5 +142,7 @@ test("what the engine does not have is answered as Docker's daemon answers with 
   }
   assert.equal((await ask(engine.socket, "GET", "/plugins")).text, "[]\n");
   assert.equal((await ask(engine.socket, "GET", "/plugins/a/b/json")).status, 404);
-  for (const path of ["/build"]) assert.equal((await ask(engine.socket, "POST", path)).status, 501, path);
+  assert.equal((await ask(engine.socket, "POST", "/build")).status, 501);
+  for (const path of ["/session", "/grpc"])
+    assert.equal(messageIn(await ask(engine.socket, "POST", path)), "no upgrade proto in request", path);
 });

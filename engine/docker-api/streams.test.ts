@@ -193,7 +193,7 @@ test("an upgrade that no route asked for is an ordinary request", async () => {
   assert.equal(
     (await ask(engine.socket, "POST", "/session", { headers: { Connection: "Upgrade", Upgrade: "h2c" } }))
       .status,
-    500,
+    501,
   );
 });
 
