@@ -235,8 +235,15 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     usage: async ({ id, state }) =>
       isAlive(state) ? readUsage(host.cgroup, cgroups.pathOf(id), state.pid) : undefined,
     ps: runPs,
+    buildkit: () => (buildkit ??= openBuildKit()),
     now,
   });
+  let buildkit: ReturnType<typeof openBuildKit> | undefined;
+  async function openBuildKit() {
+    const { BuildKit } = await import("./buildkit-api/buildkit.ts");
+    const hostGateway = () => networks.hostGateway;
+    return new BuildKit({ builds, images, platform, workerId: identity.id, hostGateway, now });
+  }
   const { authorizationPlugins } = access;
   const authorization =
     authorizationPlugins.length === 0

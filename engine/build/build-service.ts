@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { removeTree } from "#engine/snapshots/folders.ts";
 import type { BuildDeps } from "./build-deps.ts";
 import type { Builder } from "./builder.ts";
+import { clientFolder } from "./client-mounts.ts";
 import type { CacheRecord, CacheUse } from "./cache-store.ts";
 
 export type CacheEntry = CacheRecord & CacheUse & { readonly isInUse: boolean };
@@ -35,6 +36,7 @@ export class BuildService implements Builds {
   /** What a build that was killed has left. Before anything else. */
   async reconcile(): Promise<void> {
     await removeTree(join(this.#deps.paths.root, "build", "tmp"));
+    await rm(clientFolder(this.#deps.paths.run), { recursive: true, force: true });
   }
 
   builder(): Promise<Builder> {

@@ -5,20 +5,26 @@ import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import { LayeredFiles } from "#engine/runtime/layered-file.ts";
+import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import { expandWord } from "#oci/dockerfile/expand.ts";
+import type { From, Stage } from "#oci/dockerfile/instruction.ts";
 import { type Dockerfile, parseDockerfile } from "#oci/dockerfile/parse.ts";
 import { formatPlatform, normalisePlatform, parsePlatform, type Platform } from "#oci/platform.ts";
-import type { Reference } from "#oci/reference.ts";
+import { formatReference, parseReference, type Reference, withDefaultTag } from "#oci/reference.ts";
 import type { BuildContext, BuildDeps } from "./build-deps.ts";
+import type { CopyFrom } from "./copy-step.ts";
 import { Spool } from "./files/spool.ts";
 import type { FolderNode } from "./files/tree.ts";
+import { buildkitHistory, classicHistory, type FrontEnd, isStep, type StageTitle } from "./front-end.ts";
+import { contextStage } from "./context-stage.ts";
 import { ImageCache } from "./image-cache.ts";
 import { RemoteSources } from "./remote/remote-sources.ts";
 import { OrderedReporters, type Reporter } from "./reporter.ts";
 import { RunMounts } from "./run-mounts.ts";
 import { Solver } from "./solver.ts";
 import { StageBuild, type StepTools } from "./stage-build.ts";
+import { packLayers } from "./sources.ts";
 import { findStage, type PlannedStage, planStages, type StagePlan } from "./stage-plan.ts";
 import { imageConfigOf, shortId, type StageState } from "./stage-state.ts";
 import { type BuildArgs, isProxy, Variables } from "./variables.ts";
@@ -40,6 +46,24 @@ export interface BuildRequest {
   readonly platform: string;
   readonly networkMode: string;
   readonly limits: Partial<HostConfig>;
+  /** Of a client that speaks BuildKit's protocol. */
+  readonly frontEnd?: FrontEnd;
+  /** Steps of these stages run anew, whatever is known of them. */
+  readonly uncachedStages?: readonly string[];
+}
+
+/** What a build came to, held until it is disposed of. */
+export interface Built extends AsyncDisposable {
+  readonly state: StageState;
+  /** An archive of its file system. */
+  files(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** An archive of the image that it would be, and what its manifest is called. */
+  image(
+    names: readonly Reference[],
+    signal: AbortSignal,
+  ): Promise<{ readonly archive: AsyncIterable<Uint8Array>; readonly descriptor: Descriptor }>;
+  /** Makes it an image with these names, and returns its ID. */
+  commit(names: readonly Reference[], signal: AbortSignal): Promise<Digest>;
 }
 
 /**
@@ -62,27 +86,35 @@ export class Builder {
     return this.#context.folder;
   }
 
+  /** {@link Builder.solve}, and the image of it. */
+  async build(request: BuildRequest, reporter: Reporter, signal: AbortSignal): Promise<Digest> {
+    await using built = await this.solve(request, reporter, signal);
+    return await built.commit(request.tags, signal);
+  }
+
   /**
-   * Returns the ID of the image. When it throws, or `signal` aborts, nothing is left but the results of the steps that were done.
+   * Builds what the request says, without making it an image. When it throws, or `signal` aborts, nothing is left but the results of the steps that were done.
    *
    * @throws {Fault} with Docker's texts
    */
-  async build(request: BuildRequest, reporter: Reporter, signal: AbortSignal): Promise<Digest> {
+  async solve(request: BuildRequest, reporter: Reporter, signal: AbortSignal): Promise<Built> {
     const dockerfile = parseDockerfile(request.dockerfile, request.dockerfileName);
     const { workshop, cache } = this.#context;
     const used = new Set<string>();
-    await using lease = workshop.hold();
+    await using undo = new AsyncDisposableStack();
+    const lease = undo.use(workshop.hold());
     const spools: Spool[] = [];
     try {
       const run = new BuildRun({
         context: this.#context,
         solver: this.#solver,
-        mounts: new RunMounts(this.#context, this.#shared),
+        mounts: new RunMounts(this.#context, this.#shared, request.frontEnd),
         dockerfile,
         request,
         reporter,
         lease,
         used,
+        signal,
         openSpool: () => {
           const spool = new Spool(join(this.#context.folder, "tmp"));
           spools.push(spool);
@@ -90,12 +122,18 @@ export class Builder {
         },
       });
       const state = await run.build(signal);
-      const id =
-        state.id === undefined
-          ? await workshop.finish(imageConfigOf(state), state.layers, request.tags, lease, signal)
-          : await workshop.name(state.id, request.tags);
       await cache.markUsed([...used]);
-      return id;
+      const held = undo.move();
+      return {
+        state,
+        files: (until) => packLayers(this.#context, state.layers, until),
+        image: (names, until) => workshop.archive(imageConfigOf(state), state.layers, names, lease, until),
+        commit: (names, until) =>
+          state.id === undefined
+            ? workshop.finish(imageConfigOf(state), state.layers, names, lease, until)
+            : workshop.name(state.id, names),
+        [Symbol.asyncDispose]: () => held.disposeAsync(),
+      };
     } catch (error) {
       await lease.release();
       void workshop.tidy();
@@ -116,6 +154,7 @@ interface RunDeps {
   readonly lease: Lease;
   readonly used: Set<string>;
   readonly openSpool: () => Spool;
+  readonly signal: AbortSignal;
 }
 
 /** One build. */
@@ -218,6 +257,8 @@ class BuildRun {
       ...(epoch !== undefined && epoch !== null && epoch !== "" && { epoch: Number(epoch) }),
       networkMode: request.networkMode,
       limits: request.limits,
+      history: request.frontEnd === undefined ? classicHistory : buildkitHistory,
+      ...(request.frontEnd !== undefined && { frontEnd: request.frontEnd }),
       used: (key) => used.add(key),
     };
   }
@@ -231,7 +272,11 @@ class BuildRun {
     const { dockerfile, request } = this.#deps;
     const title = (step: number, text: string) => reportStep(reporter, step, plan.steps, text);
     await title(firstStep, stage.from.text);
-    const state = base === undefined ? await this.#image(image, platform) : await this.#stages.get(base);
+    const shown = this.#titleOf(stage, base, plan);
+    const state =
+      base === undefined
+        ? await this.#base(image, platform, shown, stage.from)
+        : await this.#stages.get(base);
     tools.signal.throwIfAborted();
     if (state === undefined) throw new Fault("internal", `stage ${base} is not built`);
     await reporter.text(` ---> ${shortId(state)}\n`);
@@ -242,10 +287,15 @@ class BuildRun {
       escape: dockerfile.directives.escape,
     });
     const build = new StageBuild(
-      { ...tools, from: (name) => this.#from(name, stage.index) },
-      state,
+      {
+        ...tools,
+        usesCache: tools.usesCache && !(request.uncachedStages ?? []).includes(stage.from.name ?? ""),
+        from: (name) => this.#from(name, stage.index, tools.signal),
+      },
+      request.frontEnd === undefined ? state : withRootFolder(state),
       variables,
       reporter,
+      shown,
     );
     await build.runTriggers();
     for (const [index, instruction] of stage.instructions.entries()) {
@@ -255,10 +305,47 @@ class BuildRun {
     return build.state;
   }
 
-  async #from(name: string, before: number): Promise<StageState> {
+  async #from(name: string, before: number, signal: AbortSignal): Promise<CopyFrom> {
     const index = findStage(this.#deps.dockerfile.stages, name, before);
     const stage = index === undefined ? undefined : this.#stages.get(index);
-    return await (stage ?? this.#image(name, undefined));
+    if (stage !== undefined) return { kind: "layers", state: await stage };
+    const named = await this.#deps.request.frontEnd?.context(name, signal);
+    if (named?.kind === "files") return { kind: "context", root: named.root };
+    return { kind: "layers", state: await this.#image(named?.name ?? name, undefined) };
+  }
+
+  /** How BuildKit's progress shows the stage. */
+  #titleOf({ index, from, instructions }: Stage, base: number | undefined, plan: StagePlan): StageTitle {
+    const hasOthers = this.#deps.dockerfile.stages.length > 1;
+    const name = from.name ?? (hasOthers ? `stage-${index}` : "");
+    const hasImage = base === undefined && from.image !== "scratch";
+    const steps = instructions.filter(isStep).length + (hasImage ? 1 : 0);
+    return { index, name: plan.stages.length > 0 ? name : "", steps };
+  }
+
+  async #base(
+    image: string,
+    platform: string | undefined,
+    title: StageTitle,
+    { lines }: From,
+  ): Promise<StageState> {
+    const { frontEnd } = this.#deps.request;
+    if (frontEnd === undefined || image === "scratch") return await this.#image(image, platform);
+    const { context, lease, signal } = this.#deps;
+    try {
+      const named = await frontEnd.context(image, signal);
+      if (named?.kind === "files")
+        return await contextStage(context, this.#platform, named.root, lease, signal);
+      const name = named?.name ?? image;
+      const step = named === undefined ? frontEnd.step(title, `FROM ${shownImage(name)}`) : undefined;
+      const state = await this.#image(name, platform);
+      step?.cached();
+      step?.done();
+      return state;
+    } catch (error) {
+      frontEnd.located(error, lines);
+      throw error;
+    }
   }
 
   #image(name: string, platform: string | undefined): Promise<StageState> {
@@ -306,6 +393,20 @@ class BuildRun {
       await reporter.text(
         `[Warning] One or more build-args [${unused.sort().join(" ")}] were not consumed\n`,
       );
+  }
+}
+
+/** BuildKit's images have a working folder, whatever their base says. */
+function withRootFolder(state: StageState): StageState {
+  if ((state.config.WorkingDir ?? "") !== "") return state;
+  return { ...state, config: { ...state.config, WorkingDir: "/" } };
+}
+
+function shownImage(name: string): string {
+  try {
+    return formatReference(withDefaultTag(parseReference(name)));
+  } catch {
+    return name;
   }
 }
 

@@ -30,6 +30,8 @@ export interface ExecStep {
   /** `default`, `none`, `host`, or the name of a network. */
   readonly networkMode: string;
   readonly isPrivileged: boolean;
+  /** Absent: the beginning of its ID. */
+  readonly hostname?: string;
   readonly mounts: readonly ResolvedMount[];
   /** Memory and cpu limits, shm size, ulimits, extra hosts, security options. */
   readonly limits: Partial<HostConfig>;
@@ -188,7 +190,7 @@ function configOf({ launcher }: BuildContext, id: string, step: ExecStep) {
       Env: step.env,
       User: step.user,
       WorkingDir: step.workingDir,
-      Hostname: step.networkMode === "host" ? hostName() : id.slice(0, 12),
+      Hostname: step.hostname ?? (step.networkMode === "host" ? hostName() : id.slice(0, 12)),
       HostConfig: {
         ...step.limits,
         NetworkMode: step.networkMode,

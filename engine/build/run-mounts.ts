@@ -7,23 +7,16 @@ import type { KeyedLock } from "#base/keyed-lock.ts";
 import { removeTree } from "#engine/snapshots/folders.ts";
 import { extractInto } from "#engine/snapshots/rooted.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
-import type { RunMount } from "#oci/dockerfile/instruction.ts";
 import type { BuildContext } from "./build-deps.ts";
 import type { CopyFrom } from "./copy-step.ts";
+import type { FrontEnd } from "./front-end.ts";
+import { type ClientMount, clientMount } from "./client-mounts.ts";
+import { resolvedMount, type StepMount } from "./step-mount.ts";
 import { digestOfEntries } from "./files/digest.ts";
 import { layerArchive } from "./files/layer-archive.ts";
 import { type LayerEntry, planCopy } from "./files/layer-plan.ts";
 import { selectNodes } from "./files/select.ts";
 import { layerFolders } from "./sources.ts";
-
-/** A mount of a step with where its content comes from. */
-export interface StepMount {
-  readonly mount: RunMount;
-  /** Absolute. */
-  readonly destination: string;
-  /** Of a bind or a cache that begins with something. */
-  readonly from?: CopyFrom;
-}
 
 /** What of a mount the step's result depends on: of a cache nothing. */
 export function mountInputs({ mount, destination, from }: StepMount): unknown {
@@ -58,15 +51,21 @@ export class RunMounts {
   readonly #context: BuildContext;
   readonly #locks: KeyedLock;
   readonly #inUse: Map<string, number>;
+  readonly #frontEnd: FrontEnd | undefined;
 
-  /** @param shared locks and counts of all builds */
+  /**
+   * @param shared locks and counts of all builds
+   * @param frontEnd has secrets and agents
+   */
   constructor(
     context: BuildContext,
     shared: { readonly locks: KeyedLock; readonly inUse: Map<string, number> },
+    frontEnd?: FrontEnd,
   ) {
     this.#context = context;
     this.#locks = shared.locks;
     this.#inUse = shared.inUse;
+    this.#frontEnd = frontEnd;
   }
 
   /**
@@ -77,16 +76,19 @@ export class RunMounts {
   async with<T>(
     mounts: readonly StepMount[],
     signal: AbortSignal,
-    work: (resolved: readonly ResolvedMount[]) => Promise<T>,
+    work: (resolved: readonly ResolvedMount[], env: readonly string[]) => Promise<T>,
   ): Promise<T> {
     const locked = mounts.filter(({ mount }) => mount.type === "cache" && mount.sharing === "locked");
     const names = [...new Set(locked.map((mount) => this.#cacheName(mount)))].sort();
     const run = async (): Promise<T> => {
       signal.throwIfAborted();
       await using undo = new AsyncDisposableStack();
-      const resolved: ResolvedMount[] = [];
-      for (const mount of mounts) resolved.push(...(await this.#resolve(mount, undo, signal)));
-      return await work(resolved);
+      const resolved: ClientMount[] = [];
+      for (const mount of mounts) resolved.push(await this.#resolve(mount, undo, signal));
+      return await work(
+        resolved.flatMap((each) => each.mounts),
+        resolved.flatMap((each) => each.env ?? []),
+      );
     };
     return await names.reduceRight<() => Promise<T>>(
       (inner, name) => () => this.#locks.run(name, inner),
@@ -94,28 +96,20 @@ export class RunMounts {
     )();
   }
 
-  async #resolve(
-    step: StepMount,
-    undo: AsyncDisposableStack,
-    signal: AbortSignal,
-  ): Promise<readonly ResolvedMount[]> {
+  async #resolve(step: StepMount, undo: AsyncDisposableStack, signal: AbortSignal): Promise<ClientMount> {
     const { mount, destination } = step;
     switch (mount.type) {
       case "tmpfs": {
         const size = mount.size === undefined ? [] : [`size=${mount.size}`];
-        return [resolvedMount("tmpfs", "tmpfs", destination, ["nosuid", "nodev", ...size])];
+        return { mounts: [resolvedMount("tmpfs", "tmpfs", destination, ["nosuid", "nodev", ...size])] };
       }
       case "cache":
-        return [await this.#cache(step, undo)];
+        return { mounts: [await this.#cache(step, undo)] };
       case "bind":
-        return [await this.#bind(step, undo, signal)];
+        return { mounts: [await this.#bind(step, undo, signal)] };
       case "secret":
       case "ssh":
-        if (mount.isRequired !== true) return [];
-        throw new Fault(
-          "invalid",
-          `${mount.type} ${mount.id ?? mount.target ?? "default"}: not found: the classic build API cannot send ${mount.type === "ssh" ? "an agent" : "secrets"}`,
-        );
+        return await clientMount(this.#frontEnd, this.#context.paths, step, undo, signal);
       default:
         return mount.type satisfies never;
     }
@@ -206,21 +200,4 @@ export class RunMounts {
     await mkdir(room, { recursive: true, mode: 0o755 });
     return room;
   }
-}
-
-export function resolvedMount(
-  type: string,
-  source: string,
-  destination: string,
-  options: readonly string[],
-): ResolvedMount {
-  const point = {
-    Type: "bind",
-    Source: source,
-    Destination: destination,
-    Mode: "",
-    RW: !options.includes("ro"),
-    Propagation: "",
-  } as const;
-  return { point, type, source, destination, options };
 }

@@ -6,6 +6,7 @@ import { packPath } from "#engine/snapshots/rooted.ts";
 import { byteText } from "#engine/snapshots/rooted/paths.ts";
 import type { BuiltLayer } from "#engine/images/image-workshop.ts";
 import type { Digest } from "#oci/digest.ts";
+import { tarEnd } from "#oci/tar/writer.ts";
 import type { BuildContext } from "./build-deps.ts";
 import type { Lookup } from "./files/layer-plan.ts";
 import { cleanSource, hasWildcards, missing, type Selected, selectNodes } from "./files/select.ts";
@@ -83,6 +84,19 @@ async function packTree(
   const root = { kind: "overlay", snapshots: snapshots.root, mount, binds: [] } as const;
   const { tar } = await packPath(root, isFolder ? `${path === "/" ? "" : path}/.` : path, signal);
   return await readTree(tar, spool);
+}
+
+/** An archive of everything that the layers make together. */
+export async function packLayers(
+  { snapshots }: BuildContext,
+  layers: readonly BuiltLayer[],
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const top = layers.at(-1);
+  if (top === undefined) return Readable.from([tarEnd]);
+  const mount = snapshots.mountOf(top.chainId);
+  const root = { kind: "overlay", snapshots: snapshots.root, mount, binds: [] } as const;
+  return (await packPath(root, "/.", signal)).tar;
 }
 
 const maxHeadBytes = 512;

@@ -20,10 +20,12 @@ import { digestOfEntries } from "./files/digest.ts";
 import { layerArchive } from "./files/layer-archive.ts";
 import { type LayerEntry, planFolder } from "./files/layer-plan.ts";
 import type { FolderNode } from "./files/tree.ts";
+import { type FrontEnd, type HistoryStyle, isStep, type StageTitle, type StepProgress } from "./front-end.ts";
 import type { Spool } from "./files/spool.ts";
 import type { RemoteSources } from "./remote/remote-sources.ts";
 import type { Reporter } from "./reporter.ts";
-import { mountInputs, type RunMounts, resolvedMount, type StepMount } from "./run-mounts.ts";
+import { mountInputs, type RunMounts } from "./run-mounts.ts";
+import { resolvedMount, type StepMount } from "./step-mount.ts";
 import { runCommand, scriptPath } from "./run-command.ts";
 import type { CacheChoice, Operation, Solved, Solver } from "./solver.ts";
 import { lookupIn } from "./sources.ts";
@@ -48,8 +50,10 @@ export interface StepTools {
   readonly networkMode: string;
   readonly limits: Partial<HostConfig>;
   /** A stage before this one, or an image, by what `--from` says. */
-  readonly from: (name: string) => Promise<Pick<StageState, "layers">>;
+  readonly from: (name: string) => Promise<CopyFrom>;
   readonly used: (key: string) => void;
+  readonly history: HistoryStyle;
+  readonly frontEnd?: FrontEnd;
 }
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -61,9 +65,18 @@ export class StageBuild {
   readonly #reporter: Reporter;
   #state: StageState;
   #isCmdSet = false;
+  readonly #title: StageTitle | undefined;
+  #progress: StepProgress | undefined;
 
-  constructor(tools: StepTools, base: StageState, variables: Variables, reporter: Reporter) {
+  constructor(
+    tools: StepTools,
+    base: StageState,
+    variables: Variables,
+    reporter: Reporter,
+    title?: StageTitle,
+  ) {
     this.#tools = tools;
+    this.#title = title;
     this.#variables = variables;
     this.#reporter = reporter;
     const env = base.config.Env ?? [];
@@ -89,6 +102,29 @@ export class StageBuild {
   /** @throws what the instruction throws */
   async run(instruction: Instruction): Promise<void> {
     this.#tools.signal.throwIfAborted();
+    const { frontEnd } = this.#tools;
+    if (frontEnd === undefined || this.#title === undefined) return await this.#dispatch(instruction);
+    await this.#waitForSources(instruction);
+    const name = instruction.kind === "arg" ? "" : this.#variables.expandLoosely(instruction.text);
+    const progress = isStep(instruction) ? frontEnd.step(this.#title, name) : undefined;
+    this.#progress = progress;
+    try {
+      await this.#dispatch(instruction);
+      progress?.done();
+    } catch (error) {
+      progress?.failed(error);
+      frontEnd.located(error, instruction.lines);
+      throw error;
+    }
+  }
+
+  /** A step begins when what it takes from is there: the failure of another stage is none of its own. */
+  async #waitForSources(instruction: Instruction): Promise<void> {
+    if (instruction.kind === "copy" || instruction.kind === "add") await this.#from(instruction.flags.from);
+    if (instruction.kind === "run") await this.#stepMounts(instruction);
+  }
+
+  async #dispatch(instruction: Instruction): Promise<void> {
     switch (instruction.kind) {
       case "copy":
       case "add":
@@ -147,17 +183,12 @@ export class StageBuild {
     description = createdBy,
   ): Promise<void> {
     const state = this.#state;
+    const text = this.#tools.history.config(createdBy);
     const operation: Operation = {
       kind: entries.length > 0 ? "folder" : "config",
       description,
-      createdBy,
-      inputs: [
-        imageIdOf(imageConfigOf(state)),
-        createdBy,
-        config,
-        digestOfEntries(entries),
-        this.#tools.epoch,
-      ],
+      createdBy: text,
+      inputs: [imageIdOf(imageConfigOf(state)), text, config, digestOfEntries(entries), this.#tools.epoch],
     };
     const solved = await this.#solve(operation, async () => {
       const container = randomBytes(6).toString("hex");
@@ -178,8 +209,8 @@ export class StageBuild {
       const known = await this.#tools.solver.find(quick, this.#tools.lease);
       if (known !== undefined) {
         this.#tools.used(this.#tools.solver.keyOf(quick));
-        await this.#say(" ---> Using cache\n");
-        return this.#advance(known);
+        await this.#sayCached();
+        return this.#advance({ ...known, createdBy: this.#copyText(instruction) ?? known.createdBy });
       }
     }
     const plan = await planCopyStep(this.#copyTools(), this.#state, instruction, from);
@@ -189,7 +220,8 @@ export class StageBuild {
     const operation: Operation = {
       kind: "copy",
       description: instruction.text,
-      createdBy: nop(`${keyword} ${chown}${plan.shownDigest} in ${destination} `),
+      createdBy:
+        this.#copyText(instruction) ?? nop(`${keyword} ${chown}${plan.shownDigest} in ${destination} `),
       inputs: [chainOf(this.#state), digestOfEntries(plan.entries), this.#tools.epoch],
     };
     const solved = await this.#solve(operation, () => this.#addLayer(plan.entries));
@@ -218,7 +250,7 @@ export class StageBuild {
 
   async #from(name: string | undefined): Promise<CopyFrom> {
     if (name === undefined) return { kind: "context", root: this.#tools.root };
-    return { kind: "layers", state: await this.#tools.from(name) };
+    return await this.#tools.from(name);
   }
 
   async #exec(instruction: InstructionOf<"run">): Promise<void> {
@@ -227,7 +259,8 @@ export class StageBuild {
     const { args, script } = runCommand(instruction, shellOf(state.config));
     const declared = this.#variables.declared();
     const mounts = await this.#stepMounts(instruction);
-    if (instruction.security === "insecure")
+    const mayBeInsecure = this.#tools.frontEnd?.entitlements.includes("security.insecure") === true;
+    if (instruction.security === "insecure" && !mayBeInsecure)
       throw new Fault(
         "invalid",
         "security.insecure is not allowed: RUN --security=insecure needs the builder's permission",
@@ -239,14 +272,17 @@ export class StageBuild {
       user: state.config.User ?? "",
       workingDir: state.config.WorkingDir ?? "",
       networkMode: networkOf(instruction.network, networkMode),
-      isPrivileged: false,
+      isPrivileged: instruction.security === "insecure",
+      ...(this.#tools.frontEnd !== undefined && { hostname: this.#tools.frontEnd.hostname }),
       limits,
     };
     const prefix = declared.length === 0 ? "" : `|${declared.length} ${declared.join(" ")} `;
     const operation: Operation = {
       kind: "exec",
       description: instruction.text,
-      createdBy: `${prefix}${script === undefined ? args.join(" ") : `${shellOf(state.config).join(" ")} ${script}`}`,
+      createdBy: this.#tools.history.exec(
+        `${prefix}${script === undefined ? args.join(" ") : `${shellOf(state.config).join(" ")} ${script}`}`,
+      ),
       inputs: [
         chainOf(state),
         args,
@@ -261,11 +297,15 @@ export class StageBuild {
       ],
     };
     const solved = await this.#solve(operation, () =>
-      this.#tools.mounts.with(mounts, signal, (resolved) =>
+      this.#tools.mounts.with(mounts, signal, (resolved, secrets) =>
         this.#withScript(script, (more) =>
           runStep(
             context,
-            { ...step, mounts: [...resolved, ...more] },
+            {
+              ...step,
+              env: mergeEnv(step.env, secrets.map(splitPair)),
+              mounts: [...resolved, ...more],
+            },
             chainOf(state),
             this.#execOutput(),
             lease,
@@ -283,6 +323,7 @@ export class StageBuild {
       started: (id: string) => this.#say(` ---> Running in ${id.slice(0, 12)}\n`),
       ended: (id: string) => this.#say(` ---> Removed intermediate container ${id.slice(0, 12)}\n`),
       wrote: async (bytes: Buffer, isError: boolean) => {
+        this.#progress?.wrote(bytes, isError);
         const text = decoders[isError ? 1 : 0].decode(bytes, { stream: true });
         if (text !== "") await this.#say(isError ? `\u001b[91m${text}\u001b[0m` : text);
       },
@@ -339,9 +380,29 @@ export class StageBuild {
     const solved = await solver.solve(operation, choice, lease, perform, signal);
     if (solved.isCached) {
       this.#tools.used(solver.keyOf(operation));
-      await this.#say(" ---> Using cache\n");
+      await this.#sayCached();
     }
-    return solved;
+    return { ...solved, createdBy: operation.createdBy };
+  }
+
+  async #sayCached(): Promise<void> {
+    this.#progress?.cached();
+    await this.#say(" ---> Using cache\n");
+  }
+
+  /** How BuildKit's history names it; undefined for the classic one. */
+  #copyText({ kind, flags, sources, inline, destination }: CopyInstruction): string | undefined {
+    const { history } = this.#tools;
+    if (history.comment === undefined) return undefined;
+    const words = [
+      kind === "add" ? "ADD" : "COPY",
+      ...(flags.chown === undefined ? [] : [`--chown=${flags.chown}`]),
+      ...(flags.chmod === undefined ? [] : [`--chmod=${flags.chmod}`]),
+      ...sources,
+      ...inline.map(({ name }) => `<<${name}`),
+      destination,
+    ];
+    return history.copy("", words.map((word) => this.#variables.expand(word)).join(" "));
   }
 
   #imported(createdBy: string) {
@@ -353,7 +414,12 @@ export class StageBuild {
   }
 
   #advance(solved: Solved, config?: StageState["config"]): void {
-    this.#state = advance(this.#state, { ...solved, ...(config !== undefined && { config }) });
+    const { comment } = this.#tools.history;
+    this.#state = advance(this.#state, {
+      ...solved,
+      ...(config !== undefined && { config }),
+      ...(comment !== undefined && { comment }),
+    });
   }
 
   #now(): TarTime {

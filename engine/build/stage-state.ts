@@ -42,14 +42,17 @@ export function advance(
     readonly layer?: BuiltLayer;
     readonly created: string;
     readonly createdBy: string;
+    /** BuildKit's history names itself, and no author. */
+    readonly comment?: string;
   },
 ): StageState {
-  const { layer, created, createdBy } = step;
+  const { layer, created, createdBy, comment } = step;
   const { author } = state.image;
   const entry = {
     created,
     created_by: createdBy,
-    ...(author !== undefined && { author }),
+    ...(author !== undefined && comment === undefined && { author }),
+    ...(comment !== undefined && { comment }),
     ...(layer === undefined && { empty_layer: true }),
   };
   return {

@@ -72,6 +72,4 @@ export const absentRoutes: readonly Route[] = [
       handle: noPlugin,
     }),
   ),
-  { method: "POST", path: "/session", handle: notYet("building images by a session") },
-  { method: "POST", path: "/grpc", handle: notYet("building images by gRPC") },
 ];

@@ -253,6 +253,7 @@ export async function openFakeEngine(
       cache: () => [],
       prune: async () => ({ removed: [], bytes: 0 }),
     },
+    buildkit: () => Promise.reject(new Fault("not-implemented", "nothing is built here")),
     networks: new FakeNetworks(),
     volumes: new FakeVolumes(),
     snapshots: { root: "/snapshots", mountOf: () => ({ lower: ["1/fs"], upper: "2/fs", work: "2/work" }) },

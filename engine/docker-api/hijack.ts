@@ -5,7 +5,7 @@ import type { Log } from "#base/log.ts";
 import type { Answer, HeaderPairs, HijackAnswer } from "./answer.ts";
 import { acceptKey, WebSocketStream } from "./websocket.ts";
 
-const rawPath = /^(?:\/v[\d.]+)?\/(?:containers\/[^/?]+\/attach|exec\/[^/?]+\/start)(?:\?|$)/;
+const rawPath = /^(?:\/v[\d.]+)?\/(?:containers\/[^/?]+\/attach|exec\/[^/?]+\/start|session|grpc)(?:\?|$)/;
 const socketPath = /^(?:\/v[\d.]+)?\/containers\/[^/?]+\/attach\/ws(?:\?|$)/;
 
 function takesOver(method: string | undefined, url: string): boolean {
@@ -14,7 +14,7 @@ function takesOver(method: string | undefined, url: string): boolean {
 }
 
 /**
- * Node's request, but which requests take the connection over is decided by their path: attach and exec start do so with or
+ * Node's request, but which requests take the connection over is decided by their path: attach, exec start and those of BuildKit do so with or
  * without an `Upgrade` header, and nothing else does with one (Java's client asks every server for h2c).
  */
 export class DockerRequest extends IncomingMessage {
@@ -46,7 +46,8 @@ export async function answerOnSocket(
     return;
   }
   connection.write(hijackHead(request, answer, common), "latin1");
-  const client = answer.protocol === "raw" ? connection : new WebSocketStream(connection, answer.isFramed);
+  const client =
+    answer.protocol === "websocket" ? new WebSocketStream(connection, answer.isFramed) : connection;
   client.on("error", () => {}); // the client left: `run` sees the stream close
   try {
     await answer.run(client);
@@ -68,6 +69,8 @@ function hijackHead(request: IncomingMessage, answer: HijackAnswer, common: Head
       "Sec-WebSocket-Accept",
       acceptKey(request.headers["sec-websocket-key"] ?? ""),
     ]);
+  if (answer.protocol === "h2c")
+    return responseHead("101 Switching Protocols", ["Connection", "Upgrade", "Upgrade", "h2c"]);
   const repeated = answer.repeatsHeaders ? common : [];
   if (request.headers.upgrade === undefined)
     return responseHead("200 OK", ["Content-Type", answer.type, ...repeated]);

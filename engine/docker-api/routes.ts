@@ -12,6 +12,7 @@ import type { HostFacts } from "#host/facts.ts";
 import { absentRoutes } from "./absent.ts";
 import { archiveRoutes } from "./archive.ts";
 import { buildRoutes } from "./build.ts";
+import { type BuildKitRouteDeps, buildkitRoutes } from "./buildkit.ts";
 import type { Route } from "./call.ts";
 import { commitRoutes } from "./commit.ts";
 import { containerActionRoutes } from "./container-actions.ts";
@@ -31,7 +32,7 @@ import type { ContainerUsage } from "./usage.ts";
 import { volumeRoutes } from "./volumes.ts";
 
 /** Everything that the API talks to. */
-export interface DockerApiDeps {
+export interface DockerApiDeps extends BuildKitRouteDeps {
   readonly containers: Containers;
   readonly builds: Builds;
   readonly images: Images;
@@ -74,6 +75,7 @@ export function dockerRoutes(given: DockerApiDeps): readonly Route[] {
     ...registryRoutes(deps),
     ...imageRoutes(deps),
     ...buildRoutes(deps),
+    ...buildkitRoutes(deps),
     ...networkRoutes(deps),
     ...volumeRoutes(deps),
     ...absentRoutes,

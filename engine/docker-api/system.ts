@@ -56,7 +56,7 @@ export interface SystemDeps {
 
 const pingHeaders = [
   "Builder-Version",
-  "1",
+  "2",
   "Swarm",
   "inactive",
   "Cache-Control",

@@ -1,5 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import { familiarReference, formatReference, type Reference } from "#oci/reference.ts";
+import type { Descriptor } from "#oci/descriptor.ts";
 import { type Digest, parseDigest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
 import { mediaTypes } from "#oci/media-types.ts";
@@ -10,6 +11,7 @@ import { claimOf } from "./archive-index.ts";
 import { commitImages } from "./commit-images.ts";
 import { changing, type ImageDeps, publish } from "./image-deps.ts";
 import type { ImageRecord } from "./images.ts";
+import { archiveOfImages } from "./save.ts";
 import { storeImage } from "./store-image.ts";
 
 /** A layer that is a blob and unpacked. Plain data. */
@@ -115,6 +117,24 @@ export class ImageWorkshop {
     }
     this.#tell(id, names);
     return id;
+  }
+
+  /**
+   * An archive of the image, as `docker save` writes it, without making it visible. To be read while the lease is held.
+   *
+   * @throws {Fault} `exhausted` for a full disk
+   */
+  async archive(
+    config: ImageConfig,
+    layers: readonly BuiltLayer[],
+    names: readonly Reference[],
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<{ readonly archive: AsyncIterable<Uint8Array>; readonly descriptor: Descriptor }> {
+    const { content } = this.#deps;
+    const { id, descriptor } = await storeImage({ content, lease }, config, layers, signal);
+    const image = { id, manifest: descriptor.digest, descriptor, layers };
+    return { archive: archiveOfImages(content, [{ image, names }]), descriptor };
   }
 
   /** Gives an image that is there its names. @throws {Fault} `not-found` when it has gone meanwhile */

@@ -17,7 +17,9 @@ import type { ImageRecord } from "./images.ts";
 import { isIdPrefix, resolveImage } from "./resolve.ts";
 
 interface Saved {
-  readonly image: ImageRecord;
+  readonly image: Pick<ImageRecord, "id" | "manifest" | "descriptor"> & {
+    readonly layers: readonly Pick<Descriptor, "digest" | "size">[];
+  };
   readonly names: readonly Reference[];
 }
 
@@ -52,8 +54,16 @@ export async function saveImages(
   return stream;
 }
 
+/** The same of images whose blobs are protected by the caller. */
+export function archiveOfImages(content: ContentStore, saved: readonly Saved[]): AsyncGenerator<Uint8Array> {
+  return archiveOf(content, saved, blobsOf(saved));
+}
+
 /** As in Docker: a repository without a tag means all of its tags; an ID brings no name along. */
-function collectImages(deps: ImageDeps, names: readonly string[]): readonly Saved[] {
+function collectImages(
+  deps: ImageDeps,
+  names: readonly string[],
+): readonly (Saved & { readonly image: ImageRecord })[] {
   const found = new Map<Digest, { image: ImageRecord; names: Map<string, Reference> }>();
   const add = (image: ImageRecord, reference?: Reference) => {
     const entry = found.get(image.id) ?? { image, names: new Map<string, Reference>() };

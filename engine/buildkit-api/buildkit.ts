@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Duplex } from "node:stream";
+import { nothing } from "#api/buildkit/session.ts";
+import { int, message } from "#api/buildkit/protobuf.ts";
+import type { Clock } from "#base/time.ts";
+import type { Builds } from "#engine/build/build-service.ts";
+import type { ImageResolver } from "#engine/images/images.ts";
+import type { Platform } from "#oci/platform.ts";
+import { controlMethods } from "./control.ts";
+import { gatewayMethods } from "./gateway.ts";
+import { type Methods, serveGrpc, unary } from "./grpc-server.ts";
+import { Jobs } from "./jobs.ts";
+import { Sessions } from "./sessions.ts";
+import { Solving } from "./solving.ts";
+
+export interface BuildKitDeps {
+  readonly builds: Builds;
+  readonly images: Pick<ImageResolver, "resolve">;
+  readonly platform: Platform;
+  /** The same after every start. */
+  readonly workerId: string;
+  /** The address by which steps reach the host. */
+  readonly hostGateway: () => string;
+  readonly now: Clock;
+}
+
+const serving = 1;
+const healthResponse = message({ status: int(1) });
+
+/** BuildKit's services, on connections that were taken over from the API. Loaded with the first one of them. */
+export class BuildKit {
+  readonly #sessions = new Sessions();
+  readonly #methods: Methods;
+
+  constructor(deps: BuildKitDeps) {
+    const jobs = new Jobs();
+    const solving = new Solving({ ...deps, sessions: this.#sessions });
+    this.#methods = new Map([
+      ...controlMethods({ ...deps, sessions: this.#sessions, jobs, solving }),
+      ...gatewayMethods({ jobs, solving }),
+      ["/grpc.health.v1.Health/Check", unary(nothing, healthResponse, () => ({ status: serving }))],
+      // Clients send their traces to whoever they build with.
+      ["/opentelemetry.proto.collector.trace.v1.TraceService/Export", unary(nothing, nothing, () => ({}))],
+    ]);
+  }
+
+  /** The client calls. Settles when the connection is over. */
+  async serveControl(socket: Duplex, signal: AbortSignal): Promise<void> {
+    await serveGrpc(socket, this.#methods, signal);
+  }
+
+  /** @throws {Fault} when these headers make no session */
+  checkSession(headers: IncomingHttpHeaders): void {
+    this.#sessions.check(headers);
+  }
+
+  /** The engine calls. Settles when the connection is over. */
+  async serveSession(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void> {
+    await this.#sessions.serve(socket, headers, signal);
+  }
+}

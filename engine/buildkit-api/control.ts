@@ -1,0 +1,175 @@
+import {
+  buildHistoryEvent,
+  buildHistoryRequest,
+  diskUsageRequest,
+  diskUsageResponse,
+  infoResponse,
+  listWorkersResponse,
+  pruneRequest,
+  solveRequest,
+  solveResponse,
+  statusRequest,
+  statusResponse,
+  updateBuildHistoryRequest,
+  usageRecord,
+} from "#api/buildkit/control.ts";
+import { nothing } from "#api/buildkit/session.ts";
+import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import { Fault } from "#base/fault.ts";
+import type { Clock } from "#base/time.ts";
+import type { Builds } from "#engine/build/build-service.ts";
+import type { Platform } from "#oci/platform.ts";
+import { exportResult, type Exporter } from "./export.ts";
+import { type Methods, streaming, unary } from "./grpc-server.ts";
+import { History } from "./history.ts";
+import { Job, type Jobs } from "./jobs.ts";
+import type { Sessions } from "./sessions.ts";
+import { RpcError } from "./status.ts";
+import type { Solving } from "./solving.ts";
+import { pruneCache, usageRecords } from "./usage.ts";
+
+export interface ControlDeps {
+  readonly builds: Builds;
+  readonly sessions: Sessions;
+  readonly jobs: Jobs;
+  readonly solving: Solving;
+  readonly platform: Platform;
+  /** By which clients tell workers apart. */
+  readonly workerId: string;
+  readonly hostGateway: () => string;
+  readonly now: Clock;
+}
+
+type SolveRequest = MessageOf<typeof solveRequest>;
+
+const version = { package: "github.com/moby/buildkit", version: "v0.0.0+gantry", revision: "" };
+
+/** @see github.com/moby/buildkit, api/services/control/control.proto, service Control */
+export function controlMethods(deps: ControlDeps): Methods {
+  const history = new History(deps.now);
+  const service = "/moby.buildkit.v1.Control";
+  return new Map([
+    [`${service}/Info`, unary(nothing, infoResponse, () => ({ version }))],
+    [`${service}/ListWorkers`, unary(nothing, listWorkersResponse, () => ({ record: [workerOf(deps)] }))],
+    [
+      `${service}/DiskUsage`,
+      unary(diskUsageRequest, diskUsageResponse, ({ filter }) => ({
+        record: usageRecords(deps.builds.cache(), filter),
+      })),
+    ],
+    [
+      `${service}/Prune`,
+      streaming(pruneRequest, usageRecord, async (request, send) => {
+        for (const record of await pruneCache(deps.builds, request, Number(deps.now() / 1_000_000n)))
+          await send(record);
+      }),
+    ],
+    [
+      `${service}/Status`,
+      streaming(statusRequest, statusResponse, async ({ ref }, send, { signal }) => {
+        const job = await deps.jobs.get(ref, signal);
+        for await (const event of job.progress.events(signal)) await send(event);
+      }),
+    ],
+    [
+      `${service}/Solve`,
+      unary(solveRequest, solveResponse, async (request, { signal }) => ({
+        exporterResponse: await solve(deps, history, request, signal),
+      })),
+    ],
+    [
+      `${service}/ListenBuildHistory`,
+      streaming(buildHistoryRequest, buildHistoryEvent, async (request, send, { signal }) => {
+        for await (const event of history.events(request, signal)) await send(event);
+      }),
+    ],
+    [
+      `${service}/UpdateBuildHistory`,
+      unary(updateBuildHistoryRequest, nothing, (request) => {
+        history.update(request);
+        return {};
+      }),
+    ],
+  ]);
+}
+
+async function solve(
+  deps: ControlDeps,
+  history: History,
+  request: SolveRequest,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const { ref, session, entitlements } = request;
+  const job = new Job({ ref, session, entitlements, now: deps.now, signal });
+  deps.jobs.add(job);
+  const record = history.begin(request);
+  try {
+    const response = await result(deps, job, request, signal);
+    record.end(job.progress.counts, response, undefined);
+    return response;
+  } catch (error) {
+    record.end(job.progress.counts, new Map(), error);
+    throw error;
+  } finally {
+    await deps.jobs.end(job);
+  }
+}
+
+async function result(
+  deps: ControlDeps,
+  job: Job,
+  request: SolveRequest,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  if ((request.definition?.def ?? []).length > 0)
+    throw new Fault(
+      "not-implemented",
+      "solving a definition of operations is not supported: build a Dockerfile",
+    );
+  const exporters = exportersOf(request);
+  const built =
+    request.frontend === ""
+      ? await returned(job)
+      : await job.find(await deps.solving.solve(job, request.frontend, request.frontendAttrs, new Map()));
+  const response = new Map<string, string>();
+  if (built === undefined) return response;
+  const builder = await deps.builds.builder();
+  for (const exporter of exporters) {
+    const target = { job, session: () => deps.sessions.get(job.session, signal), folder: builder.folder };
+    for (const [name, value] of await exportResult(target, built, exporter, signal))
+      response.set(name, value);
+  }
+  return response;
+}
+
+/** What the client's own gateway has made; undefined for nothing. */
+async function returned(job: Job) {
+  const answer = await job.returned();
+  if (answer.kind === "failure") throw new RpcError(answer.status);
+  if (answer.id === "") return undefined;
+  const built = await job.find(answer.id);
+  if (built === undefined) throw new Fault("not-found", `no such result: ${answer.id.slice(0, 200)}`);
+  return built;
+}
+
+function exportersOf({
+  exporters,
+  exporterDeprecated,
+  exporterAttrsDeprecated,
+}: SolveRequest): readonly Exporter[] {
+  const named =
+    exporters.length > 0 || exporterDeprecated === ""
+      ? exporters
+      : [{ type: exporterDeprecated, attrs: exporterAttrsDeprecated }];
+  return named.map(({ type = "", attrs = new Map() }, index) => ({ type, attrs, index }));
+}
+
+function workerOf({ platform, workerId, hostGateway }: ControlDeps) {
+  const { os, architecture, variant = "" } = platform;
+  return {
+    id: workerId,
+    labels: new Map([["org.mobyproject.buildkit.worker.moby.host-gateway-ip", hostGateway()]]),
+    platforms: [{ os, architecture, variant }],
+    version,
+  };
+}

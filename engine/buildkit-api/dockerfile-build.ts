@@ -1,0 +1,408 @@
+import { join } from "node:path";
+import { Fault, isFault } from "#base/fault.ts";
+import type { Builder, Built, BuildRequest } from "#engine/build/builder.ts";
+import { Spool } from "#engine/build/files/spool.ts";
+import { emptyFolder, type FolderNode } from "#engine/build/files/tree.ts";
+import type { NamedContext, StageTitle, StepProgress } from "#engine/build/front-end.ts";
+import { openContext } from "#engine/build/open-context.ts";
+import { planStages } from "#engine/build/stage-plan.ts";
+import type { Stage } from "#oci/dockerfile/instruction.ts";
+import { parseDockerfile } from "#oci/dockerfile/parse.ts";
+import type { Lines } from "#oci/dockerfile/source.ts";
+import { familiarReference, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
+import { forwardAgent } from "./agent.ts";
+import { type BuildAttributes, parseAttributes } from "./attributes.ts";
+import { buildError, buildMessage, type ErrorSource } from "./build-errors.ts";
+import { excludePatterns, topText, type Wanted, wantedFiles } from "./context-files.ts";
+import { syncFiles, type SyncRequest } from "./file-sync.ts";
+import type { Job } from "./jobs.ts";
+import type { Vertex } from "./progress.ts";
+import { findSecret } from "./secrets.ts";
+import type { Session } from "./sessions.ts";
+import { receiveUpload, uploadHost } from "./upload.ts";
+
+export interface DockerfileBuildDeps {
+  readonly builder: Builder;
+  readonly session: Session;
+  readonly job: Job;
+  /** Results of earlier builds of the job, by the name that stands for them. */
+  readonly inputs: ReadonlyMap<string, Promise<Built>>;
+  /** Whether an image is here. */
+  readonly hasImage: (name: string) => boolean;
+}
+
+/**
+ * Reads the Dockerfile, and begins to build what the front end is asked for.
+ *
+ * @throws {RpcError} with the lines of the Dockerfile; {Fault} for what no lines are to blame for
+ */
+export async function buildDockerfile(
+  deps: DockerfileBuildDeps,
+  attributes: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<{ readonly built: Promise<Built> }> {
+  const asked = parseAttributes(attributes);
+  if (asked.request !== "")
+    throw new Fault("not-implemented", `unsupported request ${asked.request}: this engine only builds`);
+  if (asked.platforms.length > 1)
+    throw new Fault(
+      "not-implemented",
+      "Multi-platform build is not supported for the docker driver.\nSwitch to a different driver, or build one platform at a time",
+    );
+  const build = new DockerfileBuild(deps, asked);
+  const ready = Promise.withResolvers<void>();
+  const built = build.run(ready.resolve, signal);
+  void built.catch(ready.reject).finally(() => build.dispose());
+  await ready.promise;
+  return { built };
+}
+
+/** One build of a Dockerfile. */
+class DockerfileBuild {
+  readonly #deps: DockerfileBuildDeps;
+  readonly #asked: BuildAttributes;
+  readonly #spools: Spool[] = [];
+  readonly #lines = new WeakMap<object, Lines>();
+  readonly #contexts = new Map<string, Promise<NamedContext | undefined>>();
+  readonly #stepsOf = new Map<number, number>();
+  #source: ErrorSource | undefined;
+
+  constructor(deps: DockerfileBuildDeps, asked: BuildAttributes) {
+    this.#deps = deps;
+    this.#asked = asked;
+  }
+
+  dispose(): void {
+    for (const spool of this.#spools) spool[Symbol.dispose]();
+  }
+
+  /** @param ready called when the Dockerfile is read and makes sense */
+  async run(ready: () => void, signal: AbortSignal): Promise<Built> {
+    try {
+      return await this.#run(ready, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const lines = typeof error === "object" && error !== null ? this.#lines.get(error) : undefined;
+      throw buildError(error, this.#source, lines);
+    }
+  }
+
+  async #run(ready: () => void, signal: AbortSignal): Promise<Built> {
+    const { builder, job } = this.#deps;
+    const { filename, args, target, platforms } = this.#asked;
+    const files = await this.#openFiles(signal);
+    this.#source = { filename, text: files.dockerfile };
+    const dockerfile = parseDockerfile(files.dockerfile, filename);
+    const plan = neededStages(dockerfile, target, args);
+    this.#tellOfBases(plan);
+    const ignore = await files.ignore(signal);
+    ready();
+    const root = await files.context(wantedFiles(plan, undefined), ignore, signal);
+    const request: BuildRequest = {
+      dockerfile: files.dockerfile,
+      dockerfileName: filename,
+      root,
+      args,
+      labels: this.#asked.labels,
+      target,
+      tags: [],
+      pulls: this.#asked.pulls,
+      usesCache: this.#asked.usesCache,
+      uncachedStages: this.#asked.uncachedStages,
+      cacheFrom: this.#cacheFrom(),
+      platform: platforms[0] ?? "",
+      networkMode: this.#network(),
+      limits: this.#asked.limits,
+      frontEnd: {
+        step: (stage, name) => this.#step(stage, name),
+        located: (error, lines) => this.#locate(error, lines),
+        context: (name, until) => this.#context(name, plan, until),
+        secret: (id, until) => findSecret(this.#deps.session, id, until),
+        agent: (id, path, until) => forwardAgent(this.#deps.session, id, path, until),
+        hostname: this.#asked.hostname,
+        entitlements: job.entitlements,
+      },
+    };
+    return await builder.solve(request, { text: async () => {} }, signal);
+  }
+
+  #openSpool(): Spool {
+    const spool = new Spool(join(this.#deps.builder.folder, "tmp"));
+    this.#spools.push(spool);
+    return spool;
+  }
+
+  /** The Dockerfile, and how to get the files of the context. */
+  async #openFiles(signal: AbortSignal): Promise<{
+    readonly dockerfile: string;
+    readonly ignore: (signal: AbortSignal) => Promise<string>;
+    readonly context: (wanted: Wanted, ignore: string, signal: AbortSignal) => Promise<FolderNode>;
+  }> {
+    const { filename, remote, contextKey } = this.#asked;
+    if (remote !== "") return await this.#openRemote(signal);
+    const own = await this.#dockerfileFolder(signal);
+    const dockerfile = topText(own, filename) ?? this.#lowerCase(own);
+    if (dockerfile === undefined)
+      throw new Fault("invalid", `failed to read dockerfile: open ${filename}: no such file or directory`);
+    const ownIgnore = topText(own, `${filename}.dockerignore`);
+    return {
+      dockerfile,
+      ignore: async (until) => ownIgnore ?? (await this.#ignoreFile(contextKey, until)),
+      context: (wanted, ignore, until) => this.#contextFolder(wanted, ignore, until),
+    };
+  }
+
+  /** `dockerfile` where there is no `Dockerfile`. */
+  #lowerCase(root: FolderNode): string | undefined {
+    return this.#asked.filename === "Dockerfile" ? topText(root, "dockerfile") : undefined;
+  }
+
+  async #dockerfileFolder(signal: AbortSignal): Promise<FolderNode> {
+    const { filename, dockerfileKey } = this.#asked;
+    const follow = [
+      filename,
+      `${filename}.dockerignore`,
+      ...(filename === "Dockerfile" ? ["dockerfile"] : []),
+    ];
+    return await this.#transfer(
+      `[internal] load build definition from ${filename}`,
+      "transferring dockerfile:",
+      { name: dockerfileKey, follow },
+      signal,
+    );
+  }
+
+  async #ignoreFile(name: string, signal: AbortSignal): Promise<string> {
+    const root = await this.#transfer(
+      "[internal] load .dockerignore",
+      "transferring context:",
+      { name, follow: [".dockerignore"] },
+      signal,
+    );
+    return topText(root, ".dockerignore") ?? "";
+  }
+
+  async #contextFolder(wanted: Wanted, ignore: string, signal: AbortSignal): Promise<FolderNode> {
+    if (wanted.kind === "none") return emptyFolder();
+    return await this.#transfer(
+      "[internal] load build context",
+      "transferring context:",
+      {
+        name: this.#asked.contextKey,
+        exclude: excludePatterns(ignore),
+        follow: wanted.kind === "some" ? wanted.paths : [],
+      },
+      signal,
+    );
+  }
+
+  async #transfer(
+    title: string,
+    part: string,
+    request: SyncRequest,
+    signal: AbortSignal,
+  ): Promise<FolderNode> {
+    const vertex = this.#deps.job.progress.vertex(title);
+    return await vertex.run(async () => {
+      const transfer = vertex.part(part, "transferring");
+      let bytes = 0;
+      const moved = (count: number) => {
+        bytes = count;
+        transfer.moved(count);
+      };
+      const root = await syncFiles(this.#deps.session, request, this.#openSpool(), moved, signal);
+      transfer.moved(bytes);
+      transfer.done();
+      return root;
+    });
+  }
+
+  /** A context that is an address, or an archive on the client's standard input. */
+  async #openRemote(signal: AbortSignal) {
+    const { remote, filename, dockerfileKey } = this.#asked;
+    const { session, job, builder } = this.#deps;
+    const isUpload = uploadHost(remote);
+    const vertex = job.progress.vertex(
+      `[internal] load ${isUpload ? "remote build context" : "git source"} ${isUpload ? "" : remote}`.trim(),
+    );
+    return await vertex.run(async () => {
+      const opened = await openContext(
+        {
+          body: isUpload ? receiveUpload(session, remote, signal) : emptyBody(),
+          remote: isUpload ? "" : remote,
+          name: filename,
+          openSpool: () => this.#openSpool(),
+          folder: join(builder.folder, "tmp"),
+        },
+        signal,
+      );
+      const own = dockerfileKey === "dockerfile" ? undefined : await this.#dockerfileFolder(signal);
+      const dockerfile = own === undefined ? opened.dockerfile : topText(own, filename);
+      if (dockerfile === undefined)
+        throw new Fault("invalid", `failed to read dockerfile: open ${filename}: no such file or directory`);
+      return { dockerfile, ignore: async () => "", context: async () => opened.root };
+    });
+  }
+
+  /** BuildKit looks every base up before it begins. */
+  #tellOfBases(stages: readonly Stage[]): void {
+    const names = new Set(stages.map(({ from }) => from.name));
+    const shown = new Set<string>();
+    for (const { from } of stages) {
+      const { image } = from;
+      const isOther = image === "scratch" || image.includes("$") || names.has(image.toLowerCase());
+      if (isOther || this.#asked.contexts.has(image) || !this.#deps.hasImage(image) || shown.has(image))
+        continue;
+      shown.add(image);
+      const name = formatReference(withDefaultTag(parseReference(image)));
+      this.#deps.job.progress.vertex(`[internal] load metadata for ${name}`).start().done();
+    }
+  }
+
+  #cacheFrom(): readonly string[] {
+    return this.#asked.cacheFrom.filter((name) => {
+      const vertex = this.#deps.job.progress.vertex(`importing cache manifest from ${name}`).start();
+      if (this.#deps.hasImage(name)) {
+        vertex.done();
+        return true;
+      }
+      vertex.failed(
+        new Fault("not-found", `failed to configure registry cache importer: ${name}: not found`),
+      );
+      return false;
+    });
+  }
+
+  #network(): string {
+    const { networkMode } = this.#asked;
+    if (networkMode === "host" && !this.#deps.job.entitlements.includes("network.host"))
+      throw new Fault(
+        "forbidden",
+        "granting entitlement network.host is not allowed by build daemon configuration",
+      );
+    return networkMode;
+  }
+
+  #step({ index, name, steps }: StageTitle, text: string): StepProgress {
+    const at = (this.#stepsOf.get(index) ?? 0) + 1;
+    this.#stepsOf.set(index, at);
+    const count = `${String(at).padStart(String(steps).length)}/${steps}`;
+    const vertex: Vertex = this.#deps.job.progress.vertex(
+      `[${name === "" ? "" : `${name} `}${count}] ${text}`,
+    );
+    vertex.start();
+    return {
+      cached: () => vertex.cached(),
+      wrote: (bytes, isError) => vertex.log(bytes, isError ? 2 : 1),
+      done: () => vertex.done(),
+      failed: (error) => vertex.failed(isFault(error) ? new Fault(error.kind, buildMessage(error)) : error),
+    };
+  }
+
+  #locate(error: unknown, lines: Lines): void {
+    if (typeof error === "object" && error !== null && !this.#lines.has(error)) this.#lines.set(error, lines);
+  }
+
+  async #context(
+    name: string,
+    stages: readonly Stage[],
+    signal: AbortSignal,
+  ): Promise<NamedContext | undefined> {
+    const value = this.#contextValue(name);
+    if (value === undefined) return undefined;
+    const known = this.#contexts.get(name) ?? this.#openNamed(name, value, stages, signal);
+    this.#contexts.set(name, known);
+    return await known;
+  }
+
+  /** By its name as it stands, or by that of the image that it stands for. */
+  #contextValue(name: string): string | undefined {
+    const { contexts } = this.#asked;
+    if (contexts.size === 0) return undefined;
+    const found = contexts.get(name) ?? contexts.get(name.toLowerCase());
+    if (found !== undefined) return found;
+    try {
+      const reference = withDefaultTag(parseReference(name));
+      return contexts.get(familiarReference(reference)) ?? contexts.get(formatReference(reference));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #openNamed(
+    name: string,
+    value: string,
+    stages: readonly Stage[],
+    signal: AbortSignal,
+  ): Promise<NamedContext> {
+    if (value.startsWith("docker-image://")) {
+      const image = value.slice("docker-image://".length);
+      const vertex = this.#deps.job.progress.vertex(`[context ${name}] ${image}`).start();
+      vertex.cached();
+      vertex.done();
+      return { kind: "image", name: image };
+    }
+    if (value.startsWith("local:"))
+      return await this.#openLocal(name, value.slice("local:".length), stages, signal);
+    if (value.startsWith("input:")) {
+      const built = this.#deps.inputs.get(value.slice("input:".length));
+      if (built === undefined) throw new Fault("invalid", `invalid input ${value} for build context ${name}`);
+      return { kind: "image", name: await (await built).commit([], signal) };
+    }
+    if (/^(https?|git|ssh):\/\/|^git@/.test(value)) {
+      const vertex = this.#deps.job.progress.vertex(`[context ${name}] ${value}`);
+      return await vertex.run(async () => ({ kind: "files", root: await this.#fetch(value, signal) }));
+    }
+    throw new Fault("not-implemented", `unsupported context source ${value.split(":", 1)[0]} for ${name}`);
+  }
+
+  async #openLocal(
+    name: string,
+    folder: string,
+    stages: readonly Stage[],
+    signal: AbortSignal,
+  ): Promise<NamedContext> {
+    const ignored = await this.#transfer(
+      `[context ${name}] load .dockerignore`,
+      `transferring ${name}:`,
+      { name: folder, follow: [".dockerignore"] },
+      signal,
+    );
+    const wanted = wantedFiles(stages, name.toLowerCase());
+    const request = {
+      name: folder,
+      exclude: excludePatterns(topText(ignored, ".dockerignore") ?? ""),
+      follow: wanted.kind === "some" ? wanted.paths : [],
+    };
+    const title = `[context ${name}] load from client`;
+    return {
+      kind: "files",
+      root: await this.#transfer(title, `transferring ${name}:`, request, signal),
+    };
+  }
+
+  async #fetch(address: string, signal: AbortSignal): Promise<FolderNode> {
+    const { RemoteSources, isGit } = await import("#engine/build/remote/remote-sources.ts");
+    const { isArchive, unpackFile } = await import("#engine/build/sources.ts");
+    const sources = new RemoteSources(() => this.#openSpool(), join(this.#deps.builder.folder, "tmp"));
+    if (isGit(address)) return await sources.clone(address, false, signal);
+    const file = await sources.download(address, signal);
+    if (!(await isArchive(file))) throw new Fault("invalid", `${address} is no archive`);
+    return await unpackFile(file, this.#openSpool());
+  }
+}
+
+/** All of them when variables decide that only the build knows. */
+function neededStages(
+  dockerfile: ReturnType<typeof parseDockerfile>,
+  target: string,
+  args: Readonly<Record<string, string>>,
+): readonly Stage[] {
+  const defaults = new Map(
+    dockerfile.globalArgs.flatMap(({ args: own }) => own.map(({ name, value }) => [name, value] as const)),
+  );
+  const lookup = (name: string) => (Object.hasOwn(args, name) ? args[name] : defaults.get(name));
+  return planStages(dockerfile, target, lookup).stages.map(({ stage }) => stage);
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,116 @@
+import {
+  evaluateRequest,
+  gatewaySolveRequest,
+  gatewaySolveResponse,
+  pongResponse,
+  returnRequest,
+} from "#api/buildkit/gateway.ts";
+import { nothing } from "#api/buildkit/session.ts";
+import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import { Fault } from "#base/fault.ts";
+import type { Built } from "#engine/build/builder.ts";
+import { type Methods, type ServerCall, unary } from "./grpc-server.ts";
+import type { Job, Jobs } from "./jobs.ts";
+import { inputIdOf, inputOf } from "./inputs.ts";
+import type { Solving } from "./solving.ts";
+
+export interface GatewayDeps {
+  readonly jobs: Jobs;
+  readonly solving: Solving;
+}
+
+/** By which a call names its build. */
+const jobHeader = "buildkit-controlapi-buildid";
+
+/** What of the gateway this engine has. */
+const capabilities = [
+  "frontend.caps",
+  "frontend.inputs",
+  "gateway.evaluate",
+  "gateway.solve.evaluate",
+  "gateway.solve.metadata",
+  "importcaches",
+  "proto.refarray",
+  "reference.output",
+  "return",
+  "returnmap",
+  "solve.base",
+  "solve.inlinereturn",
+];
+
+/**
+ * The part of the gateway that clients use which run no front end of their own: they ask for the Dockerfile front end, and return its
+ * result as theirs.
+ *
+ * @see github.com/moby/buildkit, frontend/gateway/pb/gateway.proto, service LLBBridge
+ */
+export function gatewayMethods(deps: GatewayDeps): Methods {
+  const service = "/moby.buildkit.v1.frontend.LLBBridge";
+  const jobOf = (call: ServerCall) => deps.jobs.get(call.metadata(jobHeader), call.signal);
+  return new Map([
+    [
+      `${service}/Ping`,
+      unary(nothing, pongResponse, async (_, call) => {
+        await jobOf(call);
+        return { frontendCaps: capabilities.map((id) => ({ id, enabled: true })) };
+      }),
+    ],
+    [
+      `${service}/Solve`,
+      unary(gatewaySolveRequest, gatewaySolveResponse, async (request, call) =>
+        solve(deps, await jobOf(call), request),
+      ),
+    ],
+    [
+      `${service}/Evaluate`,
+      unary(evaluateRequest, nothing, async ({ ref }, call) => {
+        const job = await jobOf(call);
+        await job.find(ref);
+        return {};
+      }),
+    ],
+    [
+      `${service}/Return`,
+      unary(returnRequest, nothing, async ({ result, error }, call) => {
+        const job = await jobOf(call);
+        if (error !== undefined)
+          job.return({
+            kind: "failure",
+            status: { code: error.code ?? 2, message: error.message ?? "", details: error.details ?? [] },
+          });
+        else job.return({ kind: "result", id: result?.ref?.id ?? "" });
+        return {};
+      }),
+    ],
+  ]);
+}
+
+async function solve(
+  { solving }: GatewayDeps,
+  job: Job,
+  request: MessageOf<typeof gatewaySolveRequest>,
+): Promise<Partial<MessageOf<typeof gatewaySolveResponse>>> {
+  if ((request.definition?.def ?? []).length > 0) {
+    const input = inputIdOf(request.definition);
+    if (input === undefined || job.find(input) === undefined)
+      throw new Fault(
+        "not-implemented",
+        "solving a definition of operations is not supported: build a Dockerfile",
+      );
+    return { result: { ref: { id: input, def: inputOf(input) } } };
+  }
+  if (request.frontend === "") return { result: { ref: { id: "" } } };
+  const inputs = new Map<string, Promise<Built>>();
+  for (const [name, definition] of request.frontendInputs) {
+    const built = job.find(inputIdOf(definition) ?? "");
+    if (built === undefined)
+      throw new Fault(
+        "not-implemented",
+        `build context ${name}: a definition of operations is not supported`,
+      );
+    inputs.set(name, built);
+  }
+  const id = await solving.solve(job, request.frontend, request.frontendOpt, inputs);
+  if (request.evaluate) await job.find(id);
+  return { result: { ref: { id, def: inputOf(id) } } };
+}

@@ -1,0 +1,143 @@
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import type { Codec } from "#api/buildkit/protobuf.ts";
+import { Fault } from "#base/fault.ts";
+import { type ClientHttp2Session, type ClientHttp2Stream, http2 } from "#host/http2.ts";
+import { framed, messagesOf } from "./frames.ts";
+import { findFailure } from "./status.ts";
+
+export type Metadata = Readonly<Record<string, string | readonly string[]>>;
+
+/** A call with any number of messages in both directions. */
+export interface ClientCall extends Disposable {
+  /** Settles when the other side can take more. @throws when the call is over */
+  send(message: Uint8Array): Promise<void>;
+  /** No more messages will be sent. */
+  finish(): void;
+  /** @throws {Fault} with what the other side says when the call fails */
+  messages(): AsyncGenerator<Buffer>;
+}
+
+const windowBytes = 4 << 20;
+
+const sessionOptions = {
+  maxSessionMemory: 64,
+  maxHeaderListPairs: 128,
+  maxOutstandingPings: 10,
+  maxSettings: 32,
+  maxReservedRemoteStreams: 0,
+  maxSessionInvalidFrames: 100,
+  settings: { enablePush: false, initialWindowSize: windowBytes, maxHeaderListSize: 64 << 10 },
+} as const;
+
+/** Calls the services that a client offers on a connection of its own: the engine is the client of that protocol. */
+export class GrpcClient {
+  readonly #session: ClientHttp2Session;
+
+  constructor(socket: Duplex) {
+    this.#session = http2().connect("http://localhost", {
+      ...sessionOptions,
+      createConnection: () => socket as never,
+    });
+    this.#session.on("error", () => this.#session.destroy());
+    this.#session.once("connect", () => this.#session.setLocalWindowSize(4 * windowBytes));
+    socket.once("close", () => this.#session.destroy());
+  }
+
+  get isClosed(): boolean {
+    return this.#session.closed || this.#session.destroyed;
+  }
+
+  /** Settles when the connection is over. */
+  async closed(): Promise<void> {
+    if (!this.isClosed) await once(this.#session, "close");
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  /** @throws {Fault} `unavailable` when the connection is over */
+  open(path: string, metadata: Metadata, signal: AbortSignal): ClientCall {
+    signal.throwIfAborted();
+    if (this.isClosed) throw new Fault("unavailable", "the client's session is over");
+    const stream = this.#session.request(
+      {
+        ":method": "POST",
+        ":path": path,
+        "content-type": "application/grpc",
+        te: "trailers",
+        "user-agent": "gantry",
+        ...(metadata as Record<string, string>),
+      },
+      { endStream: false, signal },
+    );
+    return new Call(stream, signal);
+  }
+
+  /** One message there and one back. @throws {Fault} with what the other side says */
+  async unary<Request, Response>(
+    path: string,
+    codecs: readonly [Codec<Request>, Codec<Response>],
+    request: Partial<Request>,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    using call = this.open(path, {}, signal);
+    await call.send(codecs[0].encode(request));
+    call.finish();
+    let answer: Response | undefined;
+    for await (const message of call.messages()) answer ??= codecs[1].decode(message);
+    if (answer === undefined) throw new Fault("internal", `${path}: no answer`);
+    return answer;
+  }
+}
+
+class Call implements ClientCall {
+  readonly #stream: ClientHttp2Stream;
+  readonly #signal: AbortSignal;
+  #trailers: Readonly<Record<string, unknown>> = {};
+  #error: unknown;
+
+  constructor(stream: ClientHttp2Stream, signal: AbortSignal) {
+    this.#stream = stream;
+    this.#signal = signal;
+    stream.on("error", (error) => {
+      this.#error ??= error;
+    });
+    stream.on("response", (headers) => {
+      if (headers["grpc-status"] !== undefined) this.#trailers = headers;
+    });
+    stream.on("trailers", (trailers) => {
+      this.#trailers = trailers;
+    });
+  }
+
+  async send(message: Uint8Array): Promise<void> {
+    this.#signal.throwIfAborted();
+    if (this.#stream.destroyed || this.#stream.writableEnded)
+      throw new Fault("unavailable", "the client's session is over");
+    if (this.#stream.write(framed(message))) return;
+    await Promise.race([once(this.#stream, "drain", { signal: this.#signal }), once(this.#stream, "close")]);
+  }
+
+  finish(): void {
+    if (!this.#stream.destroyed) this.#stream.end();
+  }
+
+  async *messages(): AsyncGenerator<Buffer> {
+    try {
+      yield* messagesOf(this.#stream);
+    } catch (error) {
+      this.#error ??= error;
+    }
+    this.#signal.throwIfAborted();
+    const failure = findFailure(this.#trailers);
+    if (Object.keys(this.#trailers).length === 0)
+      throw new Fault("unavailable", "the client's session is over", { cause: this.#error });
+    if (failure !== undefined) throw failure;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#stream.destroyed) this.#stream.close(http2().constants.NGHTTP2_CANCEL);
+  }
+}

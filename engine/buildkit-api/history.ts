@@ -1,0 +1,114 @@
+import type {
+  buildHistoryEvent,
+  buildHistoryRequest,
+  solveRequest,
+  updateBuildHistoryRequest,
+} from "#api/buildkit/control.ts";
+import { historyEventTypes } from "#api/buildkit/control.ts";
+import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { Clock } from "#base/time.ts";
+import { timeOf } from "./progress.ts";
+import { statusOf } from "./status.ts";
+
+type Event = MessageOf<typeof buildHistoryEvent>;
+type Record = NonNullable<Event["record"]>;
+type Request = MessageOf<typeof buildHistoryRequest>;
+
+/** Builds that are remembered, besides pinned ones. */
+const maxRecords = 50;
+const maxPinned = 50;
+
+/** The last builds, for as long as the engine runs. */
+export class History {
+  readonly #now: Clock;
+  readonly #records = new Map<string, { record: Record; isOver: boolean }>();
+  readonly #watching = new Set<(event: Event) => void>();
+
+  constructor(now: Clock) {
+    this.#now = now;
+  }
+
+  begin({ ref, frontendAttrs, exporters, internal }: MessageOf<typeof solveRequest>) {
+    const entry = {
+      record: { ref, frontendAttrs, exporters, createdAt: timeOf(this.#now()) } as Record,
+      isOver: false,
+    };
+    if (!internal) {
+      this.#records.set(ref, entry);
+      this.#tell({ type: historyEventTypes.started, record: entry.record });
+    }
+    return {
+      end: (
+        counts: { readonly cached: number; readonly total: number; readonly completed: number },
+        exporterResponse: ReadonlyMap<string, string>,
+        error: unknown,
+      ) => {
+        entry.isOver = true;
+        entry.record = {
+          ...entry.record,
+          completedAt: timeOf(this.#now()),
+          exporterResponse,
+          cachedSteps: counts.cached,
+          totalSteps: counts.total,
+          completedSteps: counts.completed,
+          ...(error !== undefined && { error: { ...statusOf(error), details: [] } }),
+        };
+        if (internal) return;
+        this.#tell({ type: historyEventTypes.complete, record: entry.record });
+        this.#forgetOld();
+      },
+    };
+  }
+
+  update({ ref, pinned, delete: isDeleted }: MessageOf<typeof updateBuildHistoryRequest>): void {
+    const entry = this.#records.get(ref);
+    if (entry === undefined) return;
+    if (isDeleted) {
+      this.#records.delete(ref);
+      this.#tell({ type: historyEventTypes.deleted, record: entry.record });
+      return;
+    }
+    const pins = [...this.#records.values()].filter(({ record }) => record.pinned).length;
+    if (!pinned || pins < maxPinned) entry.record = { ...entry.record, pinned };
+  }
+
+  /** What is known, and unless the client asks for no more than that, what happens from now on. */
+  async *events({ activeOnly, ref, earlyExit }: Request, signal: AbortSignal): AsyncGenerator<Event> {
+    const waiting: Event[] = [];
+    let wake = () => {};
+    const take = (event: Event) => {
+      if (ref === "" || event.record?.ref === ref) waiting.push(event);
+      if (waiting.length > maxRecords * 4) waiting.shift();
+      wake();
+    };
+    for (const { record, isOver } of this.#records.values())
+      if (!(activeOnly && isOver))
+        take({ type: isOver ? historyEventTypes.complete : historyEventTypes.started, record });
+    this.#watching.add(take);
+    const leave = () => wake();
+    signal.addEventListener("abort", leave);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        yield* waiting.splice(0);
+        if (earlyExit) return;
+        if (waiting.length === 0 && !signal.aborted)
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      signal.removeEventListener("abort", leave);
+      this.#watching.delete(take);
+    }
+  }
+
+  #tell(event: Event): void {
+    for (const take of this.#watching) take(event);
+  }
+
+  #forgetOld(): void {
+    const old = [...this.#records].filter(([, { record, isOver }]) => isOver && record.pinned !== true);
+    for (const [ref] of old.slice(0, Math.max(0, old.length - maxRecords))) this.#records.delete(ref);
+  }
+}

@@ -1,0 +1,127 @@
+import { Fault } from "#base/fault.ts";
+import type { Clock } from "#base/time.ts";
+import type { Built } from "#engine/build/builder.ts";
+import { Progress } from "./progress.ts";
+import type { RpcStatus } from "./status.ts";
+
+const maxRefLength = 256;
+const arrivalMs = 5000;
+const maxResults = 100;
+
+/** What a client's gateway made of a build: a result of {@link Job.keep}, none, or a failure. */
+export type Returned =
+  | { readonly kind: "result"; readonly id: string }
+  | { readonly kind: "failure"; readonly status: RpcStatus };
+
+/** A build that a client asked for, by the reference that it chose. */
+export class Job {
+  readonly ref: string;
+  readonly session: string;
+  readonly entitlements: readonly string[];
+  readonly progress: Progress;
+  /** Aborted when the client gives up, or the job is over. */
+  readonly signal: AbortSignal;
+  readonly #results = new Map<string, Promise<Built>>();
+  readonly #stop = new AbortController();
+  readonly #returned = Promise.withResolvers<Returned>();
+
+  constructor(parts: {
+    readonly ref: string;
+    readonly session: string;
+    readonly entitlements: readonly string[];
+    readonly now: Clock;
+    readonly signal: AbortSignal;
+  }) {
+    this.ref = parts.ref;
+    this.session = parts.session;
+    this.entitlements = parts.entitlements;
+    this.progress = new Progress(parts.ref, parts.now);
+    this.signal = AbortSignal.any([parts.signal, this.#stop.signal]);
+  }
+
+  /**
+   * Holds a result that is there or to come for the length of the job, and returns the name that the client knows it by.
+   *
+   * @throws {Fault} `exhausted`
+   */
+  keep(built: Promise<Built>): string {
+    built.catch(() => {}); // whoever asks for it is told
+    if (this.#results.size >= maxResults) throw new Fault("exhausted", "too many results in one build");
+    const id = `${this.ref}-${this.#results.size}`;
+    this.#results.set(id, built);
+    return id;
+  }
+
+  find(id: string): Promise<Built> | undefined {
+    return this.#results.get(id);
+  }
+
+  return(returned: Returned): void {
+    this.#returned.resolve(returned);
+  }
+
+  /** What the gateway says in the end. @throws when the client gives up */
+  async returned(): Promise<Returned> {
+    const { signal } = this;
+    const give = Promise.withResolvers<never>();
+    give.promise.catch(() => {});
+    const stop = () => give.reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      return await Promise.race([this.#returned.promise, give.promise]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Stops what is not done and lets everything go. */
+  async end(): Promise<void> {
+    this.#stop.abort();
+    for (const result of await Promise.allSettled(this.#results.values()))
+      if (result.status === "fulfilled") await result.value[Symbol.asyncDispose]();
+    this.#results.clear();
+    this.progress.end();
+  }
+}
+
+/** Builds under way. */
+export class Jobs {
+  readonly #jobs = new Map<string, Job>();
+  readonly #waiting = new Map<string, Set<(job: Job) => void>>();
+
+  /** @throws {Fault} `conflict` when there is one with this reference */
+  add(job: Job): void {
+    const { ref } = job;
+    if (ref === "" || ref.length > maxRefLength) throw new Fault("invalid", "a build needs a reference");
+    if (this.#jobs.has(ref)) throw new Fault("conflict", `job ID ${ref} exists`);
+    this.#jobs.set(ref, job);
+    for (const tell of this.#waiting.get(ref) ?? []) tell(job);
+  }
+
+  async end(job: Job): Promise<void> {
+    this.#jobs.delete(job.ref);
+    await job.end();
+  }
+
+  /** Waits for it a little: a client may watch before it asks. @throws {Fault} `not-found` */
+  async get(ref: string, signal: AbortSignal): Promise<Job> {
+    const known = this.#jobs.get(ref);
+    if (known !== undefined) return known;
+    const { promise, resolve, reject } = Promise.withResolvers<Job>();
+    const waiting = this.#waiting.get(ref) ?? new Set();
+    waiting.add(resolve);
+    this.#waiting.set(ref, waiting);
+    const give = () => reject(new Fault("not-found", `no such job ${ref.slice(0, maxRefLength)}`));
+    const timer = setTimeout(give, arrivalMs);
+    signal.addEventListener("abort", give, { once: true });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", give);
+      waiting.delete(resolve);
+      if (waiting.size === 0) this.#waiting.delete(ref);
+    }
+  }
+}

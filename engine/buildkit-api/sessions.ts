@@ -1,0 +1,81 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Duplex } from "node:stream";
+import { Fault } from "#base/fault.ts";
+import { GrpcClient } from "./grpc-client.ts";
+
+/** A client that offers its files, secrets and agents for the length of a build. */
+export interface Session {
+  readonly id: string;
+  readonly client: GrpcClient;
+  /** @param method `/package.Service/Method` */
+  readonly supports: (method: string) => boolean;
+}
+
+const maxIdLength = 256;
+/** As Docker has it: the session and what refers to it come by different connections. */
+const arrivalMs = 5000;
+
+/** Sessions that are connected, by ID. */
+export class Sessions {
+  readonly #sessions = new Map<string, Session>();
+  readonly #waiting = new Map<string, Set<(session: Session) => void>>();
+
+  /** @throws {Fault} for what no session can be */
+  check(headers: IncomingHttpHeaders): string {
+    const id = headerOf(headers, "x-docker-expose-session-uuid");
+    if (id === "" || id.length > maxIdLength) throw new Fault("invalid", "a session needs an ID");
+    if (this.#sessions.has(id)) throw new Fault("invalid", `session ${id} already exists`);
+    return id;
+  }
+
+  /** Keeps the session until its connection ends or `signal` aborts. */
+  async serve(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void> {
+    const id = this.check(headers);
+    const methods = new Set(
+      headerOf(headers, "x-docker-expose-session-grpc-method")
+        .split(",")
+        .map((name) => name.trim().toLowerCase()),
+    );
+    const client = new GrpcClient(socket);
+    const session = { id, client, supports: (method: string) => methods.has(method.toLowerCase()) };
+    const stop = () => client.destroy();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    this.#sessions.set(id, session);
+    for (const tell of this.#waiting.get(id) ?? []) tell(session);
+    try {
+      await client.closed();
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.#sessions.delete(id);
+      socket.destroy();
+    }
+  }
+
+  /** Waits for it a little. @throws {Fault} `not-found` when it does not come */
+  async get(id: string, signal: AbortSignal): Promise<Session> {
+    const known = this.#sessions.get(id);
+    if (known !== undefined) return known;
+    const { promise, resolve, reject } = Promise.withResolvers<Session>();
+    const waiting = this.#waiting.get(id) ?? new Set();
+    waiting.add(resolve);
+    this.#waiting.set(id, waiting);
+    const give = () =>
+      reject(new Fault("not-found", `no active session for ${id}: context deadline exceeded`));
+    const timer = setTimeout(give, arrivalMs);
+    signal.addEventListener("abort", give, { once: true });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", give);
+      waiting.delete(resolve);
+      if (waiting.size === 0) this.#waiting.delete(id);
+    }
+  }
+}
+
+function headerOf(headers: IncomingHttpHeaders, name: string): string {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(",") : (value ?? "");
+}

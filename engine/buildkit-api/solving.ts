@@ -1,0 +1,54 @@
+import { Fault, isFault } from "#base/fault.ts";
+import type { Builds } from "#engine/build/build-service.ts";
+import type { Built } from "#engine/build/builder.ts";
+import type { ImageResolver } from "#engine/images/images.ts";
+import type { Job } from "./jobs.ts";
+import type { Sessions } from "./sessions.ts";
+
+export interface SolvingDeps {
+  readonly builds: Builds;
+  readonly sessions: Sessions;
+  readonly images: Pick<ImageResolver, "resolve">;
+}
+
+/** Runs front ends: what makes a build of a client's request. */
+export class Solving {
+  readonly #deps: SolvingDeps;
+
+  constructor(deps: SolvingDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Settles when the Dockerfile is read, and the build goes on: its result is the job's, by the ID that is returned.
+   *
+   * @param inputs results of the job by the names that the request has for them
+   * @throws {Fault} `not-found` for another front end than that of Dockerfiles
+   */
+  async solve(
+    job: Job,
+    frontend: string,
+    attributes: ReadonlyMap<string, string>,
+    inputs: ReadonlyMap<string, Promise<Built>>,
+  ): Promise<string> {
+    if (frontend !== "dockerfile.v0")
+      throw new Fault("not-found", `invalid frontend: ${frontend.slice(0, 200)}`);
+    const { builds, sessions, images } = this.#deps;
+    const { signal } = job;
+    const session = await sessions.get(job.session, signal);
+    const { buildDockerfile } = await import("./dockerfile-build.ts");
+    const hasImage = (name: string) => {
+      try {
+        images.resolve(name);
+        return true;
+      } catch (error) {
+        if (isFault(error)) return false;
+        throw error;
+      }
+    };
+    const builder = await builds.builder();
+    const deps = { builder, session, job, inputs, hasImage };
+    const { built } = await buildDockerfile(deps, attributes, signal);
+    return job.keep(built);
+  }
+}

@@ -1,0 +1,60 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Duplex } from "node:stream";
+import { Fault } from "#base/fault.ts";
+import type { HijackAnswer } from "./answer.ts";
+import type { Call, Route } from "./call.ts";
+
+/** BuildKit's protocol, on connections that are taken over from the API. */
+export interface BuildKitConnections {
+  serveControl(socket: Duplex, signal: AbortSignal): Promise<void>;
+  /** @throws {Fault} when these headers make no session */
+  checkSession(headers: IncomingHttpHeaders): void;
+  serveSession(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void>;
+}
+
+export interface BuildKitRouteDeps {
+  /** Loaded when it is first asked for. */
+  readonly buildkit: () => Promise<BuildKitConnections>;
+}
+
+/** @see Docker Engine API v1.51, POST /session, /grpc */
+export function buildkitRoutes({ buildkit }: BuildKitRouteDeps): readonly Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/grpc",
+      handle: async (call) => {
+        checkUpgrade(call);
+        const service = await buildkit();
+        return takeOver((client) => service.serveControl(client, call.lifetime));
+      },
+    },
+    {
+      method: "POST",
+      path: "/session",
+      handle: async (call) => {
+        checkUpgrade(call);
+        const service = await buildkit();
+        service.checkSession(call.headers);
+        return takeOver((client) => service.serveSession(client, call.headers, call.lifetime));
+      },
+    },
+  ];
+}
+
+function checkUpgrade({ headers: { upgrade } }: Call): void {
+  if (upgrade === undefined) throw new Fault("invalid", "no upgrade proto in request");
+  if (upgrade !== "h2c") throw new Fault("invalid", `protocol ${upgrade.slice(0, 100)} not supported`);
+}
+
+function takeOver(run: (client: Duplex) => Promise<void>): HijackAnswer {
+  return {
+    kind: "hijack",
+    protocol: "h2c",
+    isFramed: false,
+    type: "",
+    repeatsHeaders: false,
+    run,
+    cancel: () => {},
+  };
+}
