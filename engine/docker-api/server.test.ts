@@ -20,7 +20,7 @@ test("DockerServer: ping by GET and HEAD has every header that clients negotiate
   assert.equal(get.headers["docker-experimental"], "false");
   assert.equal(get.headers["ostype"], "linux");
   assert.equal(get.headers["server"], "Docker/0.0.1 (linux)");
-  assert.equal(get.headers["builder-version"], "1");
+  assert.equal(get.headers["builder-version"], "2");
   assert.equal(get.headers["swarm"], "inactive");
   assert.equal(get.headers["content-type"], "text/plain; charset=utf-8");
   const head = await ask(engine.socket, "HEAD", "/v1.24/_ping");
