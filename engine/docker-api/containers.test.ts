@@ -181,7 +181,7 @@ test("inspect: what was asked for, what was given, and paths once it has started
   assert.deepEqual(created.HostConfig["MaskedPaths"], ["/proc/kcore"]);
   assert.deepEqual(created.Config["Env"], ["A=b"]);
   assert.deepEqual(created.GraphDriver, {
-    Data: { LowerDir: "/snapshots/1/fs", UpperDir: "/snapshots/2/fs", WorkDir: "/snapshots/2/work" },
+    Data: { ID: id, LowerDir: "/snapshots/1/fs", UpperDir: "/snapshots/2/fs", WorkDir: "/snapshots/2/work" },
     Name: "overlay2",
   });
   await ask(engine.socket, "POST", "/containers/one/start");
