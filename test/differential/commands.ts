@@ -807,7 +807,7 @@ export const scenarios: readonly Scenario[] = [
       "docker run --rm --network a2 bb ping -c1 -W2 10.81.0.2 | grep transmitted",
       "docker network ls --filter name=a --format '{{.Name}}' | sort",
       "docker network inspect a2 --format '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}'",
-      "docker ps --filter network=a2 --format '{{.Names}} {{.Networks}}'",
+      "docker ps --filter network=a2 --format '{{.Names}},{{.Networks}}' | tr , '\\n' | sort",
       "docker restart -t 0 mm; docker exec mm ip -4 -o addr | wc -l",
       "docker network disconnect a2 mm; docker exec mm ip -4 -o addr | wc -l",
       "docker network disconnect a1 mm; docker exec mm ip route | grep -c default",
