@@ -18,6 +18,11 @@ export function parseTime(text: string): bigint {
   return BigInt(Date.parse(`${whole}Z`)) * 1_000_000n + BigInt(digits.padEnd(9, "0"));
 }
 
+/** Whether one time that {@link formatTime} wrote is before another: as texts, `.12Z` would come after `.123Z`. */
+export function isEarlier(one: string, other: string): boolean {
+  return one.slice(0, -1) < other.slice(0, -1);
+}
+
 /** As Go writes a duration: `700ms`, `1m30s`, `1.5µs`; `0s` for none. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;

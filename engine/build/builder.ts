@@ -252,7 +252,8 @@ class BuildRun {
       root: request.root,
       lease,
       signal,
-      usesCache: request.usesCache,
+      // Who names images wants the results of these alone, whether they are there or not.
+      usesCache: request.usesCache && request.cacheFrom.length > 0 ? "imports" : request.usesCache,
       imports,
       ...(epoch !== undefined && epoch !== null && epoch !== "" && { epoch: Number(epoch) }),
       networkMode: request.networkMode,

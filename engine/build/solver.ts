@@ -24,8 +24,8 @@ export interface Solved {
 
 /** Which results an operation may have from elsewhere. */
 export interface CacheChoice {
-  /** Whether results of earlier builds are looked at. New ones are kept in any case. */
-  readonly isUsed: boolean;
+  /** Which results are looked at: of earlier builds too, or what `import` has alone. New ones are kept in any case. */
+  readonly isUsed: boolean | "imports";
   /** What a cache source of this build's own, such as an image, has for it. */
   readonly import?: () => { readonly created: string; readonly layer?: BuiltLayer } | undefined;
   /** RFC 3339: when new results are said to be made. Absent: now. */
@@ -70,11 +70,12 @@ export class Solver {
     signal: AbortSignal,
   ): Promise<Solved> {
     if (!choice.isUsed) return await this.#perform(operation, choice, perform);
-    const found = (await this.find(operation, lease)) ?? (await this.#imported(operation, choice, lease));
+    const find = async () => (choice.isUsed === true ? await this.find(operation, lease) : undefined);
+    const found = (await find()) ?? (await this.#imported(operation, choice, lease));
     if (found !== undefined) return found;
     return await this.#locks.run(this.keyOf(operation), async () => {
       signal.throwIfAborted();
-      return (await this.find(operation, lease)) ?? (await this.#perform(operation, choice, perform));
+      return (await find()) ?? (await this.#perform(operation, choice, perform));
     });
   }
 

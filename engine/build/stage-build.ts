@@ -43,7 +43,7 @@ export interface StepTools {
   readonly root: FolderNode;
   readonly lease: Lease;
   readonly signal: AbortSignal;
-  readonly usesCache: boolean;
+  readonly usesCache: CacheChoice["isUsed"];
   readonly imports: readonly ImageCache[];
   /** SOURCE_DATE_EPOCH, in seconds since 1970. */
   readonly epoch?: number;
@@ -205,7 +205,7 @@ export class StageBuild {
     const from = await this.#from(name);
     const hasFrom = from.kind === "layers";
     const quick = hasFrom ? this.#quickCopy(instruction, from) : undefined;
-    if (quick !== undefined && this.#tools.usesCache) {
+    if (quick !== undefined && this.#tools.usesCache === true) {
       const known = await this.#tools.solver.find(quick, this.#tools.lease);
       if (known !== undefined) {
         this.#tools.used(this.#tools.solver.keyOf(quick));

@@ -53,6 +53,12 @@ export interface Containers {
    * @throws {Fault} `invalid`; `conflict` for what does not go with what it has, or what the kernel does not do now
    */
   update(ref: string, body: UpdateBody, version: number): Promise<readonly string[]>;
+  /**
+   * Takes the link `container/alias` from the container that has it, and from its hosts file when it runs.
+   *
+   * @throws {Fault} `not-found` "No such container: X" when there is no such link
+   */
+  removeLink(link: string): Promise<void>;
   /** @throws {Fault} `conflict` with Docker's texts when it runs and not `force` */
   remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
   /** Settles by condition; `signal` ends the waiting, not the container. Registered before it returns its promise. */

@@ -102,6 +102,21 @@ function hostsLine({
   return [`${endpoint.address}\t${names.join(" ")}`];
 }
 
+/** Whether a line of a hosts file is the link's of that alias. */
+export function isLineOf(alias: string, line: string): boolean {
+  return line.split("\t")[1]?.split(" ")[0] === alias;
+}
+
+/** Links as they are kept, without that of an alias; undefined when it is not among them. */
+export function withoutLink(
+  links: readonly string[] | null,
+  alias: string,
+): { readonly links: readonly string[] | null } | undefined {
+  const left = (links ?? []).filter((link) => link.split(":")[1] !== alias);
+  if (left.length === (links ?? []).length) return undefined;
+  return { links: left.length === 0 ? null : left };
+}
+
 /** A container that started anew, with another address, in the hosts files of those that are linked to it. */
 export interface Relinking {
   readonly record: ContainerRecord;
@@ -121,7 +136,7 @@ export function relinkings(registry: ContainerRegistry, started: ContainerRecord
         hostsLine({ alias, target, endpoint }).map((line) => ({
           record,
           line,
-          isOwn: (other: string) => other.split("\t")[1]?.split(" ")[0] === alias,
+          isOwn: (other: string) => isLineOf(alias, other),
         })),
       );
   });

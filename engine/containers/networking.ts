@@ -8,8 +8,8 @@ import type { UserNamespace } from "#engine/runtime/launcher.ts";
 import { containerFolder } from "#engine/runtime/paths.ts";
 import { startTimeOf } from "#host/process-end.ts";
 import type { ContainerContext } from "./context.ts";
-import { relinkings } from "./links.ts";
-import type { ContainerRecord } from "./record.ts";
+import { isLineOf, relinkings, withoutLink } from "./links.ts";
+import { type ContainerRecord, isAlive } from "./record.ts";
 
 /** More than anybody's hosts file: a container that blew its own up keeps it as it is. */
 const HOSTS_BYTES_MAX = 1 << 20;
@@ -67,7 +67,7 @@ export async function connectNetwork(
     const record = registry.get(id);
     checkJoinable(record, network);
     const config = { ...record.endpointsConfig };
-    if (!isRunning(record)) {
+    if (!isAlive(record.state)) {
       if (keyOf(record, network) !== undefined) return;
       networks.check({ ...endpointRequest(record), networks: [{ ref: network.id, settings }] });
       await registry.replace({ ...record, endpointsConfig: { ...config, [network.name]: settings } });
@@ -102,10 +102,10 @@ export async function disconnectNetwork(
     if (key === undefined)
       throw new Fault(
         "forbidden",
-        `container ${id} is not connected to ${isRunning(record) ? "" : "the "}network ${network.name}`,
+        `container ${id} is not connected to ${isAlive(record.state) ? "" : "the "}network ${network.name}`,
       );
     const { [key]: _, ...config } = record.endpointsConfig;
-    if (!isRunning(record)) {
+    if (!isAlive(record.state)) {
       await registry.replace({ ...record, endpointsConfig: config });
       return;
     }
@@ -130,6 +130,26 @@ export function relink(context: ContainerContext, started: ContainerRecord): voi
     });
 }
 
+/** @see Containers.removeLink */
+export async function removeLink(context: ContainerContext, link: string): Promise<void> {
+  const { registry, lock } = context;
+  const [, name = "", alias = ""] = /^\/?([^/]+)\/([^/]+)$/.exec(link) ?? [];
+  const missing = () => new Fault("not-found", `No such container: ${link}`);
+  const owner = registry.find(name);
+  if (owner?.name !== name) throw missing();
+  await lock.run(owner.id, async () => {
+    const record = registry.get(owner.id);
+    const left = withoutLink(record.hostConfig.Links, alias);
+    if (left === undefined) throw missing();
+    await registry.replace({ ...record, hostConfig: { ...record.hostConfig, Links: left.links } });
+    if (!isAlive(record.state)) return;
+    editHosts(context, record.id, (text) => {
+      const lines = text.split("\n").filter((line) => isLineOf(alias, line));
+      return lines.length === 0 ? text : changeHosts(text, lines, []);
+    });
+  });
+}
+
 function checkJoinable(record: ContainerRecord, network: NetworkRecord): void {
   const mode = record.hostConfig.NetworkMode;
   const refuse = (text: string) => new Fault("invalid", text);
@@ -145,10 +165,6 @@ function checkJoinable(record: ContainerRecord, network: NetworkRecord): void {
       "container cannot be connected to multiple networks with one of the networks in private (none) mode",
     );
   if (network.isConfigOnly === true) throw refuse("cannot create endpoint on configuration-only network");
-}
-
-function isRunning({ state }: ContainerRecord): boolean {
-  return state.status === "running" || state.status === "paused";
 }
 
 /** How the container's settings call the network. */

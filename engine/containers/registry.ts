@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { isEarlier } from "#base/time.ts";
 import type { Database, Durability } from "#engine/metadata/database.ts";
 import type { ContainerRecord } from "./record.ts";
 
@@ -17,7 +18,8 @@ export class ContainerRegistry {
     this.#db = db;
     const rows = db.sql.prepare("SELECT record FROM containers").all() as { record: string }[];
     const records = rows.map((row) => current(JSON.parse(row.record) as ContainerRecord & Earlier));
-    for (const record of records.sort((a, b) => (a.created < b.created ? -1 : 1))) this.#remember(record);
+    for (const record of records.sort((a, b) => (isEarlier(a.created, b.created) ? -1 : 1)))
+      this.#remember(record);
   }
 
   /** @throws {Fault} `not-found`; `invalid` for a prefix that several IDs have */

@@ -11,7 +11,7 @@ import { createContainer } from "./create.ts";
 import { Execs } from "./execs.ts";
 import { HealthMonitors } from "./health-monitors.ts";
 import { Lifecycle } from "./lifecycle.ts";
-import { connectNetwork, disconnectNetwork } from "./networking.ts";
+import { connectNetwork, disconnectNetwork, removeLink } from "./networking.ts";
 import { reconcile } from "./reconcile.ts";
 import { type ContainerRecord, isAlive } from "./record.ts";
 import { refuseRunning, removeContainer } from "./remove.ts";
@@ -88,6 +88,8 @@ export class ContainerService implements Containers, Disposable {
     connectNetwork(this.#context, ref, network, settings);
   disconnectNetwork: Containers["disconnectNetwork"] = (ref, network, isForced) =>
     disconnectNetwork(this.#context, ref, network, isForced);
+
+  removeLink: Containers["removeLink"] = (link) => removeLink(this.#context, link);
 
   async remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
     const { registry } = this.#context;

@@ -28,6 +28,7 @@ export function containerActionRoutes(deps: ActionDeps): readonly Route[] {
     { method: "POST", path: "/containers/create", handle: create(deps) },
     { method: "POST", path: "/containers/prune", handle: prune(deps) },
     { method: "DELETE", path: "/containers/{id}", handle: remove(deps) },
+    { method: "DELETE", path: "/containers/{id}/{alias}", handle: removeLink(deps) },
     { method: "POST", path: "/containers/{id}/resize", handle: resize(deps) },
     post("start", ({ name, query, lifetime }) => {
       if (query.text("checkpoint") !== "")
@@ -93,10 +94,19 @@ async function rename({ containers }: ActionDeps, { name, query }: Call): Promis
   }
 }
 
+/** A link's name has a slash in it; containers have none of these names. */
+function removeLink({ containers }: ActionDeps): Handler {
+  return async ({ name, query }) => {
+    if (!query.boolean("link")) throw new Fault("not-found", `No such container: ${name}`);
+    await containers.removeLink(name);
+    return empty(204);
+  };
+}
+
 function remove({ containers }: ActionDeps): Handler {
   return async ({ name, query }) => {
     if (query.boolean("link"))
-      throw new Fault("invalid", `Conflict, cannot remove the default link name of the container: ${name}`);
+      throw new Fault("invalid", "Conflict, cannot remove the default link name of the container");
     await containers.remove(name, { force: query.boolean("force"), volumes: query.boolean("v") });
     return empty(204);
   };

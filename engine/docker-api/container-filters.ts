@@ -7,6 +7,7 @@ import {
 } from "#api/docker/filters.ts";
 import { parsePort } from "#api/docker/ports.ts";
 import { Fault } from "#base/fault.ts";
+import { isEarlier } from "#base/time.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import { type ContainerRecord, mountPoints } from "#engine/containers/record.ts";
 import type { ImageRecord, ImageResolver } from "#engine/images/images.ts";
@@ -69,8 +70,8 @@ export function containerFilter(
       (health.length === 0 || health.includes(record.state.health?.status ?? "none")) &&
       (exitCodes.length === 0 || (hasEnded(record) && exitCodes.includes(record.state.exitCode))) &&
       isTask !== true &&
-      before.every((created) => record.created < created) &&
-      since.every((other) => record.created > other.created && record.id !== other.id) &&
+      before.every((created) => isEarlier(record.created, created)) &&
+      since.every((other) => isEarlier(other.created, record.created) && record.id !== other.id) &&
       isOfImage(record) &&
       (publish.size === 0 || hasPort(publish, publishedPorts(record))) &&
       (expose.size === 0 || hasPort(expose, record.config.ExposedPorts ?? {})) &&

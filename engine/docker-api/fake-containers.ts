@@ -251,6 +251,10 @@ export class FakeContainers implements Containers {
     container.record = { ...container.record, name };
   }
 
+  async removeLink(link: string): Promise<void> {
+    throw new Fault("not-found", `No such container: ${link}`);
+  }
+
   async remove(ref: string, { force }: { readonly force: boolean }): Promise<void> {
     const container = this.#get(ref);
     if (container.record.state.status === "running" && !force)

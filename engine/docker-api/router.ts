@@ -8,8 +8,8 @@ interface Match {
 
 /**
  * Finds routes by table look-ups only. A path has at most one parameter, always its second part: `{id}` is one part of the
- * path, `{name}` may contain slashes, as image names do, and takes as much as it can. Another parameter at the end of a path
- * matches anything and is not told.
+ * path, `{name}` may contain slashes, as image names do, and takes as much as it can. Another parameter at the end of a path is
+ * one part of it, and told with everything before it.
  */
 export class Router {
   readonly #fixed = new Map<string, Handler>();
@@ -41,14 +41,23 @@ export class Router {
     if (end >= second) {
       const handle = this.#open.get(`${method} ${first}*${path.slice(end)}`);
       if (handle !== undefined && end > second) return { handle, name: path.slice(second, end) };
-      if (!isGreedy) return this.#findNested(method, first, path.slice(second, end), path.slice(end));
+      if (isGreedy) return this.#findWhole(method, first, path.slice(second));
+      return this.#findNested(method, first, path.slice(second), end - second);
     }
-    const handle = this.#open.get(`${method} ${first}*`);
-    return handle === undefined || second === path.length ? undefined : { handle, name: path.slice(second) };
+    return this.#findWhole(method, first, path.slice(second));
   }
 
-  #findNested(method: string, first: string, name: string, rest: string): Match | undefined {
-    const handle = this.#open.get(`${method} ${first}*${rest.slice(0, rest.lastIndexOf("/"))}/*`);
+  #findWhole(method: string, first: string, name: string): Match | undefined {
+    const handle = this.#open.get(`${method} ${first}*`);
     return handle === undefined || name === "" ? undefined : { handle, name };
+  }
+
+  /** @param nameLength up to the first slash in `name` */
+  #findNested(method: string, first: string, name: string, nameLength: number): Match | undefined {
+    const last = name.lastIndexOf("/");
+    const handle = this.#open.get(`${method} ${first}*${name.slice(nameLength, last)}/*`);
+    return handle === undefined || nameLength === 0 || last === name.length - 1
+      ? undefined
+      : { handle, name };
   }
 }

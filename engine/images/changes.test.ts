@@ -37,7 +37,7 @@ test("applyChanges: the other instructions", () => {
 
 test("applyChanges: refuses what makes no sense", () => {
   const bad = {
-    "RUN x": /run is not a valid change command/,
+    "RUN x": /RUN is not a valid change command/,
     __proto__x: /not a valid change command/,
     ENV: /requires at least one argument/,
     "ENV A": /must have two arguments/,

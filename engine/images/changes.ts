@@ -42,8 +42,7 @@ function applyChange(config: ImageRuntimeConfig, line: string): ImageRuntimeConf
   if (word === "") return config;
   const name = word.toUpperCase();
   const change = Object.hasOwn(changes, name) ? changes[name] : undefined;
-  if (change === undefined)
-    throw new Fault("invalid", `${word.slice(0, 50).toLowerCase()} is not a valid change command`);
+  if (change === undefined) throw new Fault("invalid", `${word.slice(0, 50)} is not a valid change command`);
   if (rest === "" && name !== "CMD" && name !== "ENTRYPOINT")
     throw new Fault("invalid", `${name} requires at least one argument`);
   return change(config, rest);

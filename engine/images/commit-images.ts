@@ -1,3 +1,4 @@
+import type { Digest } from "#oci/digest.ts";
 import { familiarReference, formatReference, type Reference } from "#oci/reference.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";
 import type { ImageName, StoredImage } from "./image-store.ts";
@@ -11,11 +12,15 @@ import type { PlannedImage } from "./planned-image.ts";
 export async function commitImages(
   deps: ImageDeps,
   planned: readonly PlannedImage[],
-  options: { readonly lastTaggedAt?: string; readonly report?: (progress: Progress) => void } = {},
+  options: {
+    readonly lastTaggedAt?: string;
+    readonly parent?: Digest;
+    readonly report?: (progress: Progress) => void;
+  } = {},
 ): Promise<void> {
   const images = new Map<string, StoredImage>();
   for (const image of planned)
-    if (!images.has(image.id)) images.set(image.id, await storedImage(deps, image, options.lastTaggedAt));
+    if (!images.has(image.id)) images.set(image.id, await storedImage(deps, image, options));
   await changing(deps, async () => {
     const names = new Map<string, ImageName>();
     for (const image of planned)
@@ -33,7 +38,7 @@ export async function commitImages(
 async function storedImage(
   { snapshots }: ImageDeps,
   image: PlannedImage,
-  lastTaggedAt: string | undefined,
+  { lastTaggedAt, parent }: Pick<StoredImage, "lastTaggedAt" | "parent">,
 ): Promise<StoredImage> {
   const sizes = await Promise.all(image.layers.map(({ chainId }) => snapshots.usage(chainId)));
   return {
@@ -50,6 +55,7 @@ async function storedImage(
     chainIds: image.layers.map(({ chainId }) => chainId),
     size: sizes.reduce((sum, size) => sum + size, 0),
     ...(lastTaggedAt === undefined ? {} : { lastTaggedAt }),
+    ...(parent === undefined ? {} : { parent }),
   };
 }
 

@@ -34,7 +34,10 @@ export async function commitLayer(
     ];
     const image = { ...(await storeImage(archiveDeps, config, layers, signal)), names };
     await unpackImages({ ...archiveDeps, snapshots: deps.snapshots, store: deps.store }, [image], signal);
-    await commitImages(deps, [image], names.length === 0 ? {} : { lastTaggedAt: created });
+    await commitImages(deps, [image], {
+      parent: base.id,
+      ...(names.length > 0 && { lastTaggedAt: created }),
+    });
     return image.id;
   } catch (error) {
     await deps.collector.tidy();

@@ -20,6 +20,8 @@ export interface ImageRecord {
   readonly repoDigests: readonly string[];
   /** RFC 3339; absent when it never had a name given here. */
   readonly lastTaggedAt?: string;
+  /** ID of the image that it was committed on top of. */
+  readonly parent?: Digest;
 }
 
 /** What containers need of images. The rest of the interface is for the API and the CLI. */

@@ -47,7 +47,7 @@ export function imageSummary(
     Created: unixSeconds(image.config.created),
     Id: image.id,
     Labels: image.config.config?.Labels ?? null,
-    ParentId: "",
+    ParentId: image.parent ?? "",
     ...(since("1.48") ? { Descriptor: image.descriptor } : {}),
     ...(since("1.47") && options.manifestsWith !== undefined
       ? { Manifests: [manifestSummary(image, options.manifestsWith)] }
@@ -77,7 +77,7 @@ export function imageInspect(
     Id: image.id,
     RepoTags: image.repoTags,
     RepoDigests: image.repoDigests,
-    ...(since("1.52") ? {} : { Parent: "" }),
+    ...(since("1.52") ? {} : { Parent: image.parent ?? "" }),
     Comment: config.history?.at(-1)?.comment ?? "",
     Created: config.created ?? (since("1.44") ? undefined : ZERO_TIME),
     ...(since("1.45") ? {} : { ContainerConfig: runtimeConfig({}, "1.44") }),

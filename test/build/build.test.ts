@@ -117,6 +117,17 @@ test("build: the stream is the classic one, and an unchanged step never runs aga
   assert.deepEqual(streamOf(quiet.body), [{ stream: `${idOf(first.body)}\n` }]);
 });
 
+test("build: who names images to take results from gets those of them alone", async () => {
+  const body = context("FROM base\nENV A=1\nRUN echo once > /once\n");
+  await build(body, "t=source");
+  const hits = async (from: string) =>
+    shape((await build(body, `cachefrom=${encodeURIComponent(JSON.stringify([from]))}`)).body).match(
+      /Using cache/g,
+    )?.length;
+  assert.equal(await hits("source"), 2);
+  assert.equal(await hits("nosuch"), undefined);
+});
+
 test("build: labels in between do not make a RUN run again", async () => {
   const withLabel = (label: string) => context(`FROM base\nLABEL a=${label}\nRUN echo ran > /ran\n`);
   await build(withLabel("1"));

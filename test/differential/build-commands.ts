@@ -41,6 +41,10 @@ export const buildScenarios: readonly Scenario[] = [
         run: "printf 'FROM bb\\nRUN cat /etc/hosts | grep added\\n' | DOCKER_BUILDKIT=0 docker build --add-host added:1.2.3.4 -",
         expected,
       },
+      {
+        run: "DOCKER_BUILDKIT=0 docker build --cache-from built $W/c 2>&1 | grep -c Using.cache; DOCKER_BUILDKIT=0 docker build --cache-from nosuch $W/c 2>&1 | grep -c Using.cache",
+        expected,
+      },
       { run: "printf 'FROM bb\\n' | DOCKER_BUILDKIT=0 docker build -t BAD -", compare: "status" },
       { run: "docker builder prune -af > /dev/null", compare: "status" },
       { run: "docker rmi -f built built:two built:three > /dev/null", compare: "status" },

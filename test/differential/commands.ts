@@ -26,6 +26,8 @@ export interface Expected {
 export interface Scenario {
   readonly name: string;
   readonly commands: readonly Command[];
+  /** Minor version of the API; left out where a daemon is older. */
+  readonly needs?: number;
 }
 
 /** Everything in output that is different at every run. Applied in this order. */
@@ -805,7 +807,7 @@ export const scenarios: readonly Scenario[] = [
       "docker run --rm --network a2 bb ping -c1 -W2 10.81.0.2 | grep transmitted",
       "docker network ls --filter name=a --format '{{.Name}}' | sort",
       "docker network inspect a2 --format '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}'",
-      "docker ps --filter network=a2 --format '{{.Names}} {{.Networks}}'",
+      "docker ps --filter network=a2 --format '{{.Names}},{{.Networks}}' | tr , '\\n' | sort",
       "docker restart -t 0 mm; docker exec mm ip -4 -o addr | wc -l",
       "docker network disconnect a2 mm; docker exec mm ip -4 -o addr | wc -l",
       "docker network disconnect a1 mm; docker exec mm ip route | grep -c default",
@@ -830,6 +832,8 @@ export const scenarios: readonly Scenario[] = [
       { run: "docker exec ap env | sort", compare: "set" },
       "docker exec ap grep store /etc/hosts",
       "docker inspect ap --format '{{.HostConfig.Links}}'",
+      "docker rm --link db; docker rm --link ap/nosuch; docker rm --link nosuch/store; docker rm --link ap/store; docker rm --link ap/store",
+      "docker inspect ap --format '{{json .HostConfig.Links}}'; docker exec ap grep -c store /etc/hosts",
       "docker run --rm --link nosuch:x bb true",
       "docker stop -t 0 db; docker run --rm --name lx --link db:x bb true",
       "docker network create l1 >/dev/null; docker run -d --name la --network l1 --network-alias sh bb sleep 100 | wc -c; docker run -d --name lb --network l1 --network-alias sh bb sleep 100 | wc -c",
@@ -970,4 +974,5 @@ export const cleanUp = [
   "docker network ls -q --filter type=custom | xargs -r docker network rm",
   "docker volume ls -q | xargs -r docker volume rm",
   "docker images -aq | sort -u | xargs -r docker rmi -f",
+  "docker builder prune -af",
 ].join("; ");
