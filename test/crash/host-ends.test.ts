@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { networkLinks, takeTraces } from "../../tools/leaks.ts";
+import { assertNoLeaks, networkLinks } from "../../tools/leaks.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { checkout, EngineUnderTest } from "../support/engine.ts";
 import { Residents } from "./residents.ts";
@@ -109,11 +109,7 @@ test("gantry down leaves the root folder only, and the engine beside it works on
   execFileSync(join(checkout, "bin/gantry"), down);
   // The lock and three empty folders; a lock that is deleted is no lock.
   const remains = new RegExp(`^(file (${engine.root}|${engine.run}/(engine.lock|c|crun|s)$)|row of )`);
-  const left = await takeTraces(engine.places);
-  assert.deepEqual(
-    left.filter((line) => !remains.test(line)),
-    [],
-  );
+  await assertNoLeaks([], engine.places, { ignore: remains });
   assert.equal(networkLinks().length, 4);
   await residents[0]?.check();
   await residents[0]?.[Symbol.asyncDispose]();
