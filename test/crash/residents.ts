@@ -15,6 +15,8 @@ const recoveredWithinMs = 5000;
 export class Residents implements AsyncDisposable {
   readonly #engine: EngineUnderTest;
   readonly #receiver: Receiver;
+  #restarts = 0;
+  #isReleased = false;
   /** Things found wrong, as text. */
   readonly violations: string[] = [];
 
@@ -49,6 +51,12 @@ export class Residents implements AsyncDisposable {
   }
 
   static readonly names: readonly string[] = ["web", "peer", "local", "phoenix"];
+
+  /** They are to come back whenever their host does. */
+  async alwaysRestart(): Promise<void> {
+    this.#restarts++;
+    await this.#docker("update", "--restart", "always", ...Residents.names);
+  }
 
   /** Looks at all of them. */
   async check(): Promise<void> {
@@ -90,6 +98,13 @@ export class Residents implements AsyncDisposable {
     await this.#docker("rm", "-f", "-v", ...Residents.names);
     await this.#docker("network", "rm", "resident-one", "resident-two");
     await this.#docker("volume", "rm", "resident");
+    await this.release();
+  }
+
+  /** Alone for those whose engine is gone. */
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     await this.#receiver[Symbol.asyncDispose]();
   }
 
@@ -106,7 +121,10 @@ export class Residents implements AsyncDisposable {
 
   #checkCount(what: string, text: string): void {
     const lines = text.trimEnd().split("\n");
-    const wrong = lines.findIndex((line, index) => line !== `line ${index + 1}`);
+    const isFirst = (index: number) => this.#restarts > 0 && lines[index] === "line 1";
+    const follows = (line: string, index: number) =>
+      isFirst(index) || line === `line ${Number(lines[index - 1]?.slice(5) ?? 0) + 1}`;
+    const wrong = lines.findIndex((line, index) => !follows(line, index));
     if (wrong >= 0) this.violations.push(`${what} has ${JSON.stringify(lines[wrong])} as line ${wrong + 1}`);
   }
 
