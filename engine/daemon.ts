@@ -263,8 +263,11 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   for (const address of access.listen) await listenOn(address);
   process.on("SIGHUP", reload);
   undo.defer(() => void process.off("SIGHUP", reload));
-  background("networks are not ready yet", networks.warm());
-  background("starting containers is not ready yet", launcher.warm());
+  // One after the other: loading code holds up the first requests.
+  background(
+    "starts are not ready yet",
+    networks.warm().then(() => launcher.warm()),
+  );
   background("garbage was not collected", images.collect());
   return undo.move();
 
