@@ -6,11 +6,6 @@ import { visit } from "./bring-up.ts";
 import { diffLines, unexpected } from "./diff-lines.ts";
 import { hasPeer } from "./tools.ts";
 
-/** Projects that the peer cannot bring up on Gantry's engine. */
-const notCompared: Readonly<Record<string, string>> = {
-  "14-build": "docker compose builds by BuildKit only; compare.ts compares it on dockerd",
-};
-
 /** Brings projects up and down on an engine of its own, and compares with docker compose where that is installed. */
 export function checkProjects(projects: readonly string[], bridgeCidr: string): void {
   test("up and down: each project is what docker compose makes of it, and nothing of it is left", async (t) => {
@@ -26,8 +21,6 @@ export function checkProjects(projects: readonly string[], bridgeCidr: string): 
         assert.equal(ours.down.code, 0, ours.down.steps.join("\n"));
         assert.ok(Object.keys(ours.between.containers).length > 0);
         assert.deepEqual(ours.after, { containers: {}, networks: {}, volumes: {} });
-        const reason = notCompared[project];
-        if (reason !== undefined) return s.skip(reason);
         if (!isCompared) return s.skip("docker compose is not installed: nothing to compare with");
         const peer = await visit("peer", project, engine.socket);
         assert.deepEqual(unexpected(diffLines(peer, ours)), []);

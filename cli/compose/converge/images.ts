@@ -34,8 +34,10 @@ export async function ensureImages(
       options.pull !== undefined && options.pull !== "policy"
         ? options.pull
         : (service.pull_policy ?? "missing");
-    if (mustBuild(service, id, policy, options)) builds.push([name, service]);
-    else if (mustPull(service, id, policy) && !pulls.has(image))
+    if (mustBuild(service, id, policy, options)) {
+      const isTried = service.image !== undefined && policy === "missing" && options.build === "missing";
+      if (!isTried || !(await tryPull(session, name, service))) builds.push([name, service]);
+    } else if (mustPull(service, id, policy) && !pulls.has(image))
       pulls.set(image, pullService(session, name, service, id));
   }
   await Promise.all(pulls.values());
@@ -74,6 +76,19 @@ export async function imageId({ client, signal }: Session, image: string): Promi
     });
 }
 
+/** One that can be built too is built when it cannot be pulled; whether it could. */
+async function tryPull(session: Session, name: string, service: Service): Promise<boolean> {
+  try {
+    await pullImage(session, name, service);
+    return true;
+  } catch (error) {
+    session.signal.throwIfAborted();
+    const text = `Warning ${messageOf(error)}`;
+    session.progress.event({ id: name, text, status: "warning", isNote: true });
+    return false;
+  }
+}
+
 /** Pulls a service's image and shows it as a step; with an old one at hand a failure is only a warning when `always` asked. */
 export async function pullService(
   session: Session,
@@ -81,23 +96,10 @@ export async function pullService(
   service: Service,
   known: string | undefined,
 ): Promise<void> {
-  const { client, progress, signal } = session;
-  const image = imageOf(session.project, name, service);
-  const reference = withDefaultTag(parseReference(image));
-  progress.event({ id: name, text: "Pulling ", status: "working", isNote: true });
   try {
-    const [repository, tag] = splitTag(formatReference(reference));
-    const auth = session.context.config().content.auths?.[familiarName(reference).split("/")[0] ?? ""];
-    const credentials = typeof auth?.auth === "string" ? credentialsOf(auth.auth) : {};
-    const messages = client.pullImage(
-      { name: repository, tag, platform: service.platform },
-      credentials,
-      signal,
-    );
-    await drain(messages);
-    progress.event({ id: name, text: "Pulled ", status: "done", isNote: true });
+    await pullImage(session, name, service);
   } catch (error) {
-    progress.event({
+    session.progress.event({
       id: name,
       text: `Error ${messageOf(error)}`,
       isNote: true,
@@ -105,6 +107,22 @@ export async function pullService(
     });
     throw error;
   }
+}
+
+async function pullImage(session: Session, name: string, service: Service): Promise<void> {
+  const { client, progress, signal } = session;
+  const reference = withDefaultTag(parseReference(imageOf(session.project, name, service)));
+  progress.event({ id: name, text: "Pulling ", status: "working", isNote: true });
+  const [repository, tag] = splitTag(formatReference(reference));
+  const auth = session.context.config().content.auths?.[familiarName(reference).split("/")[0] ?? ""];
+  const credentials = typeof auth?.auth === "string" ? credentialsOf(auth.auth) : {};
+  const messages = client.pullImage(
+    { name: repository, tag, platform: service.platform },
+    credentials,
+    signal,
+  );
+  await drain(messages);
+  progress.event({ id: name, text: "Pulled ", status: "done", isNote: true });
 }
 
 function credentialsOf(auth: string): { readonly username: string; readonly password: string } {
