@@ -31,7 +31,7 @@ function events(deps: EventDeps): Handler {
         `\`since\` time (${query.text("since")}) cannot be after \`until\` time (${query.text("until")})`,
       );
     const filters = parseFilters(query.find("filters"), eventFilterKeys);
-    const encode = version < 52 ? encodeLegacy : encodeEvent;
+    const encode = version < 52 ? legacyText : eventText;
     const window = { since: since ?? (until === undefined ? undefined : 0n), until };
     const isSequence = headers.accept?.includes("application/json-seq") ?? false;
     return {
@@ -111,6 +111,18 @@ function setTimer(act: () => void, nanoseconds: bigint): NodeJS.Timeout | undefi
   }
   const ms = Number(nanoseconds / 1_000_000n);
   return ms > MAX_TIMER_MS ? undefined : setTimeout(act, ms);
+}
+
+const legacyText = remembering(encodeLegacy);
+const eventText = remembering(encodeEvent);
+
+/** Every listener asks for the text of an event in its turn: it is made once. */
+function remembering(encode: (event: EngineEvent) => string): (event: EngineEvent) => string {
+  let last: { readonly event: EngineEvent; readonly text: string } | undefined;
+  return (event) => {
+    if (last?.event !== event) last = { event, text: encode(event) };
+    return last.text;
+  };
 }
 
 /** `timeNano` does not fit a JavaScript number, so it is put in as digits. */

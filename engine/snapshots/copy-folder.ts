@@ -1,4 +1,5 @@
-import { lstat } from "node:fs/promises";
+import { chmod, chown, lstat, readdir, utimes } from "node:fs/promises";
+import type { Stats } from "node:fs";
 import { join, posix } from "node:path";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -25,6 +26,8 @@ export async function copyFolder(
   signal: AbortSignal,
 ): Promise<void> {
   if (!(await mayHave({ snapshots, mount }, path))) return;
+  const empty = await findEmpty({ snapshots, mount }, path);
+  if (empty !== undefined) return await takeAttributes(target, empty);
   // Both workers start at once: that is most of the time that it takes.
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
@@ -53,9 +56,7 @@ export async function copyFolder(
 
 /** False only when no layer has the path; looks without following a link, and leaves what is behind one to the workers. */
 async function mayHave({ snapshots, mount }: LayeredTree, path: string): Promise<boolean> {
-  let layers = [...(mount.upper === undefined ? [] : [mount.upper]), ...mount.lower].map((folder) =>
-    join(snapshots, folder),
-  );
+  let layers = layersOf({ snapshots, mount });
   for (const name of posix.join("/", path).split("/").filter(Boolean)) {
     const found = await Promise.all(layers.map((layer) => lstat(join(layer, name)).catch(() => undefined)));
     if (found.some((stat) => stat?.isSymbolicLink())) return true;
@@ -63,4 +64,34 @@ async function mayHave({ snapshots, mount }: LayeredTree, path: string): Promise
     if (layers.length === 0) return false;
   }
   return true;
+}
+
+/**
+ * Of a folder that is there and has nothing in it, which most that become volumes are: no worker is needed for it. Undefined also
+ * wherever it takes an overlay to tell: links, whiteouts, and folders that another layer may hide.
+ */
+async function findEmpty(tree: LayeredTree, path: string): Promise<Stats | undefined> {
+  let layers = layersOf(tree);
+  let top: Stats | undefined;
+  for (const name of posix.join("/", path).split("/").filter(Boolean)) {
+    const below = layers.map((layer) => join(layer, name));
+    const found = await Promise.all(below.map((folder) => lstat(folder).catch(() => undefined)));
+    if (found.some((stat) => stat !== undefined && !stat.isDirectory())) return undefined;
+    if (top !== undefined && found[0] === undefined) return undefined; // what lies further down may be hidden
+    layers = below.filter((_, index) => found[index] !== undefined);
+    top = found.find((stat) => stat !== undefined);
+  }
+  for (const layer of layers) if ((await readdir(layer)).length > 0) return undefined;
+  return top;
+}
+
+async function takeAttributes(target: string, { uid, gid, mode, atime, mtime }: Stats): Promise<void> {
+  await chown(target, uid, gid);
+  await chmod(target, mode & 0o7777);
+  await utimes(target, atime, mtime);
+}
+
+function layersOf({ snapshots, mount }: LayeredTree): readonly string[] {
+  const folders = [...(mount.upper === undefined ? [] : [mount.upper]), ...mount.lower];
+  return folders.map((folder) => join(snapshots, folder));
 }
