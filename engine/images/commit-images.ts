@@ -1,6 +1,6 @@
 import { familiarReference, formatReference, type Reference } from "#oci/reference.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";
-import type { ImageName, StoredImage } from "./image-store.ts";
+import type { ImageName, StoredArtifact, StoredImage } from "./image-store.ts";
 import type { Progress } from "./images.ts";
 import type { PlannedImage } from "./planned-image.ts";
 
@@ -11,7 +11,11 @@ import type { PlannedImage } from "./planned-image.ts";
 export async function commitImages(
   deps: ImageDeps,
   planned: readonly PlannedImage[],
-  options: { readonly lastTaggedAt?: string; readonly report?: (progress: Progress) => void } = {},
+  options: {
+    readonly lastTaggedAt?: string;
+    readonly report?: (progress: Progress) => void;
+    readonly artifacts?: readonly StoredArtifact[];
+  } = {},
 ): Promise<void> {
   const images = new Map<string, StoredImage>();
   for (const image of planned)
@@ -26,7 +30,8 @@ export async function commitImages(
       }
     const fresh = Array.from(images.values()).filter(({ id }) => deps.store.findById(id) === undefined);
     for (const { reference, imageId } of names.values()) reportMove(deps, reference, imageId, options.report);
-    await deps.store.apply({ images: fresh, names: Array.from(names.values()) });
+    const artifacts = [...(options.artifacts ?? []), ...planned.flatMap(({ indexes = [] }) => indexes)];
+    await deps.store.apply({ images: fresh, names: Array.from(names.values()), artifacts });
   });
 }
 
