@@ -238,6 +238,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     builds,
     images,
     distribution: images.distribution(registries),
+    trust: images.trust(),
     networks: management,
     volumes,
     snapshots,

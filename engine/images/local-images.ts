@@ -16,6 +16,7 @@ import type { TrustGate } from "#engine/trust/trust-gate.ts";
 import { Admission } from "./admission.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import { ImageStore } from "./image-store.ts";
+import { ImageTrust } from "./image-trust.ts";
 import { ImageWorkshop } from "./image-workshop.ts";
 import type { ImageRecord, Images, ImageUse, Progress, RemovedImage } from "./images.ts";
 import type { ImportOptions } from "./import.ts";
@@ -131,6 +132,11 @@ export class LocalImages implements Images, Disposable {
   /** For builders. */
   workshop(): ImageWorkshop {
     return new ImageWorkshop(this.#deps);
+  }
+
+  /** For those who ask where images come from. */
+  trust(): ImageTrust {
+    return new ImageTrust(this.#deps);
   }
 
   /** Removes blobs and layers that nothing needs. */

@@ -119,7 +119,7 @@ function altered(bundle: Buffer, change: (bundle: AnyObject) => void): Buffer {
   return bundled(JSON.stringify(document));
 }
 
-// biome-ignore lint: documents of every shape are bent here
+// oxlint-disable-next-line typescript/no-explicit-any -- documents of every shape are bent here
 type AnyObject = any;
 
 function statement(change: (statement: AnyObject) => void, type = statementType): Buffer {

@@ -24,7 +24,9 @@ export class SignatureFolder implements SignatureSource {
     for (const subject of subjects) {
       const folder = join(this.#folder, `sha256-${hexOf(subject)}`);
       const names = await readdir(folder).catch(() => []);
-      for (const name of names.sort().slice(0, MAX_SIGNATURES)) {
+      for (const name of names
+        .toSorted((left, right) => left.localeCompare(right))
+        .slice(0, MAX_SIGNATURES)) {
         signal.throwIfAborted();
         const signature = await readOne(join(folder, name));
         if (signature !== undefined) found.push(signature);

@@ -65,7 +65,9 @@ export class TrustGate {
   /** @throws {Fault} `forbidden` when the policy refuses the image; the log has a line about it either way, when it is new */
   async require(candidate: Candidate, use: TrustedUse, signal: AbortSignal): Promise<void> {
     const { manifest, names } = candidate;
-    if (this.hasAccepted(manifest, names)) return;
+    // What comes in has to bring what later uses of it need, also when the same came before.
+    const comesIn = use === "load" || use === "pull";
+    if (!comesIn && this.hasAccepted(manifest, names)) return;
     const key = keyOf(this.#policy.digest, manifest, names);
     const { log } = this.#deps;
     const verdict = await this.judge(candidate, signal);

@@ -42,7 +42,7 @@ export function readTrustPolicy(file: string): TrustPolicy {
       ? parseNotationPolicy(bytes, (kind, name) => {
           const folder = join(stores, kind, name);
           return readdirSync(folder)
-            .sort()
+            .toSorted((left, right) => left.localeCompare(right))
             .map((entry) => read(join(folder, entry)));
         })
       : parseContainersPolicy(bytes, read);
