@@ -51,21 +51,22 @@ export class Admission implements ImageAdmission {
     return await gate?.judge(await this.#candidateOf(image), signal);
   }
 
-  /** Before anything of an archive's images is unpacked. @throws {Fault} `forbidden` */
-  async loading(
-    images: readonly PlannedImage[],
+  /** Before anything of images that come in is unpacked. @throws {Fault} `forbidden` */
+  async entering(
+    images: readonly Pick<PlannedImage, "descriptor" | "indexes" | "names">[],
     signatures: readonly PlannedSignatures[],
+    use: "load" | "pull",
     signal: AbortSignal,
   ): Promise<void> {
     const { gate, content } = this.#deps;
     if (gate === undefined) return;
-    const source = new ArchiveSignatures(signatures);
+    const source = new NewSignatures(signatures);
     for (const { descriptor, indexes = [], names } of images) {
       const digests = [descriptor.digest, ...indexes.map((index) => index.descriptor.digest)];
       const subjects = { digests, read: (digest: Digest) => content.read(digest, MAX_DOCUMENT_BYTES) };
       const candidate = { manifest: descriptor.digest, subjects, source };
       const each: readonly (readonly Reference[])[] = names.length === 0 ? [[]] : names.map((name) => [name]);
-      for (const one of each) await gate.require({ ...candidate, names: one }, "load", signal);
+      for (const one of each) await gate.require({ ...candidate, names: one }, use, signal);
     }
   }
 
@@ -94,8 +95,8 @@ export class Admission implements ImageAdmission {
   }
 }
 
-/** The signatures of an archive that is being loaded. */
-class ArchiveSignatures implements SignatureSource {
+/** The signatures that came with images. */
+class NewSignatures implements SignatureSource {
   readonly #planned: readonly PlannedSignatures[];
 
   constructor(planned: readonly PlannedSignatures[]) {

@@ -35,7 +35,7 @@ export async function loadImages(
       ? await planOciLayout(index, deps.platform, signal)
       : { images: await planDocker(archiveDeps, index, signal), signatures: [] };
     if (images.length === 0) requireSubjects(deps, signatures);
-    await deps.admission.loading(images, signatures, signal);
+    await deps.admission.entering(images, signatures, "load", signal);
     await unpackImages(
       { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, watch: watchLoad(report) },
       images,

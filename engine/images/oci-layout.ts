@@ -17,7 +17,7 @@ import { MAX_DOCUMENT_BYTES, parseStrictJson } from "#oci/strict-json.ts";
 import type { FoundSignature } from "#engine/trust/signature-source.ts";
 import type { ArchiveFile, ArchiveIndex } from "./archive-index.ts";
 import type { StoredArtifact } from "./image-store.ts";
-import { type PlannedImage, planLayers } from "./planned-image.ts";
+import { indexArtifacts, type PlannedImage, planLayers } from "./planned-image.ts";
 import { isSignatureManifest, signaturesIn, subjectOf } from "./signature-artifacts.ts";
 
 const MAX_INDEX_DEPTH = 4;
@@ -264,15 +264,6 @@ async function planImage(
     names,
     ...(indexes.length > 0 && { indexes: indexArtifacts(indexes, digest) }),
   };
-}
-
-function indexArtifacts(indexes: readonly Descriptor[], manifest: Digest): readonly StoredArtifact[] {
-  return indexes.map(({ mediaType, digest, size }, at) => ({
-    kind: "index",
-    descriptor: { mediaType, digest, size },
-    subject: indexes[at + 1]?.digest ?? manifest,
-    blobs: [],
-  }));
 }
 
 function tagOf({ annotations }: Descriptor): string | undefined {

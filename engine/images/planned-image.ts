@@ -28,6 +28,16 @@ export interface PlannedLayer {
   readonly chainId: Digest;
 }
 
+/** Indexes that lead to a manifest, the outermost first, as what is kept of them. */
+export function indexArtifacts(indexes: readonly Descriptor[], manifest: Digest): readonly StoredArtifact[] {
+  return indexes.map(({ mediaType, digest, size }, at) => ({
+    kind: "index",
+    descriptor: { mediaType, digest, size },
+    subject: indexes[at + 1]?.digest ?? manifest,
+    blobs: [],
+  }));
+}
+
 /** Docker's limit, so that what runs here runs there, and the other way round. */
 const MAX_LAYERS = 127;
 
