@@ -201,6 +201,24 @@ const plugin: Entries = {
   ls: command("List plugins", async () => (await import("./commands/plugin.ts")).ls, { aliases: ["list"] }),
 };
 
+const trust: Entries = {
+  key: group("Keys to sign with", {
+    generate: command("Make a pair of keys", async () => (await import("./commands/trust-key.ts")).generate),
+  }),
+  policy: group("The engine's trust policy", {
+    show: command("Print it", async () => (await import("./commands/trust.ts")).policyShow),
+    test: command(
+      "Tell what it says of an image",
+      async () => (await import("./commands/trust.ts")).policyTest,
+    ),
+  }),
+  sign: command("Sign images", async () => (await import("./commands/trust.ts")).sign),
+  verify: command(
+    "Tell whether an image may be used, and why",
+    async () => (await import("./commands/trust.ts")).verify,
+  ),
+};
+
 export const commands: Entries = {
   up: command(
     "Start the engine in the background",
@@ -263,6 +281,7 @@ export const commands: Entries = {
     ),
   })),
   system: group("The engine as a whole", system),
+  trust: group("Signatures of images", trust),
   volume: group("Volumes", volume),
   attach: command("Connect the terminal to a running container", attach, { also: "container attach" }),
   commit: command("Make an image of a container's changes", commit, { also: "container commit" }),

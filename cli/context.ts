@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly access?: Access;
   /** Docker's, unless told. */
   readonly policy?: ContainerPolicy;
+  /** Which images may be used; all, unless told. Absolute paths. */
+  readonly trust?: { readonly policy: string; readonly signatures?: string };
   /** The log driver of containers that name none, with its options. */
   readonly logs?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
 }

@@ -9,8 +9,8 @@ import { instanceName } from "#base/instance-name.ts";
 import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
-import { jsonLog, type LogLevel } from "#base/log.ts";
 import { type RegistrySettings, usualRegistries } from "#base/registry-settings.ts";
+import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
 import { BuildService } from "#engine/build/build-service.ts";
 import { CacheStore } from "#engine/build/cache-store.ts";
 import { isAlive } from "#engine/containers/record.ts";
@@ -37,6 +37,7 @@ import { parseRemap } from "#engine/runtime/userns-mode.ts";
 import { copyFolder } from "#engine/snapshots/copy-folder.ts";
 import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
 import { Spawner } from "#engine/supervise/spawner.ts";
+import type { SignatureSource } from "#engine/trust/signature-source.ts";
 import { LocalVolumes } from "#engine/volumes/local-volumes.ts";
 import { VolumeMounter } from "#engine/volumes/volume-mounter.ts";
 import { readHostFacts } from "#host/facts.ts";
@@ -62,8 +63,17 @@ export interface EngineOptions {
   readonly policy?: ContainerPolicy;
   /** By default Docker's. */
   readonly registries?: RegistrySettings;
+  /** Which images may be used; without it all. */
+  readonly trust?: TrustOptions;
   /** For containers that name no log driver; json-file without options by default. */
   readonly logs?: LogConfig;
+}
+
+export interface TrustOptions {
+  /** `containers-policy.json` or Notation's `trustpolicy.json`; absolute. */
+  readonly policy: string;
+  /** A folder of signatures that do not come with images; absolute. */
+  readonly signatures?: string;
 }
 
 const shimBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
@@ -106,8 +116,10 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const registry = new ContainerRegistry(db);
   const buildCache = new CacheStore(db, () => Date.now());
   const platform = { os: "linux", architecture: host.architecture };
+  const openGate = options.trust === undefined ? undefined : await gateFor(options.trust, log);
   const images = undo.use(
     new LocalImages({
+      ...(openGate !== undefined && { openGate }),
       db,
       content,
       snapshots,
@@ -140,6 +152,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     }),
     images: {
       hold: async (name, key) => {
+        const { id, manifest } = images.resolve(name);
+        await images.admission.using({ text: name, id, manifest }, "mount", ended.signal);
         await snapshots.prepare(key, images.resolve(name).chainIds.at(-1), ended.signal);
         return { folder: join(snapshots.root, snapshots.mountOf(key).lower[0] ?? "") };
       },
@@ -224,6 +238,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     builds,
     images,
     distribution: images.distribution(registries),
+    trust: images.trust(),
     networks: management,
     volumes,
     snapshots,
@@ -282,16 +297,42 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   }
 
   function reload(): void {
+    reloadPolicy();
     server.reloadTls().then(
       () => log.info("certificates read again"),
       (error: unknown) => log.error("certificates were not read again", { error: messageOf(error) }),
     );
   }
 
+  function reloadPolicy(): void {
+    const { gate } = images.admission;
+    if (gate === undefined) return;
+    try {
+      gate.reload();
+      log.info("trust policy read again", { policy: gate.policy.digest });
+    } catch (error) {
+      log.error("trust policy was not read again: the old one stays in force", { error: messageOf(error) });
+    }
+  }
+
   /** What the first answer need not wait for. */
   function background(failure: string, work: Promise<unknown>): void {
     work.catch((error: unknown) => log.warn(failure, { error }));
   }
+}
+
+/** Nothing of it is loaded where there is no policy. @throws {Fault} `invalid` for one that makes no sense */
+async function gateFor({ policy, signatures }: TrustOptions, log: Log) {
+  const { readTrustPolicy } = await import("#engine/trust/trust-policy.ts");
+  const { TrustGate } = await import("#engine/trust/trust-gate.ts");
+  const { SignatureFolder } = await import("#engine/trust/signature-folder.ts");
+  return (stored: SignatureSource) =>
+    new TrustGate({
+      readPolicy: () => readTrustPolicy(policy),
+      sources: [stored, ...(signatures === undefined ? [] : [new SignatureFolder(signatures)])],
+      now: () => Date.now(),
+      log: log.with({ area: "trust" }),
+    });
 }
 
 function identityOf(

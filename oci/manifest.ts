@@ -1,7 +1,7 @@
 import { Fault } from "#base/fault.ts";
 import { type Descriptor, parseDescriptor, rejectLookalikes } from "./descriptor.ts";
 import { isIndexType, isManifestType, mediaTypes } from "./media-types.ts";
-import { asArray, asObject, type JsonObject, optionalString, optionalStringMap } from "./shape.ts";
+import { asArray, asObject, isAbsent, type JsonObject, optionalString, optionalStringMap } from "./shape.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 /** @see OCI image-spec v1.1.1, manifest.md; Docker image manifest v2 schema 2 */
@@ -11,6 +11,10 @@ export interface Manifest {
   readonly config: Descriptor;
   /** Base first. */
   readonly layers: readonly Descriptor[];
+  /** What an artifact is. */
+  readonly artifactType?: string;
+  /** What an artifact is about. */
+  readonly subject?: Descriptor;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -33,6 +37,8 @@ const fields: readonly string[] = [
   "layers",
   "manifests",
   "annotations",
+  "artifactType",
+  "subject",
 ];
 
 /**
@@ -91,11 +97,15 @@ function mediaTypeOf(document: JsonObject, expected: string | undefined, isIndex
 
 function manifestOf(document: JsonObject, mediaType: string): Manifest {
   const layers = asArray(document["layers"] ?? [], "manifest.layers", MAX_LAYERS);
+  const artifactType = optionalString(document["artifactType"], "manifest.artifactType");
+  const { subject } = document;
   return {
     kind: "manifest",
     mediaType,
     config: parseDescriptor(document["config"], "manifest.config"),
     layers: layers.map((layer, index) => parseDescriptor(layer, `manifest.layers[${index}]`)),
+    ...(artifactType !== undefined && { artifactType }),
+    ...(!isAbsent(subject) && { subject: parseDescriptor(subject, "manifest.subject") }),
     ...annotationsOf(document),
   };
 }

@@ -60,6 +60,13 @@ export function optionalSet(value: unknown, what: string): Readonly<Record<strin
   return set;
 }
 
+/** @throws {Fault} `invalid` for a key that is not among the known ones */
+export function onlyKeys(object: JsonObject, known: readonly string[], what: string): void {
+  for (const key of Object.keys(object))
+    if (!known.includes(key))
+      throw new Fault("invalid", `${what} has an unknown field ${JSON.stringify(key.slice(0, 100))}`);
+}
+
 export function isAbsent(value: unknown): value is null | undefined {
   return value === null || value === undefined;
 }

@@ -17,6 +17,7 @@ const nouns = [
   "engine/supervise",
   "engine/authorization",
   "engine/registry",
+  "engine/trust",
 ];
 const below = ["oci", "api", "host", "base"];
 const engineWide = [...below, "engine/metadata", "engine/events"];
@@ -32,11 +33,19 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "engine/events": below,
   "engine/authorization": ["base", "host"],
   "engine/registry": below,
+  "engine/trust": ["base", "oci"],
   "engine/content": engineWide,
   "engine/supervise": engineWide,
   "engine/logs": engineWide,
   "engine/snapshots": [...engineWide, "engine/content"],
-  "engine/images": [...engineWide, "engine/content", "engine/snapshots", "engine/gc", "engine/registry"],
+  "engine/images": [
+    ...engineWide,
+    "engine/content",
+    "engine/snapshots",
+    "engine/gc",
+    "engine/registry",
+    "engine/trust",
+  ],
   "engine/gc": [...engineWide, "engine/content", "engine/snapshots"],
   "engine/network": [...engineWide, "engine/supervise"],
   "engine/volumes": [...engineWide, "engine/snapshots"],
@@ -80,7 +89,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   ],
   "engine/docker-api": [...below, ...nouns],
   "engine/daemon": [...below, ...nouns, "engine/docker-api", "engine/buildkit-api"],
-  cli: ["client", "oci", "api", "host", "base"],
+  cli: ["client", "oci", "api", "host", "base", "engine/trust"],
   bin: ["engine/daemon", "cli", "base", "host"],
   bench: ["base", "host", "client", "api", "engine/logs"],
 };

@@ -2,6 +2,7 @@ import { defineCommand } from "../context.ts";
 import { accessFlags, forgetInheritedSockets, planAccess } from "../instance/access-flags.ts";
 import { hardenInstance, planPolicy, policyFlags } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
+import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
@@ -13,9 +14,9 @@ export const command = defineCommand({
   about: [
     "Runs the engine in the foreground. It logs JSON lines to stderr (GANTRY_LOG=debug for more).",
     "SIGTERM and SIGINT stop the engine and leave containers running; the next engine takes them over.",
-    "SIGHUP reads the certificates of --tls again.",
+    "SIGHUP reads the certificates of --tls and the trust policy again.",
   ].join("\n"),
-  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags, ...logFlags },
+  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags, ...trustFlags, ...logFlags },
   operands: [0, 0],
   examples: [
     ["gantry engine", "serve on /run/gantry/docker.sock"],
@@ -32,7 +33,7 @@ export const command = defineCommand({
     [1, "could not start, or another engine uses the same folders"],
   ],
   async run(given, values) {
-    const context = withLogs(withRuntimes(given, values), values);
+    const context = withTrust(withLogs(withRuntimes(given, values), values), values);
     const access = planAccess(values, context.env, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);

@@ -3,6 +3,7 @@ import { accessFlags, accessWords, forgetInheritedSockets, planAccess } from "..
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
 import { hardenInstance, planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
+import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
@@ -23,6 +24,7 @@ export const command = defineCommand({
     ...accessFlags,
     ...runtimeFlags,
     ...policyFlags,
+    ...trustFlags,
   },
   operands: [0, 0],
   examples: [
@@ -35,7 +37,7 @@ export const command = defineCommand({
     [1, "it could not be started; the message shows the end of its log"],
   ],
   async run(given, { foreground, "no-link": noLink, ...values }) {
-    const context = withLogs(withRuntimes(given, values), values);
+    const context = withTrust(withLogs(withRuntimes(given, values), values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);

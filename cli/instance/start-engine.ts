@@ -8,6 +8,7 @@ import { type Context, type EngineOptions, socketOf } from "../context.ts";
 import { unixTransport } from "../unix-transport.ts";
 import { isFolderLocked } from "./lock.ts";
 import { findEngine } from "./pid-file.ts";
+import { trustWords } from "./trust-flags.ts";
 
 const pingTimeoutMs = 5000;
 const startTimeoutMs = 60_000;
@@ -76,7 +77,8 @@ function spawnEngine({ instance, services, env }: Context, words: readonly strin
   }
 }
 
-function flagsOf({ root, run, bridgeCidr, usernsRemap, runtimes, logs }: EngineOptions): readonly string[] {
+function flagsOf(instance: EngineOptions): readonly string[] {
+  const { root, run, bridgeCidr, usernsRemap, runtimes, logs } = instance;
   const options = Object.entries(logs?.Config ?? {}).map(([key, value]) => `--log-opt=${key}=${value}`);
   return [
     "--root",
@@ -88,6 +90,7 @@ function flagsOf({ root, run, bridgeCidr, usernsRemap, runtimes, logs }: EngineO
     ...(runtimes?.added ?? []).flatMap((runtime) => ["--add-runtime", runtime]),
     ...(runtimes?.defaultName === undefined ? [] : ["--default-runtime", runtimes.defaultName]),
     ...(logs === undefined ? [] : [`--log-driver=${logs.Type}`, ...options]),
+    ...trustWords(instance),
   ];
 }
 

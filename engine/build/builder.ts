@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostConfig } from "#api/docker/container.ts";
+import type { ImageRecord } from "#engine/images/images.ts";
 import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Lease } from "#engine/gc/leases.ts";
@@ -235,8 +236,9 @@ class BuildRun {
     const imports: ImageCache[] = [];
     for (const name of request.cacheFrom) {
       const image = findImage(context, name);
-      if (image !== undefined)
-        imports.push(new ImageCache(image, await context.workshop.layersOf(image, lease)));
+      if (image === undefined) continue;
+      await admit(context, name, image);
+      imports.push(new ImageCache(image, await context.workshop.layersOf(image, lease)));
     }
     const epoch = request.args["SOURCE_DATE_EPOCH"] ?? this.#global.get("SOURCE_DATE_EPOCH");
     if (epoch !== undefined && epoch !== null && epoch !== "") {
@@ -370,6 +372,7 @@ class BuildRun {
         `cannot pull ${name}: this engine does not talk to registries yet; build without --pull`,
       );
     const record = context.images.resolve(name);
+    await admit(context, name, record);
     const layers = await context.workshop.layersOf(record, lease);
     const { rootfs, history, config, docker_version: _, ...image } = record.config;
     const isOther = formatPlatform(normalisePlatform(image)) !== formatPlatform(normalisePlatform(wanted));
@@ -416,6 +419,13 @@ async function reportStep(reporter: Reporter, step: number, steps: number, text:
   await reporter.text(`Step ${step}/${steps} : ${text}`);
   await reporter.text("\n");
 }
+
+/** What steps run in, and what is taken for their results, must be trusted. Local work, so it has a time of its own. */
+async function admit({ images }: BuildContext, text: string, { id, manifest }: ImageRecord): Promise<void> {
+  await images.admission.using({ text, id, manifest }, "build", AbortSignal.timeout(ADMISSION_TIMEOUT_MS));
+}
+
+const ADMISSION_TIMEOUT_MS = 60_000;
 
 function findImage({ images }: BuildContext, name: string) {
   try {

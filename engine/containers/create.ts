@@ -35,6 +35,8 @@ export async function createContainer(
   const { record: planned, image, warnings } = plan(context, request, name);
   const record = withLinks(context, planned);
   checkNetwork(context, record);
+  const meant = { text: record.config.Image, id: image.id, manifest: image.manifest };
+  await context.images.admission.using(meant, "create", signal);
   await context.lock.run(record.id, () => build(context, record, image, signal));
   return { id: record.id, warnings };
 }

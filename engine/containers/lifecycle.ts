@@ -145,8 +145,10 @@ export class Lifecycle {
   // ---------------------------------------------------------------- starting
 
   async #launch(record: ContainerRecord, signal: AbortSignal): Promise<void> {
-    const { networks, volumes, launcher, log } = this.#context;
+    const { networks, volumes, launcher, images, log } = this.#context;
     const { id } = record;
+    const image = { text: record.config.Image, id: record.imageId, manifest: record.manifest };
+    await this.#orFailed(record, async () => await images.admission.using(image, "start", signal));
     await using undo = new AsyncDisposableStack();
     const opened = await this.#orFailed(record, () => openLog(this.#context, record, signal));
     undo.use(opened);

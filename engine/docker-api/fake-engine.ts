@@ -50,6 +50,8 @@ const image: ImageRecord = {
 };
 
 class FakeImages implements Images {
+  readonly admission = { using: () => undefined };
+
   list(): readonly ImageRecord[] {
     return [image];
   }

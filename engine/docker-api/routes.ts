@@ -4,6 +4,7 @@ import type { Containers } from "#engine/containers/containers.ts";
 import type { ContainerRecord } from "#engine/containers/record.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { Distribution } from "#engine/images/distribution.ts";
+import type { ImageTrust } from "#engine/images/image-trust.ts";
 import type { Images } from "#engine/images/images.ts";
 import type { NetworkManagement } from "#engine/network/networks.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
@@ -28,6 +29,7 @@ import { registryRoutes } from "./registry.ts";
 import { statsRoutes } from "./stats.ts";
 import { type EngineIdentity, systemRoutes } from "./system.ts";
 import { topRoutes } from "./top.ts";
+import { trustRoutes } from "./trust.ts";
 import type { ContainerUsage } from "./usage.ts";
 import { volumeRoutes } from "./volumes.ts";
 
@@ -37,6 +39,8 @@ export interface DockerApiDeps extends BuildKitRouteDeps {
   readonly builds: Builds;
   readonly images: Images;
   readonly distribution: Distribution;
+  /** Gantry's own paths about trust exist where this does. */
+  readonly trust?: ImageTrust;
   readonly networks: NetworkManagement;
   readonly volumes: Volumes;
   readonly snapshots: Pick<Snapshotter, "root" | "mountOf">;
@@ -73,6 +77,7 @@ export function dockerRoutes(given: DockerApiDeps): readonly Route[] {
     ...statsRoutes(deps),
     ...topRoutes(deps),
     ...registryRoutes(deps),
+    ...trustRoutes(deps.trust),
     ...imageRoutes(deps),
     ...buildRoutes(deps),
     ...buildkitRoutes(deps),

@@ -1,7 +1,7 @@
 import type { Digest } from "#oci/digest.ts";
 import { familiarReference, formatReference, type Reference } from "#oci/reference.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";
-import type { ImageName, StoredImage } from "./image-store.ts";
+import type { ImageName, StoredArtifact, StoredImage } from "./image-store.ts";
 import type { Progress } from "./images.ts";
 import type { PlannedImage } from "./planned-image.ts";
 
@@ -16,6 +16,7 @@ export async function commitImages(
     readonly lastTaggedAt?: string;
     readonly parent?: Digest;
     readonly report?: (progress: Progress) => void;
+    readonly artifacts?: readonly StoredArtifact[];
   } = {},
 ): Promise<void> {
   const images = new Map<string, StoredImage>();
@@ -31,7 +32,8 @@ export async function commitImages(
       }
     const fresh = Array.from(images.values()).filter(({ id }) => deps.store.findById(id) === undefined);
     for (const { reference, imageId } of names.values()) reportMove(deps, reference, imageId, options.report);
-    await deps.store.apply({ images: fresh, names: Array.from(names.values()) });
+    const artifacts = [...(options.artifacts ?? []), ...planned.flatMap(({ indexes = [] }) => indexes)];
+    await deps.store.apply({ images: fresh, names: Array.from(names.values()), artifacts });
   });
 }
 

@@ -5,6 +5,7 @@ import type { EventSink } from "#engine/events/events.ts";
 import type { Collector } from "#engine/gc/collector.ts";
 import type { Leases } from "#engine/gc/leases.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import type { Admission } from "./admission.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { ImageUse } from "./images.ts";
 
@@ -20,6 +21,7 @@ export interface ImageDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly platform: Platform;
+  readonly admission: Admission;
   /** Held, by {@link changing}, while records are looked at and changed. */
   readonly lock: KeyedLock;
 }

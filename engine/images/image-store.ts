@@ -1,3 +1,4 @@
+import type { Descriptor } from "#oci/descriptor.ts";
 import { type Digest, parseDigest } from "#oci/digest.ts";
 import { familiarReference, formatReference, parseReference, type Reference } from "#oci/reference.ts";
 import type { Database } from "#engine/metadata/database.ts";
@@ -14,12 +15,33 @@ export interface ImageName {
   readonly target: Digest;
 }
 
+/** What belongs to an image without being part of it; it goes with the image. */
+export interface StoredArtifact {
+  /** `index`: one that lists `subject`. `signature`: a manifest whose layers are signatures of `subject`. */
+  readonly kind: "index" | "signature";
+  /** Of the index or of the artifact's manifest. */
+  readonly descriptor: Descriptor;
+  readonly subject: Digest;
+  /** What the manifest names. */
+  readonly blobs: readonly Digest[];
+}
+
+/** What was found to be altered on disk of an image. */
+export interface ImageDamage {
+  readonly imageId: Digest;
+  /** RFC 3339. */
+  readonly foundAt: string;
+  readonly problems: readonly string[];
+}
+
 /** A change that is applied as a whole or not at all. Images are put before names are, names are deleted before images are. */
 export interface ImageChange {
   readonly images?: readonly StoredImage[];
   readonly names?: readonly ImageName[];
   readonly deletedNames?: readonly Reference[];
   readonly deletedImages?: readonly Digest[];
+  /** Those that belong to no image are left out. */
+  readonly artifacts?: readonly StoredArtifact[];
 }
 
 /**
@@ -34,6 +56,9 @@ export class ImageStore {
   readonly #names = new Map<string, ImageName>();
   readonly #namesOf = new Map<Digest, Map<string, ImageName>>();
   readonly #records = new Map<Digest, ImageRecord>();
+  /** By `digest subject`. */
+  readonly #artifacts = new Map<string, StoredArtifact>();
+  readonly #damage = new Map<string, ImageDamage>();
 
   constructor(db: Database) {
     this.#db = db;
@@ -45,6 +70,12 @@ export class ImageStore {
         imageId: parseDigest(String(row["image_id"])),
         target: parseDigest(String(row["target"])),
       });
+    for (const { record } of db.sql.prepare("SELECT record FROM image_artifacts").all())
+      this.#keepArtifact(JSON.parse(String(record)) as StoredArtifact);
+    for (const { record } of db.sql.prepare("SELECT record FROM image_damage").all()) {
+      const damage = JSON.parse(String(record)) as ImageDamage;
+      this.#damage.set(damage.imageId, damage);
+    }
   }
 
   /** In no order. */
@@ -78,9 +109,39 @@ export class ImageStore {
     return this.#names.values();
   }
 
+  /** What is about the manifest or index itself, in no order. */
+  artifactsOf(subject: Digest): readonly StoredArtifact[] {
+    if (this.#artifacts.size === 0) return [];
+    return Array.from(this.#artifacts.values()).filter((artifact) => artifact.subject === subject);
+  }
+
+  /** Undefined for an image that nothing was found to be wrong with. */
+  damageOf(id: string): ImageDamage | undefined {
+    return this.#damage.get(id);
+  }
+
+  /** Durable when it resolves; undefined takes a mark away. */
+  async markDamage(id: Digest, damage: ImageDamage | undefined): Promise<void> {
+    if (damage === undefined && !this.#damage.has(id)) return;
+    await this.#db.write(() => {
+      const { sql } = this.#db;
+      if (damage === undefined) sql.prepare("DELETE FROM image_damage WHERE image_id = ?").run(id);
+      else
+        sql
+          .prepare("INSERT OR REPLACE INTO image_damage (image_id, record) VALUES (?, ?)")
+          .run(id, JSON.stringify(damage));
+    });
+    if (damage === undefined) this.#damage.delete(id);
+    else this.#damage.set(id, damage);
+  }
+
   /** Durable and visible when it resolves. */
   async apply(change: ImageChange): Promise<void> {
-    await this.#db.write(() => this.#write(change));
+    const artifacts = this.#planArtifacts(change);
+    await this.#db.write(() => {
+      this.#write(change);
+      this.#writeArtifacts(change, artifacts);
+    });
     for (const reference of change.deletedNames ?? []) this.#dropName(reference);
     for (const id of change.deletedImages ?? []) this.#images.delete(id);
     for (const image of change.images ?? [])
@@ -89,6 +150,9 @@ export class ImageStore {
       this.#dropName(name.reference);
       this.#keepName(name);
     }
+    for (const artifact of artifacts.added) this.#keepArtifact(artifact);
+    for (const artifact of artifacts.removed) this.#artifacts.delete(artifactKey(artifact));
+    for (const id of change.deletedImages ?? []) this.#damage.delete(id);
     this.#records.clear();
   }
 
@@ -109,6 +173,47 @@ export class ImageStore {
       for (const ref of chainIds) yield { kind: "snapshot", ref };
     }
     for (const { target } of this.#names.values()) yield { kind: "blob", ref: target };
+    for (const { descriptor, blobs } of this.#artifacts.values()) {
+      yield { kind: "blob", ref: descriptor.digest };
+      for (const ref of blobs) yield { kind: "blob", ref };
+    }
+  }
+
+  /** What the change means for artifacts: those of images that go go with them. */
+  #planArtifacts({ images = [], deletedImages = [], artifacts = [] }: ImageChange): ArtifactChange {
+    if (artifacts.length === 0 && (deletedImages.length === 0 || this.#artifacts.size === 0))
+      return { added: [], removed: [] };
+    const gone = new Set(deletedImages);
+    const alive = new Set<Digest>(images.map(({ manifest }) => manifest));
+    for (const { id, manifest } of this.#images.values()) if (!gone.has(id)) alive.add(manifest);
+    for (const { target, imageId } of this.#names.values()) if (!gone.has(imageId)) alive.add(target);
+    const all = [...this.#artifacts.values(), ...artifacts];
+    for (let before = -1; before !== alive.size; ) {
+      before = alive.size;
+      for (const { kind, subject, descriptor } of all)
+        if (kind === "index" && alive.has(subject)) alive.add(descriptor.digest);
+    }
+    return {
+      added: artifacts.filter(({ subject }) => alive.has(subject)),
+      removed: Array.from(this.#artifacts.values()).filter(({ subject }) => !alive.has(subject)),
+    };
+  }
+
+  #writeArtifacts({ deletedImages = [] }: ImageChange, { added, removed }: ArtifactChange): void {
+    const { sql } = this.#db;
+    for (const { descriptor, subject } of removed)
+      sql
+        .prepare("DELETE FROM image_artifacts WHERE digest = ? AND subject = ?")
+        .run(descriptor.digest, subject);
+    for (const artifact of added)
+      sql
+        .prepare("INSERT OR REPLACE INTO image_artifacts (digest, subject, record) VALUES (?, ?, ?)")
+        .run(artifact.descriptor.digest, artifact.subject, JSON.stringify(artifact));
+    for (const id of deletedImages) sql.prepare("DELETE FROM image_damage WHERE image_id = ?").run(id);
+  }
+
+  #keepArtifact(artifact: StoredArtifact): void {
+    this.#artifacts.set(artifactKey(artifact), artifact);
   }
 
   #write(change: ImageChange): void {
@@ -160,4 +265,13 @@ export class ImageStore {
     this.#records.set(id, record);
     return record;
   }
+}
+
+interface ArtifactChange {
+  readonly added: readonly StoredArtifact[];
+  readonly removed: readonly StoredArtifact[];
+}
+
+function artifactKey({ descriptor, subject }: StoredArtifact): string {
+  return `${descriptor.digest} ${subject}`;
 }

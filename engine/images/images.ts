@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
+import type { TrustedUse } from "#engine/trust/trust-gate.ts";
 
 export interface ImageRecord {
   /** The image ID: the digest of the config. */
@@ -24,6 +25,24 @@ export interface ImageRecord {
   readonly parent?: Digest;
 }
 
+/** Asked before an image is used. */
+export interface ImageAdmission {
+  /**
+   * Undefined when there is nothing to ask, as without a policy.
+   *
+   * @throws {Fault} `forbidden` when the trust policy refuses the image; `precondition` when it was found altered on disk
+   */
+  using(image: MeantImage, use: TrustedUse, signal: AbortSignal): Promise<void> | undefined;
+}
+
+/** An image as its user means it: by what was typed, and what that came to. */
+export interface MeantImage {
+  /** A reference or an ID. */
+  readonly text: string;
+  readonly id: string;
+  readonly manifest: string;
+}
+
 /** What containers need of images. The rest of the interface is for the API and the CLI. */
 export interface ImageResolver {
   /**
@@ -33,6 +52,7 @@ export interface ImageResolver {
    */
   resolve(name: string): ImageRecord;
   findById(id: Digest): ImageRecord | undefined;
+  readonly admission: ImageAdmission;
 }
 
 /** How `load`, `import`, pulls and pushes report; the API turns each into a line of its progress stream. */

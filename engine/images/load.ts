@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
-import { hexOf } from "#oci/digest.ts";
+import { type Digest, hexOf } from "#oci/digest.ts";
 import { familiarReference } from "#oci/reference.ts";
 import { abortable } from "#engine/content/abortable.ts";
 import { ArchiveIndex } from "./archive-index.ts";
@@ -9,7 +9,7 @@ import { decompressed } from "./decompress.ts";
 import { planDockerArchive } from "./docker-archive.ts";
 import { type ImageDeps, publish } from "./image-deps.ts";
 import type { Progress } from "./images.ts";
-import { planOciLayout } from "./oci-layout.ts";
+import { type PlannedSignatures, planOciLayout } from "./oci-layout.ts";
 import type { PlannedImage } from "./planned-image.ts";
 import { unpackImages, type UnpackWatch } from "./unpack.ts";
 
@@ -18,7 +18,7 @@ import { unpackImages, type UnpackWatch } from "./unpack.ts";
  * an abort leaves behind is collected before it is reported.
  *
  * @throws {Fault} `invalid` for an archive that is broken or lies; `not-found` when it has nothing for the host's platform;
- *   `exhausted` when the disk is full
+ *   `exhausted` when the disk is full; `forbidden` when the trust policy refuses one of them, before anything is unpacked
  */
 export async function loadImages(
   deps: ImageDeps,
@@ -31,15 +31,18 @@ export async function loadImages(
     const archiveDeps = { content: deps.content, lease };
     const source = decompressed(abortable<Uint8Array>(archive, signal));
     const index = await ArchiveIndex.read(archiveDeps, source, signal);
-    const images = index.has("oci-layout")
+    const { images, signatures } = index.has("oci-layout")
       ? await planOciLayout(index, deps.platform, signal)
-      : await planDocker(archiveDeps, index, signal);
+      : { images: await planDocker(archiveDeps, index, signal), signatures: [] };
+    if (images.length === 0) requireSubjects(deps, signatures);
+    await deps.admission.entering(images, signatures, "load", signal);
     await unpackImages(
       { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, watch: watchLoad(report) },
       images,
       signal,
     );
-    await commitImages(deps, images, { report });
+    await commitImages(deps, images, { report, artifacts: signatures.map(({ artifact }) => artifact) });
+    reportSignatures(signatures, report);
     for (const image of images) reportLoaded(deps, image, report);
   } catch (error) {
     await deps.collector.tidy();
@@ -59,6 +62,26 @@ function watchLoad(report: (progress: Progress) => void): UnpackWatch {
       }),
     placed: () => {},
   };
+}
+
+/** @throws {Fault} `not-found` when an archive of signatures alone has none for an image that is here */
+function requireSubjects({ store }: ImageDeps, signatures: readonly PlannedSignatures[]): void {
+  const known = new Set<Digest>([...store.list()].map(({ manifest }) => manifest));
+  for (const { target } of store.names()) known.add(target);
+  if (
+    signatures.some(
+      ({ artifact: { subject } }) => known.has(subject) || store.artifactsOf(subject).length > 0,
+    )
+  )
+    return;
+  throw new Fault("not-found", "the archive has signatures alone, and no image here is what they are for");
+}
+
+function reportSignatures(
+  signatures: readonly PlannedSignatures[],
+  report: (progress: Progress) => void,
+): void {
+  for (const { artifact } of signatures) report({ stream: `Loaded signature of: ${artifact.subject}\n` });
 }
 
 async function planDocker(

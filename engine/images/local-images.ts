@@ -11,14 +11,19 @@ import { type Item, Leases } from "#engine/gc/leases.ts";
 import type { Database } from "#engine/metadata/database.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { type Distribution, lazyDistribution } from "./distribution.ts";
+import type { SignatureSource } from "#engine/trust/signature-source.ts";
+import type { TrustGate } from "#engine/trust/trust-gate.ts";
+import { Admission } from "./admission.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import { ImageStore } from "./image-store.ts";
+import { ImageTrust } from "./image-trust.ts";
 import { ImageWorkshop } from "./image-workshop.ts";
 import type { ImageRecord, Images, ImageUse, Progress, RemovedImage } from "./images.ts";
 import type { ImportOptions } from "./import.ts";
 import { pruneImages, type PruneFilter } from "./prune.ts";
 import { removeImage } from "./remove.ts";
 import { resolveImage } from "./resolve.ts";
+import { StoredSignatures } from "./stored-signatures.ts";
 import { tagImage } from "./tag.ts";
 
 export interface LocalImagesDeps {
@@ -36,6 +41,8 @@ export interface LocalImagesDeps {
   readonly log: Log;
   /** What garbage collection is to keep beside images, asked anew for every run. */
   readonly cacheRoots?: () => Iterable<Item>;
+  /** Makes what the trust policy is asked through, over the signatures that are kept here. Without it everything is trusted. */
+  readonly openGate?: (stored: SignatureSource) => TrustGate;
 }
 
 /**
@@ -45,7 +52,7 @@ export interface LocalImagesDeps {
 export class LocalImages implements Images, Disposable {
   readonly #deps: ImageDeps;
 
-  constructor({ db, log, cacheRoots = () => [], ...deps }: LocalImagesDeps) {
+  constructor({ db, log, cacheRoots = () => [], openGate, ...deps }: LocalImagesDeps) {
     const store = new ImageStore(db);
     function* roots(): Generator<Item> {
       yield* store.roots();
@@ -54,7 +61,13 @@ export class LocalImages implements Images, Disposable {
     const { content, snapshots, now } = deps;
     const leases = new Leases({ db, now, log });
     const collector = new Collector({ content, snapshots, leases, roots, now, log });
-    this.#deps = { ...deps, store, leases, collector, lock: new KeyedLock() };
+    const gate = openGate?.(new StoredSignatures({ store, content }));
+    const admission = new Admission({ store, content, gate });
+    this.#deps = { ...deps, store, leases, collector, admission, lock: new KeyedLock() };
+  }
+
+  get admission(): Admission {
+    return this.#deps.admission;
   }
 
   resolve(name: string): ImageRecord {
@@ -119,6 +132,11 @@ export class LocalImages implements Images, Disposable {
   /** For builders. */
   workshop(): ImageWorkshop {
     return new ImageWorkshop(this.#deps);
+  }
+
+  /** For those who ask where images come from. */
+  trust(): ImageTrust {
+    return new ImageTrust(this.#deps);
   }
 
   /** Removes blobs and layers that nothing needs. */

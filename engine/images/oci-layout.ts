@@ -1,6 +1,6 @@
 import { Fault, isFault } from "#base/fault.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
-import { hexOf } from "#oci/digest.ts";
+import { type Digest, hexOf } from "#oci/digest.ts";
 import { type Manifest, parseIndex, parseManifestOrIndex } from "#oci/manifest.ts";
 import { isImageConfigType, isIndexType, isManifestType } from "#oci/media-types.ts";
 import { parseImageConfig } from "#oci/parse-image-config.ts";
@@ -13,23 +13,41 @@ import {
 } from "#oci/platform.ts";
 import { parseReference, type Reference, withDefaultTag } from "#oci/reference.ts";
 import { asObject } from "#oci/shape.ts";
-import { parseStrictJson } from "#oci/strict-json.ts";
+import { MAX_DOCUMENT_BYTES, parseStrictJson } from "#oci/strict-json.ts";
+import type { FoundSignature } from "#engine/trust/signature-source.ts";
 import type { ArchiveFile, ArchiveIndex } from "./archive-index.ts";
-import { type PlannedImage, planLayers } from "./planned-image.ts";
+import type { StoredArtifact } from "./image-store.ts";
+import { indexArtifacts, type PlannedImage, planLayers } from "./planned-image.ts";
+import { isSignatureManifest, signaturesIn, subjectOf } from "./signature-artifacts.ts";
 
 const MAX_INDEX_DEPTH = 4;
 const MAX_MANIFESTS = 10_000;
+const MAX_SIGNATURE_MANIFESTS = 256;
 
 /** An image manifest that the layout leads to. */
 interface Candidate {
   readonly descriptor: Descriptor;
   readonly manifest: Manifest;
   readonly platform: Platform;
+  /** Indexes on the way to it, the outermost first. */
+  readonly indexes: readonly Descriptor[];
+}
+
+/** What a layout holds. */
+export interface PlannedLayout {
+  readonly images: readonly PlannedImage[];
+  readonly signatures: readonly PlannedSignatures[];
+}
+
+/** Signatures of an image or index, which may be in the layout or not. */
+export interface PlannedSignatures {
+  readonly artifact: StoredArtifact;
+  readonly signatures: readonly FoundSignature[];
 }
 
 /**
  * The images of an OCI image layout: one for each entry of `index.json`, the one that suits `platform` where the entry is an
- * index or several entries share a name. Signatures, attestations and other artifacts are passed over.
+ * index or several entries share a name; and the signatures in it. Attestations and other artifacts are passed over.
  *
  * @throws {Fault} `invalid`; `not-found` when an entry has nothing for the platform
  * @see OCI image-spec v1.1.1, image-layout.md
@@ -38,7 +56,7 @@ export async function planOciLayout(
   archive: ArchiveIndex,
   platform: Platform,
   signal: AbortSignal,
-): Promise<readonly PlannedImage[]> {
+): Promise<PlannedLayout> {
   await checkLayoutVersion(archive);
   const index = parseIndex(await archive.read(archive.get("index.json")));
   const walk = new LayoutWalk(archive);
@@ -48,8 +66,20 @@ export async function planOciLayout(
     const names = name === undefined ? [] : [name];
     for (const candidate of chosen) planned.push(await planImage(archive, candidate, names, signal));
   }
-  if (planned.length === 0) throw new Fault("invalid", "invalid archive: it holds no images");
-  return planned;
+  const signatures = await walk.keepSignatures(signal);
+  if (planned.length === 0 && signatures.length === 0)
+    throw new Fault("invalid", "invalid archive: it holds no images");
+  return { images: merged(planned), signatures };
+}
+
+/** An index that was saved for its signatures leads to an image that stands there by its name as well. */
+function merged(planned: readonly PlannedImage[]): readonly PlannedImage[] {
+  const named = new Set(planned.filter(({ names }) => names.length > 0).map(({ id }) => id));
+  const indexes = (id: Digest) =>
+    planned.filter((other) => other.id === id).flatMap((other) => other.indexes ?? []);
+  return planned
+    .filter(({ id, names }) => names.length > 0 || !named.has(id))
+    .map((image) => ({ ...image, indexes: indexes(image.id) }));
 }
 
 async function checkLayoutVersion(archive: ArchiveIndex): Promise<void> {
@@ -140,36 +170,71 @@ function chooseOne(candidates: readonly Candidate[], platform: Platform): Candid
 /** Finds image manifests through nested indexes; a manifest that several entries lead to counts once an entry. */
 class LayoutWalk {
   readonly #archive: ArchiveIndex;
+  readonly #signatures = new Map<string, { readonly entry: Descriptor; readonly manifest: Manifest }>();
   #visited = 0;
 
   constructor(archive: ArchiveIndex) {
     this.#archive = archive;
   }
 
-  async candidatesOf(entries: readonly Descriptor[], depth = 1): Promise<readonly Candidate[]> {
+  /** The signatures that were met on the way, their blobs kept. Those that lack a blob, or do not say of what, are left out. */
+  async keepSignatures(signal: AbortSignal): Promise<readonly PlannedSignatures[]> {
+    const planned: PlannedSignatures[] = [];
+    for (const { entry, manifest } of this.#signatures.values()) {
+      const parts = [entry, manifest.config, ...manifest.layers];
+      if (parts.some((part) => this.#archive.find(blobPath(part)) === undefined)) continue;
+      const signatures = await signaturesIn(manifest, async (layer) =>
+        layer.size > MAX_DOCUMENT_BYTES ? undefined : await this.#archive.read(blobOf(this.#archive, layer)),
+      );
+      const subject = subjectOf(manifest, tagOf(entry), signatures);
+      if (subject === undefined) continue;
+      for (const part of parts) await this.#archive.keep(blobOf(this.#archive, part), signal);
+      const { mediaType, digest, size } = entry;
+      const blobs = [manifest.config, ...manifest.layers].map((part) => part.digest);
+      const artifact = {
+        kind: "signature",
+        descriptor: { mediaType, digest, size },
+        subject,
+        blobs,
+      } as const;
+      planned.push({ artifact, signatures });
+    }
+    return planned;
+  }
+
+  async candidatesOf(
+    entries: readonly Descriptor[],
+    indexes: readonly Descriptor[] = [],
+  ): Promise<readonly Candidate[]> {
+    const depth = indexes.length + 1;
     if (depth > MAX_INDEX_DEPTH) throw new Fault("invalid", "invalid archive: indexes nested too deeply");
     const found = new Map<string, Candidate>();
     for (const entry of entries) {
       if (++this.#visited > MAX_MANIFESTS) throw new Fault("invalid", "invalid archive: too many manifests");
       if (entry.platform?.os === "unknown") continue;
-      for (const candidate of await this.#visit(entry, depth))
+      for (const candidate of await this.#visit(entry, indexes))
         found.set(candidate.descriptor.digest, candidate);
     }
     return Array.from(found.values());
   }
 
-  async #visit(entry: Descriptor, depth: number): Promise<readonly Candidate[]> {
+  async #visit(entry: Descriptor, indexes: readonly Descriptor[]): Promise<readonly Candidate[]> {
     if (!isIndexType(entry.mediaType) && !isManifestType(entry.mediaType)) return [];
     // A layout that was made for some platforms only may lack the blobs of others.
-    if (depth > 1 && this.#archive.find(blobPath(entry)) === undefined) return [];
+    if (indexes.length > 0 && this.#archive.find(blobPath(entry)) === undefined) return [];
     const parsed = parseManifestOrIndex(
       await this.#archive.read(blobOf(this.#archive, entry)),
       entry.mediaType,
     );
-    if (parsed.kind === "index") return await this.candidatesOf(parsed.manifests, depth + 1);
+    if (parsed.kind === "index") return await this.candidatesOf(parsed.manifests, [...indexes, entry]);
+    if (isSignatureManifest(parsed)) {
+      if (this.#signatures.size < MAX_SIGNATURE_MANIFESTS)
+        this.#signatures.set(entry.digest, { entry, manifest: parsed });
+      return [];
+    }
     if (!isImageConfigType(parsed.config.mediaType)) return [];
     const platform = entry.platform ?? (await this.#platformOf(parsed));
-    return [{ descriptor: entry, manifest: parsed, platform }];
+    return [{ descriptor: entry, manifest: parsed, platform, indexes }];
   }
 
   async #platformOf({ config }: Manifest): Promise<Platform> {
@@ -182,13 +247,13 @@ class LayoutWalk {
 
 async function planImage(
   archive: ArchiveIndex,
-  { descriptor, manifest }: Candidate,
+  { descriptor, manifest, indexes }: Candidate,
   names: readonly Reference[],
   signal: AbortSignal,
 ): Promise<PlannedImage> {
   const config = parseImageConfig(await archive.read(blobOf(archive, manifest.config)));
   const layers = planLayers(config, manifest.layers);
-  for (const needed of [descriptor, manifest.config, ...manifest.layers])
+  for (const needed of [...indexes, descriptor, manifest.config, ...manifest.layers])
     await archive.keep(blobOf(archive, needed), signal);
   const { digest, size } = descriptor;
   return {
@@ -197,7 +262,12 @@ async function planImage(
     descriptor: { mediaType: manifest.mediaType, digest, size },
     layers,
     names,
+    ...(indexes.length > 0 && { indexes: indexArtifacts(indexes, digest) }),
   };
+}
+
+function tagOf({ annotations }: Descriptor): string | undefined {
+  return annotations?.["io.containerd.image.name"] ?? annotations?.["org.opencontainers.image.ref.name"];
 }
 
 /** The archive has checked that the file has the digest; the size must be the descriptor's too. */

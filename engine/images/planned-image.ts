@@ -6,6 +6,7 @@ import type { ImageConfig } from "#oci/image-config.ts";
 import { mediaTypes } from "#oci/media-types.ts";
 import type { Reference } from "#oci/reference.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
+import type { StoredArtifact } from "./image-store.ts";
 
 /** An image whose blobs are all in the store, before its layers are unpacked. */
 export interface PlannedImage {
@@ -17,12 +18,24 @@ export interface PlannedImage {
   readonly names: readonly Reference[];
   /** What the names stand for: the index that led to the image, where one did. */
   readonly target?: Digest;
+  /** Indexes that led to it. */
+  readonly indexes?: readonly StoredArtifact[];
 }
 
 export interface PlannedLayer {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
   readonly chainId: Digest;
+}
+
+/** Indexes that lead to a manifest, the outermost first, as what is kept of them. */
+export function indexArtifacts(indexes: readonly Descriptor[], manifest: Digest): readonly StoredArtifact[] {
+  return indexes.map(({ mediaType, digest, size }, at) => ({
+    kind: "index",
+    descriptor: { mediaType, digest, size },
+    subject: indexes[at + 1]?.digest ?? manifest,
+    blobs: [],
+  }));
 }
 
 /** Docker's limit, so that what runs here runs there, and the other way round. */

@@ -12,10 +12,11 @@ import type { Slots } from "#engine/registry/slots.ts";
 import { steadyBlob } from "#engine/registry/steady-blob.ts";
 import { commitImages } from "./commit-images.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";
+import type { StoredArtifact } from "./image-store.ts";
 import type { ImageRecord, Progress } from "./images.ts";
 import { LayerProgress } from "./layer-progress.ts";
 import { startTransfers } from "./layer-transfers.ts";
-import { type PlannedImage, type PlannedLayer, planLayers } from "./planned-image.ts";
+import { indexArtifacts, type PlannedImage, type PlannedLayer, planLayers } from "./planned-image.ts";
 import type { PullLeases } from "./pull-leases.ts";
 import { fetchRemoteImage, type RemoteImage } from "./remote-image.ts";
 import { unpackImages } from "./unpack.ts";
@@ -49,8 +50,13 @@ export async function pullReference(deps: PullDeps, task: PullTask, signal: Abor
   const wanted = reference.digest ?? reference.tag ?? "";
   const peeked = await retrying(() => repository.peek(wanted, signal), tries, signal);
   report({ status: `Pulling from ${reference.path}`, id: reference.tag ?? familiarReference(reference) });
-  const known = peeked.digest && findCurrent(deps, reference, peeked.digest, task.platform);
-  const target = known?.target ?? (await fetchImage(deps, task, peeked.digest ?? wanted, signal));
+  // Under a policy what is here already is looked at again: its signatures may have come since.
+  const known =
+    deps.admission.gate === undefined &&
+    peeked.digest &&
+    findCurrent(deps, reference, peeked.digest, task.platform);
+  const target =
+    (known || undefined)?.target ?? (await fetchImage(deps, task, peeked.digest ?? wanted, signal));
   report({ status: `Digest: ${target.digest}` });
   return target.isNew;
 }
@@ -88,6 +94,7 @@ function fetchImage(deps: PullDeps, task: PullTask, wanted: string, signal: Abor
     for (const { descriptor, bytes } of remote.documents)
       await keep(deps, protect, descriptor, bytes, signal);
     const names = namesFor(reference, remote.target.digest);
+    const origin = await admit(deps, task, remote, protect, signal);
     const before = deps.store.findName(reference)?.imageId;
     const here = await adoptKnown(deps, remote, protect);
     const image = here ?? (await getImage(deps, task, remote, protect, signal));
@@ -95,9 +102,33 @@ function fetchImage(deps: PullDeps, task: PullTask, wanted: string, signal: Abor
       for (const { digest } of remote.manifest.layers)
         new LayerProgress(digest, task.report, deps.now).tell("Already exists");
     const lastTaggedAt = new Date(deps.now()).toISOString();
-    await commitImages(deps, [{ ...image, names, target: remote.target.digest }], { lastTaggedAt });
+    const { indexes, artifacts } = origin;
+    const named = { ...image, names, target: remote.target.digest, indexes };
+    await commitImages(deps, [named], { lastTaggedAt, artifacts });
     return { digest: remote.target.digest, isNew: before !== image.id };
   });
+}
+
+/** Before a layer is fetched. @throws {Fault} `forbidden` */
+async function admit(
+  deps: PullDeps,
+  { repository, reference }: PullTask,
+  { documents, descriptor }: RemoteImage,
+  protect: Protect,
+  signal: AbortSignal,
+): Promise<{ readonly indexes: readonly StoredArtifact[]; readonly artifacts: readonly StoredArtifact[] }> {
+  const chain = documents.map((document) => document.descriptor);
+  const indexes = indexArtifacts(chain.slice(0, -1), descriptor.digest);
+  if (deps.admission.gate === undefined) return { indexes, artifacts: [] };
+  const { fetchSignatures } = await import("./remote-signatures.ts");
+  const found = await Promise.all(
+    chain.map(({ digest }) =>
+      fetchSignatures(repository, digest, (part, bytes) => keep(deps, protect, part, bytes, signal), signal),
+    ),
+  );
+  const signatures = found.flat();
+  await deps.admission.entering([{ descriptor, indexes, names: [reference] }], signatures, "pull", signal);
+  return { indexes, artifacts: signatures.map(({ artifact }) => artifact) };
 }
 
 function namesFor(reference: Reference, digest: Digest): readonly Reference[] {

@@ -34,6 +34,11 @@ export function isIdPrefix(id: Digest, text: string): boolean {
   return id.startsWith(text) || id.slice("sha256:".length).startsWith(text);
 }
 
+/** The reference that a text means, undefined when it is the image's ID or a prefix of it. */
+export function findMeant(text: string, id: Digest): Reference | undefined {
+  return isIdPrefix(id, text) ? undefined : withDefaultTag(parseReference(text));
+}
+
 /** By tag or, where there is one, by digest alone: a tag beside a digest does not decide. */
 export function findByReference(store: ImageStore, reference: Reference): ImageRecord | undefined {
   const { digest } = reference;

@@ -13,14 +13,18 @@ import {
 import { tarEnd, tarHeader, tarPadding } from "#oci/tar/writer.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
 import { type ImageDeps, publish } from "./image-deps.ts";
+import type { ImageStore, StoredArtifact } from "./image-store.ts";
 import type { ImageRecord } from "./images.ts";
 import { isIdPrefix, resolveImage } from "./resolve.ts";
+import { signatureArtifacts } from "./stored-signatures.ts";
 
 interface Saved {
   readonly image: Pick<ImageRecord, "id" | "manifest" | "descriptor"> & {
     readonly layers: readonly Pick<Descriptor, "digest" | "size">[];
   };
   readonly names: readonly Reference[];
+  /** Its signatures, and the indexes that lead from what they sign to it. */
+  readonly artifacts?: readonly StoredArtifact[];
 }
 
 type Part = { readonly path: string } & (
@@ -81,6 +85,7 @@ function collectImages(
   return Array.from(found.values(), ({ image, names: tags }) => ({
     image,
     names: Array.from(tags.values()),
+    artifacts: signedArtifacts(deps.store, image.manifest),
   }));
 }
 
@@ -97,6 +102,19 @@ function tagsOfRepository(deps: ImageDeps, name: string): readonly (readonly [Im
   return tags.toSorted(([, left], [, right]) => (formatReference(left) < formatReference(right) ? -1 : 1));
 }
 
+/** Nothing for an image without signatures, so that what is saved is what came. */
+function signedArtifacts(store: ImageStore, subject: Digest): readonly StoredArtifact[] {
+  const signatures = signatureArtifacts(store, subject);
+  const indexes = store.artifactsOf(subject).filter(({ kind }) => kind === "index");
+  return [
+    ...signatures,
+    ...indexes.flatMap((index) => {
+      const above = signedArtifacts(store, index.descriptor.digest);
+      return above.length === 0 ? [] : [index, ...above];
+    }),
+  ];
+}
+
 /** Manifests and configs of all images, then their layers, base first. */
 function blobsOf(
   saved: readonly Saved[],
@@ -105,6 +123,10 @@ function blobsOf(
   for (const { image } of saved) {
     blobs.set(image.manifest, image.descriptor.size);
     blobs.set(image.id, undefined);
+  }
+  for (const { descriptor, blobs: parts } of saved.flatMap(({ artifacts = [] }) => artifacts)) {
+    blobs.set(descriptor.digest, descriptor.size);
+    for (const part of parts) blobs.set(part, undefined);
   }
   for (const { image } of saved) for (const { digest, size } of image.layers) blobs.set(digest, size);
   return Array.from(blobs, ([digest, size]) => ({ digest, size }));
@@ -138,17 +160,19 @@ function documentsOf(saved: readonly Saved[]): readonly Part[] {
 }
 
 function indexEntries(saved: readonly Saved[]): readonly Descriptor[] {
-  return saved.flatMap(({ image: { descriptor }, names }) => {
+  return saved.flatMap(({ image: { descriptor }, names, artifacts = [] }) => {
     const { mediaType, digest, size } = descriptor;
     const plain = { mediaType, digest, size };
-    if (names.length === 0) return [plain];
-    return names.map((name) => ({
+    const signatures = artifacts.map((artifact) => artifact.descriptor);
+    if (names.length === 0) return [plain, ...signatures];
+    const named = names.map((name) => ({
       ...plain,
       annotations: {
         "io.containerd.image.name": formatReference(name),
         "org.opencontainers.image.ref.name": name.tag ?? "",
       },
     }));
+    return [...named, ...signatures];
   });
 }
 

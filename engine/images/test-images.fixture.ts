@@ -8,7 +8,7 @@ import { openFileStore } from "#engine/content/file-store.ts";
 import { FakeSnapshotter } from "#engine/gc/fake-snapshotter.ts";
 import { Database } from "#engine/metadata/database.ts";
 import type { Progress } from "./images.ts";
-import { LocalImages } from "./local-images.ts";
+import { LocalImages, type LocalImagesDeps } from "./local-images.ts";
 
 export interface TestImages extends AsyncDisposable {
   readonly images: LocalImages;
@@ -21,21 +21,22 @@ export interface TestImages extends AsyncDisposable {
   /** Loads and returns what was reported as text. */
   load(archive: Uint8Array): Promise<string>;
   /** A second daemon over the same records and blobs. */
-  reopen(): LocalImages;
+  reopen(openGate?: LocalImagesDeps["openGate"]): LocalImages;
 }
 
 const abort = new AbortController();
 
 /** Images on a real content store and database in a folder of their own, over layers that are rows only. */
-export async function openTestImages(): Promise<TestImages> {
+export async function openTestImages(openGate?: LocalImagesDeps["openGate"]): Promise<TestImages> {
   const root = await mkdtemp(join(tmpdir(), "gantry-images-"));
   const db = new Database(join(root, "db"));
   const content = await openFileStore(root);
   const snapshots = new FakeSnapshotter();
   const events: string[] = [];
   const containers: TestImages["containers"] = [];
-  const open = () =>
+  const open = (gate = openGate) =>
     new LocalImages({
+      ...(gate !== undefined && { openGate: gate }),
       db,
       content,
       snapshots,

@@ -11,6 +11,8 @@
  *   networks(id, name, record)              user-defined networks
  *   volumes(name, record)                   named and anonymous volumes
  *   build_cache(key, record, used_at, uses) results of build steps; record is CacheRecord as JSON, used_at milliseconds since 1970
+ *   image_artifacts(digest, subject, record) signatures of images, and indexes that lead to one; record is StoredArtifact as JSON
+ *   image_damage(image_id, record)          images that were found altered on disk; record is ImageDamage as JSON
  */
 export const migrations: readonly string[] = [
   `
@@ -46,5 +48,14 @@ export const migrations: readonly string[] = [
     used_at INTEGER NOT NULL,
     uses INTEGER NOT NULL
   ) WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE image_artifacts (
+    digest TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (digest, subject)
+  ) WITHOUT ROWID;
+  CREATE TABLE image_damage (image_id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
   `,
 ];

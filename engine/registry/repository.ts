@@ -70,6 +70,15 @@ export class Repository {
     };
   }
 
+  /** The index of what refers to a manifest; undefined when the registry does not know the question. @throws {Fault} `remote` */
+  async referrers(digest: Digest, signal: AbortSignal): Promise<Buffer | undefined> {
+    const accept = { Accept: mediaTypes.ociIndex };
+    const answer = await this.#ask("GET", `referrers/${digest}`, accept, [200, 404], signal);
+    if (answer.status === 200) return await textOf(answer, MAX_DOCUMENT_BYTES);
+    discard(answer);
+    return undefined;
+  }
+
   /** Whether the repository has the blob. @throws {Fault} `remote` */
   async hasBlob(digest: Digest, signal: AbortSignal): Promise<boolean> {
     const answer = await this.#ask("HEAD", `blobs/${digest}`, {}, [200, 404], signal);
