@@ -292,7 +292,7 @@ class BuildRun {
     const build = new StageBuild(
       {
         ...tools,
-        usesCache: tools.usesCache && !(request.uncachedStages ?? []).includes(stage.from.name ?? ""),
+        usesCache: (request.uncachedStages ?? []).includes(stage.from.name ?? "") ? false : tools.usesCache,
         from: (name) => this.#from(name, stage.index, tools.signal),
       },
       request.frontEnd === undefined ? state : withRootFolder(state),
