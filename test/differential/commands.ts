@@ -811,7 +811,7 @@ export const scenarios: readonly Scenario[] = [
       "docker restart -t 0 mm; docker exec mm ip -4 -o addr | wc -l",
       "docker network disconnect a2 mm; docker exec mm ip -4 -o addr | wc -l",
       "docker network disconnect a1 mm; docker exec mm ip route | grep -c default",
-      "docker network connect a1 mm; docker exec mm ip route | awk '{print $1, $2, $4, $5}'",
+      "docker network connect a1 mm; docker exec mm ip route | awk '{print $1, $2, $4}'",
       "docker rename mm m2; docker run --rm --network a1 bb ping -c1 -W2 m2 | grep transmitted",
       "docker stop -t 0 m2; docker network disconnect a1 m2; docker network connect a2 m2; docker start m2; docker exec m2 ip -4 -o addr | wc -l",
       "docker network disconnect -f a2 nosuch",

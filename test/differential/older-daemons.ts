@@ -10,7 +10,7 @@ export const olderDaemons: readonly Older[] = [
     command: /--log-(opt|driver)/,
     why: "log options are checked when the container is created, with new texts",
   },
-  { command: /nosuchoption|--network nosuch|network create --subnet bad/, why: "new texts" },
+  { command: /nosuchoption|NOSUCH|--network nosuch|network create --subnet bad/, why: "new texts" },
   {
     command: /--ip6? |connect --ip/,
     why: "addresses are checked when the container is created, with new texts",
@@ -29,6 +29,7 @@ export const olderDaemons: readonly Older[] = [
     command: /^network kinds: .* (ki|kx)\b/,
     why: "networks are checked as a whole; internal ones have no way out",
   },
+  { command: /^build: .*docker build/, why: "new texts for containers in between and for what is refused" },
   { command: /^events: /, why: "volumes come before networks, and die after both have been let go" },
   { command: /bind-recursive=|volume-subpath=|type=image/, why: "mounts that came later" },
 ];
