@@ -80,7 +80,13 @@ export async function connectNetwork(
       { ref: network.id, settings },
       held.path,
     );
-    await keep(context, record, endpoints, { ...config, [network.name]: settings });
+    try {
+      await keep(context, record, endpoints, { ...config, [network.name]: settings });
+    } catch (error) {
+      const left = await networks.disconnect(endpointRequest(record), network.id, held.path);
+      registry.note({ ...registry.get(id), endpoints: left });
+      throw error;
+    }
   });
 }
 
@@ -117,7 +123,13 @@ export async function disconnectNetwork(
     await using held = holdNamespace(record);
     await using _rewiring = await markRewired(context, record);
     const endpoints = await networks.disconnect(endpointRequest(record), network.id, held.path);
-    await keep(context, record, endpoints, config);
+    try {
+      await keep(context, record, endpoints, config);
+    } catch (error) {
+      // It is out: the next record that can be written says so.
+      registry.note({ ...registry.get(id), endpoints, endpointsConfig: config });
+      throw error;
+    }
   });
 }
 
@@ -200,7 +212,9 @@ async function markRewired(
   return {
     [Symbol.asyncDispose]: async () => {
       const { isRewired, ...record } = registry.find(id) ?? {};
-      if (isRewired) await registry.replace(record as ContainerRecord, "ordered");
+      if (!isRewired) return;
+      const settled = record as ContainerRecord;
+      await registry.replace(settled, "ordered").catch(() => registry.note(settled));
     },
   };
 }
