@@ -3,12 +3,16 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,6 +70,34 @@ test("copyFolder: a folder that has something in a lower layer only is copied", 
   folder("b/srv/data");
   await copyFolder({ snapshots, mount }, "/srv/data", target, t.signal);
   assert.deepEqual(copied(), [7, 8, 0o2750, 1_000_000, ["deep"]]);
+});
+
+test("copyFolder: what one layer has is copied as it is, links too", { skip }, async (t) => {
+  folder("a/srv/data/deep", { mode: 0o700 });
+  folder("a/srv/data");
+  symlinkSync("/etc/passwd", join(snapshots, "a/srv/data/link"));
+  writeFileSync(join(snapshots, "a/srv/data/deep/file"), "x", { mode: 0o4755 });
+  linkSync(join(snapshots, "a/srv/data/deep/file"), join(snapshots, "a/srv/data/same"));
+  utimesSync(join(snapshots, "a/srv/data"), 1000, 1000);
+  await copyFolder({ snapshots, mount }, "/srv/data", target, t.signal);
+  assert.deepEqual(copied(), [7, 8, 0o2750, 1_000_000, ["deep", "link", "same"]]);
+  assert.equal(readlinkSync(join(target, "link")), "/etc/passwd");
+  assert.equal(statSync(join(target, "deep")).uid, 7);
+  assert.equal(statSync(join(target, "deep/file")).ino, statSync(join(target, "same")).ino);
+});
+
+test("copyFolder: a whiteout in a layer is not copied", { skip }, async (t) => {
+  folder("a/srv/data");
+  execFileSync("mknod", [join(snapshots, "a/srv/data/gone"), "c", "0", "0"]);
+  await copyFolder({ snapshots, mount }, "/srv/data", target, t.signal);
+  assert.deepEqual(readdirSync(target), []);
+});
+
+test("copyFolder: a way that leads through a link stays in the layers", { skip }, async (t) => {
+  folder("a/srv/data/deep");
+  symlinkSync("/srv", join(snapshots, "a/away"));
+  await copyFolder({ snapshots, mount }, "/away/data", target, t.signal);
+  assert.deepEqual(readdirSync(target), ["deep"]);
 });
 
 test("copyFolder: nothing happens where there is no folder", { skip }, async (t) => {

@@ -1,9 +1,10 @@
 import { chmod, chown, lstat, readdir, utimes } from "node:fs/promises";
-import type { Stats } from "node:fs";
+import type { Dirent, Stats } from "node:fs";
 import { join, posix } from "node:path";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isFault } from "#base/fault.ts";
+import { copyTree } from "#host/copy-tree.ts";
 import { extractInto, packPath } from "./rooted.ts";
 import type { OverlayMount } from "./snapshotter.ts";
 
@@ -26,8 +27,9 @@ export async function copyFolder(
   signal: AbortSignal,
 ): Promise<void> {
   if (!(await mayHave({ snapshots, mount }, path))) return;
-  const empty = await findEmpty({ snapshots, mount }, path);
-  if (empty !== undefined) return await takeAttributes(target, empty);
+  const plain = await findPlain({ snapshots, mount }, path);
+  if (plain?.isEmpty === true) return await takeAttributes(target, plain.stat);
+  if (plain !== undefined && (await copyTree(plain.folder, target, signal))) return;
   // Both workers start at once: that is most of the time that it takes.
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
@@ -66,11 +68,18 @@ async function mayHave({ snapshots, mount }: LayeredTree, path: string): Promise
   return true;
 }
 
+interface PlainFolder {
+  readonly folder: string;
+  readonly stat: Stats;
+  readonly isEmpty: boolean;
+}
+
 /**
- * Of a folder that is there and has nothing in it, which most that become volumes are: no worker is needed for it. Undefined also
- * wherever it takes an overlay to tell: links, whiteouts, and folders that another layer may hide.
+ * A folder that is what it looks like in one layer, or has nothing in it in any, which is nearly every one that becomes a volume:
+ * no worker is needed for it. Undefined wherever it takes an overlay to tell: links on the way, whiteouts, and folders that
+ * another layer adds to or may hide.
  */
-async function findEmpty(tree: LayeredTree, path: string): Promise<Stats | undefined> {
+async function findPlain(tree: LayeredTree, path: string): Promise<PlainFolder | undefined> {
   let layers = layersOf(tree);
   let top: Stats | undefined;
   for (const name of posix.join("/", path).split("/").filter(Boolean)) {
@@ -81,8 +90,19 @@ async function findEmpty(tree: LayeredTree, path: string): Promise<Stats | undef
     layers = below.filter((_, index) => found[index] !== undefined);
     top = found.find((stat) => stat !== undefined);
   }
-  for (const layer of layers) if ((await readdir(layer)).length > 0) return undefined;
-  return top;
+  const [folder] = layers;
+  if (folder === undefined || top === undefined) return undefined;
+  const entries = await Promise.all(layers.map((layer) => entriesBelow(layer, layers.length === 1))).catch(
+    () => undefined, // a name that is no text
+  );
+  if (entries === undefined) return undefined;
+  const isEmpty = entries.every((list) => list.length === 0);
+  const hasWhiteout = entries.some((list) => list.some((entry) => entry.isCharacterDevice()));
+  return isEmpty || (layers.length === 1 && !hasWhiteout) ? { folder, stat: top, isEmpty } : undefined;
+}
+
+async function entriesBelow(folder: string, isDeep: boolean): Promise<readonly Dirent[]> {
+  return await readdir(folder, { withFileTypes: true, recursive: isDeep });
 }
 
 async function takeAttributes(target: string, { uid, gid, mode, atime, mtime }: Stats): Promise<void> {
