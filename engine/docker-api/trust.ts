@@ -20,6 +20,14 @@ export function trustRoutes(trust: ImageTrust | undefined): readonly Route[] {
     },
     {
       method: "GET",
+      path: "/images/{name}/verify",
+      handle: async ({ name, signal }) => {
+        const { id, problems } = await trust.verify(name, signal);
+        return json({ Id: id, Problems: problems });
+      },
+    },
+    {
+      method: "GET",
       path: "/images/{name}/signatures",
       handle: async ({ name, signal }) => {
         const { image, reference, subjects, signatures } = await trust.originOf(name, signal);

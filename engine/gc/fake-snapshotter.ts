@@ -44,6 +44,11 @@ export class FakeSnapshotter implements Snapshotter {
     if (!this.#nodes.has(chainId)) this.#nodes.set(chainId, { kind: "layer", parent, bytes });
   }
 
+  /** Nothing is on disk that could be altered. */
+  async verify(): Promise<readonly string[]> {
+    return [];
+  }
+
   async prepare(containerId: string, parent: string | undefined): Promise<void> {
     await this.#turn();
     if (this.#nodes.has(containerId)) throw new Fault("already-exists", `snapshot ${containerId} exists`);

@@ -73,7 +73,19 @@ export class Admission implements ImageAdmission {
   async #require(gate: TrustGate, image: MeantImage, use: TrustedUse, signal: AbortSignal): Promise<void> {
     const names = this.#namesOf(image);
     if (gate.hasAccepted(parseDigest(image.manifest), names)) return;
+    await this.#checkRecord(image);
     await gate.require(await this.#candidateOf(image), use, signal);
+  }
+
+  /** A signature is of the manifest; what is run is what the record says. @throws {Fault} `precondition` */
+  async #checkRecord({ id }: MeantImage): Promise<void> {
+    const { store, content } = this.#deps;
+    const record = store.findById(parseDigest(id));
+    if (record === undefined) return;
+    const { recordProblems } = await import("./verify-image.ts");
+    const [problem] = await recordProblems(content, record);
+    if (problem !== undefined)
+      throw new Fault("precondition", `image ${id} was found altered on disk: ${problem}`);
   }
 
   async #candidateOf(image: MeantImage): Promise<Candidate> {

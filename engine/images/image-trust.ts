@@ -1,4 +1,4 @@
-import { familiarReference, formatReference } from "#oci/reference.ts";
+import { formatReference } from "#oci/reference.ts";
 import type { FoundSignature } from "#engine/trust/signature-source.ts";
 import type { TrustPolicy } from "#engine/trust/trust-policy.ts";
 import type { Verdict } from "#engine/trust/verdict.ts";
@@ -6,6 +6,7 @@ import type { ImageDeps } from "./image-deps.ts";
 import type { ImageRecord } from "./images.ts";
 import { findMeant, resolveImage } from "./resolve.ts";
 import { StoredSignatures, subjectsOf } from "./stored-signatures.ts";
+import { verifyImage } from "./verify-image.ts";
 
 /** What is known of an image's origin. */
 export interface ImageOrigin {
@@ -45,9 +46,12 @@ export class ImageTrust {
     return { image, reference: meant && formatReference(meant), subjects, signatures };
   }
 
-  /** As users see its name. */
-  nameOf(image: ImageRecord): string {
-    const [name] = this.#deps.store.namesOf(image.id);
-    return name === undefined ? image.id : familiarReference(name.reference);
+  /** @see verifyImage @throws {Fault} `not-found` */
+  async verify(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly id: string; readonly problems: readonly string[] }> {
+    const image = resolveImage(this.#deps.store, name);
+    return { id: image.id, problems: await verifyImage(this.#deps, image, signal) };
   }
 }

@@ -42,6 +42,11 @@ export class MemorySnapshotter implements Snapshotter {
     if (!this.hasLayer(chainId)) this.#add(chainId, "layer", parent, bytes);
   }
 
+  /** Nothing is on disk that could be altered. */
+  async verify(): Promise<readonly string[]> {
+    return [];
+  }
+
   async prepare(containerId: string, parent: Digest | undefined, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#snapshots.has(containerId))

@@ -62,6 +62,29 @@ export class OverlaySnapshotter implements Snapshotter {
     });
   }
 
+  async verify(chainId: Digest, source: LayerSource, signal: AbortSignal): Promise<readonly string[]> {
+    const row = this.#get(chainId);
+    const parent = this.#parentOf(row);
+    const below = parent === undefined ? [] : this.#chain(parent);
+    return await this.#unpacks.run(async () => {
+      const id = this.#table.takeId();
+      await using _ = await this.#makeFolder(id);
+      await unpackLayer(
+        {
+          snapshots: this.root,
+          folder: String(id),
+          lower: below.map((layer) => `${layer.id}/fs`),
+          blob: source.path,
+          diffId: source.diffId,
+        },
+        signal,
+      );
+      const folder = (name: number) => join(this.root, String(name), "fs");
+      const { compareTrees } = await import("./compare-trees.ts");
+      return await compareTrees(folder(id), folder(row.id), signal);
+    }, signal);
+  }
+
   async prepare(containerId: string, parent: Digest | undefined, signal: AbortSignal): Promise<void> {
     await this.#locks.run(containerId, async () => {
       signal.throwIfAborted();

@@ -46,6 +46,12 @@ export interface Snapshotter {
     source: LayerSource,
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * What of an unpacked layer is not as its archive says, a line each. Unpacks the archive once more, beside it, to compare.
+   *
+   * @throws {Fault} `not-found`; as {@link Snapshotter.unpack} for the archive
+   */
+  verify(chainId: Digest, source: LayerSource, signal: AbortSignal): Promise<readonly string[]>;
   /** Makes the writable folder of a container. @throws {Fault} `not-found` when the parent is not there; `already-exists` */
   prepare(containerId: string, parent: Digest | undefined, signal: AbortSignal): Promise<void>;
   /** Of a container's snapshot or, read-only, of a layer. @throws {Fault} `not-found` */
