@@ -1,6 +1,7 @@
 import type { Access } from "#base/access.ts";
 import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { LogLevel } from "#base/log.ts";
+import type { RegistrySettings } from "#base/registry-settings.ts";
 import type { DockerClient } from "#client/docker-client.ts";
 import type { ConfigFile } from "./config/config-file.ts";
 import type { CompletionKind, FlagTable, FlagValues } from "./flags.ts";
@@ -27,6 +28,8 @@ export interface EngineOptions {
   readonly policy?: ContainerPolicy;
   /** Which images may be used; all, unless told. Absolute paths. */
   readonly trust?: { readonly policy: string; readonly signatures?: string };
+  /** Docker's, unless told. */
+  readonly registries?: RegistrySettings;
   /** The log driver of containers that name none, with its options. */
   readonly logs?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
 }

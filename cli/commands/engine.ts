@@ -4,6 +4,7 @@ import { hardenInstance, planPolicy, policyFlags } from "../instance/policy-flag
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
+import { registryFlags, withRegistries } from "../instance/registry-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
 export const command = defineCommand({
@@ -16,7 +17,7 @@ export const command = defineCommand({
     "SIGTERM and SIGINT stop the engine and leave containers running; the next engine takes them over.",
     "SIGHUP reads the certificates of --tls and the trust policy again.",
   ].join("\n"),
-  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags, ...trustFlags, ...logFlags },
+  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags, ...trustFlags, ...logFlags, ...registryFlags },
   operands: [0, 0],
   examples: [
     ["gantry engine", "serve on /run/gantry/docker.sock"],
@@ -33,7 +34,8 @@ export const command = defineCommand({
     [1, "could not start, or another engine uses the same folders"],
   ],
   async run(given, values) {
-    const context = withTrust(withLogs(withRuntimes(given, values), values), values);
+    const withLogging = withLogs(withRuntimes(given, values), values);
+    const context = withRegistries(withTrust(withLogging, values), values);
     const access = planAccess(values, context.env, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);

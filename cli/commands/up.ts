@@ -5,6 +5,7 @@ import { hardenInstance, planPolicy, policyFlags, policyWords } from "../instanc
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
+import { registryFlags, registryWords, withRegistries } from "../instance/registry-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { formatElapsed } from "../output/units.ts";
@@ -25,6 +26,7 @@ export const command = defineCommand({
     ...runtimeFlags,
     ...policyFlags,
     ...trustFlags,
+    ...registryFlags,
   },
   operands: [0, 0],
   examples: [
@@ -37,7 +39,8 @@ export const command = defineCommand({
     [1, "it could not be started; the message shows the end of its log"],
   ],
   async run(given, { foreground, "no-link": noLink, ...values }) {
-    const context = withTrust(withLogs(withRuntimes(given, values), values), values);
+    const withLogging = withLogs(withRuntimes(given, values), values);
+    const context = withRegistries(withTrust(withLogging, values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);
@@ -50,7 +53,10 @@ export const command = defineCommand({
       );
     const before = performance.now();
     const wasUp = await isAnswering(context.instance, context.signal);
-    if (!wasUp) await startEngine(context, [...accessWords(values, context.env), ...policyWords(values)]);
+    if (!wasUp) {
+      const words = [...accessWords(values, context.env), ...policyWords(values), ...registryWords(values)];
+      await startEngine(context, words);
+    }
     const isLinked = !noLink && (await linkSocket(usualSocket, socketOf(context.instance)));
     const { out, instance } = context;
     const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -92,4 +92,37 @@ test("file store: chunks of any sizes come back as they went in", async (t) => {
     }),
     { numRuns: 20 },
   );
+});
+
+test("file store: a transfer that is broken off is gone on with, also by the next store; rotten bytes are fetched anew", async (t) => {
+  const folder = await newRoot();
+  const content = Buffer.alloc(5_000_000, "abc");
+  const digest = sha256Of(content);
+  const known = { digest, size: content.length };
+  const offsets: number[] = [];
+  const broken = async function* (offset: number) {
+    offsets.push(offset);
+    yield content.subarray(offset, 3_500_000);
+    throw new Error("connection lost");
+  };
+  const whole = async function* (offset: number) {
+    offsets.push(offset);
+    yield content.subarray(offset);
+  };
+  await assert.rejects((await openFileStore(folder)).resume(known, broken, t.signal), /connection lost/);
+  const partial = join(folder, "partial", digest.slice(7));
+  const { size } = await stat(partial);
+  assert.ok(size > 1_000_000 && size <= 3_500_000, String(size));
+  const store = await openFileStore(folder);
+  await store.dropPartial((each) => each === digest);
+  await store.resume(known, whole, t.signal);
+  assert.deepEqual(offsets, [0, size]);
+  assert.ok((await store.read(digest, content.length)).equals(content));
+  await store.remove(digest);
+  await writeFile(partial, Buffer.alloc(1000));
+  await store.resume(known, whole, t.signal);
+  assert.deepEqual(offsets, [0, size, 1000, 0]);
+  await writeFile(partial, Buffer.alloc(1000));
+  await store.dropPartial(() => false);
+  assert.deepEqual(await readdir(join(folder, "partial")), []);
 });
