@@ -215,10 +215,12 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     }),
   );
   await volumes.reconcile();
+  const distribution = images.distribution(registries);
   const builds = new BuildService(
     {
       paths,
       images,
+      distribution,
       workshop: images.workshop(),
       snapshots,
       networks,
@@ -237,7 +239,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     containers,
     builds,
     images,
-    distribution: images.distribution(registries),
+    distribution,
     trust: images.trust(),
     networks: management,
     volumes,

@@ -1,5 +1,6 @@
 import type { Log } from "#base/log.ts";
 import type { Clock } from "#base/time.ts";
+import type { Distribution } from "#engine/images/distribution.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { ImageWorkshop } from "#engine/images/image-workshop.ts";
 import type { Networks } from "#engine/network/networks.ts";
@@ -15,6 +16,7 @@ import type { CacheStore } from "./cache-store.ts";
 export interface BuildDeps {
   readonly paths: EnginePaths;
   readonly images: ImageResolver;
+  readonly distribution: Pick<Distribution, "pull">;
   readonly workshop: ImageWorkshop;
   readonly snapshots: Snapshotter;
   readonly networks: Networks;

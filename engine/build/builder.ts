@@ -1,10 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostConfig } from "#api/docker/container.ts";
-import type { ImageRecord } from "#engine/images/images.ts";
 import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Lease } from "#engine/gc/leases.ts";
+import type { PullRequest } from "#engine/images/distribution.ts";
+import type { ImageRecord } from "#engine/images/images.ts";
 import { LayeredFiles } from "#engine/runtime/layered-file.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
@@ -12,7 +13,13 @@ import { expandWord } from "#oci/dockerfile/expand.ts";
 import type { From, Stage } from "#oci/dockerfile/instruction.ts";
 import { type Dockerfile, parseDockerfile } from "#oci/dockerfile/parse.ts";
 import { formatPlatform, normalisePlatform, parsePlatform, type Platform } from "#oci/platform.ts";
-import { formatReference, parseReference, type Reference, withDefaultTag } from "#oci/reference.ts";
+import {
+  familiarReference,
+  formatReference,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from "#oci/reference.ts";
 import type { BuildContext, BuildDeps } from "./build-deps.ts";
 import type { CopyFrom } from "./copy-step.ts";
 import { Spool } from "./files/spool.ts";
@@ -42,6 +49,8 @@ export interface BuildRequest {
   readonly tags: readonly Reference[];
   /** Base images are asked for at their registry, even those that are here. */
   readonly pulls: boolean;
+  /** What the client has for the registry of a domain. */
+  readonly credentials?: (domain: string) => PullRequest["credentials"];
   readonly usesCache: boolean;
   readonly cacheFrom: readonly string[];
   readonly platform: string;
@@ -366,12 +375,7 @@ class BuildRun {
       const image = { os, architecture, ...(variant !== undefined && { variant }) };
       return { image, config: {}, layers: [], history: [] };
     }
-    if (this.#deps.request.pulls)
-      throw new Fault(
-        "not-implemented",
-        `cannot pull ${name}: this engine does not talk to registries yet; build without --pull`,
-      );
-    const record = context.images.resolve(name);
+    const record = await this.#findOrPull(name, asked ?? this.#deps.request.platform);
     await admit(context, name, record);
     const layers = await context.workshop.layersOf(record, lease);
     const { rootfs, history, config, docker_version: _, ...image } = record.config;
@@ -388,6 +392,28 @@ class BuildRun {
       history: history ?? rootfs.diff_ids.map(() => ({})),
       id: record.id,
     };
+  }
+
+  /** @throws {Fault} with the registry's refusal, in Docker's texts, when the image is neither here nor there */
+  async #findOrPull(name: string, platform: string): Promise<ImageRecord> {
+    const { context, request, signal } = this.#deps;
+    if (!request.pulls)
+      try {
+        return context.images.resolve(name);
+      } catch (error) {
+        if (!isFault(error, "not-found")) throw error;
+      }
+    const reference = parseReference(name);
+    const credentials = request.credentials?.(reference.domain) ?? {};
+    const asked = {
+      name: familiarReference(withDefaultTag(reference)),
+      tag: "",
+      isAll: false,
+      platform,
+      credentials,
+    };
+    await context.distribution.pull(asked, () => {}, signal);
+    return context.images.resolve(name);
   }
 
   async #warnOfArgs(): Promise<void> {

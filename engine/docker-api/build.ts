@@ -9,6 +9,7 @@ import { empty, json, type StreamAnswer } from "./answer.ts";
 import { type BuildOptions, parseBuildOptions } from "./build-options.ts";
 import type { Call, Handler, Route } from "./call.ts";
 import { LineQueue } from "./line-queue.ts";
+import { credentialsFor } from "./registry.ts";
 import { parseUntil } from "./until.ts";
 
 export interface BuildRouteDeps {
@@ -83,7 +84,8 @@ async function run(
     const { dockerfileName: name, remote, isQuiet, tags } = options;
     const context = await openContext({ body: call.request, remote, name, openSpool, folder }, signal);
     const reporter = { text: (text: string) => (isQuiet ? Promise.resolve() : queue.push({ stream: text })) };
-    const request = { ...options, ...context, dockerfileName: name === "" ? "Dockerfile" : name };
+    const dockerfileName = name === "" ? "Dockerfile" : name;
+    const request = { ...options, ...context, dockerfileName, credentials: credentialsFor(call) };
     const id = await builder.build(request, reporter, signal);
     if (isQuiet) return await queue.push({ stream: `${id}\n` });
     if (call.version >= 30) await queue.push({ aux: { ID: id } });

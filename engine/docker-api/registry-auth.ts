@@ -7,6 +7,7 @@ export interface RegistryAuth {
 }
 
 const maxLength = 64 * 1024;
+const maxConfigLength = 1024 * 1024;
 const fields = ["username", "password", "identitytoken", "registrytoken"] as const;
 
 /**
@@ -20,6 +21,26 @@ export function parseRegistryAuth(header: string): RegistryAuth {
   } catch {
     return {};
   }
+}
+
+/**
+ * Parses `X-Registry-Config`, as {@link parseRegistryAuth} for several registries. Returns what there is for one, by its domain.
+ */
+export function parseRegistryConfig(header: string): (domain: string) => RegistryAuth {
+  const configs = new Map<string, RegistryAuth>();
+  try {
+    const value: unknown =
+      header.length > maxConfigLength ? {} : JSON.parse(Buffer.from(header, "base64url").toString());
+    for (const [address, auth] of Object.entries((value ?? {}) as object))
+      configs.set(hostOf(address), pick(auth));
+  } catch {
+    // as good as nothing
+  }
+  return (domain) => configs.get(domain === "docker.io" ? "index.docker.io" : domain) ?? {};
+}
+
+function hostOf(address: string): string {
+  return address.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 }
 
 function pick(value: unknown): RegistryAuth {

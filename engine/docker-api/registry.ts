@@ -7,7 +7,7 @@ import { normalisePlatform, type Platform } from "#oci/platform.ts";
 import { json, type StreamAnswer } from "./answer.ts";
 import type { Call, Route } from "./call.ts";
 import { progressLines } from "./progress.ts";
-import { parseRegistryAuth } from "./registry-auth.ts";
+import { parseRegistryAuth, parseRegistryConfig } from "./registry-auth.ts";
 
 export interface RegistryRouteDeps {
   readonly distribution: Distribution;
@@ -85,6 +85,13 @@ function streamOf(work: (report: Parameters<Distribution["pull"]>[1]) => Promise
 function credentialsOf({ headers }: Call): Credentials {
   const header = headers["x-registry-auth"];
   return typeof header === "string" ? credentialsIn(parseRegistryAuth(header)) : {};
+}
+
+/** Of a build, which may need several registries. */
+export function credentialsFor({ headers }: Call): (domain: string) => Credentials {
+  const header = headers["x-registry-config"];
+  const find = parseRegistryConfig(typeof header === "string" ? header : "");
+  return (domain) => credentialsIn(find(domain));
 }
 
 function credentialsIn(config: ReturnType<typeof parseRegistryAuth>): Credentials {
