@@ -99,6 +99,15 @@ export class Jobs {
     for (const tell of this.#waiting.get(ref) ?? []) tell(job);
   }
 
+  /** A result of any of them: builds that wait for each other hand theirs on. */
+  findResult(id: string): Promise<Built> | undefined {
+    for (const job of this.#jobs.values()) {
+      const found = job.find(id);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   async end(job: Job): Promise<void> {
     this.#jobs.delete(job.ref);
     await job.end();
