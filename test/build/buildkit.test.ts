@@ -23,7 +23,6 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "gantry-buildkit-"));
 });
 after(async () => {
-  process.stderr.write(engine.log);
   rmSync(folder, { recursive: true });
   await engine[Symbol.asyncDispose]();
 });
