@@ -266,7 +266,7 @@ const plain = (text: string) =>
     .replaceAll(/^(#\d+) \d+\.\d+ /gm, "$1 ")
     .replaceAll(/sha256:[0-9a-f]{64}/g, "ID")
     .replaceAll(/transferring (\w+): [\d.kMB]+/g, "transferring $1")
-    .replaceAll(/^#\d+ (?:transferring|exporting|writing|naming)(?!.* done$).*\n(?=#)/gm, "");
+    .replaceAll(/^#\d+ (?:transferring|exporting layers|writing|naming)(?!.* done$).*\n(?=#)/gm, "");
 
 test("buildx builds and prints as with Docker's daemon", { skip: buildx }, () => {
   const context = join(folder, "plain");
