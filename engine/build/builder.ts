@@ -131,7 +131,8 @@ export class Builder {
           return spool;
         },
       });
-      const state = await run.build(signal);
+      const built = await run.build(signal);
+      const state = request.frontEnd === undefined ? built : withConfigLabels(built, request.labels);
       await cache.markUsed([...used]);
       const held = undo.move();
       return {
@@ -207,7 +208,8 @@ class BuildRun {
         this.#global.set(name, given ?? expanded);
       }
     }
-    const plan = planStages(withLabels(dockerfile, request), request.target, lookup);
+    const labelled = request.frontEnd === undefined ? withLabels(dockerfile, request) : dockerfile;
+    const plan = planStages(labelled, request.target, lookup);
     for (const [index, title] of titles.entries()) await reportStep(reporter, index + 1, plan.steps, title);
     const state = await this.#runStages(plan, signal);
     await this.#warnOfArgs();
@@ -426,9 +428,16 @@ class BuildRun {
   }
 }
 
-/** BuildKit's images have a working folder, whatever their base says. */
+/** BuildKit's history does not tell of `--label`. */
+function withConfigLabels(state: StageState, labels: BuildRequest["labels"]): StageState {
+  if (Object.keys(labels).length === 0) return state;
+  const { id: _, ...rest } = state;
+  return { ...rest, config: { ...state.config, Labels: { ...state.config.Labels, ...labels } } };
+}
+
+/** What BuildKit begins with when there is no image to begin with. */
 function withRootFolder(state: StageState): StageState {
-  if ((state.config.WorkingDir ?? "") !== "") return state;
+  if (state.id !== undefined || state.layers.length > 0 || state.history.length > 0) return state;
   return { ...state, config: { ...state.config, WorkingDir: "/" } };
 }
 

@@ -148,10 +148,11 @@ export class StageBuild {
 
   async #arg({ args }: InstructionOf<"arg">): Promise<void> {
     const shown: string[] = [];
-    for (const { name, value } of args) {
-      const expanded = value === undefined ? undefined : this.#variables.expand(value);
+    for (const { name, value: written } of args) {
+      const expanded = written === undefined ? undefined : this.#variables.expand(written);
       this.#variables.declare(this.#variables.expand(name), expanded);
-      shown.push(expanded === undefined ? name : `${name}=${expanded}`);
+      const value = this.#tools.frontEnd === undefined ? expanded : this.#variables.argument(name);
+      shown.push(value === undefined ? name : `${name}=${value}`);
     }
     await this.#commitConfig(nop(` ARG ${shown.join(" ")}`), this.#state.config, []);
   }
@@ -171,8 +172,10 @@ export class StageBuild {
             lookupIn(this.#tools.context, chainOf(state)),
           )
         : [];
-    await this.#commitConfig(step.createdBy, step.config, entries, instruction.text);
-    this.#variables.setEnvironment(step.config.Env ?? []);
+    const isMarked = instruction.kind === "cmd" && this.#tools.frontEnd !== undefined;
+    const config = isMarked ? { ...step.config, ArgsEscaped: true } : step.config;
+    await this.#commitConfig(step.createdBy, config, entries, instruction.text);
+    this.#variables.setEnvironment(config.Env ?? []);
   }
 
   /** A step that changes the config, and files only by the entries of a folder. */

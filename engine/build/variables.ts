@@ -61,6 +61,11 @@ export class Variables {
     this.#args.set(name, given ?? value ?? this.#global.get(name));
   }
 
+  /** What a declared argument has come to. */
+  argument(name: string): string | undefined {
+    return this.#args.get(name);
+  }
+
   /** Declared arguments that have a value and that no variable hides, `name=value`, sorted. */
   declared(): readonly string[] {
     return [...this.#args]

@@ -28,7 +28,6 @@ function sourcesOf(instruction: Instruction, context: string | undefined): reado
     if (instruction.flags.from?.toLowerCase() !== context) return [];
     return instruction.sources.filter((source) => instruction.kind === "copy" || !isRemote(source));
   }
-  if (instruction.kind === "onbuild") return ["/"];
   if (instruction.kind !== "run") return [];
   return runMounts(instruction.mounts, (text) => text.replaceAll("$", "\\$")).flatMap((mount) =>
     mount.type === "bind" && mount.from?.toLowerCase() === context ? [mount.source ?? "/"] : [],

@@ -23,6 +23,7 @@ import { exportResult, type Exporter } from "./export.ts";
 import { type Methods, streaming, unary } from "./grpc-server.ts";
 import { History } from "./history.ts";
 import { Job, type Jobs } from "./jobs.ts";
+import { sessionMethod } from "./session-stream.ts";
 import type { Sessions } from "./sessions.ts";
 import { RpcError } from "./status.ts";
 import type { Solving } from "./solving.ts";
@@ -77,6 +78,7 @@ export function controlMethods(deps: ControlDeps): Methods {
         exporterResponse: await solve(deps, history, request, signal),
       })),
     ],
+    [`${service}/Session`, sessionMethod(deps.sessions)],
     [
       `${service}/ListenBuildHistory`,
       streaming(buildHistoryRequest, buildHistoryEvent, async (request, send, { signal }) => {

@@ -4,6 +4,7 @@ import type { Builder, Built, BuildRequest } from "#engine/build/builder.ts";
 import { Spool } from "#engine/build/files/spool.ts";
 import { emptyFolder, type FolderNode } from "#engine/build/files/tree.ts";
 import type { NamedContext, StageTitle, StepProgress } from "#engine/build/front-end.ts";
+import type { ImageRecord } from "#engine/images/images.ts";
 import { openContext } from "#engine/build/open-context.ts";
 import { planStages } from "#engine/build/stage-plan.ts";
 import type { Stage } from "#oci/dockerfile/instruction.ts";
@@ -27,8 +28,8 @@ export interface DockerfileBuildDeps {
   readonly job: Job;
   /** Results of earlier builds of the job, by the name that stands for them. */
   readonly inputs: ReadonlyMap<string, Promise<Built>>;
-  /** Whether an image is here. */
-  readonly hasImage: (name: string) => boolean;
+  /** Undefined when the image is not here. */
+  readonly findImage: (name: string) => ImageRecord | undefined;
 }
 
 /**
@@ -97,7 +98,7 @@ class DockerfileBuild {
     this.#tellOfBases(plan);
     const ignore = await files.ignore(signal);
     ready();
-    const root = await files.context(wantedFiles(plan, undefined), ignore, signal);
+    const root = await files.context(this.#wanted(plan), ignore, signal);
     const request: BuildRequest = {
       dockerfile: files.dockerfile,
       dockerfileName: filename,
@@ -251,7 +252,12 @@ class DockerfileBuild {
     for (const { from } of stages) {
       const { image } = from;
       const isOther = image === "scratch" || image.includes("$") || names.has(image.toLowerCase());
-      if (isOther || this.#asked.contexts.has(image) || !this.#deps.hasImage(image) || shown.has(image))
+      if (
+        isOther ||
+        this.#asked.contexts.has(image) ||
+        this.#deps.findImage(image) === undefined ||
+        shown.has(image)
+      )
         continue;
       shown.add(image);
       const name = formatReference(withDefaultTag(parseReference(image)));
@@ -259,10 +265,18 @@ class DockerfileBuild {
     }
   }
 
+  /** What triggers of the base images want is not looked into. */
+  #wanted(stages: readonly Stage[]): Wanted {
+    const isTriggered = stages.some(
+      ({ from }) => (this.#deps.findImage(from.image)?.config.config?.OnBuild ?? []).length > 0,
+    );
+    return isTriggered ? { kind: "all" } : wantedFiles(stages, undefined);
+  }
+
   #cacheFrom(): readonly string[] {
     return this.#asked.cacheFrom.filter((name) => {
       const vertex = this.#deps.job.progress.vertex(`importing cache manifest from ${name}`).start();
-      if (this.#deps.hasImage(name)) {
+      if (this.#deps.findImage(name) !== undefined) {
         vertex.done();
         return true;
       }
@@ -337,7 +351,9 @@ class DockerfileBuild {
   ): Promise<NamedContext> {
     if (value.startsWith("docker-image://")) {
       const image = value.slice("docker-image://".length);
-      const vertex = this.#deps.job.progress.vertex(`[context ${name}] ${image}`).start();
+      const { progress } = this.#deps.job;
+      progress.vertex(`[context ${name}] load metadata for ${image}`).start().done();
+      const vertex = progress.vertex(`[context ${name}] ${image}`).start();
       vertex.cached();
       vertex.done();
       return { kind: "image", name: image };

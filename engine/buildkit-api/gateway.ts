@@ -86,13 +86,13 @@ export function gatewayMethods(deps: GatewayDeps): Methods {
 }
 
 async function solve(
-  { solving }: GatewayDeps,
+  { solving, jobs }: GatewayDeps,
   job: Job,
   request: MessageOf<typeof gatewaySolveRequest>,
 ): Promise<Partial<MessageOf<typeof gatewaySolveResponse>>> {
   if ((request.definition?.def ?? []).length > 0) {
     const input = inputIdOf(request.definition);
-    if (input === undefined || job.find(input) === undefined)
+    if (input === undefined || jobs.adopt(input, job) === undefined)
       throw new Fault(
         "not-implemented",
         "solving a definition of operations is not supported: build a Dockerfile",
@@ -102,7 +102,7 @@ async function solve(
   if (request.frontend === "") return { result: { ref: { id: "" } } };
   const inputs = new Map<string, Promise<Built>>();
   for (const [name, definition] of request.frontendInputs) {
-    const built = job.find(inputIdOf(definition) ?? "");
+    const built = jobs.adopt(inputIdOf(definition) ?? "", job);
     if (built === undefined)
       throw new Fault(
         "not-implemented",

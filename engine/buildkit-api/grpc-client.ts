@@ -41,7 +41,7 @@ export class GrpcClient {
     });
     this.#session.on("error", () => this.#session.destroy());
     this.#session.once("connect", () => this.#session.setLocalWindowSize(4 * windowBytes));
-    socket.once("close", () => this.#session.destroy());
+    for (const event of ["end", "close"]) socket.once(event, () => this.#session.destroy());
   }
 
   get isClosed(): boolean {
@@ -95,12 +95,17 @@ export class GrpcClient {
 class Call implements ClientCall {
   readonly #stream: ClientHttp2Stream;
   readonly #signal: AbortSignal;
+  /** Aborted when the stream is closed as well. */
+  readonly #either: AbortSignal;
   #trailers: Readonly<Record<string, unknown>> = {};
   #error: unknown;
 
   constructor(stream: ClientHttp2Stream, signal: AbortSignal) {
     this.#stream = stream;
     this.#signal = signal;
+    const closed = new AbortController();
+    stream.once("close", () => closed.abort(new Fault("unavailable", "the client's session is over")));
+    this.#either = AbortSignal.any([signal, closed.signal]);
     stream.on("error", (error) => {
       this.#error ??= error;
     });
@@ -117,7 +122,7 @@ class Call implements ClientCall {
     if (this.#stream.destroyed || this.#stream.writableEnded)
       throw new Fault("unavailable", "the client's session is over");
     if (this.#stream.write(framed(message))) return;
-    await Promise.race([once(this.#stream, "drain", { signal: this.#signal }), once(this.#stream, "close")]);
+    await once(this.#stream, "drain", { signal: this.#either });
   }
 
   finish(): void {

@@ -8,8 +8,10 @@ import { RpcError, codes, statusOf, trailersOf } from "./status.ts";
 
 /** One call, as a method sees it. */
 export interface ServerCall {
-  /** Of the request's headers; the first value of each. */
+  /** Of the request's headers; the first value, or none as an empty text. */
   readonly metadata: (name: string) => string;
+  /** All values. */
+  readonly metadataList: (name: string) => readonly string[];
   readonly messages: AsyncIterable<Buffer>;
   /** Settles when the client can take more. @throws when the call is over */
   send(message: Uint8Array): Promise<void>;
@@ -59,7 +61,8 @@ export async function serveGrpc(socket: Duplex, methods: Methods, signal: AbortS
     void call.then(() => calls.delete(call));
   });
   signal.addEventListener("abort", stop, { once: true });
-  socket.once("close", stop);
+  // HTTP/2 has no half-open connections, the API's sockets have.
+  for (const event of ["end", "close"]) socket.once(event, stop);
   if (signal.aborted || socket.destroyed) stop();
   if (!session.closed && !session.destroyed) await once(session, "close");
   signal.removeEventListener("abort", stop);
@@ -111,9 +114,11 @@ class GrpcCall implements ServerCall {
   }
 
   metadata(name: string): string {
-    for (let at = 0; at < this.#headers.length; at += 2)
-      if (this.#headers[at] === name) return this.#headers[at + 1] ?? "";
-    return "";
+    return this.metadataList(name)[0] ?? "";
+  }
+
+  metadataList(name: string): readonly string[] {
+    return this.#headers.filter((_, at) => at % 2 === 1 && this.#headers[at - 1] === name);
   }
 
   open(headers: Readonly<Record<string, string>>): void {

@@ -16,7 +16,9 @@ const scheme = "gantry-result://";
 export function inputOf(id: string): MessageOf<typeof definition> {
   const made = operation.encode({ source: { identifier: `${scheme}${id}` } });
   const digest = `sha256:${createHash("sha256").update(made).digest("hex")}`;
-  return { def: [made, operation.encode({ inputs: [{ digest, index: 0 }] })] };
+  const whole = operation.encode({ inputs: [{ digest, index: 0 }] });
+  // Clients take a definition without metadata for none.
+  return { def: [made, whole], metadata: new Map([[digest, {}]]) };
 }
 
 /** Undefined for what is no result of this engine. @throws {Fault} `invalid` for what is no definition */

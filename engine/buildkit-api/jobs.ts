@@ -13,6 +13,12 @@ export type Returned =
   | { readonly kind: "result"; readonly id: string }
   | { readonly kind: "failure"; readonly status: RpcStatus };
 
+/** A result, there or to come, that goes with the last of the jobs that need it. */
+export interface Held {
+  readonly built: Promise<Built>;
+  users: number;
+}
+
 /** A build that a client asked for, by the reference that it chose. */
 export class Job {
   readonly ref: string;
@@ -21,7 +27,7 @@ export class Job {
   readonly progress: Progress;
   /** Aborted when the client gives up, or the job is over. */
   readonly signal: AbortSignal;
-  readonly #results = new Map<string, Promise<Built>>();
+  readonly #results = new Map<string, Held>();
   readonly #stop = new AbortController();
   readonly #returned = Promise.withResolvers<Returned>();
 
@@ -48,12 +54,25 @@ export class Job {
     built.catch(() => {}); // whoever asks for it is told
     if (this.#results.size >= maxResults) throw new Fault("exhausted", "too many results in one build");
     const id = `${this.ref}-${this.#results.size}`;
-    this.#results.set(id, built);
+    this.#results.set(id, { built, users: 1 });
     return id;
   }
 
   find(id: string): Promise<Built> | undefined {
+    return this.#results.get(id)?.built;
+  }
+
+  findHeld(id: string): Held | undefined {
     return this.#results.get(id);
+  }
+
+  /** Holds another job's result as well. */
+  adopt(id: string, held: Held): Promise<Built> {
+    if (!this.#results.has(id)) {
+      this.#results.set(id, held);
+      held.users += 1;
+    }
+    return held.built;
   }
 
   return(returned: Returned): void {
@@ -78,9 +97,14 @@ export class Job {
   /** Stops what is not done and lets everything go. */
   async end(): Promise<void> {
     this.#stop.abort();
-    for (const result of await Promise.allSettled(this.#results.values()))
-      if (result.status === "fulfilled") await result.value[Symbol.asyncDispose]();
+    const held = [...this.#results.values()];
     this.#results.clear();
+    for (const result of held) {
+      result.users -= 1;
+      if (result.users > 0) continue;
+      const [built] = await Promise.allSettled([result.built]);
+      if (built.status === "fulfilled") await built.value[Symbol.asyncDispose]();
+    }
     this.progress.end();
   }
 }
@@ -97,6 +121,15 @@ export class Jobs {
     if (this.#jobs.has(ref)) throw new Fault("conflict", `job ID ${ref} exists`);
     this.#jobs.set(ref, job);
     for (const tell of this.#waiting.get(ref) ?? []) tell(job);
+  }
+
+  /** A result of any of them: builds that wait for each other hand theirs on. */
+  adopt(id: string, job: Job): Promise<Built> | undefined {
+    for (const other of this.#jobs.values()) {
+      const found = other.findHeld(id);
+      if (found !== undefined) return job.adopt(id, found);
+    }
+    return undefined;
   }
 
   async end(job: Job): Promise<void> {

@@ -37,17 +37,16 @@ export class Solving {
     const { signal } = job;
     const session = await sessions.get(job.session, signal);
     const { buildDockerfile } = await import("./dockerfile-build.ts");
-    const hasImage = (name: string) => {
+    const findImage = (name: string) => {
       try {
-        images.resolve(name);
-        return true;
+        return images.resolve(name);
       } catch (error) {
-        if (isFault(error)) return false;
+        if (isFault(error)) return undefined;
         throw error;
       }
     };
     const builder = await builds.builder();
-    const deps = { builder, session, job, inputs, hasImage };
+    const deps = { builder, session, job, inputs, findImage };
     const { built } = await buildDockerfile(deps, attributes, signal);
     return job.keep(built);
   }

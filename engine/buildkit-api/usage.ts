@@ -44,7 +44,7 @@ export async function pruneCache(
     (all || !entry.isInUse) &&
     (keepDuration <= 0 || entry.usedAt < before);
   const entries = new Map(builds.cache().map((entry) => [entry.key, entry]));
-  const isWhole = all && filter.length === 0 && keepDuration <= 0;
+  const isWhole = all && filter.every((text) => text === "") && keepDuration <= 0;
   const { removed } = await builds.prune(matches, { all: isWhole });
   return removed.flatMap((key) => {
     const entry = entries.get(key);
@@ -68,8 +68,9 @@ type Test = (entry: CacheEntry) => boolean;
 
 /** Of filters as containerd has them, one is enough, and all parts of it count: `type==regular,shared==false`. */
 function matcher(filters: readonly string[]): Test {
-  if (filters.length === 0) return () => true;
-  const tests = filters.map((filter) => filter.split(",").map(testOf));
+  const given = filters.filter((filter) => filter !== "");
+  if (given.length === 0) return () => true;
+  const tests = given.map((filter) => filter.split(",").map(testOf));
   return (entry) => tests.some((parts) => parts.every((test) => test(entry)));
 }
 

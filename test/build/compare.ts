@@ -11,8 +11,9 @@ import { type BuildCase, buildCases } from "./cases.ts";
 import { makeContext } from "./context.ts";
 
 // Builds every Dockerfile of the suite on two daemons by the real CLI, and compares exit codes, configs and file trees:
-//   node test/build/compare.ts unix:///…/dockerd.sock unix:///…/gantry.sock [words of names]
-// Dockerfiles that need BuildKit are built with it by the first daemon, by the classic API by the second.
+//   node test/build/compare.ts unix:///…/dockerd.sock unix:///…/gantry.sock [--buildkit] [words of names]
+// Dockerfiles that need BuildKit are built with it by the first daemon, by the classic API by the second; with --buildkit, all of
+// them are by both.
 
 interface Outcome {
   readonly code: number;
@@ -21,7 +22,9 @@ interface Outcome {
   readonly output: string;
 }
 
-const [peer = "", ours = "", ...words] = process.argv.slice(2);
+const [peer = "", ours = "", ...options] = process.argv.slice(2);
+const isBuildKit = options.includes("--buildkit");
+const words = options.filter((option) => option !== "--buildkit");
 const folder = mkdtempSync(join(tmpdir(), "gantry-build-suite-"));
 makeContext(folder);
 
@@ -42,7 +45,7 @@ async function outcome(
   const file = join(folder, "..", `${folder.split("/").at(-1)}.dockerfile`);
   writeFileSync(file, dockerfile);
   const env = {
-    DOCKER_BUILDKIT: isPeer && needs === "buildkit" ? "1" : "0",
+    DOCKER_BUILDKIT: isBuildKit || (isPeer && needs === "buildkit") ? "1" : "0",
     BUILDX_NO_DEFAULT_ATTESTATIONS: "1",
   };
   const built = docker(host, ["build", "--no-cache", "-t", "suite:now", "-f", file, ...flags, folder], env);

@@ -1,0 +1,202 @@
+import http from "node:http";
+import type { Duplex } from "node:stream";
+import { randomBytes } from "node:crypto";
+import { solveRequest, solveResponse, statusRequest, statusResponse } from "#api/buildkit/control.ts";
+import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import {
+  bytesMessage,
+  checkAgentRequest,
+  getSecretRequest,
+  getSecretResponse,
+  nothing,
+  packet,
+  packetTypes,
+} from "#api/buildkit/session.ts";
+import { Fault } from "#base/fault.ts";
+import { GrpcClient } from "#engine/buildkit-api/grpc-client.ts";
+import { type Method, type Methods, serveGrpc, unary } from "#engine/buildkit-api/grpc-server.ts";
+
+/** What a client offers for a build. */
+export interface Offer {
+  /** Files by path, in the order in which they are listed; a path that ends in a slash is a folder. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** What the agent answers, by ID. */
+  readonly agents?: Readonly<Record<string, (input: Buffer) => string>>;
+  /** Gets an archive that the engine sends. */
+  readonly receive?: (bytes: Buffer) => void;
+  /** In the place of what is made of the above. */
+  readonly methods?: Methods;
+}
+
+export interface Outcome {
+  readonly response: ReadonlyMap<string, string>;
+  readonly vertexes: ReadonlyMap<string, { readonly isCached: boolean; readonly error: string }>;
+  readonly log: string;
+}
+
+/** Takes a connection over. */
+export async function upgrade(
+  socketPath: string,
+  path: string,
+  headers: Readonly<Record<string, string | readonly string[]>> = {},
+): Promise<Duplex> {
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+  const all = { Connection: "Upgrade", Upgrade: "h2c", ...(headers as Record<string, string>) };
+  const request = http.request({ socketPath, path, method: "POST", headers: all, agent: false });
+  request.on("upgrade", (_answer, socket, head) => {
+    if (head.length > 0) socket.unshift(head);
+    resolve(socket);
+  });
+  request.on("response", (answer) => {
+    answer.resume();
+    reject(new Error(`${path}: status ${answer.statusCode}`));
+  });
+  request.on("error", reject);
+  request.end();
+  return await promise;
+}
+
+const none = new AbortController().signal;
+
+/** A client as small as it can be, on connections of its own. */
+export class BuildKitClient implements Disposable {
+  readonly control: GrpcClient;
+  readonly sessionSocket: Duplex;
+  readonly sessionId: string;
+
+  static async open(socketPath: string, offer: Offer): Promise<BuildKitClient> {
+    const id = randomBytes(12).toString("hex");
+    const methods = methodsOf(offer);
+    const socket = await upgrade(socketPath, "/session", {
+      "X-Docker-Expose-Session-Uuid": id,
+      "X-Docker-Expose-Session-Grpc-Method": [...methods.keys()],
+    });
+    void serveGrpc(socket, methods, none);
+    const control = new GrpcClient(await upgrade(socketPath, "/grpc"));
+    return new BuildKitClient(control, socket, id);
+  }
+
+  private constructor(control: GrpcClient, sessionSocket: Duplex, sessionId: string) {
+    this.control = control;
+    this.sessionSocket = sessionSocket;
+    this.sessionId = sessionId;
+  }
+
+  /** @throws {Fault} as the engine says; what was seen until then is its `cause` */
+  async build(
+    attrs: Readonly<Record<string, string>>,
+    exporter: { readonly type: string; readonly attrs?: Readonly<Record<string, string>> } | undefined,
+    signal: AbortSignal = none,
+  ): Promise<Outcome> {
+    const ref = randomBytes(12).toString("hex");
+    const seen = new Seen();
+    const watch = this.#watch(ref, seen);
+    const { type = "", attrs: exportAttrs = {} } = exporter ?? {};
+    const request = {
+      ref,
+      session: this.sessionId,
+      frontend: "dockerfile.v0",
+      frontendAttrs: new Map(Object.entries(attrs)),
+      exporters: type === "" ? [] : [{ type, attrs: new Map(Object.entries(exportAttrs)) }],
+    };
+    const solved = this.control.unary(
+      "/moby.buildkit.v1.Control/Solve",
+      [solveRequest, solveResponse],
+      request,
+      signal,
+    );
+    const [answer] = await Promise.allSettled([solved, watch]);
+    if (answer.status === "rejected") {
+      if (answer.reason instanceof Fault)
+        throw new Fault(answer.reason.kind, answer.reason.message, { cause: seen });
+      throw answer.reason;
+    }
+    return { response: answer.value.exporterResponse, vertexes: seen.vertexes, log: seen.log };
+  }
+
+  async #watch(ref: string, seen: Seen): Promise<void> {
+    using call = this.control.open("/moby.buildkit.v1.Control/Status", {}, none);
+    await call.send(statusRequest.encode({ ref }));
+    call.finish();
+    for await (const message of call.messages()) seen.take(statusResponse.decode(message));
+  }
+
+  [Symbol.dispose](): void {
+    this.control.destroy();
+    this.sessionSocket.destroy();
+  }
+}
+
+/** What the engine has told of a build. */
+export class Seen {
+  readonly vertexes = new Map<string, { readonly isCached: boolean; readonly error: string }>();
+  log = "";
+
+  take({ vertexes, logs }: MessageOf<typeof statusResponse>): void {
+    for (const { name = "", cached = false, error = "" } of vertexes)
+      this.vertexes.set(name, { isCached: cached, error });
+    for (const { msg = new Uint8Array(0) } of logs) this.log += Buffer.from(msg).toString("utf8");
+  }
+}
+
+function methodsOf({ files = {}, secrets = {}, agents = {}, receive, methods }: Offer): Methods {
+  const own = new Map<string, Method>([
+    ["/moby.filesync.v1.FileSync/DiffCopy", sendFiles(files)],
+    [
+      "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+      unary(getSecretRequest, getSecretResponse, ({ id }) => {
+        const secret = secrets[id];
+        if (secret === undefined) throw new Fault("not-found", `secret ${id} not found`);
+        return { data: Buffer.from(secret) };
+      }),
+    ],
+    [
+      "/moby.sshforward.v1.SSH/CheckAgent",
+      unary(checkAgentRequest, nothing, ({ id }) => {
+        if (agents[id] === undefined) throw new Fault("invalid", `unset ssh forward key ${id}`);
+        return {};
+      }),
+    ],
+    [
+      "/moby.sshforward.v1.SSH/ForwardAgent",
+      async (call) => {
+        for await (const message of call.messages) {
+          const answer = agents[call.metadata("buildkit.ssh.id")]?.(
+            Buffer.from(bytesMessage.decode(message).data),
+          );
+          await call.send(bytesMessage.encode({ data: Buffer.from(answer ?? "") }));
+        }
+      },
+    ],
+  ]);
+  if (receive !== undefined)
+    own.set("/moby.filesync.v1.FileSend/DiffCopy", async (call) => {
+      for await (const message of call.messages) receive(Buffer.from(bytesMessage.decode(message).data));
+    });
+  for (const [path, method] of methods ?? []) own.set(path, method);
+  return own;
+}
+
+const goFolder = 2 ** 31;
+
+function sendFiles(files: Readonly<Record<string, string>>): Method {
+  return async (call) => {
+    const paths = Object.keys(files);
+    for (const path of paths) {
+      const stat = path.endsWith("/")
+        ? { path: path.slice(0, -1), mode: goFolder + 0o755 }
+        : { path, mode: 0o644, size: Buffer.byteLength(files[path] ?? "") };
+      await call.send(packet.encode({ type: packetTypes.stat, stat }));
+    }
+    await call.send(packet.encode({ type: packetTypes.stat }));
+    for await (const message of call.messages) {
+      const { type, id } = packet.decode(message);
+      if (type === packetTypes.finish) return await call.send(packet.encode({ type: packetTypes.finish }));
+      if (type !== packetTypes.request) throw new Fault("invalid", `packet ${type}`);
+      const data = Buffer.from(files[paths[id] ?? ""] ?? "");
+      if (data.length > 0) await call.send(packet.encode({ type: packetTypes.data, id, data }));
+      await call.send(packet.encode({ type: packetTypes.data, id }));
+    }
+  };
+}
