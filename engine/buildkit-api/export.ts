@@ -67,7 +67,10 @@ async function exportImage(
 ): Promise<ReadonlyMap<string, string>> {
   const { attrs } = exporter;
   if (isTrue(attrs.get("push")))
-    throw new Fault("not-implemented", "cannot push: this engine does not talk to registries yet");
+    throw new Fault(
+      "not-implemented",
+      "a build cannot push yet: name the image and push it with docker push",
+    );
   const names = namesOf(exporter);
   const vertex = job.progress.vertex("exporting to image");
   return await vertex.run(async () => {
