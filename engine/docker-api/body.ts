@@ -14,10 +14,17 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   checkType(request.headers["content-type"]);
   const text = bytes.toString("utf8");
   try {
-    return JSON.parse(text);
+    return /\\ud[89a-f]/i.test(text) ? JSON.parse(text, wellFormed) : JSON.parse(text);
   } catch (error) {
     throw new Fault("invalid", `invalid JSON: ${goReason(error, text)}`);
   }
+}
+
+/** Half of a surrogate pair is no text: the kernel and the runtime would each make something else of it. Go's decoder does this. */
+function wellFormed(_key: string, value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name.toWellFormed(), item]));
 }
 
 function tooLarge(): Fault {

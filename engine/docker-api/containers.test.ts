@@ -191,6 +191,12 @@ test("inspect: what was asked for, what was given, and paths once it has started
   assert.equal(running.LogPath, `/var/lib/gantry/containers/${id}/${id}-json.log`);
 });
 
+test("create: half of a surrogate pair, which is no text, is the character that stands for it", async () => {
+  await using engine = await openFakeEngine();
+  await createContainer(engine.socket, { Cmd: ["sleep"], Labels: { "a\ud800": "b\udfff" } }, "one");
+  assert.deepEqual((await inspect(engine, "one")).Config["Labels"], { "a\ufffd": "b\ufffd" });
+});
+
 test("inspect: fields by API version", async () => {
   await using engine = await openFakeEngine();
   await createContainer(engine.socket, { Cmd: ["sleep"] }, "one");
