@@ -52,8 +52,8 @@ const rules = () =>
 
 test("rules that others take away come back by themselves, and the log says so", async () => {
   const whole = rules();
+  // Not the whole ruleset: the machine that tests run on may have rules of its own.
   for (const command of [
-    "flush ruleset",
     `delete table ip ${table()}`,
     `flush table ip ${table()}`,
     `flush chain ip ${table()} forward`,
