@@ -22,18 +22,3 @@ export function parseTime(text: string): bigint {
 export function isEarlier(one: string, other: string): boolean {
   return one.slice(0, -1) < other.slice(0, -1);
 }
-
-/** As Go writes a duration: `700ms`, `1m30s`, `1.5µs`; `0s` for none. */
-export function formatDuration(ms: number): string {
-  if (ms < 0) return `-${formatDuration(-ms)}`;
-  if (ms === 0) return "0s";
-  const short = (value: number) => String(Number(value.toFixed(9)));
-  if (ms < 0.001) return `${short(ms * 1e6)}ns`;
-  if (ms < 1) return `${short(ms * 1000)}µs`;
-  if (ms < 1000) return `${short(ms)}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor(ms / 60_000) % 60;
-  const seconds = `${short((ms % 60_000) / 1000)}s`;
-  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
-  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
-}

@@ -1,3 +1,4 @@
+import { parseDuration } from "#base/duration.ts";
 import type { CreateBody, HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
 import type { FlagValues } from "../flags.ts";
@@ -9,7 +10,7 @@ import { limitsOf } from "./limits.ts";
 import { parseMount, parseVolume } from "./mount-specs.ts";
 import { planNetworks } from "./network-specs.ts";
 import { planPorts } from "./port-specs.ts";
-import { parseBytes, parseDuration } from "./quantities.ts";
+import { parseBytes } from "./quantities.ts";
 import { securityOptions } from "./security-options.ts";
 
 export type ContainerValues = FlagValues<typeof containerFlags>;

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { parseDuration } from "#base/duration.ts";
 import { isFault } from "#base/fault.ts";
 import { parseMount, parseVolume } from "./mount-specs.ts";
 import { planPorts } from "./port-specs.ts";
-import { parseBytes, parseCpus, parseDuration } from "./quantities.ts";
+import { parseBytes, parseCpus } from "./quantities.ts";
 import { timestampOf } from "./time-specs.ts";
 
 const refuses = (act: () => unknown, message: string) =>
@@ -66,13 +67,6 @@ test("parseBytes: go-units' sizes", () => {
   assert.equal(parseBytes("10"), 10);
   refuses(() => parseBytes("1x"), "invalid suffix: 'x'");
   refuses(() => parseBytes("abc"), "invalid size: 'abc'");
-});
-
-test("parseDuration: Go's lengths of time", () => {
-  assert.equal(parseDuration("1m30.5s"), 90.5e9);
-  assert.equal(parseDuration("-2h"), -7200e9);
-  refuses(() => parseDuration("5"), 'time: missing unit in duration "5"');
-  refuses(() => parseDuration("x"), 'time: invalid duration "x"');
 });
 
 test("timestampOf: before now, a date, seconds", () => {

@@ -1,3 +1,4 @@
+import { parseDuration } from "#base/duration.ts";
 import { Fault } from "#base/fault.ts";
 
 const binary: Readonly<Record<string, number>> = {
@@ -40,40 +41,6 @@ export function parseCpus(text: string): number {
 
 export function checkCpus(text: string): void {
   parseCpus(text);
-}
-
-const nanoseconds: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
-/** A length of time in Go's form, in nanoseconds: `1m30s`. @throws {Fault} `invalid` with the texts of Go's time package */
-export function parseDuration(text: string): number {
-  const bad = () => new Fault("invalid", `time: invalid duration ${JSON.stringify(text)}`);
-  const [, sign = "", rest = ""] = /^([+-]?)(.*)$/.exec(text) ?? [];
-  if (rest === "0") return 0;
-  if (rest === "") throw bad();
-  let total = 0;
-  let at = 0;
-  while (at < rest.length) {
-    const [whole, number = "", unit = ""] = /^(\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest.slice(at)) ?? [];
-    if (whole === undefined) throw bad();
-    if (unit === "") throw new Fault("invalid", `time: missing unit in duration ${JSON.stringify(text)}`);
-    const size = nanoseconds[unit];
-    if (size === undefined)
-      throw new Fault(
-        "invalid",
-        `time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`,
-      );
-    total += Number(number) * size;
-    at += whole.length;
-  }
-  return Math.round(sign === "-" ? -total : total);
 }
 
 export function checkDuration(text: string): void {

@@ -1,5 +1,5 @@
 import { Fault } from "#base/fault.ts";
-import { parseDuration } from "./quantities.ts";
+import { parseDuration } from "#base/duration.ts";
 
 /**
  * A time as `--since` and `--until` take it, as seconds with a fraction for the API: a length of time before now, RFC 3339, a date,

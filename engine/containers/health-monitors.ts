@@ -1,5 +1,6 @@
 import { messageOf } from "#base/fault.ts";
-import { formatDuration, formatTime, parseTime } from "#base/time.ts";
+import { formatDuration } from "#base/duration.ts";
+import { formatTime, parseTime } from "#base/time.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import type { Execs } from "./execs.ts";
 import {
@@ -97,7 +98,7 @@ export class HealthMonitors implements Disposable {
     clearTimeout(timer);
     const end = formatTime(now());
     if (limit.signal.aborted) {
-      const reason = `Health check exceeded timeout (${formatDuration(check.timeoutMs)})`;
+      const reason = `Health check exceeded timeout (${formatDuration(Math.round(check.timeoutMs * 1e6))})`;
       const text = output.text === "" ? reason : `${reason}: ${output.text}`;
       return { result: { start, end, exitCode: -1, output: text }, ended: run };
     }

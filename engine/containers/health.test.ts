@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatDuration } from "#base/time.ts";
 import { type Health, healthAfter, pauseBeforeProbe, planHealthCheck } from "./health.ts";
 import { ProbeOutput } from "./probe-output.ts";
 
@@ -86,10 +85,4 @@ test("ProbeOutput: frames in any pieces, both streams in order, cut at 4 KiB", (
     for (let at = 0; at < bytes.length; at += size) output.write(bytes.subarray(at, at + size));
     assert.equal(output.text, `out\nerr\n${"x".repeat(4088)}...`);
   }
-});
-
-test("formatDuration: as Go writes it", () => {
-  const texts = { 0: "0s", 700: "700ms", 1000: "1s", 1500: "1.5s", 90_000: "1m30s", 3_600_000: "1h0m0s" };
-  for (const [ms, text] of Object.entries(texts)) assert.equal(formatDuration(Number(ms)), text);
-  assert.deepEqual([formatDuration(0.0015), formatDuration(0.000001)], ["1.5µs", "1ns"]);
 });

@@ -1,5 +1,7 @@
 import { Fault } from "#base/fault.ts";
 import type { HealthConfig } from "#oci/docker-extensions.ts";
+import { healthNanoseconds } from "#oci/dockerfile/health.ts";
+import { stringList } from "#oci/dockerfile/words.ts";
 
 /** Quotes and backslashes as in a Dockerfile; there are no variables here. */
 export function parseWords(text: string): readonly string[] {
@@ -99,13 +101,8 @@ export function parseHealthcheck(text: string): HealthConfig {
 }
 
 function healthCommand(command: string): readonly string[] {
-  try {
-    const list: unknown = JSON.parse(command);
-    if (Array.isArray(list) && list.every((item) => typeof item === "string")) return ["CMD", ...list];
-  } catch {
-    // not JSON, so it is for a shell
-  }
-  return ["CMD-SHELL", command];
+  const list = stringList(command);
+  return list === undefined ? ["CMD-SHELL", command] : ["CMD", ...list];
 }
 
 function parseRetries(text: string): number {
@@ -114,26 +111,10 @@ function parseRetries(text: string): number {
   return Number(text);
 }
 
-const nanoseconds: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
 /** Go's durations: `1h30m`, `1.5s`; 0 or at least a millisecond. */
 function parseDuration(name: string, text: string): number {
   if (text === "0") return 0;
-  const parts = Array.from(text.matchAll(/([0-9]+(?:\.[0-9]*)?)(ns|us|µs|ms|s|m|h)/g));
-  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text)
-    throw new Fault("invalid", `time: invalid duration ${JSON.stringify(text.slice(0, 50))}`);
-  const total = parts.reduce(
-    (sum, [, count, unit = ""]) => sum + Number(count) * (nanoseconds[unit] ?? 0),
-    0,
-  );
+  const total = healthNanoseconds(text);
   if (total < 1e6) throw new Fault("invalid", `Interval "${name}" cannot be less than 1ms`);
-  return Math.round(total);
+  return total;
 }

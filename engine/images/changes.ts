@@ -1,5 +1,7 @@
 import { posix } from "node:path";
 import { Fault } from "#base/fault.ts";
+import { checkTrigger } from "#oci/dockerfile/parse-instruction.ts";
+import { stringList } from "#oci/dockerfile/words.ts";
 import type { ImageRuntimeConfig } from "#oci/image-config.ts";
 import { parseExposed, parseHealthcheck, parsePairs, parseWords } from "./change-arguments.ts";
 
@@ -17,7 +19,7 @@ const changes: Readonly<Record<string, Change>> = {
     ...config,
     Labels: { ...config.Labels, ...Object.fromEntries(parsePairs("LABEL", rest)) },
   }),
-  ONBUILD: (config, rest) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), checkOnBuild(rest)] }),
+  ONBUILD: (config, rest) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), checkTrigger(rest)] }),
   STOPSIGNAL: (config, rest) => ({ ...config, StopSignal: rest }),
   USER: (config, rest) => ({ ...config, User: rest }),
   VOLUME: (config, rest) => ({ ...config, Volumes: { ...config.Volumes, ...volumesOf(rest) } }),
@@ -59,28 +61,8 @@ function volumesOf(rest: string): Readonly<Record<string, object>> {
   return Object.fromEntries(volumes.map((volume) => [volume, {}]));
 }
 
-function checkOnBuild(rest: string): string {
-  const trigger = /^\S+/.exec(rest)?.[0].toUpperCase() ?? "";
-  if (trigger === "ONBUILD")
-    throw new Fault("invalid", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-  if (trigger === "FROM" || trigger === "MAINTAINER")
-    throw new Fault("invalid", `${trigger} isn't allowed as an ONBUILD trigger`);
-  return rest;
-}
-
 function mergeEnv(env: readonly string[], pairs: readonly (readonly [string, string])[]): readonly string[] {
   const merged = new Map(env.map((entry) => [entry.split("=", 1)[0] ?? "", entry]));
   for (const [name, value] of pairs) merged.set(name, `${name}=${value}`);
   return Array.from(merged.values());
-}
-
-/** Undefined when the text is not a JSON list of strings. */
-function stringList(text: string): readonly string[] | undefined {
-  if (!text.startsWith("[")) return undefined;
-  try {
-    const list: unknown = JSON.parse(text);
-    return Array.isArray(list) && list.every((item) => typeof item === "string") ? list : undefined;
-  } catch {
-    return undefined;
-  }
 }

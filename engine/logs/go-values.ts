@@ -1,3 +1,4 @@
+import { parseDuration } from "#base/duration.ts";
 import { Fault } from "#base/fault.ts";
 
 // Values of log options, read as dockerd reads them, with its texts.
@@ -28,25 +29,9 @@ export function parseSize(text: string, base: 1000 | 1024): number {
   return Math.floor(Number(number) * base ** (exponents[unit.toLowerCase()] ?? 0));
 }
 
-const unitMs: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /** `1m30s` as milliseconds. @throws {Fault} `invalid` with the text of Go's time.ParseDuration */
 export function parseDurationMs(text: string): number {
-  if (text === "0") return 0;
-  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/.test(text))
-    throw new Fault("invalid", `time: invalid duration ${JSON.stringify(text)}`);
-  let total = 0;
-  for (const [, number, unit = ""] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g))
-    total += Number(number) * (unitMs[unit] ?? 0);
-  return text.startsWith("-") ? -total : total;
+  return parseDuration(text) / 1e6;
 }
 
 /** A regular expression of the kinds that Go and JavaScript share. @throws {Fault} `invalid` */

@@ -1,17 +1,8 @@
+import { nanosecondsIn } from "#base/duration.ts";
 import { Fault } from "#base/fault.ts";
 import type { HealthConfig } from "../docker-extensions.ts";
 import { FlagReader, type Flags } from "./flags.ts";
 import { stringList } from "./words.ts";
-
-const nanoseconds: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
 
 /** @throws {Fault} `invalid`. @see Dockerfile reference, HEALTHCHECK */
 export function parseHealthcheck(flags: Flags): HealthConfig {
@@ -60,14 +51,20 @@ function retriesOf(reader: FlagReader): number {
 function durationOf(reader: FlagReader, name: string): number {
   const text = reader.find(name) ?? "";
   if (text === "" || text === "0") return 0;
+  const total = healthNanoseconds(text);
+  if (total > 0 && total < 1e6)
+    throw new Fault("invalid", `Interval ${JSON.stringify(name)} cannot be less than 1ms`);
+  return total;
+}
+
+/** Go's durations without a sign: `1h30m`, `1.5s`. @throws {Fault} `invalid` */
+export function healthNanoseconds(text: string): number {
   const parts = Array.from(text.matchAll(/([0-9]+(?:\.[0-9]*)?)(ns|us|µs|ms|s|m|h)/g));
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text)
     throw new Fault("invalid", `time: invalid duration ${JSON.stringify(text.slice(0, 50))}`);
   const total = parts.reduce(
-    (sum, [, count, unit = ""]) => sum + Number(count) * (nanoseconds[unit] ?? 0),
+    (sum, [, count, unit = ""]) => sum + Number(count) * (nanosecondsIn[unit] ?? 0),
     0,
   );
-  if (total > 0 && total < 1e6)
-    throw new Fault("invalid", `Interval ${JSON.stringify(name)} cannot be less than 1ms`);
   return Math.round(total);
 }

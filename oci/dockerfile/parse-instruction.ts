@@ -185,7 +185,8 @@ function parseRun(raw: RawInstruction, flags: Flags): Body {
   };
 }
 
-function checkTrigger(rest: string): string {
+/** What ONBUILD may hold. @throws {Fault} `invalid` */
+export function checkTrigger(rest: string): string {
   const trigger = /^\S+/.exec(rest)?.[0].toUpperCase() ?? "";
   if (trigger === "ONBUILD")
     throw new Fault("invalid", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");

@@ -1,5 +1,5 @@
 import type { CreateBody } from "#api/docker/container.ts";
-import { parseDuration } from "../load/quantities.ts";
+import { parseComposeDuration } from "../load/quantities.ts";
 import type { Endpoint, Project, Service } from "../model.ts";
 import { shortName } from "../engine/log-printer.ts";
 import { mountsOf } from "./mounts.ts";
@@ -63,12 +63,12 @@ function configOf(service: Service, deps: BodyDeps): object {
     Env: [...(service.environment ?? [])].map(([key, value]) => (value === null ? key : `${key}=${value}`)),
     ...(service.mac_address === undefined ? {} : { MacAddress: service.mac_address }),
     ...(service.stop_signal === undefined ? {} : { StopSignal: service.stop_signal }),
-    ...(grace === undefined ? {} : { StopTimeout: Math.ceil(parseDuration(grace) / 1e9) }),
+    ...(grace === undefined ? {} : { StopTimeout: Math.ceil(parseComposeDuration(grace) / 1e9) }),
   };
 }
 
 function healthOf(health: NonNullable<Service["healthcheck"]>): object {
-  const ns = (text: string | undefined) => (text === undefined ? 0 : parseDuration(text));
+  const ns = (text: string | undefined) => (text === undefined ? 0 : parseComposeDuration(text));
   return {
     Test: health.disable === true ? ["NONE"] : (health.test ?? []),
     Interval: ns(health.interval),

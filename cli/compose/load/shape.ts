@@ -1,5 +1,6 @@
 import { Fault } from "#base/fault.ts";
-import { parseBytes, parseDuration, formatDuration } from "./quantities.ts";
+import { formatDuration } from "#base/duration.ts";
+import { parseBytes, parseComposeDuration } from "./quantities.ts";
 import { splitWords } from "./split-words.ts";
 import { isDict, isList, listOf, scalarText, type Dict, type Tree } from "./tree.ts";
 
@@ -33,7 +34,7 @@ export const bytes: Kind = (value, at) => {
 };
 
 export const duration: Kind = (value, at) =>
-  value === null ? undefined : formatDuration(naming(at, () => parseDuration(scalarText(value))));
+  value === null ? undefined : formatDuration(naming(at, () => parseComposeDuration(scalarText(value))));
 
 export const mode: Kind = (value) => {
   if (value === null) return undefined;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatDuration, parseBytes, parseDuration } from "./quantities.ts";
+import { formatDuration } from "#base/duration.ts";
+import { parseBytes, parseComposeDuration } from "./quantities.ts";
 import { parsePort, parseVolume } from "./short-syntax.ts";
 import { splitWords } from "./split-words.ts";
 
@@ -46,9 +47,9 @@ test("splitWords: a quoted word comes back whole", () => {
 
 test("durations and sizes: as Go reads and writes them", () => {
   for (const text of ["0s", "1ns", "1.5s", "200ms", "1m30s", "1h0m0s"])
-    assert.equal(formatDuration(parseDuration(text)), text);
-  assert.equal(formatDuration(parseDuration("90s")), "1m30s");
+    assert.equal(formatDuration(parseComposeDuration(text)), text);
+  assert.equal(formatDuration(parseComposeDuration("90s")), "1m30s");
   assert.equal(parseBytes("1.5g"), 1.5 * 1024 ** 3);
   assert.equal(parseBytes("64MB"), 64 * 1024 ** 2);
-  assert.throws(() => parseDuration("10"), /missing unit/);
+  assert.throws(() => parseComposeDuration("10"), /missing unit/);
 });
