@@ -1,11 +1,11 @@
 import { Fault } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
 import type { Built } from "#engine/build/builder.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Progress } from "./progress.ts";
 import type { RpcStatus } from "./status.ts";
 
 const maxRefLength = 256;
-const arrivalMs = 5000;
 const maxResults = 100;
 
 /** What a client's gateway made of a build: a result of {@link Job.keep}, none, or a failure. */
@@ -111,21 +111,19 @@ export class Job {
 
 /** Builds under way. */
 export class Jobs {
-  readonly #jobs = new Map<string, Job>();
-  readonly #waiting = new Map<string, Set<(job: Job) => void>>();
+  readonly #jobs = new Arrivals<Job>();
 
   /** @throws {Fault} `conflict` when there is one with this reference */
   add(job: Job): void {
     const { ref } = job;
     if (ref === "" || ref.length > maxRefLength) throw new Fault("invalid", "a build needs a reference");
     if (this.#jobs.has(ref)) throw new Fault("conflict", `job ID ${ref} exists`);
-    this.#jobs.set(ref, job);
-    for (const tell of this.#waiting.get(ref) ?? []) tell(job);
+    this.#jobs.add(ref, job);
   }
 
   /** A result of any of them: builds that wait for each other hand theirs on. */
   adopt(id: string, job: Job): Promise<Built> | undefined {
-    for (const other of this.#jobs.values()) {
+    for (const other of this.#jobs.all()) {
       const found = other.findHeld(id);
       if (found !== undefined) return job.adopt(id, found);
     }
@@ -139,22 +137,7 @@ export class Jobs {
 
   /** Waits for it a little: a client may watch before it asks. @throws {Fault} `not-found` */
   async get(ref: string, signal: AbortSignal): Promise<Job> {
-    const known = this.#jobs.get(ref);
-    if (known !== undefined) return known;
-    const { promise, resolve, reject } = Promise.withResolvers<Job>();
-    const waiting = this.#waiting.get(ref) ?? new Set();
-    waiting.add(resolve);
-    this.#waiting.set(ref, waiting);
-    const give = () => reject(new Fault("not-found", `no such job ${ref.slice(0, maxRefLength)}`));
-    const timer = setTimeout(give, arrivalMs);
-    signal.addEventListener("abort", give, { once: true });
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", give);
-      waiting.delete(resolve);
-      if (waiting.size === 0) this.#waiting.delete(ref);
-    }
+    const absent = () => new Fault("not-found", `no such job ${ref.slice(0, maxRefLength)}`);
+    return await this.#jobs.get(ref, absent, signal);
   }
 }

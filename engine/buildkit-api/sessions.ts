@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { Fault } from "#base/fault.ts";
+import { Arrivals } from "./arrivals.ts";
 import { GrpcClient } from "./grpc-client.ts";
 
 /** A client that offers its files, secrets and agents for the length of a build. */
@@ -12,13 +13,10 @@ export interface Session {
 }
 
 const maxIdLength = 256;
-/** As Docker has it: the session and what refers to it come by different connections. */
-const arrivalMs = 5000;
 
 /** Sessions that are connected, by ID. */
 export class Sessions {
-  readonly #sessions = new Map<string, Session>();
-  readonly #waiting = new Map<string, Set<(session: Session) => void>>();
+  readonly #sessions = new Arrivals<Session>();
 
   /** @throws {Fault} for what no session can be */
   check(headers: IncomingHttpHeaders): string {
@@ -41,8 +39,7 @@ export class Sessions {
     const stop = () => client.destroy();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
-    this.#sessions.set(id, session);
-    for (const tell of this.#waiting.get(id) ?? []) tell(session);
+    this.#sessions.add(id, session);
     try {
       await client.closed();
     } finally {
@@ -54,24 +51,8 @@ export class Sessions {
 
   /** Waits for it a little. @throws {Fault} `not-found` when it does not come */
   async get(id: string, signal: AbortSignal): Promise<Session> {
-    const known = this.#sessions.get(id);
-    if (known !== undefined) return known;
-    const { promise, resolve, reject } = Promise.withResolvers<Session>();
-    const waiting = this.#waiting.get(id) ?? new Set();
-    waiting.add(resolve);
-    this.#waiting.set(id, waiting);
-    const give = () =>
-      reject(new Fault("not-found", `no active session for ${id}: context deadline exceeded`));
-    const timer = setTimeout(give, arrivalMs);
-    signal.addEventListener("abort", give, { once: true });
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", give);
-      waiting.delete(resolve);
-      if (waiting.size === 0) this.#waiting.delete(id);
-    }
+    const absent = () => new Fault("not-found", `no active session for ${id}: context deadline exceeded`);
+    return await this.#sessions.get(id, absent, signal);
   }
 }
 

@@ -6,6 +6,7 @@ import type { ExecConfig } from "#api/docker/container.ts";
 import { Fault, isFault, messageOf } from "#base/fault.ts";
 import type { Task } from "#engine/runtime/launcher.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
+import { outputFrame, streamNumber } from "#engine/supervise/output-frames.ts";
 import { openExec } from "#engine/supervise/shim-client.ts";
 import type { Attachment, ExecRecord, TerminalSize } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
@@ -14,6 +15,7 @@ import { joinStreams } from "./join-streams.ts";
 import { linkedConfig } from "./links.ts";
 import type { ContainerRecord } from "./record.ts";
 import { StdoutFrames, StdoutOnly } from "./reframe.ts";
+import { endsWithin } from "./task-end.ts";
 
 /** Ended execs that can still be inspected; the oldest go first. */
 const keptExecs = 1000;
@@ -144,7 +146,8 @@ export class Execs {
   /** Waits for the process to start: clients resize as soon as they have their stream. */
   async resize(id: string, size: TerminalSize): Promise<void> {
     const exec = this.#get(id);
-    if (exec.record.exitCode === null) await within(exec.ready.promise, startTimeoutMs);
+    if (exec.record.exitCode === null && !(await endsWithin(exec.ready.promise, startTimeoutMs)))
+      throw new Fault("internal", "timeout waiting for exec session ready");
     const { record } = exec;
     const task = this.#context.tasks.get(record.containerId);
     if (task === undefined || !record.isRunning) throw new Fault("not-found", `No such exec instance: ${id}`);
@@ -277,17 +280,6 @@ export class Execs {
   }
 }
 
-async function within(ready: Promise<void>, milliseconds: number): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = () => reject(new Fault("internal", "timeout waiting for exec session ready"));
-  const timer = setTimeout(late, milliseconds);
-  try {
-    await Promise.race([ready, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** The process has a terminal as its creator said; the stream has the form that whoever starts it says. */
 function formOf(hasTerminal: boolean, isRaw: boolean): { readonly output?: Transform } {
   if (hasTerminal === isRaw) return {};
@@ -303,11 +295,7 @@ function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
 /** Text as output of the process, in a stdout frame unless there is a terminal. */
 function complaint(message: string, isTty: boolean): Buffer {
   const text = Buffer.from(`${message}\r\n`);
-  if (isTty) return text;
-  const head = Buffer.alloc(8);
-  head[0] = 1;
-  head.writeUInt32BE(text.length, 4);
-  return Buffer.concat([head, text]);
+  return isTty ? text : outputFrame(streamNumber.stdout, text);
 }
 
 /** Program, blank, arguments: Docker leaves the blank there when there are none. */

@@ -59,6 +59,8 @@ export function containerFilter(
   const expose = portsOf("expose", values("expose"));
   const before = values("before").map((ref) => deps.containers.get(ref).created);
   const since = values("since").map((ref) => deps.containers.get(ref));
+  const networks = values("network");
+  const volumes = values("volume");
   const isOfImage = ancestorFilter(deps.images, values("ancestor"));
   return {
     impliesAll: status.length > 0,
@@ -75,8 +77,8 @@ export function containerFilter(
       isOfImage(record) &&
       (publish.size === 0 || hasPort(publish, publishedPorts(record))) &&
       (expose.size === 0 || hasPort(expose, record.config.ExposedPorts ?? {})) &&
-      hasNetwork(values("network"), record) &&
-      hasVolume(values("volume"), record),
+      hasNetwork(networks, record) &&
+      hasVolume(volumes, record),
   };
 }
 

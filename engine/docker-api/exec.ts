@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { decodeBody } from "#api/docker/shapes.ts";
 import { Fault, isFault, messageOf } from "#base/fault.ts";
 import type { Containers, ExecRecord, TerminalSize } from "#engine/containers/containers.ts";
+import { outputFrame, streamNumber } from "#engine/supervise/output-frames.ts";
 import { type Answer, empty, json } from "./answer.ts";
 import type { Handler, Route } from "./call.ts";
 import { terminalSize } from "./container-actions.ts";
@@ -82,18 +83,10 @@ async function startAttached(
       kind: "hijack",
       ...form,
       isFramed: !options.tty,
-      run: async (client) =>
-        void client.end(options.tty ? text : Buffer.concat([stdoutFrame(text.length), text])),
+      run: async (client) => void client.end(options.tty ? text : outputFrame(streamNumber.stdout, text)),
       cancel: () => {},
     };
   }
-}
-
-function stdoutFrame(length: number): Buffer {
-  const header = Buffer.alloc(8);
-  header[0] = 1;
-  header.writeUInt32BE(length, 4);
-  return header;
 }
 
 function sizeOf(size: readonly number[] | undefined): TerminalSize | undefined {

@@ -1,3 +1,4 @@
+import { outputFrame } from "#engine/supervise/output-frames.ts";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type Duplex, PassThrough, Readable } from "node:stream";
@@ -76,11 +77,7 @@ class FakeProcess implements Process {
   }
 
   framed(stream: 1 | 2, bytes: Buffer): Buffer {
-    if (this.isTty) return bytes;
-    const header = Buffer.alloc(8);
-    header[0] = stream;
-    header.writeUInt32BE(bytes.length, 4);
-    return Buffer.concat([header, bytes]);
+    return this.isTty ? bytes : outputFrame(stream, bytes);
   }
 
   attach(streams: ReadonlySet<number>, takesStdin: boolean, withLogs: boolean): Attachment {

@@ -1,3 +1,4 @@
+import { OutputReader, type Piece } from "#engine/supervise/output-frames.ts";
 import { createHash } from "node:crypto";
 import { Duplex } from "node:stream";
 
@@ -20,7 +21,7 @@ export function acceptKey(key: string): string {
  */
 export class WebSocketStream extends Duplex {
   readonly #socket: Duplex;
-  readonly #unframer: Unframer | undefined;
+  readonly #frames: OutputReader | undefined;
   #pending: Buffer = Buffer.alloc(0);
   #hasClosed = false;
 
@@ -28,7 +29,7 @@ export class WebSocketStream extends Duplex {
   constructor(socket: Duplex, isFramed: boolean) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
-    this.#unframer = isFramed ? new Unframer() : undefined;
+    this.#frames = isFramed ? new OutputReader() : undefined;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("end", () => this.push(null));
     socket.on("close", () => this.destroy());
@@ -40,7 +41,7 @@ export class WebSocketStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    const payload = this.#unframer?.take(chunk) ?? chunk;
+    const payload = this.#frames === undefined ? chunk : payloadOf(this.#frames.take(chunk));
     if (payload.length === 0) done();
     else this.#send(opcodes.binary, payload, done);
   }
@@ -105,33 +106,11 @@ export class WebSocketStream extends Duplex {
   }
 }
 
-const FRAME_HEADER_BYTES = 8;
-
-/** Takes the 8-byte headers out of a multiplexed stream, however it is cut. */
-class Unframer {
-  #header: Buffer = Buffer.alloc(0);
-  #left = 0;
-
-  take(chunk: Buffer): Buffer {
-    const parts: Buffer[] = [];
-    let offset = 0;
-    while (offset < chunk.length) {
-      if (this.#left === 0) {
-        const missing = FRAME_HEADER_BYTES - this.#header.length;
-        this.#header = Buffer.concat([this.#header, chunk.subarray(offset, offset + missing)]);
-        offset += missing;
-        if (this.#header.length < FRAME_HEADER_BYTES) break;
-        this.#left = this.#header.readUInt32BE(4);
-        this.#header = Buffer.alloc(0);
-      } else {
-        const part = chunk.subarray(offset, offset + this.#left);
-        parts.push(part);
-        offset += part.length;
-        this.#left -= part.length;
-      }
-    }
-    return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-  }
+function payloadOf(pieces: readonly Piece[]): Buffer {
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined
+    ? first.bytes
+    : Buffer.concat(pieces.map(({ bytes }) => bytes));
 }
 
 interface Frame {

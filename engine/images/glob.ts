@@ -1,4 +1,4 @@
-import { Fault } from "#base/fault.ts";
+import { badPattern, patternClass } from "#oci/pattern-class.ts";
 
 /**
  * Matches the whole text: `*` is any run without a slash, `?` one character but a slash, `[a-z]` and `[^a-z]` one of a class, a
@@ -40,9 +40,9 @@ function parseGlob(pattern: string): readonly Token[] {
     if (char === "*") tokens.push("*");
     else if (char === "?") tokens.push((candidate) => candidate !== "/");
     else if (char === "[") {
-      const parsed = parseClass(pattern, at);
-      tokens.push(parsed.token);
-      at = parsed.end;
+      const { accepts, end } = patternClass(pattern, at);
+      tokens.push(accepts);
+      at = end;
     } else {
       const plain = char === "\\" ? pattern[++at] : char;
       if (plain === undefined) throw badPattern();
@@ -50,30 +50,4 @@ function parseGlob(pattern: string): readonly Token[] {
     }
   }
   return tokens;
-}
-
-function parseClass(pattern: string, start: number): { readonly token: Token; readonly end: number } {
-  const isNegated = pattern[start + 1] === "^";
-  const ranges: (readonly [string, string])[] = [];
-  let at = start + (isNegated ? 2 : 1);
-  const next = (): string => {
-    const char = pattern[at++];
-    const plain = char === "\\" ? pattern[at++] : char === "-" || char === "]" ? undefined : char;
-    if (plain === undefined) throw badPattern();
-    return plain;
-  };
-  while (pattern[at] !== "]" || ranges.length === 0) {
-    const low = next();
-    if (pattern[at] !== "-") ranges.push([low, low]);
-    else {
-      at++;
-      ranges.push([low, next()]);
-    }
-  }
-  const isIn = (char: string) => ranges.some(([low, high]) => low <= char && char <= high);
-  return { token: (char) => isIn(char) !== isNegated, end: at };
-}
-
-function badPattern(): Fault {
-  return new Fault("invalid", "syntax error in pattern");
 }

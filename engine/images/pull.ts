@@ -8,7 +8,7 @@ import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
 import type { Item } from "#engine/gc/leases.ts";
 import type { Repository } from "#engine/registry/repository.ts";
 import { retrying } from "#engine/registry/retry.ts";
-import type { Slots } from "#engine/registry/slots.ts";
+import type { Slots } from "#base/slots.ts";
 import { steadyBlob } from "#engine/registry/steady-blob.ts";
 import { commitImages } from "./commit-images.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";

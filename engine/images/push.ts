@@ -9,7 +9,7 @@ import type { Lease } from "#engine/gc/leases.ts";
 import { remoteDetail } from "#engine/registry/remote-fault.ts";
 import type { Repository } from "#engine/registry/repository.ts";
 import { retrying } from "#engine/registry/retry.ts";
-import type { Slots } from "#engine/registry/slots.ts";
+import type { Slots } from "#base/slots.ts";
 import type { RepositoryWriter } from "#engine/registry/upload.ts";
 import { claimOf, storeBlob } from "./archive-index.ts";
 import { gzipped } from "./gzip.ts";

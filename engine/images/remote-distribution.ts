@@ -21,7 +21,7 @@ import { anonymous, type Credentials } from "#engine/registry/credentials.ts";
 import { discard } from "#engine/registry/exchange.ts";
 import { remoteDetail, remoteFault, statusText } from "#engine/registry/remote-fault.ts";
 import { Repository } from "#engine/registry/repository.ts";
-import { Slots } from "#engine/registry/slots.ts";
+import { Slots } from "#base/slots.ts";
 import { steadyBlob } from "#engine/registry/steady-blob.ts";
 import { RepositoryWriter } from "#engine/registry/upload.ts";
 import type { Distribution, PullRequest, PushRequest } from "./distribution.ts";

@@ -9,7 +9,7 @@ import type { Digest } from "#oci/digest.ts";
 import { bytesIn, removeTree } from "./folders.ts";
 import { emptyFolder, maxDepth } from "./overlay-mount.ts";
 import { unpackLayer } from "./rooted.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "#base/slots.ts";
 import { type SnapshotRow, SnapshotTable } from "./snapshot-table.ts";
 import type { LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
 

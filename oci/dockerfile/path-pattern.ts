@@ -1,4 +1,4 @@
-import { Fault } from "#base/fault.ts";
+import { badPattern, patternClass } from "../pattern-class.ts";
 
 type Token =
   /** One character. */
@@ -75,9 +75,9 @@ function tokensOf(pattern: readonly string[]): readonly Token[] {
     } else if (char === "*") tokens.push({ kind: "star" });
     else if (char === "?") tokens.push({ kind: "one", accepts: (candidate) => candidate !== "/" });
     else if (char === "[") {
-      const parsed = classOf(pattern, at);
-      tokens.push(parsed.token);
-      at = parsed.end;
+      const { accepts, end } = patternClass(pattern, at);
+      tokens.push({ kind: "one", accepts: (candidate) => candidate !== "/" && accepts(candidate) });
+      at = end;
     } else {
       const plain = char === "\\" ? pattern[++at] : char;
       if (plain === undefined) throw badPattern();
@@ -85,30 +85,4 @@ function tokensOf(pattern: readonly string[]): readonly Token[] {
     }
   }
   return tokens;
-}
-
-function classOf(pattern: readonly string[], start: number): { readonly token: Token; readonly end: number } {
-  const isNegated = pattern[start + 1] === "^";
-  const ranges: (readonly [string, string])[] = [];
-  let at = start + (isNegated ? 2 : 1);
-  const next = (): string => {
-    const char = pattern[at++];
-    const plain = char === "\\" ? pattern[at++] : char === "-" || char === "]" ? undefined : char;
-    if (plain === undefined) throw badPattern();
-    return plain;
-  };
-  while (pattern[at] !== "]" || ranges.length === 0) {
-    const low = next();
-    if (pattern[at] !== "-") ranges.push([low, low]);
-    else {
-      at++;
-      ranges.push([low, next()]);
-    }
-  }
-  const isIn = (char: string) => ranges.some(([low, high]) => low <= char && char <= high);
-  return { token: { kind: "one", accepts: (char) => char !== "/" && isIn(char) !== isNegated }, end: at };
-}
-
-function badPattern(): Fault {
-  return new Fault("invalid", "syntax error in pattern");
 }

@@ -1,4 +1,4 @@
-/** So many may work at once; the others wait in the order they came. */
+/** At most so many at once; the others wait in the order they came. */
 export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -12,10 +12,9 @@ export class Slots {
     return this.#free <= 0;
   }
 
-  /** Runs `work` when it is its turn; one that is aborted before never runs. */
+  /** Runs `work` when there is a slot. Who aborts while waiting gives up the place; who has aborted before never runs. */
   async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await this.#turn(signal);
+    await this.#take(signal);
     try {
       return await work();
     } finally {
@@ -25,20 +24,22 @@ export class Slots {
     }
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const leave = () => {
-      const at = this.#waiting.indexOf(resolve);
-      if (at >= 0) this.#waiting.splice(at, 1);
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", leave, { once: true });
-    this.#waiting.push(resolve);
-    try {
-      await promise;
-    } finally {
-      signal.removeEventListener("abort", leave);
+    if (this.#free > 0) {
+      this.#free--;
+      return;
     }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const giveUp = () => {
+      const at = this.#waiting.indexOf(resolve);
+      if (at < 0) return; // its turn has come already
+      this.#waiting.splice(at, 1);
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    this.#waiting.push(resolve);
+    await promise;
+    signal.removeEventListener("abort", giveUp);
   }
 }
