@@ -2,7 +2,6 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { Fault } from "#base/fault.ts";
 import { parseReference } from "#oci/reference.ts";
-import { parseDockerignore } from "#oci/dockerfile/ignore.ts";
 import { proxyVariables } from "../config/proxies.ts";
 import { readAllAuths } from "../config/registry-auth.ts";
 import { type Context, defineCommand } from "../context.ts";
@@ -11,7 +10,8 @@ import { parseUlimit } from "../options/device-specs.ts";
 import { keyValues } from "../options/environment.ts";
 import { checkBytes, parseBytes } from "../options/quantities.ts";
 import { formatBytes4 } from "../output/units.ts";
-import { packBytes, packTree } from "../streams/pack-tree.ts";
+import { folderArchive } from "../streams/folder-archive.ts";
+import { packBytes } from "../streams/pack-tree.ts";
 import { showProgress } from "../streams/progress.ts";
 import { Exit } from "../failure.ts";
 import { standardInput } from "./archives.ts";
@@ -143,7 +143,7 @@ function folderSource(values: BuildValues, place: string): ContextSource {
   if (file === "-") {
     const bytes = readFileSync(0);
     const name = ".dockerfile.stdin";
-    return { archive: withFile(folderArchive(folder, name), name, bytes), dockerfile: name };
+    return { archive: folderArchive(folder, name, [{ name, bytes }]), dockerfile: name };
   }
   const path = file === "" ? join(folder, "Dockerfile") : resolve(file);
   if (!existsSync(path))
@@ -154,41 +154,9 @@ function folderSource(values: BuildValues, place: string): ContextSource {
   const inside = relative(folder, path);
   if (inside.startsWith("..") || isAbsolute(inside)) {
     const name = ".dockerfile.outside";
-    return { archive: withFile(folderArchive(folder, name), name, readFileSync(path)), dockerfile: name };
+    return { archive: folderArchive(folder, name, [{ name, bytes: readFileSync(path) }]), dockerfile: name };
   }
   return { archive: folderArchive(folder, inside), dockerfile: inside };
-}
-
-/** The folder without what `.dockerignore` names; the Dockerfile and `.dockerignore` itself always go along. */
-function folderArchive(folder: string, dockerfile: string): AsyncIterable<Uint8Array> {
-  const path = [join(folder, `${dockerfile}.dockerignore`), join(folder, ".dockerignore")].find((one) =>
-    existsSync(one),
-  );
-  if (path === undefined) return packTree(folder, { name: "", followsTop: true, owner: nobody });
-  const rules = parseDockerignore(readFileSync(path, "utf8"));
-  const always = new Set([dockerfile, ".dockerignore"]);
-  return packTree(folder, {
-    name: "",
-    followsTop: true,
-    owner: nobody,
-    isIgnored(below, isFolder) {
-      if (always.has(below) || !rules.ignores(below)) return "keep";
-      const holdsWanted = isFolder && (rules.hasExceptions || dockerfile.startsWith(`${below}/`));
-      return holdsWanted ? "look-inside" : "leave";
-    },
-  });
-}
-
-/** Files of a context belong to root, whoever sends them. */
-const nobody = { uid: 0, gid: 0 } as const;
-
-async function* withFile(
-  archive: AsyncIterable<Uint8Array>,
-  name: string,
-  bytes: Uint8Array,
-): AsyncGenerator<Uint8Array> {
-  yield* packBytes(name, bytes);
-  yield* archive;
 }
 
 /** Standard input is an archive, compressed or not, or else a Dockerfile alone. */

@@ -1,13 +1,11 @@
 import type { EngineInfo } from "#client/docker-types.ts";
-import { messageOf } from "#base/fault.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { currentContext } from "../contexts/choose-endpoint.ts";
 import { describeFailure, Exit } from "../failure.ts";
 import { text } from "../flags.ts";
-import { unescapeFormat } from "../formats/formatter.ts";
 import { infoText } from "../formats/info.ts";
+import { objectByTemplate } from "../formats/inspect.ts";
 import { ownVersion } from "../own-version.ts";
-import { compileTemplate } from "../template/execute.ts";
 import { goJson } from "../template/functions.ts";
 
 export const info = defineCommand({
@@ -51,17 +49,5 @@ async function ask(context: Context): Promise<{ readonly server?: EngineInfo; re
 }
 
 function byTemplate({ out }: Context, format: string, data: object): string {
-  if (format === "json") return goJson(data);
-  let template: ReturnType<typeof compileTemplate>;
-  try {
-    template = compileTemplate(unescapeFormat(format));
-  } catch (error) {
-    throw new Exit(64, `template parsing error: ${messageOf(error)}`);
-  }
-  try {
-    return template.execute(data, { typeName: "system.dockerInfo" });
-  } catch (error) {
-    out.write("\n");
-    throw error;
-  }
+  return format === "json" ? goJson(data) : objectByTemplate(format, data, "system.dockerInfo", out);
 }

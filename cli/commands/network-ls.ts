@@ -2,7 +2,7 @@ import type { NetworkSummary } from "#client/docker-types.ts";
 import { defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
 import { type Columns, formatItems } from "../formats/formatter.ts";
-import { joinLabels, naturally, shortId } from "../formats/text.ts";
+import { joinLabels, labelOf, naturally, shortId } from "../formats/text.ts";
 import { filterFlag, parseFilterSpecs } from "../options/filter-specs.ts";
 
 export const ls = defineCommand({
@@ -47,12 +47,7 @@ function columns(isFull: boolean): Columns<NetworkSummary> {
     IPv6: ["IPV6", ({ EnableIPv6 }) => String(EnableIPv6)],
     Internal: ["INTERNAL", ({ Internal }) => String(Internal)],
     Labels: ["LABELS", ({ Labels }) => joinLabels(Labels)],
-    Label: [
-      "LABEL",
-      ({ Labels }) =>
-        (name: string) =>
-          Labels?.[name] ?? "",
-    ],
+    Label: ["LABEL", labelOf],
     CreatedAt: ["CREATED AT", ({ Created }) => goTimeOf(Created)],
   };
 }

@@ -1,14 +1,12 @@
 import { arch, platform } from "node:process";
 import type { EngineVersion } from "#client/docker-types.ts";
 import { newestVersion } from "#client/docker-api.ts";
-import { messageOf } from "#base/fault.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { currentContext } from "../contexts/choose-endpoint.ts";
 import { describeFailure, Exit } from "../failure.ts";
 import { bool, text } from "../flags.ts";
-import { unescapeFormat } from "../formats/formatter.ts";
+import { objectByTemplate } from "../formats/inspect.ts";
 import { ownVersion } from "../own-version.ts";
-import { compileTemplate } from "../template/execute.ts";
 
 export const version = defineCommand({
   usage: "[OPTIONS]",
@@ -87,18 +85,7 @@ function byTemplate(
 ): string {
   const data = { Client: client, Server: server ?? null };
   if (format === "json") return JSON.stringify(data);
-  let template: ReturnType<typeof compileTemplate>;
-  try {
-    template = compileTemplate(unescapeFormat(format));
-  } catch (error) {
-    throw new Exit(64, `template parsing error: ${messageOf(error)}`);
-  }
-  try {
-    return template.execute(data, { typeName: "command.versionInfo" });
-  } catch (error) {
-    out.write("\n");
-    throw error;
-  }
+  return objectByTemplate(format, data, "command.versionInfo", out);
 }
 
 function clientText(client: ClientVersion): string {

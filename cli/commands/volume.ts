@@ -2,7 +2,7 @@ import type { VolumeSummary } from "#client/docker-types.ts";
 import { defineCommand } from "../context.ts";
 import { bool, list, text } from "../flags.ts";
 import { type Columns, formatItems } from "../formats/formatter.ts";
-import { joinLabels, naturally } from "../formats/text.ts";
+import { joinLabels, labelOf, naturally } from "../formats/text.ts";
 import { keyValues } from "../options/environment.ts";
 import { filterFlag, parseFilterSpecs } from "../options/filter-specs.ts";
 import { formatBytes3 } from "../output/units.ts";
@@ -84,12 +84,7 @@ export const volumeColumns: Columns<VolumeSummary> = {
   Scope: ["SCOPE", ({ Scope }) => Scope],
   Mountpoint: ["MOUNTPOINT", ({ Mountpoint }) => Mountpoint],
   Labels: ["LABELS", ({ Labels }) => joinLabels(Labels)],
-  Label: [
-    "LABEL",
-    ({ Labels }) =>
-      (name: string) =>
-        Labels?.[name] ?? "",
-  ],
+  Label: ["LABEL", labelOf],
   Links: ["LINKS", ({ UsageData }) => (UsageData ? String(UsageData.RefCount) : notKnown)],
   Size: ["SIZE", ({ UsageData }) => (UsageData ? formatBytes3(UsageData.Size) : notKnown)],
   Group: ["GROUP", () => notKnown],

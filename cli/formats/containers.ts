@@ -2,7 +2,7 @@ import type { ContainerSummary } from "#client/docker-types.ts";
 import { formatBytes3 } from "../output/units.ts";
 import type { Columns } from "./formatter.ts";
 import { displayPorts } from "./ports.ts";
-import { ellipsis, goTime, joinLabels, shortId, timeAgo } from "./text.ts";
+import { ellipsis, goTime, joinLabels, labelOf, shortId, timeAgo } from "./text.ts";
 
 export const containerTable =
   "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
@@ -35,12 +35,7 @@ export function containerColumns(isFull: boolean, now: Date): Columns<ContainerS
     Status: ["STATUS", ({ Status }) => Status],
     Size: ["SIZE", sizeOf],
     Labels: ["LABELS", ({ Labels }) => joinLabels(Labels)],
-    Label: [
-      "LABEL",
-      ({ Labels }) =>
-        (name: string) =>
-          Labels?.[name] ?? "",
-    ],
+    Label: ["LABEL", labelOf],
     Mounts: [
       "MOUNTS",
       ({ Mounts }) =>

@@ -1,5 +1,6 @@
 import { messageOf } from "#base/fault.ts";
 import { Exit } from "../failure.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { compileTemplate } from "../template/execute.ts";
 import { structMark } from "../template/go-format.ts";
 import { unescapeFormat } from "./formatter.ts";
@@ -49,13 +50,7 @@ export function inspectByTemplate(
 ): void {
   if (format === "json")
     return write(`${JSON.stringify(texts.map((text) => JSON.parse(text) as unknown))}\n`);
-  const source = unescapeFormat(format);
-  let template: ReturnType<typeof compileTemplate>;
-  try {
-    template = compileTemplate(source);
-  } catch (error) {
-    throw new Exit(64, `template parsing error: ${messageOf(error)}`);
-  }
+  const template = templateOf(format);
   for (const text of texts) {
     try {
       write(`${template.execute(markStructs(parseExact(text)), { isStrict: true })}\n`);
@@ -97,4 +92,28 @@ function markStructs(value: unknown, key = ""): unknown {
   for (const [name, inner] of entries) copy[name] = markStructs(inner, name);
   if (!isMap) Object.defineProperty(copy, structMark, { value: true, enumerable: false });
   return copy;
+}
+
+/**
+ * One object by a template. What goes wrong in the middle ends the line first.
+ *
+ * @param typeName what Go calls the object, for its texts
+ * @throws {Exit} 64 for a template that makes no sense, with Docker's text
+ */
+export function objectByTemplate(format: string, data: object, typeName: string, out: Terminal): string {
+  const template = templateOf(format);
+  try {
+    return template.execute(data, { typeName });
+  } catch (error) {
+    out.write("\n");
+    throw error;
+  }
+}
+
+function templateOf(format: string): ReturnType<typeof compileTemplate> {
+  try {
+    return compileTemplate(unescapeFormat(format));
+  } catch (error) {
+    throw new Exit(64, `template parsing error: ${messageOf(error)}`);
+  }
 }

@@ -20,6 +20,11 @@ export function joinLabels(labels: Readonly<Record<string, string>> | null | und
     .join(",");
 }
 
+/** The value of one label, as `{{.Label "name"}}` asks for it. */
+export function labelOf({ Labels }: { readonly Labels?: Readonly<Record<string, string>> | null }) {
+  return (name: string): string => Labels?.[name] ?? "";
+}
+
 /** Go's `time.Time.String()` in local time: `2026-11-26 14:19:19 +0000 UTC`. */
 export function goTime(seconds: number): string {
   const date = new Date(seconds * 1000);

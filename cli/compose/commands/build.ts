@@ -2,7 +2,7 @@ import { defineCommand } from "../../context.ts";
 import { bool, list, text } from "../../flags.ts";
 import { buildService } from "../converge/build.ts";
 import { inDependencyOrder } from "../converge/graph.ts";
-import { drain, splitTag } from "../converge/image-stream.ts";
+import { pushImage } from "../converge/image-stream.ts";
 import { parseBytes } from "../load/quantities.ts";
 import { openSession } from "../open-session.ts";
 
@@ -38,8 +38,7 @@ export const command = defineCommand({
         ...(values.memory === undefined ? {} : { memory: parseBytes(values.memory) }),
       });
       if (!values.push || service.image === undefined) return;
-      const [repository, tag] = splitTag(service.image);
-      await drain(session.client.pushImage({ name: repository, tag }, {}, session.signal));
+      await pushImage(session, service.image);
     });
     return 0;
   },

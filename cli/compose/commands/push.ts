@@ -1,7 +1,7 @@
 import { defineCommand } from "../../context.ts";
 import { bool } from "../../flags.ts";
 import { imageOf } from "../converge/create-body.ts";
-import { drain, splitTag } from "../converge/image-stream.ts";
+import { pushImage } from "../converge/image-stream.ts";
 import { openSession } from "../open-session.ts";
 
 export const command = defineCommand({
@@ -24,10 +24,9 @@ export const command = defineCommand({
     using _ = session.progress;
     for (const [name, service] of session.project.services) {
       if (service.build === undefined || service.image === undefined) continue;
-      const [repository, tag] = splitTag(imageOf(session.project, name, service));
       session.progress.event({ id: name, text: "Pushing", status: "working", isNote: true });
       try {
-        await drain(session.client.pushImage({ name: repository, tag }, {}, session.signal));
+        await pushImage(session, imageOf(session.project, name, service));
         session.progress.event({ id: name, text: "Pushed", status: "done", isNote: true });
       } catch (error) {
         session.progress.event({ id: name, text: "Error", status: "error", isNote: true });

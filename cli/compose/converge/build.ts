@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { Fault } from "#base/fault.ts";
-import { contextArchive } from "../engine/context-archive.ts";
+import { readAllAuths } from "../../config/registry-auth.ts";
+import { folderArchive } from "../../streams/folder-archive.ts";
 import { isRemote } from "../load/paths.ts";
 import type { Build, Service } from "../model.ts";
 import type { Session } from "../session.ts";
@@ -36,15 +37,13 @@ export async function buildService(
   const dockerfile = inline === undefined ? (build.dockerfile ?? "Dockerfile") : ".gantry-inline.Dockerfile";
   const isFolder = !isRemote(context);
   if (isFolder) await checkFolder(context);
-  const added = inline === undefined ? [] : [{ name: dockerfile, content: inline }];
-  const archive = isFolder
-    ? contextArchive(context, { dockerfile, added, signal: session.signal })
-    : undefined;
+  const added = inline === undefined ? [] : [{ name: dockerfile, bytes: Buffer.from(inline) }];
+  const archive = isFolder ? folderArchive(context, dockerfile, added) : undefined;
   const query = queryOf(session, name, service, build, options);
   const messages = session.client.buildImage(
     archive,
     { ...query, t: [image, ...(build.tags ?? [])], dockerfile, ...(isFolder ? {} : { remote: context }) },
-    {},
+    await readAllAuths(session.context.config()),
     session.signal,
   );
   const { out } = session.context;

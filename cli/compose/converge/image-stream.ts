@@ -1,5 +1,7 @@
 import { Fault } from "#base/fault.ts";
 import type { ProgressMessage } from "#client/docker-types.ts";
+import { readAuth, registryOf } from "../../config/registry-auth.ts";
+import type { Session } from "../session.ts";
 
 /** A repository and its tag or digest; `latest` when neither is said. */
 export function splitTag(image: string): readonly [string, string] {
@@ -18,4 +20,11 @@ export async function drain(
     if (message.error !== undefined) throw new Fault("internal", message.error);
     if (message.stream !== undefined) onText?.(message.stream);
   }
+}
+
+/** Pushes with what is known of the image's registry. */
+export async function pushImage({ client, context, signal }: Session, image: string): Promise<void> {
+  const [name, tag] = splitTag(image);
+  const auth = await readAuth(context.config(), registryOf(image));
+  await drain(client.pushImage({ name, tag }, auth, signal));
 }

@@ -1,11 +1,12 @@
 import { isFault, messageOf } from "#base/fault.ts";
-import { familiarName, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
+import { readAuth, registryOf } from "../../config/registry-auth.ts";
+import { nameAndTag } from "../../streams/pull-image.ts";
 import type { Service } from "../model.ts";
 import type { Session } from "../session.ts";
 import { buildService } from "./build.ts";
 import { imageOf } from "./create-body.ts";
 import { refuseUnsupported } from "./refuse.ts";
-import { drain, splitTag } from "./image-stream.ts";
+import { drain } from "./image-stream.ts";
 
 export interface ImageOptions {
   readonly pull?: string;
@@ -111,22 +112,13 @@ export async function pullService(
 
 async function pullImage(session: Session, name: string, service: Service): Promise<void> {
   const { client, progress, signal } = session;
-  const reference = withDefaultTag(parseReference(imageOf(session.project, name, service)));
+  const image = imageOf(session.project, name, service);
   progress.event({ id: name, text: "Pulling ", status: "working", isNote: true });
-  const [repository, tag] = splitTag(formatReference(reference));
-  const auth = session.context.config().content.auths?.[familiarName(reference).split("/")[0] ?? ""];
-  const credentials = typeof auth?.auth === "string" ? credentialsOf(auth.auth) : {};
   const messages = client.pullImage(
-    { name: repository, tag, platform: service.platform },
-    credentials,
+    { ...nameAndTag(image), platform: service.platform },
+    await readAuth(session.context.config(), registryOf(image)),
     signal,
   );
   await drain(messages);
   progress.event({ id: name, text: "Pulled ", status: "done", isNote: true });
-}
-
-function credentialsOf(auth: string): { readonly username: string; readonly password: string } {
-  const text = Buffer.from(auth, "base64").toString();
-  const colon = text.indexOf(":");
-  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }

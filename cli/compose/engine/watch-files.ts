@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { parseDockerignore } from "#oci/dockerfile/ignore.ts";
 import type { Watch } from "../model.ts";
-import { parseIgnore } from "./ignore.ts";
 
 /** How long changes are gathered: an editor saves in several steps. */
 const gatherMs = 100;
@@ -14,8 +14,8 @@ export async function watchFiles(
   onChange: (paths: ReadonlySet<string>) => Promise<void>,
 ): Promise<Disposable> {
   const isFolder = (await stat(rule.path)).isDirectory();
-  const ignore = parseIgnore([ignored, ...(rule.ignore ?? [])].join("\n"));
-  const include = rule.include === undefined ? undefined : parseIgnore(rule.include.join("\n"));
+  const ignore = parseDockerignore([ignored, ...(rule.ignore ?? [])].join("\n"));
+  const include = rule.include === undefined ? undefined : parseDockerignore(rule.include.join("\n"));
   const isWanted = (path: string) => !ignore.ignores(path) && (include?.ignores(path) ?? true);
   const changes = new Gathered(onChange);
   const watcher: FSWatcher = watch(rule.path, { recursive: isFolder }, (_, name) => {
