@@ -13,7 +13,8 @@ const run = promisify(execFile);
 test("the dev containers CLI builds a container from a Dockerfile and enters it", async () => {
   await using engine = await EngineUnderTest.start("10.217.0.1/16");
   await loadBusybox(engine, "bb:latest");
-  const workspace = mkdtempSync(join(tmpdir(), "gantry-devcontainer-"));
+  const folder = mkdtempSync(join(tmpdir(), "gantry-devcontainer-"));
+  const workspace = join(folder, "workspace");
   const devcontainer = async (command: string, ...args: string[]) => {
     const program = join(checkout, "node_modules/.bin/devcontainer");
     const env = {
@@ -21,11 +22,14 @@ test("the dev containers CLI builds a container from a Dockerfile and enters it"
       DOCKER_HOST: `unix://${engine.socket}`,
       DOCKER_CONFIG: "/nonexistent",
       DOCKER_BUILDKIT: "0",
+      // It leaves the Dockerfiles that it makes there.
+      TMPDIR: folder,
     };
     return await run(program, [command, "--workspace-folder", workspace, ...args], { env });
   };
   try {
-    chmodSync(workspace, 0o755);
+    chmodSync(folder, 0o755);
+    mkdirSync(workspace);
     mkdirSync(join(workspace, ".devcontainer"));
     writeFileSync(join(workspace, "code"), "the code\n");
     writeFileSync(
@@ -50,6 +54,6 @@ test("the dev containers CLI builds a container from a Dockerfile and enters it"
     const again = JSON.parse((await devcontainer("up", "--buildkit", "never")).stdout) as object;
     assert.deepEqual({ ...again, containerId }, again);
   } finally {
-    rmSync(workspace, { recursive: true });
+    rmSync(folder, { recursive: true });
   }
 });

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { GenericContainer, getContainerRuntimeClient, Network, Wait } from "testcontainers";
 import { loadBusybox } from "../support/busybox-image.ts";
@@ -7,15 +10,22 @@ import { EngineUnderTest } from "../support/engine.ts";
 // testcontainers finds an engine by its environment and reads it once, so this file sets it before anything else.
 
 let engine: EngineUnderTest;
+let folder: string;
 
 before(async () => {
   engine = await EngineUnderTest.start("10.215.0.1/16");
   process.env["DOCKER_HOST"] = `unix://${engine.socket}`;
+  // It leaves a lock in there.
+  folder = mkdtempSync(join(tmpdir(), "gantry-testcontainers-"));
+  process.env["TMPDIR"] = folder;
   // Its reaper is an image on a registry.
   process.env["TESTCONTAINERS_RYUK_DISABLED"] = "true";
   await loadBusybox(engine, "bb:latest");
 });
-after(() => engine[Symbol.asyncDispose]());
+after(async () => {
+  await engine[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
 
 const webServer = ["sh", "-c", "mkdir -p /www; httpd -f -p 80 -h /www & echo serving; wait"];
 

@@ -46,7 +46,12 @@ export class EngineUnderTest implements AsyncDisposable {
   ): Promise<EngineUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), "gantry-test-"));
     const engine = new EngineUnderTest(folder, root ?? join(folder, "root"), bridgeCidr, [program, ...flags]);
-    await engine.up();
+    try {
+      await engine.up();
+    } catch (error) {
+      for (const each of [engine.root, folder]) rmSync(each, { recursive: true, force: true });
+      throw error;
+    }
     return engine;
   }
 
