@@ -8,9 +8,10 @@ import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { TarEntry } from "#oci/tar/entry.ts";
-import { tarEnd, tarHeader, tarPadding } from "#oci/tar/writer.ts";
+import { tarEnd } from "#oci/tar/writer.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
+import { tarEntry } from "../support/tar.ts";
 
 // The classic build API of a real engine: the stream's lines, the cache, cancellation, hostile contexts.
 
@@ -27,19 +28,7 @@ after(async () => {
   await engine[Symbol.asyncDispose]();
 });
 
-function entry(path: string, change: Partial<TarEntry> = {}, content = ""): Buffer {
-  const none = {
-    linkPath: "",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    major: 0,
-    minor: 0,
-    mtime: { seconds: 1, nanoseconds: 0 },
-  };
-  const head = tarHeader({ type: "file", path, ...none, size: content.length, ...change });
-  return Buffer.concat([head, Buffer.from(content), tarPadding(content.length)]);
-}
+const entry = (path: string, change: Partial<TarEntry> = {}, content = "") => tarEntry(path, content, change);
 
 function context(dockerfile: string, ...more: readonly Buffer[]): Buffer {
   return Buffer.concat([entry("Dockerfile", {}, dockerfile), ...more, tarEnd]);

@@ -3,9 +3,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
-import { tarEnd, tarHeader, tarPadding } from "#oci/tar/writer.ts";
+import { tarEnd } from "#oci/tar/writer.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
+import { tarEntry } from "../support/tar.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 
 const megabyte = 1024 * 1024;
@@ -22,20 +23,6 @@ after(async () => {
   using _disk = disk;
   await engine[Symbol.asyncDispose]();
 });
-
-function file(path: string, content: Buffer): Buffer {
-  const none = {
-    linkPath: "",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    major: 0,
-    minor: 0,
-    mtime: { seconds: 1, nanoseconds: 0 },
-  };
-  const head = tarHeader({ type: "file", path, ...none, size: content.length });
-  return Buffer.concat([head, content, tarPadding(content.length)]);
-}
 
 function folders(): readonly string[] {
   return ["ingest", "snapshots", "blobs/sha256", "build/tmp"].flatMap((folder) => {
@@ -57,8 +44,8 @@ for (const [claim, dockerfile, size, leaveBytes] of [
     disk.fill(leaveBytes);
     try {
       const body = Buffer.concat([
-        file("Dockerfile", Buffer.from(dockerfile)),
-        file("big", Buffer.alloc(size, 7)),
+        tarEntry("Dockerfile", Buffer.from(dockerfile)),
+        tarEntry("big", Buffer.alloc(size, 7)),
         tarEnd,
       ]);
       const answer = await engine.upload("POST", "/build?nocache=1", Readable.from([body]));

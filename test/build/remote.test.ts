@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { tarEnd, tarHeader, tarPadding } from "#oci/tar/writer.ts";
+import { tarEnd } from "#oci/tar/writer.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
+import { tarEntry } from "../support/tar.ts";
 
 // What a build takes from elsewhere: ADD of an address, contexts by address, git repositories.
 
@@ -56,22 +57,7 @@ function gitFile(path: string): Buffer | undefined {
 }
 
 function tarOf(entries: Readonly<Record<string, string>>): Buffer {
-  const none = {
-    linkPath: "",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    major: 0,
-    minor: 0,
-    mtime: { seconds: 1, nanoseconds: 0 },
-  };
-  const parts = Object.entries(entries).map(([path, text]) =>
-    Buffer.concat([
-      tarHeader({ type: "file", path, ...none, size: text.length }),
-      Buffer.from(text),
-      tarPadding(text.length),
-    ]),
-  );
+  const parts = Object.entries(entries).map(([path, text]) => tarEntry(path, text));
   return Buffer.concat([...parts, tarEnd]);
 }
 

@@ -29,11 +29,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await engine.docker(...args);
-  assert.equal(code, 0, `docker ${args.join(" ")}: ${stderr}`);
-  return stdout.trim();
-}
+const ok = (...args: string[]) => engine.dockerOk(...args);
 
 async function withContainer(flags: readonly string[], use: (id: string) => Promise<void>): Promise<void> {
   const id = await ok("run", "-d", ...flags, "test", "sleep", "1000");

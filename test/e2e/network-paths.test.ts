@@ -42,11 +42,7 @@ function inLan(command: string): string {
   return execFileSync("nsenter", ["-t", String(lan.pid), "-n", "sh", "-c", command], { encoding: "utf8" });
 }
 
-async function docker(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await engine.docker(...args);
-  assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
-  return stdout.trim();
-}
+const docker = (...args: string[]) => engine.dockerOk(...args);
 
 const inspect = (name: string, field: string) => docker("inspect", "-f", `{{${field}}}`, name);
 const pidOf = (name: string) => inspect(name, ".State.Pid");

@@ -22,11 +22,7 @@ after(async () => {
   await engine[Symbol.asyncDispose]();
 });
 
-async function docker(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await engine.docker(...args);
-  assert.equal(code, 0, stderr);
-  return stdout.trim();
-}
+const docker = (...args: string[]) => engine.dockerOk(...args);
 
 async function isServed(): Promise<boolean> {
   try {

@@ -16,11 +16,7 @@ after(async () => {
 });
 
 /** Standard output of a command that has to succeed. */
-async function docker(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await engine.docker(...args);
-  assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
-  return stdout.trim();
-}
+const docker = (...args: string[]) => engine.dockerOk(...args);
 
 const refused = async (...args: string[]) => (await engine.docker(...args)).stderr;
 const defaultRoute = async (name: string) =>

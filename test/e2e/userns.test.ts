@@ -25,11 +25,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await engine.docker(...args);
-  assert.equal(code, 0, `docker ${args.join(" ")}: ${stderr}`);
-  return stdout.trim();
-}
+const ok = (...args: string[]) => engine.dockerOk(...args);
 
 async function refused(...args: string[]): Promise<string> {
   const { code, stderr } = await engine.docker("run", "--rm", ...args, "test", "true");

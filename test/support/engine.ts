@@ -201,6 +201,13 @@ export class EngineUnderTest implements AsyncDisposable {
     }
   }
 
+  /** The real docker CLI, which has to succeed; resolves to its output without blanks around it. */
+  async dockerOk(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.docker(...args);
+    if (code !== 0) throw new Error(`docker ${args.join(" ")}: exit code ${code}: ${stderr}`);
+    return stdout.trim();
+  }
+
   /** What this instance has in the kernel is called so. */
   get places(): InstancePlaces {
     const name = instanceName(this.root);
