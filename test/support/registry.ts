@@ -153,7 +153,11 @@ export class Door implements AsyncDisposable {
   slam(): void {
     this.cuts++;
     this.budget = Number.POSITIVE_INFINITY;
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) {
+      // Reset while a write or the end is on its way, it never settles, and the process turns in circles at its exit.
+      if (socket.writableEnded || socket.writableLength > 0) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

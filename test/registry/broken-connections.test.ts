@@ -6,9 +6,6 @@ import { test } from "node:test";
 import { EngineUnderTest } from "../support/engine.ts";
 import { Door, makeLayeredArchive, RegistryUnderTest } from "../support/registry.ts";
 
-// Run by hand, `node --test test/registry/broken-connections.ts`: its three tests pass, and then its process goes on in a loop
-// outside of a network namespace of its own, for a reason that is not known yet.
-
 async function loadLayered(
   engine: EngineUnderTest,
   reference: string,
