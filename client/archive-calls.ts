@@ -1,13 +1,5 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import type { DockerApi } from "./docker-api.ts";
-
-/** What stands at a path in a container. `mode` has the bits of Go's os.FileMode. */
-export interface PathStat {
-  readonly name: string;
-  readonly size: number;
-  readonly mode: number;
-  readonly mtime: string;
-  readonly linkTarget: string;
-}
 
 /** Bits of Go's os.FileMode. */
 export const goMode = { directory: 0x80000000, symlink: 0x08000000 } as const;

@@ -1,7 +1,8 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, posix, resolve } from "node:path";
 import { Fault, isFault } from "#base/fault.ts";
-import { goMode, type PathStat } from "#client/archive-calls.ts";
+import { goMode } from "#client/archive-calls.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { bool } from "../flags.ts";
 import { formatBytes3 } from "../output/units.ts";

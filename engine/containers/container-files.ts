@@ -1,9 +1,9 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import type { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
 import { placeholders } from "#engine/runtime/placeholders.ts";
 import { changesOf, exportTree, extractInto, packPath, statPath } from "#engine/snapshots/rooted.ts";
 import type { RootSpec } from "#engine/snapshots/rooted/jobs.ts";
-import type { PathStat } from "./containers.ts";
 import type { ContainerContext } from "./context.ts";
 import { type ContainerRecord, isAlive } from "./record.ts";
 

@@ -1,3 +1,4 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import type { Duplex, Readable } from "node:stream";
 import type { CreateBody, EndpointSettings, ExecConfig } from "#api/docker/container.ts";
 import type { UpdateBody } from "#api/docker/shapes.ts";
@@ -176,15 +177,4 @@ export interface ExecRecord {
   readonly exitCode: number | null;
   readonly pid: number;
   readonly detachKeys: string;
-}
-
-/** The JSON of the `X-Docker-Container-Path-Stat` header. */
-export interface PathStat {
-  readonly name: string;
-  readonly size: number;
-  /** Go's os.FileMode bits. */
-  readonly mode: number;
-  /** RFC 3339. */
-  readonly mtime: string;
-  readonly linkTarget: string;
 }

@@ -1,6 +1,7 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
-import type { Containers, PathStat } from "#engine/containers/containers.ts";
+import type { Containers } from "#engine/containers/containers.ts";
 import { decompressed } from "#engine/images/decompress.ts";
 import { empty } from "./answer.ts";
 import type { Call, Route } from "./call.ts";

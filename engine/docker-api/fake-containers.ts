@@ -1,3 +1,4 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import { outputFrame } from "#engine/supervise/output-frames.ts";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -7,7 +8,7 @@ import type { ContainerConfig, HostConfig } from "#api/docker/container.ts";
 import { normalizeCreate } from "#api/docker/normalize.ts";
 import { Fault } from "#base/fault.ts";
 import { type Clock, formatTime } from "#base/time.ts";
-import type { Attachment, Containers, ExecRecord, PathStat } from "#engine/containers/containers.ts";
+import type { Attachment, Containers, ExecRecord } from "#engine/containers/containers.ts";
 import { type ContainerRecord, type ContainerStatus, zeroTime } from "#engine/containers/record.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { ImageResolver } from "#engine/images/images.ts";

@@ -69,16 +69,7 @@ export class OverlaySnapshotter implements Snapshotter {
     return await this.#unpacks.run(async () => {
       const id = this.#table.takeId();
       await using _ = await this.#makeFolder(id);
-      await unpackLayer(
-        {
-          snapshots: this.root,
-          folder: String(id),
-          lower: below.map((layer) => `${layer.id}/fs`),
-          blob: source.path,
-          diffId: source.diffId,
-        },
-        signal,
-      );
+      await this.#unpackInto(id, source, below, signal);
       const folder = (name: number) => join(this.root, String(name), "fs");
       const { compareTrees } = await import("./compare-trees.ts");
       return await compareTrees(folder(id), folder(row.id), signal);
@@ -172,16 +163,7 @@ export class OverlaySnapshotter implements Snapshotter {
     if (below.length >= maxDepth) throw new Fault("invalid", "max depth exceeded");
     const id = this.#table.takeId();
     await using undo = await this.#makeFolder(id);
-    const { bytes } = await unpackLayer(
-      {
-        snapshots: this.root,
-        folder: String(id),
-        lower: below.map((layer) => `${layer.id}/fs`),
-        blob: source.path,
-        diffId: source.diffId,
-      },
-      signal,
-    );
+    const { bytes } = await this.#unpackInto(id, source, below, signal);
     await rmdir(join(this.root, String(id), "work"));
     await this.#insert({
       id,
@@ -191,6 +173,19 @@ export class OverlaySnapshotter implements Snapshotter {
       ...(parent === undefined ? {} : { parent }),
     });
     undo.move();
+  }
+
+  #unpackInto(id: number, source: LayerSource, below: readonly SnapshotRow[], signal: AbortSignal) {
+    return unpackLayer(
+      {
+        snapshots: this.root,
+        folder: String(id),
+        lower: below.map((layer) => `${layer.id}/fs`),
+        blob: source.path,
+        diffId: source.diffId,
+      },
+      signal,
+    );
   }
 
   /** Of a full disk the caller hears by its name, and what was begun goes again when the stack is not moved away. */

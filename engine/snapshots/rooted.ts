@@ -1,10 +1,11 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import { spawn } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import { dirname } from "node:path";
 import { finished, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Fault } from "#base/fault.ts";
-import type { PathChange, PathStat, RootedJob, RootedReply, RootSpec, UnpackResult } from "./rooted/jobs.ts";
+import type { PathChange, RootedJob, RootedReply, RootSpec, UnpackResult } from "./rooted/jobs.ts";
 import type { OverlayMount } from "./snapshotter.ts";
 
 /**

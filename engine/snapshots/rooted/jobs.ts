@@ -79,17 +79,6 @@ export interface PathChange {
   readonly Kind: 0 | 1 | 2;
 }
 
-/** Same as the containers area's type of that name: the JSON of `X-Docker-Container-Path-Stat`. */
-export interface PathStat {
-  readonly name: string;
-  readonly size: number;
-  /** Go's os.FileMode bits. */
-  readonly mode: number;
-  /** RFC 3339. */
-  readonly mtime: string;
-  readonly linkTarget: string;
-}
-
 export interface UnpackResult {
   /** Bytes on disk, files rounded up to 4 KiB. */
   readonly bytes: number;

@@ -1,7 +1,7 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import { type BigIntStats, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path/posix";
 import { Fault } from "#base/fault.ts";
-import type { PathStat } from "./jobs.ts";
 import { codeOf } from "./paths.ts";
 
 /** A path of the API as an absolute one: cleaned, but a last `/` or `/.` stays, because it means "what the link leads to". */

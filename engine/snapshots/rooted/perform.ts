@@ -1,3 +1,4 @@
+import type { PathStat } from "#api/docker/path-stat.ts";
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, statSync } from "node:fs";
 import { basename } from "node:path/posix";
@@ -8,7 +9,7 @@ import { TarReader } from "#oci/tar/reader.ts";
 import { type UpperChange, visitChanges } from "./changes.ts";
 import { CopyWriter } from "./copy-writer.ts";
 import { enterLayer, enterTree } from "./enter.ts";
-import type { PathChange, PathStat, RootedJob, RootSpec, UnpackResult } from "./jobs.ts";
+import type { PathChange, RootedJob, RootSpec, UnpackResult } from "./jobs.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { type Owners, ownersOf } from "./owners.ts";
 import { absolutePath, lstatIn, statPath } from "./path-stat.ts";
