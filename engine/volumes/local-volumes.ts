@@ -317,7 +317,7 @@ export class LocalVolumes implements VolumeMounts, Volumes {
         });
         undo.defer(() => this.#removeUnused(name));
       } else {
-        await this.#folders.ensure(name);
+        this.#folders.ensure(name);
       }
       this.#users.add(name, containerId);
       undo.defer(() => this.#users.remove(name, containerId));
@@ -339,7 +339,7 @@ export class LocalVolumes implements VolumeMounts, Volumes {
     const record: VolumeRecord = { ...made, id, createdAt: formatTime(this.#deps.now()) };
     await this.#rows.put(record);
     try {
-      await this.#folders.ensure(made.name);
+      this.#folders.ensure(made.name);
     } catch (error) {
       await this.#rows.delete(made.name);
       throw error;
@@ -370,7 +370,7 @@ export class LocalVolumes implements VolumeMounts, Volumes {
   /** With the name's lock held, or before anybody else is there. */
   async #destroy(record: VolumeRecord): Promise<void> {
     if (isMounted(record)) await this.#deps.mounter.clear(this.#folders.dataOf(record.name));
-    await this.#folders.retire(record.name, record.id);
+    this.#folders.retire(record.name, record.id);
     await this.#rows.delete(record.name);
     this.#deps.events.publish("volume", "destroy", record.name, { driver: "local" });
     await this.#clear(record.id);
