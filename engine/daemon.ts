@@ -109,9 +109,11 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const db = undo.use(new Database(join(root, "engine.db")));
   const events = new EventBus(now);
   const runtimes = new Runtimes(options.runtimes ?? { added: [] });
-  const spawner = undo.use(new Spawner(shimBinary, runtimes.sealed.path, log));
+  const spawner = undo.use(new Spawner(shimBinary, { runtime: runtimes.sealed.path, folder: root }, log));
   const content = await openFileStore(root);
   const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
+  // From here on nobody else makes or starts anything of this engine's: what is found is all there is.
+  await spawner.alone();
   await snapshots.reconcile();
   const registry = new ContainerRegistry(db);
   const buildCache = new CacheStore(db, () => Date.now());

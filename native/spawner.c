@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -311,6 +312,7 @@ static void serve(struct fields *f) {
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "forget") == 0 && f->count == 4) forget_flows(seq, f);
   else if (strcmp(op, "shim") == 0) start_shim(seq, f);
+  else if (strcmp(op, "alone") == 0) answer(seq, "ok", "", NULL);
   else if (strcmp(op, "close") == 0 && f->count == 3) {
     if (close(atoi(f->field[2])) < 0) refuse(seq, "close", errno);
     else answer(seq, "ok", "", NULL);
@@ -329,7 +331,15 @@ static void seal_runtime(const char *path) {
   close(file);
 }
 
-// spawner PATH-OF-THE-RUNTIME
+// Holds the folder until it ends; waits for an earlier one that has been killed and is still at work inside the kernel.
+static void own_folder(const char *path) {
+  int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) fail(path);
+  while (flock(folder, LOCK_EX) < 0)
+    if (errno != EINTR) fail(path);
+}
+
+// spawner PATH-OF-THE-RUNTIME FOLDER-OF-THE-ENGINE
 int spawner_main(int argc, char **argv) {
   static char payload[FRAME_MAX];
   static struct fields f;
@@ -340,7 +350,8 @@ int spawner_main(int argc, char **argv) {
   umask(077);
   // Low numbers would be taken for stdio, 3 and 10 have a meaning in the shim: keep everything of ours out of the way.
   for (int fd = open("/dev/null", O_RDONLY | O_CLOEXEC); fd >= 0 && fd < 15;) fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  seal_runtime(argc > 1 ? argv[1] : "");
+  own_folder(argc > 2 ? argv[2] : "");
+  seal_runtime(argv[1]);
   host_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   host_netlink = netlink_open();
   if (host_netns < 0 || host_netlink < 0) fail("spawner");

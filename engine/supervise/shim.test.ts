@@ -28,7 +28,7 @@ const folder = mkdtempSync(join(tmpdir(), "gantry-shim-"));
 let spawner: Spawner;
 
 before(() => {
-  spawner = new Spawner(binary, "/usr/bin/crun", silentLog);
+  spawner = new Spawner(binary, { runtime: "/usr/bin/crun", folder }, silentLog);
   mkdirSync(join(folder, "lower/bin"), { recursive: true });
   for (const name of ["proc", "dev", "sys", "tmp"]) mkdirSync(join(folder, "lower", name));
   for (const applet of ["busybox", "sh", "cat", "sleep", "true", "tty"])

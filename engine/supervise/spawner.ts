@@ -29,19 +29,31 @@ interface Child {
  */
 export class Spawner implements KernelHelper, AsyncDisposable {
   readonly #binary: string;
-  readonly #runtime: string;
+  readonly #args: readonly string[];
   readonly #log: Log;
   #child: Child | undefined;
   #lastHandle = 0;
   #serial = 0;
   #isClosed = false;
 
-  /** @param runtime path of the OCI runtime that shims are to use */
-  constructor(binary: string, runtime: string, log: Log) {
+  /**
+   * @param runtime path of the OCI runtime that shims are to use
+   * @param folder the engine's: it has one spawner at a time
+   */
+  constructor(
+    binary: string,
+    { runtime, folder }: { readonly runtime: string; readonly folder: string },
+    log: Log,
+  ) {
     this.#binary = binary;
-    this.#runtime = runtime;
+    this.#args = ["spawner", runtime, folder];
     this.#log = log;
     this.#child = this.#start();
+  }
+
+  /** Resolves once the spawner of a killed engine, which may have been in the middle of a change, is gone. */
+  async alone(): Promise<void> {
+    await this.#request("alone", []);
   }
 
   /** A user namespace in which IDs of the host's are 0, 1, … */
@@ -164,7 +176,7 @@ export class Spawner implements KernelHelper, AsyncDisposable {
   }
 
   #start(): Child {
-    const process = spawn(this.#binary, ["spawner", this.#runtime], { stdio: ["pipe", "pipe", "inherit"] });
+    const process = spawn(this.#binary, this.#args, { stdio: ["pipe", "pipe", "inherit"] });
     const child: Child = { process, held: new Map(), waiting: new Map() };
     const reader = new FrameReader();
     process.stdout?.on("data", (bytes: Buffer) => {
