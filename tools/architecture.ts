@@ -29,6 +29,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   oci: ["base"],
   host: ["base"],
   client: ["api", "base"],
+  rpc: ["api", "host", "base"],
   "engine/metadata": below,
   "engine/events": below,
   "engine/authorization": ["base", "host"],
@@ -80,6 +81,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   ],
   "engine/buildkit-api": [
     ...engineWide,
+    "rpc",
     "engine/build",
     "engine/content",
     "engine/images",
@@ -89,7 +91,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   ],
   "engine/docker-api": [...below, ...nouns],
   "engine/daemon": [...below, ...nouns, "engine/docker-api", "engine/buildkit-api"],
-  cli: ["client", "oci", "api", "host", "base", "engine/trust"],
+  cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust"],
   bin: ["engine/daemon", "cli", "base", "host"],
   bench: ["base", "host", "client", "api", "engine/logs"],
 };

@@ -1,6 +1,6 @@
 import { type Fault, isFault, messageOf } from "#base/fault.ts";
 import type { Lines } from "#oci/dockerfile/source.ts";
-import { codes, RpcError, statusOf } from "./status.ts";
+import { codes, RpcError, statusOf } from "#rpc/status.ts";
 
 /** The file that a failure's lines are of. */
 export interface ErrorSource {

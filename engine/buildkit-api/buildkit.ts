@@ -8,7 +8,7 @@ import type { ImageResolver } from "#engine/images/images.ts";
 import type { Platform } from "#oci/platform.ts";
 import { controlMethods } from "./control.ts";
 import { gatewayMethods } from "./gateway.ts";
-import { type Methods, serveGrpc, unary } from "./grpc-server.ts";
+import { type Methods, serveGrpc, unary } from "#rpc/grpc-server.ts";
 import { Jobs } from "./jobs.ts";
 import { Sessions } from "./sessions.ts";
 import { Solving } from "./solving.ts";

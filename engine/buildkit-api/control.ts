@@ -20,12 +20,12 @@ import type { Clock } from "#base/time.ts";
 import type { Builds } from "#engine/build/build-service.ts";
 import type { Platform } from "#oci/platform.ts";
 import { exportResult, type Exporter } from "./export.ts";
-import { type Methods, streaming, unary } from "./grpc-server.ts";
+import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
 import { History } from "./history.ts";
 import { Job, type Jobs } from "./jobs.ts";
 import { sessionMethod } from "./session-stream.ts";
 import type { Sessions } from "./sessions.ts";
-import { RpcError } from "./status.ts";
+import { RpcError } from "#rpc/status.ts";
 import type { Solving } from "./solving.ts";
 import { pruneCache, usageRecords } from "./usage.ts";
 

@@ -5,8 +5,8 @@ import { Spool } from "#engine/build/files/spool.ts";
 import { type FileNode, nodesBelow, type TreeNode } from "#engine/build/files/tree.ts";
 import { readTree } from "#engine/build/files/tree-builder.ts";
 import { shown } from "#engine/snapshots/rooted/paths.ts";
-import { toGoMode } from "./go-mode.ts";
-import type { ClientCall } from "./grpc-client.ts";
+import { toGoMode } from "#api/buildkit/go-mode.ts";
+import type { ClientCall } from "#rpc/grpc-client.ts";
 import type { Session } from "./sessions.ts";
 
 const method = "/moby.filesync.v1.FileSend/DiffCopy";

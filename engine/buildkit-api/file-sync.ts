@@ -5,9 +5,9 @@ import { Fault } from "#base/fault.ts";
 import type { Spool } from "#engine/build/files/spool.ts";
 import { emptyFolder, type FolderNode, type TreeNode } from "#engine/build/files/tree.ts";
 import { byteText } from "#engine/snapshots/rooted/paths.ts";
-import type { ClientCall } from "./grpc-client.ts";
+import type { ClientCall } from "#rpc/grpc-client.ts";
 import type { Session } from "./sessions.ts";
-import { fromGoMode } from "./go-mode.ts";
+import { fromGoMode } from "#api/buildkit/go-mode.ts";
 
 type Stat = Partial<MessageOf<typeof stat>>;
 

@@ -9,7 +9,7 @@ import { nothing } from "#api/buildkit/session.ts";
 import type { MessageOf } from "#api/buildkit/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import type { Built } from "#engine/build/builder.ts";
-import { type Methods, type ServerCall, unary } from "./grpc-server.ts";
+import { type Methods, type ServerCall, unary } from "#rpc/grpc-server.ts";
 import type { Job, Jobs } from "./jobs.ts";
 import { inputIdOf, inputOf } from "./inputs.ts";
 import type { Solving } from "./solving.ts";

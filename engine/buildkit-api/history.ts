@@ -8,7 +8,7 @@ import { historyEventTypes } from "#api/buildkit/control.ts";
 import type { MessageOf } from "#api/buildkit/protobuf.ts";
 import type { Clock } from "#base/time.ts";
 import { timeOf } from "./progress.ts";
-import { statusOf } from "./status.ts";
+import { statusOf } from "#rpc/status.ts";
 
 type Event = MessageOf<typeof buildHistoryEvent>;
 type Record = NonNullable<Event["record"]>;

@@ -3,7 +3,7 @@ import type { Clock } from "#base/time.ts";
 import type { Built } from "#engine/build/builder.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Progress } from "./progress.ts";
-import type { RpcStatus } from "./status.ts";
+import type { RpcStatus } from "#rpc/status.ts";
 
 const maxRefLength = 256;
 const maxResults = 100;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Duplex } from "node:stream";
 import { bytesMessage } from "#api/buildkit/session.ts";
-import type { Method, ServerCall } from "./grpc-server.ts";
+import type { Method, ServerCall } from "#rpc/grpc-server.ts";
 import type { Sessions } from "./sessions.ts";
 
 const pieceBytes = 1 << 20;

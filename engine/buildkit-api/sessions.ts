@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { Fault } from "#base/fault.ts";
 import { Arrivals } from "./arrivals.ts";
-import { GrpcClient } from "./grpc-client.ts";
+import { GrpcClient } from "#rpc/grpc-client.ts";
 
 /** A client that offers its files, secrets and agents for the length of a build. */
 export interface Session {
@@ -34,7 +34,7 @@ export class Sessions {
         .split(",")
         .map((name) => name.trim().toLowerCase()),
     );
-    const client = new GrpcClient(socket);
+    const client = new GrpcClient(socket, "the client's session");
     const session = { id, client, supports: (method: string) => methods.has(method.toLowerCase()) };
     const stop = () => client.destroy();
     signal.addEventListener("abort", stop, { once: true });

@@ -13,8 +13,8 @@ import {
   packetTypes,
 } from "#api/buildkit/session.ts";
 import { Fault } from "#base/fault.ts";
-import { GrpcClient } from "#engine/buildkit-api/grpc-client.ts";
-import { type Method, type Methods, serveGrpc, unary } from "#engine/buildkit-api/grpc-server.ts";
+import { GrpcClient } from "#rpc/grpc-client.ts";
+import { type Method, type Methods, serveGrpc, unary } from "#rpc/grpc-server.ts";
 
 /** What a client offers for a build. */
 export interface Offer {
@@ -73,7 +73,7 @@ export class BuildKitClient implements Disposable {
       "X-Docker-Expose-Session-Grpc-Method": [...methods.keys()],
     });
     void serveGrpc(socket, methods, none);
-    const control = new GrpcClient(await upgrade(socketPath, "/grpc"));
+    const control = new GrpcClient(await upgrade(socketPath, "/grpc"), "the engine's connection");
     return new BuildKitClient(control, socket, id);
   }
 

@@ -30,11 +30,14 @@ const sessionOptions = {
   settings: { enablePush: false, initialWindowSize: windowBytes, maxHeaderListSize: 64 << 10 },
 } as const;
 
-/** Calls the services that a client offers on a connection of its own: the engine is the client of that protocol. */
+/** Calls the services of whoever is at the other end of a connection that has become HTTP/2. */
 export class GrpcClient {
   readonly #session: ClientHttp2Session;
+  readonly #name: string;
 
-  constructor(socket: Duplex) {
+  /** @param name what the connection is called when it is over, e.g. `the client's session` */
+  constructor(socket: Duplex, name: string) {
+    this.#name = name;
     this.#session = http2().connect("http://localhost", {
       ...sessionOptions,
       createConnection: () => socket as never,
@@ -60,7 +63,7 @@ export class GrpcClient {
   /** @throws {Fault} `unavailable` when the connection is over */
   open(path: string, metadata: Metadata, signal: AbortSignal): ClientCall {
     signal.throwIfAborted();
-    if (this.isClosed) throw new Fault("unavailable", "the client's session is over");
+    if (this.isClosed) throw isOver(this.#name);
     const stream = this.#session.request(
       {
         ":method": "POST",
@@ -72,7 +75,7 @@ export class GrpcClient {
       },
       { endStream: false, signal },
     );
-    return new Call(stream, signal);
+    return new Call(stream, this.#name, signal);
   }
 
   /** One message there and one back. @throws {Fault} with what the other side says */
@@ -97,14 +100,16 @@ class Call implements ClientCall {
   readonly #signal: AbortSignal;
   /** Aborted when the stream is closed as well. */
   readonly #either: AbortSignal;
+  readonly #name: string;
   #trailers: Readonly<Record<string, unknown>> = {};
   #error: unknown;
 
-  constructor(stream: ClientHttp2Stream, signal: AbortSignal) {
+  constructor(stream: ClientHttp2Stream, name: string, signal: AbortSignal) {
     this.#stream = stream;
+    this.#name = name;
     this.#signal = signal;
     const closed = new AbortController();
-    stream.once("close", () => closed.abort(new Fault("unavailable", "the client's session is over")));
+    stream.once("close", () => closed.abort(isOver(name)));
     this.#either = AbortSignal.any([signal, closed.signal]);
     stream.on("error", (error) => {
       this.#error ??= error;
@@ -119,8 +124,7 @@ class Call implements ClientCall {
 
   async send(message: Uint8Array): Promise<void> {
     this.#signal.throwIfAborted();
-    if (this.#stream.destroyed || this.#stream.writableEnded)
-      throw new Fault("unavailable", "the client's session is over");
+    if (this.#stream.destroyed || this.#stream.writableEnded) throw isOver(this.#name);
     if (this.#stream.write(framed(message))) return;
     await once(this.#stream, "drain", { signal: this.#either });
   }
@@ -136,13 +140,16 @@ class Call implements ClientCall {
       this.#error ??= error;
     }
     this.#signal.throwIfAborted();
+    if (Object.keys(this.#trailers).length === 0) throw isOver(this.#name, this.#error);
     const failure = findFailure(this.#trailers);
-    if (Object.keys(this.#trailers).length === 0)
-      throw new Fault("unavailable", "the client's session is over", { cause: this.#error });
     if (failure !== undefined) throw failure;
   }
 
   [Symbol.dispose](): void {
     if (!this.#stream.destroyed) this.#stream.close(http2().constants.NGHTTP2_CANCEL);
   }
+}
+
+function isOver(name: string, cause?: unknown): Fault {
+  return new Fault("unavailable", `${name} is over`, { cause });
 }

@@ -80,13 +80,26 @@ export function trailersOf({ code, message, details }: RpcStatus): Record<string
   return trailers;
 }
 
-/** What a client's answer says; undefined for success. */
+/** What the end of a call says; undefined for success. The status in full is the failure's cause. */
 export function findFailure(trailers: Readonly<Record<string, unknown>>): Fault | undefined {
   const code = Number(trailers["grpc-status"] ?? codes.unknown);
   if (code === codes.ok) return undefined;
   const said = trailers["grpc-message"];
-  const text = typeof said === "string" ? said : "the client's session did not answer";
-  return new Fault(kindOf.get(code) ?? "internal", percentDecoded(text), { detail: { grpcCode: code } });
+  const text = typeof said === "string" ? percentDecoded(said) : "the call ended without an answer";
+  const status = statusIn(trailers["grpc-status-details-bin"]) ?? { code, message: text, details: [] };
+  return new Fault(kindOf.get(code) ?? "internal", text, {
+    detail: { grpcCode: code },
+    cause: new RpcError(status),
+  });
+}
+
+function statusIn(encoded: unknown): RpcStatus | undefined {
+  if (typeof encoded !== "string") return undefined;
+  try {
+    return rpcStatus.decode(Buffer.from(encoded, "base64"));
+  } catch {
+    return undefined; // the code and the message are known without it
+  }
 }
 
 /** The longest message that a header has room for. */
