@@ -23,7 +23,7 @@ import type { EngineIdentity } from "#engine/docker-api/system.ts";
 import { readUsage } from "#engine/docker-api/usage.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
 import { LocalImages } from "#engine/images/local-images.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { ForwardingThread } from "#engine/logs/forwarding-thread.ts";
 import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
@@ -106,7 +106,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   });
   const host = readHostFacts();
   const isRemapped = parseRemap(options.usernsRemap, host.kernel);
-  const db = undo.use(new Database(join(root, "engine.db")));
+  const db = undo.use(openEngineDatabase(join(root, "engine.db")));
   const events = new EventBus(now);
   const runtimes = new Runtimes(options.runtimes ?? { added: [] });
   const spawner = undo.use(new Spawner(shimBinary, { runtime: runtimes.sealed.path, folder: root }, log));

@@ -1,6 +1,6 @@
 import type { Item } from "#engine/gc/leases.ts";
 import type { BuiltLayer } from "#engine/images/image-workshop.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 
 /** The result of one step. Plain data, one JSON row. */
 export interface CacheRecord {

@@ -1,6 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import { isEarlier } from "#base/time.ts";
-import type { Database, Durability } from "#engine/metadata/database.ts";
+import type { Database, Durability } from "#host/sqlite/database.ts";
 import type { ContainerRecord } from "./record.ts";
 
 /**

@@ -9,7 +9,7 @@ import { type Digest, parseDigest } from "#oci/digest.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
 import { openMemoryStore } from "#engine/content/memory-store.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { Collector } from "./collector.ts";
 import { FakeSnapshotter } from "./fake-snapshotter.ts";
 import { type Item, type Lease, Leases } from "./leases.ts";
@@ -22,7 +22,7 @@ before(async () => {
 after(() => rm(root, { recursive: true }));
 
 class World {
-  readonly db = new Database(join(root, `${++files}.db`));
+  readonly db = openEngineDatabase(join(root, `${++files}.db`));
   readonly leases = new Leases({ db: this.db, now: () => 0, log: silentLog });
   readonly roots = new Map<string, readonly Item[]>();
   readonly content: ContentStore;

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { silentLog } from "#base/log.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import { type Item, Leases } from "./leases.ts";
 
 let root: string;
@@ -22,7 +23,7 @@ const open = (db: Database) => new Leases({ db, now: () => now, log: silentLog }
 const itemsOf = (leases: Leases) => Array.from(leases.items());
 
 test("Leases: a held lease protects until it is released, and is not written down", async () => {
-  using db = new Database(file());
+  using db = openEngineDatabase(file());
   const leases = open(db);
   {
     await using lease = leases.hold();
@@ -35,7 +36,7 @@ test("Leases: a held lease protects until it is released, and is not written dow
 });
 
 test("Leases: a durable lease survives a restart, can be renewed, and expires", async () => {
-  using db = new Database(file());
+  using db = openEngineDatabase(file());
   const lease = await open(db).acquire("pull", 60);
   await lease.protect(a);
   await lease.protect(b);
@@ -53,7 +54,7 @@ test("Leases: a durable lease survives a restart, can be renewed, and expires", 
 });
 
 test("Leases: protecting waits for a removal under way, a removal asks who protects", async () => {
-  using db = new Database(file());
+  using db = openEngineDatabase(file());
   const leases = open(db);
   const lease = leases.hold();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -76,7 +77,7 @@ test("Leases: protecting waits for a removal under way, a removal asks who prote
 });
 
 test("Leases: what was released protects nothing more", async () => {
-  using db = new Database(file());
+  using db = openEngineDatabase(file());
   const lease = open(db).hold();
   await lease.release();
   await assert.rejects(lease.protect(a), /is over/);

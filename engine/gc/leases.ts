@@ -1,5 +1,5 @@
 import type { Log } from "#base/log.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import { messageOf } from "#base/fault.ts";
 
 /** Something that garbage collection may remove: a blob by digest, a layer's snapshot by chain ID. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from "#oci/descriptor.ts";
 import { type Digest, parseDigest } from "#oci/digest.ts";
 import { familiarReference, formatReference, parseReference, type Reference } from "#oci/reference.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import type { Item } from "#engine/gc/leases.ts";
 import type { ImageRecord } from "./images.ts";
 

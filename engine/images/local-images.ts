@@ -8,7 +8,7 @@ import type { ContentStore } from "#engine/content/content-store.ts";
 import type { EventSink } from "#engine/events/events.ts";
 import { Collector } from "#engine/gc/collector.ts";
 import { type Item, Leases } from "#engine/gc/leases.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { type Distribution, lazyDistribution } from "./distribution.ts";
 import type { SignatureSource } from "#engine/trust/signature-source.ts";

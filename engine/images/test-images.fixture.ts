@@ -6,7 +6,8 @@ import { silentLog } from "#base/log.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
 import { openFileStore } from "#engine/content/file-store.ts";
 import { FakeSnapshotter } from "#engine/gc/fake-snapshotter.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import type { Progress } from "./images.ts";
 import { LocalImages, type LocalImagesDeps } from "./local-images.ts";
 
@@ -29,7 +30,7 @@ const abort = new AbortController();
 /** Images on a real content store and database in a folder of their own, over layers that are rows only. */
 export async function openTestImages(openGate?: LocalImagesDeps["openGate"]): Promise<TestImages> {
   const root = await mkdtemp(join(tmpdir(), "gantry-images-"));
-  const db = new Database(join(root, "db"));
+  const db = openEngineDatabase(join(root, "db"));
   const content = await openFileStore(root);
   const snapshots = new FakeSnapshotter();
   const events: string[] = [];

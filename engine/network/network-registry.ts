@@ -1,4 +1,4 @@
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import { Fault } from "#base/fault.ts";
 import type { NetworkRecord } from "./networks.ts";
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { Log } from "#base/log.ts";
 import { type Clock, formatTime } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import type { Handle, KernelHelper } from "#engine/supervise/kernel-helper.ts";
 import { parseRoutes } from "#host/link/routes.ts";
 import { type KernelLoss, KernelWatch } from "#host/nft/kernel-watch.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { EndpointSettings } from "#api/docker/container.ts";
 import { silentLog } from "#base/log.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { IpKernel } from "./ip-kernel.ts";
 import type { Endpoint, EndpointRequest, Networks, Sandbox } from "./networks.ts";
 import { openNetworks } from "./open-networks.ts";
@@ -58,7 +58,7 @@ export async function startMachine(resolvConf = "nameserver 127.0.0.1\n"): Promi
   const events: string[] = [];
   const file = join(folder, "resolv.conf");
   await writeFile(file, resolvConf);
-  const database = new Database(join(folder, "db"));
+  const database = openEngineDatabase(join(folder, "db"));
   const open: Machine["open"] = (options = {}) =>
     openNetworks(
       {

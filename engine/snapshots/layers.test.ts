@@ -10,7 +10,8 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { TarEntry } from "#oci/tar/entry.ts";
 import { TarReader } from "#oci/tar/reader.ts";
@@ -30,7 +31,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "gantry-layers-"));
   enableCompileCache(join(folder, "cache"));
   mkdirSync(join(folder, "snapshots"));
-  db = new Database(join(folder, "db"));
+  db = openEngineDatabase(join(folder, "db"));
   snapshotter = new OverlaySnapshotter({ root: join(folder, "snapshots"), db, log: silentLog });
   await snapshotter.reconcile();
 });

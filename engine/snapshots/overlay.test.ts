@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { blobOf, digestOf, tarOf } from "./layer-fixtures.ts";
 import { OverlaySnapshotter } from "./overlay.ts";
 import { type SnapshotterUnderTest, snapshotterContract } from "./snapshotter.contract.ts";
@@ -26,7 +26,7 @@ interface Opened extends SnapshotterUnderTest {
 async function open(root?: string): Promise<Opened> {
   const folder = root ?? (await mkdtemp(join(tmpdir(), "gantry-snapshots-")));
   await mkdir(join(folder, "snapshots"));
-  const db = new Database(join(folder, "db"));
+  const db = openEngineDatabase(join(folder, "db"));
   const start = async () => {
     const snapshotter = new OverlaySnapshotter({ root: join(folder, "snapshots"), db, log: silentLog });
     await snapshotter.reconcile();
@@ -122,10 +122,10 @@ test("OverlaySnapshotter: a daemon that is killed while it unpacks leaves nothin
   await using subject = await open();
   const source = blobOf(subject.folder, slowArchive());
   const program = `
-    import { Database } from "#engine/metadata/database.ts";
+    import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
     import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
     import { silentLog } from "#base/log.ts";
-    const db = new Database(process.argv[1] + "/other.db");
+    const db = openEngineDatabase(process.argv[1] + "/other.db");
     const snapshots = new OverlaySnapshotter({ root: process.argv[1] + "/snapshots", db, log: silentLog });
     console.log("ready");
     await snapshots.unpack(${JSON.stringify(chain)}, undefined, ${JSON.stringify(source)}, new AbortController().signal);`;

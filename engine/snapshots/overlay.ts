@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Fault, messageOf } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Log } from "#base/log.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import { findXattr } from "#host/sys.ts";
 import type { Digest } from "#oci/digest.ts";
 import { bytesIn, removeTree } from "./folders.ts";

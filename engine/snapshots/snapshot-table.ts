@@ -1,4 +1,4 @@
-import type { Database, Durability } from "#engine/metadata/database.ts";
+import type { Database, Durability } from "#host/sqlite/database.ts";
 
 export interface SnapshotRow {
   /** Name of its folder. */

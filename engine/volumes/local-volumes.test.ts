@@ -16,7 +16,8 @@ import { type TestContext, test } from "node:test";
 import type { HostConfig, MountPoint, MountRequest } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
-import { Database } from "#engine/metadata/database.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import { LocalVolumes, type LocalVolumesDeps } from "./local-volumes.ts";
 import { volumeListFilter, volumePruneFilter } from "./volume-filters.ts";
 import { VolumeMounter } from "./volume-mounter.ts";
@@ -35,7 +36,7 @@ async function world(t: TestContext) {
   t.after(() => db?.[Symbol.dispose]());
   const start = (copyUp: Copy = () => Promise.resolve()) => {
     db?.[Symbol.dispose]();
-    db = new Database(join(folder, "db"));
+    db = openEngineDatabase(join(folder, "db"));
     return new LocalVolumes({
       root: join(folder, "volumes"),
       db,

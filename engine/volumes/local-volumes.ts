@@ -6,7 +6,7 @@ import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Log } from "#base/log.ts";
 import { type Clock, formatTime } from "#base/time.ts";
 import type { EventSink } from "#engine/events/events.ts";
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import { isEmptyFolder } from "./folders.ts";
 import { checkBindSource, checkVolumeSource, ensureBindSource } from "./mount-sources.ts";
 import { bindMount, imageMount, tmpfsMount, volumeMount } from "./oci-mount.ts";

@@ -1,4 +1,4 @@
-import type { Database } from "#engine/metadata/database.ts";
+import type { Database } from "#host/sqlite/database.ts";
 import type { VolumeRecord } from "./volume-record.ts";
 
 /** The rows of table `volumes`: in memory for reading, in the database for good. */

@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { Fault } from "#base/fault.ts";
-import { migrations } from "./schema.ts";
 
 /**
  * `durable`: on disk when the write resolves. `ordered`: in the hands of the kernel, so that it survives the daemon but not a
@@ -26,23 +25,24 @@ const walReserveBytes = 4_300_000;
 const fullDiskCodes: readonly unknown[] = [13, 4874];
 
 /**
- * The engine's one database: SQLite in WAL mode. Reads go straight to {@link Database.sql}; writes go
+ * A database of one process: SQLite in WAL mode. Reads go straight to {@link Database.sql}; writes go
  * through {@link Database.write}, which commits all that were asked for within one turn of the event loop together, so a
  * burst of requests pays for one fsync.
- *
- * @see docs/formats/metadata.md for the schema
  */
 export class Database implements Disposable {
   readonly sql: DatabaseSync;
   #pending: Pending[] = [];
 
-  /** Opens the file, creating it, and brings its schema up to date. Refuses a schema newer than it knows. */
-  constructor(file: string) {
+  /**
+   * Opens the file, creating it, and brings its schema up to date: `migrations`, oldest first, are done once each. Refuses a
+   * schema newer than it knows.
+   */
+  constructor(file: string, migrations: readonly string[]) {
     this.sql = new DatabaseSync(file);
     this.sql.exec(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000",
     );
-    migrate(this.sql, file);
+    migrate(this.sql, file, migrations);
     reserveRoom(`${file}-wal`);
   }
 
@@ -116,7 +116,7 @@ function reserveRoom(wal: string): void {
   }
 }
 
-function migrate(sql: DatabaseSync, file: string): void {
+function migrate(sql: DatabaseSync, file: string, migrations: readonly string[]): void {
   const row = sql.prepare("PRAGMA user_version").get() as { user_version: number };
   if (row.user_version > migrations.length)
     throw new Error(
