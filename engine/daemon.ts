@@ -261,7 +261,9 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   async function openBuildKit() {
     const { BuildKit } = await import("./buildkit-api/buildkit.ts");
     const hostGateway = () => networks.hostGateway;
-    return new BuildKit({ builds, images, platform, workerId: identity.id, hostGateway, now });
+    let opened: ReturnType<typeof images.exchange> | undefined;
+    const exchange = () => (opened ??= images.exchange(registries));
+    return new BuildKit({ builds, images, exchange, platform, workerId: identity.id, hostGateway, now });
   }
   const { authorizationPlugins } = access;
   const authorization =

@@ -16,7 +16,6 @@ export const codes = {
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
-  remote: 14,
   unauthenticated: 16,
 } as const;
 
@@ -31,7 +30,7 @@ const codeOf = {
   "not-modified": codes.unknown,
   "not-implemented": codes.unimplemented,
   unavailable: codes.unavailable,
-  remote: codes.unavailable,
+  remote: codes.unknown,
   exhausted: codes.resourceExhausted,
   internal: codes.unknown,
 } as const satisfies Record<FaultKind, number>;

@@ -1,4 +1,4 @@
-import { bigInt, bytes, int, map, message, sub, text } from "./protobuf.ts";
+import { bigInt, bytes, int, map, message, sub, text, texts } from "./protobuf.ts";
 
 /** @see github.com/tonistiigi/fsutil, types/stat.proto */
 export const stat = message({
@@ -29,5 +29,18 @@ export const getSecretResponse = message({ data: bytes(1) });
 
 /** @see github.com/moby/buildkit, session/sshforward/ssh.proto */
 export const checkAgentRequest = message({ id: text(1) });
+
+/** @see github.com/moby/buildkit, session/auth/auth.proto */
+export const credentialsRequest = message({ host: text(1) });
+export const credentialsResponse = message({ username: text(1), secret: text(2) });
+export const fetchTokenRequest = message({
+  clientId: text(1),
+  host: text(2),
+  realm: text(3),
+  service: text(4),
+  scopes: texts(5),
+});
+/** Seconds. */
+export const fetchTokenResponse = message({ token: text(1), expiresIn: int(2), issuedAt: int(3) });
 
 export const nothing = message({});

@@ -5,7 +5,8 @@ import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import type { PullRequest } from "#engine/images/distribution.ts";
-import type { ImageRecord } from "#engine/images/images.ts";
+import type { ExportedImage, ExportOptions } from "#engine/images/image-export.ts";
+import type { ImageRecord, Progress } from "#engine/images/images.ts";
 import { LayeredFiles } from "#engine/runtime/layered-file.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
@@ -24,7 +25,14 @@ import type { BuildContext, BuildDeps } from "./build-deps.ts";
 import type { CopyFrom } from "./copy-step.ts";
 import { Spool } from "./files/spool.ts";
 import type { FolderNode } from "./files/tree.ts";
-import { buildkitHistory, classicHistory, type FrontEnd, isStep, type StageTitle } from "./front-end.ts";
+import {
+  buildkitHistory,
+  classicHistory,
+  type FrontEnd,
+  isStep,
+  type StageTitle,
+  type StepProgress,
+} from "./front-end.ts";
 import { contextStage } from "./context-stage.ts";
 import { ImageCache } from "./image-cache.ts";
 import { RemoteSources } from "./remote/remote-sources.ts";
@@ -72,6 +80,8 @@ export interface Built extends AsyncDisposable {
     names: readonly Reference[],
     signal: AbortSignal,
   ): Promise<{ readonly archive: AsyncIterable<Uint8Array>; readonly descriptor: Descriptor }>;
+  /** The image as it is to look elsewhere, without making it visible. */
+  export(options: ExportOptions, signal: AbortSignal): Promise<ExportedImage>;
   /** Makes it an image with these names, and returns its ID. */
   commit(names: readonly Reference[], signal: AbortSignal): Promise<Digest>;
 }
@@ -139,6 +149,8 @@ export class Builder {
         state,
         files: (until) => packLayers(this.#context, state.layers, until),
         image: (names, until) => workshop.archive(imageConfigOf(state), state.layers, names, lease, until),
+        export: (options, until) =>
+          workshop.export(state.id ?? imageConfigOf(state), state.layers, options, lease, until),
         commit: (names, until) =>
           state.id === undefined
             ? workshop.finish(imageConfigOf(state), state.layers, names, lease, until)
@@ -346,30 +358,45 @@ class BuildRun {
     const { frontEnd } = this.#deps.request;
     if (frontEnd === undefined || image === "scratch") return await this.#image(image, platform);
     const { context, lease, signal } = this.#deps;
+    let step: StepProgress | undefined;
     try {
       const named = await frontEnd.context(image, signal);
       if (named?.kind === "files")
         return await contextStage(context, this.#platform, named.root, lease, signal);
       const name = named?.name ?? image;
-      const step = named === undefined ? frontEnd.step(title, `FROM ${shownImage(name)}`) : undefined;
-      const state = await this.#image(name, platform);
-      step?.cached();
+      step = named === undefined ? frontEnd.step(title, `FROM ${shownImage(name)}`) : undefined;
+      let isHere = true;
+      const state = await this.#image(name, platform, (progress) => {
+        isHere = false;
+        step?.pulling(progress);
+      });
+      if (isHere) step?.cached();
       step?.done();
       return state;
     } catch (error) {
+      step?.failed(error);
       frontEnd.located(error, lines);
       throw error;
     }
   }
 
-  #image(name: string, platform: string | undefined): Promise<StageState> {
+  /** @param pulling told of what comes, unless somebody has asked for the image before */
+  #image(
+    name: string,
+    platform: string | undefined,
+    pulling: (progress: Progress) => void = () => {},
+  ): Promise<StageState> {
     const key = `${platform ?? ""} ${name}`;
-    const known = this.#images.get(key) ?? this.#openImage(name, platform);
+    const known = this.#images.get(key) ?? this.#openImage(name, platform, pulling);
     this.#images.set(key, known);
     return known;
   }
 
-  async #openImage(name: string, asked: string | undefined): Promise<StageState> {
+  async #openImage(
+    name: string,
+    asked: string | undefined,
+    pulling: (progress: Progress) => void,
+  ): Promise<StageState> {
     const { context, lease } = this.#deps;
     const wanted = asked === undefined ? this.#platform : parsePlatform(asked, context.platform);
     if (name === "scratch") {
@@ -377,7 +404,7 @@ class BuildRun {
       const image = { os, architecture, ...(variant !== undefined && { variant }) };
       return { image, config: {}, layers: [], history: [] };
     }
-    const record = await this.#findOrPull(name, asked ?? this.#deps.request.platform);
+    const record = await this.#findOrPull(name, asked ?? this.#deps.request.platform, pulling);
     await admit(context, name, record);
     const layers = await context.workshop.layersOf(record, lease);
     const { rootfs, history, config, docker_version: _, ...image } = record.config;
@@ -397,7 +424,11 @@ class BuildRun {
   }
 
   /** @throws {Fault} with the registry's refusal, in Docker's texts, when the image is neither here nor there */
-  async #findOrPull(name: string, platform: string): Promise<ImageRecord> {
+  async #findOrPull(
+    name: string,
+    platform: string,
+    pulling: (progress: Progress) => void,
+  ): Promise<ImageRecord> {
     const { context, request, signal } = this.#deps;
     if (!request.pulls)
       try {
@@ -414,7 +445,7 @@ class BuildRun {
       platform,
       credentials,
     };
-    await context.distribution.pull(asked, () => {}, signal);
+    await context.distribution.pull(asked, pulling, signal);
     return context.images.resolve(name);
   }
 

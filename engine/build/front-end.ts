@@ -1,5 +1,6 @@
 import type { Instruction } from "#oci/dockerfile/instruction.ts";
 import type { Lines } from "#oci/dockerfile/source.ts";
+import type { Progress } from "#engine/images/images.ts";
 import type { FolderNode } from "./files/tree.ts";
 
 /** Where the progress of one step goes. */
@@ -7,6 +8,8 @@ export interface StepProgress {
   /** An earlier result is taken. */
   cached(): void;
   wrote(bytes: Buffer, isError: boolean): void;
+  /** What a registry sends, where the step is an image that is not here. */
+  pulling(progress: Progress): void;
   done(): void;
   failed(error: unknown): void;
 }

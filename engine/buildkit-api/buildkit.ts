@@ -4,6 +4,7 @@ import { nothing } from "#api/buildkit/session.ts";
 import { int, message } from "#api/buildkit/protobuf.ts";
 import type { Clock } from "#base/time.ts";
 import type { Builds } from "#engine/build/build-service.ts";
+import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { Platform } from "#oci/platform.ts";
 import { controlMethods } from "./control.ts";
@@ -16,6 +17,7 @@ import { Solving } from "./solving.ts";
 export interface BuildKitDeps {
   readonly builds: Builds;
   readonly images: Pick<ImageResolver, "resolve">;
+  readonly exchange: () => Promise<ContentExchange>;
   readonly platform: Platform;
   /** The same after every start. */
   readonly workerId: string;

@@ -18,6 +18,7 @@ import type { MessageOf } from "#api/buildkit/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
 import type { Builds } from "#engine/build/build-service.ts";
+import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { Platform } from "#oci/platform.ts";
 import { exportResult, type Exporter } from "./export.ts";
 import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
@@ -34,6 +35,7 @@ export interface ControlDeps {
   readonly sessions: Sessions;
   readonly jobs: Jobs;
   readonly solving: Solving;
+  readonly exchange: () => Promise<ContentExchange>;
   readonly platform: Platform;
   /** By which clients tell workers apart. */
   readonly workerId: string;
@@ -137,7 +139,8 @@ async function result(
   if (built === undefined) return response;
   const builder = await deps.builds.builder();
   for (const exporter of exporters) {
-    const target = { job, session: () => deps.sessions.get(job.session, signal), folder: builder.folder };
+    const session = () => deps.sessions.get(job.session, signal);
+    const target = { job, session, exchange: deps.exchange, folder: builder.folder };
     for (const [name, value] of await exportResult(target, built, exporter, signal))
       response.set(name, value);
   }
@@ -170,7 +173,11 @@ function workerOf({ platform, workerId, hostGateway }: ControlDeps) {
   const { os, architecture, variant = "" } = platform;
   return {
     id: workerId,
-    labels: new Map([["org.mobyproject.buildkit.worker.moby.host-gateway-ip", hostGateway()]]),
+    labels: new Map([
+      ["org.mobyproject.buildkit.worker.moby.host-gateway-ip", hostGateway()],
+      // By which clients know that they may ask for pushes, OCI layouts and caches to export.
+      ["org.mobyproject.buildkit.worker.snapshotter", "overlayfs"],
+    ]),
     platforms: [{ os, architecture, variant }],
     version,
   };

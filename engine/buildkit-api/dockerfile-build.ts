@@ -18,6 +18,8 @@ import { excludePatterns, topText, type Wanted, wantedFiles } from "./context-fi
 import { syncFiles, type SyncRequest } from "./file-sync.ts";
 import type { Job } from "./jobs.ts";
 import type { Vertex } from "./progress.ts";
+import { credentialsOf } from "./registry-auth.ts";
+import { PullParts } from "./pull-parts.ts";
 import { findSecret } from "./secrets.ts";
 import type { Session } from "./sessions.ts";
 import { receiveUpload, uploadHost } from "./upload.ts";
@@ -108,6 +110,7 @@ class DockerfileBuild {
       target,
       tags: [],
       pulls: this.#asked.pulls,
+      credentials: (domain) => credentialsOf(this.#deps.session, domain),
       usesCache: this.#asked.usesCache,
       uncachedStages: this.#asked.uncachedStages,
       cacheFrom: this.#cacheFrom(),
@@ -305,7 +308,9 @@ class DockerfileBuild {
       `[${name === "" ? "" : `${name} `}${count}] ${text}`,
     );
     vertex.start();
+    const layers = new PullParts(vertex);
     return {
+      pulling: (progress) => layers.take(progress),
       cached: () => vertex.cached(),
       wrote: (bytes, isError) => vertex.log(bytes, isError ? 2 : 1),
       done: () => vertex.done(),

@@ -1,10 +1,10 @@
 import { Fault } from "#base/fault.ts";
 import type { Built } from "#engine/build/builder.ts";
-import { imageConfigOf } from "#engine/build/stage-state.ts";
-import { imageIdOf } from "#engine/images/image-workshop.ts";
-import { formatReference, parseReference, type Reference, withDefaultTag } from "#oci/reference.ts";
-import type { Job } from "./jobs.ts";
+import type { ContentExchange } from "#engine/images/content-exchange.ts";
+import { encoded, expectedId, exportImage } from "./export-image.ts";
 import { sendArchive, sendTree } from "./file-send.ts";
+import { parseImageAttributes } from "./image-attributes.ts";
+import type { Job } from "./jobs.ts";
 import type { Session } from "./sessions.ts";
 
 export interface Exporter {
@@ -17,6 +17,8 @@ export interface Exporter {
 export interface ExportDeps {
   readonly job: Job;
   readonly session: () => Promise<Session>;
+  /** What there is of it is loaded with the first use. */
+  readonly exchange: () => Promise<ContentExchange>;
   /** Where files may be kept for a while. */
   readonly folder: string;
 }
@@ -51,52 +53,6 @@ export async function exportResult(
   }
 }
 
-function namesOf({ attrs }: Exporter): readonly Reference[] {
-  const names = (attrs.get("name") ?? "").split(",").filter((name) => name !== "");
-  const references = names.map((name) => withDefaultTag(parseReference(name)));
-  if (references.some(({ digest }) => digest !== undefined))
-    throw new Fault("invalid", "build tag cannot contain a digest");
-  return references;
-}
-
-async function exportImage(
-  { job }: ExportDeps,
-  built: Built,
-  exporter: Exporter,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const { attrs } = exporter;
-  if (isTrue(attrs.get("push")))
-    throw new Fault(
-      "not-implemented",
-      "a build cannot push yet: name the image and push it with docker push",
-    );
-  const names = namesOf(exporter);
-  const vertex = job.progress.vertex("exporting to image");
-  return await vertex.run(async () => {
-    const layers = vertex.part("exporting layers");
-    layers.done();
-    const writing = vertex.part(`writing image ${expectedId(built)}`);
-    const id = await built.commit(names, signal);
-    writing.done();
-    for (const name of names) vertex.part(`naming to ${shownName(name)}`).done();
-    return new Map([
-      ["containerimage.digest", id],
-      ["containerimage.config.digest", id],
-      ...(names.length === 0 ? [] : [["image.name", names.map(shownName).join(",")] as const]),
-    ]);
-  });
-}
-
-function expectedId({ state }: Built): string {
-  return state.id ?? imageIdOf(imageConfigOf(state));
-}
-
-/** As Docker shows it: `:latest` is not said. */
-function shownName(name: Reference): string {
-  return formatReference(name).replace(/:latest$/, "");
-}
-
 async function exportArchive(
   { job, session }: ExportDeps,
   built: Built,
@@ -109,17 +65,16 @@ async function exportArchive(
   const vertex = job.progress.vertex(`exporting to ${type} image format`);
   return await vertex.run(async () => {
     vertex.part("exporting layers").done();
-    const { archive, descriptor } = await built.image(namesOf(exporter), signal);
+    const { archive, descriptor } = await built.image(parseImageAttributes(exporter).names, signal);
     vertex.part(`exporting manifest ${descriptor.digest}`).done();
     vertex.part(`exporting config ${expectedId(built)}`).done();
     const sending = vertex.part("sending tarball");
     await sendArchive(await session(), index, archive, sending.moved, signal);
     sending.done();
-    const text = Buffer.from(JSON.stringify(descriptor)).toString("base64");
     return new Map([
       ["containerimage.digest", descriptor.digest],
       ["containerimage.config.digest", expectedId(built)],
-      ["containerimage.descriptor", text],
+      ["containerimage.descriptor", encoded(descriptor)],
     ]);
   });
 }
@@ -152,8 +107,4 @@ async function exportLocal(
     sending.done();
   });
   return new Map();
-}
-
-export function isTrue(text: string | undefined): boolean {
-  return text !== undefined && /^(1|t|true)$/i.test(text);
 }

@@ -64,20 +64,28 @@ export class Vertex {
   part(
     id: string,
     name: string = id,
-  ): { readonly moved: (bytes: number) => void; readonly done: () => void } {
+  ): { readonly moved: (bytes: number, of?: number) => void; readonly done: () => void } {
     const started = this.#progress.now();
-    let current = 0;
+    let [current, total] = [0, 0];
     let told = started;
     const tell = (isDone: boolean) => {
       const now = this.#progress.now();
       told = now;
       const at = timeOf(now);
-      const status = { id, vertex: this.#digest, name, current, timestamp: at, started: timeOf(started) };
+      const status = {
+        id,
+        vertex: this.#digest,
+        name,
+        current,
+        total,
+        timestamp: at,
+        started: timeOf(started),
+      };
       this.#progress.push({ statuses: [isDone ? { ...status, completed: at } : status] });
     };
     return {
-      moved: (bytes) => {
-        current = bytes;
+      moved: (bytes, of = 0) => {
+        [current, total] = [bytes, of];
         if (this.#progress.now() - told > 100_000_000n) tell(false);
       },
       done: () => tell(true),

@@ -4,12 +4,14 @@ import type { Descriptor } from "#oci/descriptor.ts";
 import { type Digest, parseDigest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
 import { mediaTypes } from "#oci/media-types.ts";
+import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
 import { abortable } from "#engine/content/abortable.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import { claimOf } from "./archive-index.ts";
 import { commitImages } from "./commit-images.ts";
 import { changing, type ImageDeps, publish } from "./image-deps.ts";
+import type { CompressionMemory, ExportedImage, ExportOptions } from "./image-export.ts";
 import type { ImageRecord } from "./images.ts";
 import { archiveOfImages } from "./save.ts";
 import { storeImage } from "./store-image.ts";
@@ -30,6 +32,7 @@ const emptyArchive = parseDigest("sha256:5f70bf18a086007016e948b04aed3b82103a36b
 /** What builders need of the image store: layers and images made step by step, held by a lease while that goes on. */
 export class ImageWorkshop {
   readonly #deps: ImageDeps;
+  #memory: CompressionMemory | undefined;
 
   constructor(deps: ImageDeps) {
     this.#deps = deps;
@@ -135,6 +138,29 @@ export class ImageWorkshop {
     const { id, descriptor } = await storeImage({ content, lease }, config, layers, signal);
     const image = { id, manifest: descriptor.digest, descriptor, layers };
     return { archive: archiveOfImages(content, [{ image, names }]), descriptor };
+  }
+
+  /**
+   * The image as it is to look elsewhere, without making it visible. To be read while the lease is held.
+   *
+   * @param config of an image, or the ID of one that is here
+   * @throws {Fault} `exhausted` for a full disk
+   */
+  async export(
+    config: ImageConfig | Digest,
+    layers: readonly BuiltLayer[],
+    options: ExportOptions,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<ExportedImage> {
+    const { content } = this.#deps;
+    const { exportImage, CompressionMemory } = await import("./image-export.ts");
+    this.#memory ??= new CompressionMemory();
+    const bytes =
+      typeof config === "string"
+        ? await content.read(config, MAX_DOCUMENT_BYTES)
+        : Buffer.from(JSON.stringify(config));
+    return await exportImage({ content, lease, memory: this.#memory }, bytes, layers, options, signal);
   }
 
   /** Gives an image that is there its names. @throws {Fault} `not-found` when it has gone meanwhile */

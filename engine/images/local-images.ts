@@ -10,6 +10,7 @@ import { Collector } from "#engine/gc/collector.ts";
 import { type Item, Leases } from "#engine/gc/leases.ts";
 import type { Database } from "#host/sqlite/database.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import type { ContentExchange } from "./content-exchange.ts";
 import { type Distribution, lazyDistribution } from "./distribution.ts";
 import type { SignatureSource } from "#engine/trust/signature-source.ts";
 import type { TrustGate } from "#engine/trust/trust-gate.ts";
@@ -127,6 +128,12 @@ export class LocalImages implements Images, Disposable {
       const { RemoteDistribution } = await import("./remote-distribution.ts");
       return new RemoteDistribution(this.#deps, registry);
     });
+  }
+
+  /** For what goes to and comes from registries without being an image here. */
+  async exchange(settings: RegistrySettings): Promise<ContentExchange> {
+    const { RegistryExchange } = await import("./content-exchange.ts");
+    return new RegistryExchange(this.#deps, settings);
   }
 
   /** For builders. */

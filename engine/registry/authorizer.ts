@@ -35,6 +35,7 @@ export class Authorizer {
   readonly #deps: AuthorizerDeps;
   #challenge: Challenge | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
+  #told: Promise<Credentials> | undefined;
 
   constructor(deps: AuthorizerDeps) {
     this.#deps = deps;
@@ -61,9 +62,9 @@ export class Authorizer {
     scopes: readonly string[],
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { registryToken = "" } = this.#deps.credentials;
     if (this.#challenge === undefined) return undefined;
-    if (this.#challenge.scheme === "basic") return this.#basic(method, url);
+    if (this.#challenge.scheme === "basic") return this.#basic(method, url, await this.#known(signal));
+    const { registryToken = "" } = this.#deps.credentials;
     if (registryToken !== "") return `Bearer ${registryToken}`;
     try {
       return `Bearer ${(await this.#token(this.#challenge, scopes, signal)).text}`;
@@ -76,15 +77,22 @@ export class Authorizer {
     }
   }
 
-  #basic(method: string, url: URL): string {
-    const { username = "" } = this.#deps.credentials;
+  /** Whoever keeps them is asked once. */
+  #known(signal: AbortSignal): Promise<Credentials> {
+    const { credentials } = this.#deps;
+    this.#told ??= credentials.keeper?.credentials(signal) ?? Promise.resolve(credentials);
+    return this.#told;
+  }
+
+  #basic(method: string, url: URL, credentials: Credentials): string {
+    const { username = "" } = credentials;
     if (username === "")
       throw remoteFault(`${verb(method)} "${url.href}": no basic auth credentials`, {
         code: "",
         status: 401,
         isTransient: false,
       });
-    return basicOf(this.#deps.credentials);
+    return basicOf(credentials);
   }
 
   async #token(challenge: Challenge, scopes: readonly string[], signal: AbortSignal): Promise<Token> {
@@ -103,8 +111,11 @@ export class Authorizer {
     const { connections, trust, credentials, origin, now } = this.#deps;
     const realm = realmOf(challenge, origin);
     const service = challenge.parameters["service"];
+    const asked = { realm: realm.href, service: service ?? "", scopes };
+    const given = await credentials.keeper?.token(asked, signal);
+    if (given !== undefined) return lastingToken(given.text, given.lifeSeconds, now());
     const answer = await connections.send(
-      tokenRequest(realm, service, scopes, credentials),
+      tokenRequest(realm, service, scopes, await this.#known(signal)),
       trustFor(realm, origin, trust),
       signal,
     );
@@ -178,14 +189,17 @@ function tokenOf(body: Buffer, now: number): Token {
   } catch {
     // no token in it
   }
-  const text = value["token"] || value["access_token"];
+  return lastingToken(value["token"] || value["access_token"], Number(value["expires_in"]), now);
+}
+
+/** @throws {Fault} `remote` when it is no token */
+function lastingToken(text: unknown, given: number, now: number): Token {
   if (typeof text !== "string" || !/^[\x21-\x7e]+$/.test(text))
     throw remoteFault("authorization server did not include a token in the response", {
       code: "",
       status: 200,
       isTransient: false,
     });
-  const given = Number(value["expires_in"]);
   const seconds = Number.isFinite(given) && given >= defaultLifeSeconds ? given : defaultLifeSeconds;
   return { text, expiresAt: now + seconds * 1000 - marginMs };
 }
