@@ -80,7 +80,8 @@ export class RegistryExchange implements ContentExchange {
     using connected = await this.#connect(place, signal);
     const reader = new Repository(connected.endpoint, reference.path, "pull,push");
     const writer = new RepositoryWriter(connected.endpoint, reference.path);
-    const { repositoriesOf } = await findPushedBlobs(this.#images, reference);
+    const pushed = await findPushedBlobs(this.#images, reference);
+    const repositoriesOf = (digest: Digest) => pushed.repositoriesOf(digest);
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
     const unique = new Map(blobs.map((blob) => [blob.digest, blob]));

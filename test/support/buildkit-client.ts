@@ -6,6 +6,8 @@ import type { MessageOf } from "#api/buildkit/protobuf.ts";
 import {
   bytesMessage,
   checkAgentRequest,
+  credentialsRequest,
+  credentialsResponse,
   getSecretRequest,
   getSecretResponse,
   nothing,
@@ -21,6 +23,8 @@ export interface Offer {
   /** Files by path, in the order in which they are listed; a path that ends in a slash is a folder. */
   readonly files?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
+  /** What the client has for registries, by host. */
+  readonly credentials?: Readonly<Record<string, { readonly username: string; readonly secret: string }>>;
   /** What the agent answers, by ID. */
   readonly agents?: Readonly<Record<string, (input: Buffer) => string>>;
   /** Gets an archive that the engine sends. */
@@ -140,7 +144,8 @@ export class Seen {
   }
 }
 
-function methodsOf({ files = {}, secrets = {}, agents = {}, receive, methods }: Offer): Methods {
+function methodsOf(offer: Offer): Methods {
+  const { files = {}, secrets = {}, agents = {}, credentials, receive, methods } = offer;
   const own = new Map<string, Method>([
     ["/moby.filesync.v1.FileSync/DiffCopy", sendFiles(files)],
     [
@@ -170,6 +175,11 @@ function methodsOf({ files = {}, secrets = {}, agents = {}, receive, methods }: 
       },
     ],
   ]);
+  if (credentials !== undefined)
+    own.set(
+      "/moby.filesync.v1.Auth/Credentials",
+      unary(credentialsRequest, credentialsResponse, ({ host }) => credentials[host] ?? {}),
+    );
   if (receive !== undefined)
     own.set("/moby.filesync.v1.FileSend/DiffCopy", async (call) => {
       for await (const message of call.messages) receive(Buffer.from(bytesMessage.decode(message).data));

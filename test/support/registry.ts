@@ -14,6 +14,13 @@ import { Authority } from "./certificates.ts";
 /** For `u` with the password `secret`, by bcrypt, which is all that docker-registry takes. */
 const htpasswd = "u:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
 
+export interface RegistryManifest {
+  readonly mediaType: string;
+  readonly config: { readonly mediaType: string; readonly digest: string };
+  readonly layers: readonly { readonly mediaType: string; readonly digest: string; readonly size: number }[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 /** Debian's docker-registry with a store of its own. */
 export class RegistryUnderTest implements AsyncDisposable {
   readonly port: number;
@@ -57,6 +64,33 @@ export class RegistryUnderTest implements AsyncDisposable {
     mkdirSync(join(folder, this.host), { recursive: true });
     writeFileSync(join(folder, this.host, "ca.crt"), readFileSync(join(this.folder, "ca.pem")));
     return folder;
+  }
+
+  /** What a tag or digest means there. @throws with the status when it is nothing */
+  async manifest(repository: string, reference: string): Promise<RegistryManifest> {
+    return JSON.parse((await this.get(`/v2/${repository}/manifests/${reference}`)).toString());
+  }
+
+  /** The answer to a read with the right password. @throws with the status */
+  get(path: string): Promise<Buffer> {
+    const client = this.#isSecure ? https : http;
+    const accept = ["index", "manifest", "image.index", "image.manifest"].flatMap((kind) => [
+      `application/vnd.oci.${kind}.v1+json`,
+      `application/vnd.docker.distribution.${kind}.v2+json`,
+    ]);
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const options = { host: "127.0.0.1", port: this.port, path, agent: false, rejectUnauthorized: false };
+    const headers = { Accept: accept.join(", ") };
+    const request = client.get({ ...options, auth: "u:secret", headers }, (answer) => {
+      const pieces: Buffer[] = [];
+      answer.on("data", (piece: Buffer) => pieces.push(piece));
+      answer.on("end", () => {
+        if (answer.statusCode === 200) resolve(Buffer.concat(pieces));
+        else reject(new Error(`${path}: ${answer.statusCode}`));
+      });
+    });
+    request.on("error", reject);
+    return promise;
   }
 
   async up(): Promise<void> {
