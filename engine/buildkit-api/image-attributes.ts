@@ -3,7 +3,7 @@ import type { ExportOptions, LayerCompression } from "#engine/images/image-expor
 import { parseReference, type Reference, withDefaultTag } from "#oci/reference.ts";
 import type { Exporter } from "./export.ts";
 
-/** What a client says about an image that a build exports. @see github.com/moby/buildkit, docs/exporters/image-registry.md */
+/** What a client says about an image that a build exports. @see github.com/moby/buildkit, exporter/containerimage */
 export interface ImageAttributes {
   /** As given. */
   readonly names: readonly Reference[];
