@@ -132,6 +132,10 @@ const image: Entries = {
   push: command("Send an image to a registry", push, { also: "push" }),
   rm: command("Remove images", rmi, { aliases: ["remove"], also: "rmi" }),
   save: command("Write images to an archive", save, { also: "save" }),
+  sbom: command(
+    "List an image's packages as CycloneDX or SPDX",
+    async () => (await import("./commands/image-sbom.ts")).imageSbom,
+  ),
   verify: command(
     "Look for images that were altered on disk",
     async () => (await import("./commands/image-verify.ts")).imageVerify,

@@ -18,6 +18,7 @@ const nouns = [
   "engine/authorization",
   "engine/registry",
   "engine/trust",
+  "engine/sbom",
 ];
 const below = ["oci", "api", "host", "base"];
 const engineWide = [...below, "engine/metadata", "engine/events"];
@@ -35,6 +36,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "engine/authorization": ["base", "host"],
   "engine/registry": below,
   "engine/trust": ["base", "oci"],
+  "engine/sbom": ["base", "oci"],
   "engine/content": engineWide,
   "engine/supervise": engineWide,
   "engine/logs": engineWide,
@@ -78,6 +80,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
     "engine/volumes",
     "engine/logs",
     "engine/supervise",
+    "engine/sbom",
   ],
   "engine/buildkit-api": [
     ...engineWide,
@@ -88,10 +91,11 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
     "engine/snapshots",
     "engine/gc",
     "engine/runtime",
+    "engine/sbom",
   ],
   "engine/docker-api": [...below, ...nouns],
   "engine/daemon": [...below, ...nouns, "engine/docker-api", "engine/buildkit-api"],
-  cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust"],
+  cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust", "engine/sbom"],
   bin: ["engine/daemon", "cli", "base", "host"],
   bench: ["base", "host", "client", "api", "engine/logs"],
 };
