@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import type { Codec } from "#api/buildkit/protobuf.ts";
+import type { Codec } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import { type ClientHttp2Session, type ClientHttp2Stream, http2 } from "#host/http2.ts";
 import { framed, messagesOf } from "./frames.ts";

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { once } from "node:events";
-import type { Codec } from "#api/buildkit/protobuf.ts";
+import type { Codec } from "#base/protobuf.ts";
 import { Fault, messageOf } from "#base/fault.ts";
 import { http2, type ServerHttp2Stream } from "#host/http2.ts";
 import { framed, messagesOf } from "./frames.ts";

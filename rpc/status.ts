@@ -1,5 +1,5 @@
 import { rpcStatus } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault, type FaultKind, isFault, messageOf } from "#base/fault.ts";
 
 /** @see gRPC, "Status codes" */

@@ -1,4 +1,4 @@
-import { bool, bytes, blobs, int, many, map, message, sub, text, texts } from "./protobuf.ts";
+import { bool, bytes, blobs, int, many, map, message, sub, text, texts } from "#base/protobuf.ts";
 
 // Messages of moby.buildkit.v1.Control; only fields that this engine reads or writes.
 // @see github.com/moby/buildkit, api/services/control/control.proto, api/types/worker.proto, solver/pb/ops.proto

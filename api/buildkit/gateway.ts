@@ -1,5 +1,5 @@
 import { definition, rpcStatus } from "./control.ts";
-import { bool, bytes, many, map, message, sub, text } from "./protobuf.ts";
+import { bool, bytes, many, map, message, sub, text } from "#base/protobuf.ts";
 
 // Messages of moby.buildkit.v1.frontend.LLBBridge, as far as clients that build with Docker's own daemon send them.
 // @see github.com/moby/buildkit, frontend/gateway/pb/gateway.proto, util/apicaps/pb/caps.proto

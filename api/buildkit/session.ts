@@ -1,4 +1,4 @@
-import { bigInt, bytes, int, map, message, sub, text, texts } from "./protobuf.ts";
+import { bigInt, bytes, int, map, message, sub, text, texts } from "#base/protobuf.ts";
 
 /** @see github.com/tonistiigi/fsutil, types/stat.proto */
 export const stat = message({

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { nothing } from "#api/buildkit/session.ts";
-import { int, message } from "#api/buildkit/protobuf.ts";
+import { int, message } from "#base/protobuf.ts";
 import type { Clock } from "#base/time.ts";
 import type { Builds } from "#engine/build/build-service.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";

@@ -14,7 +14,7 @@ import {
   usageRecord,
 } from "#api/buildkit/control.ts";
 import { nothing } from "#api/buildkit/session.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
 import type { Builds } from "#engine/build/build-service.ts";

@@ -1,5 +1,5 @@
 import { bytesMessage, packet, packetTypes, type stat } from "#api/buildkit/session.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import { Spool } from "#engine/build/files/spool.ts";
 import { type FileNode, nodesBelow, type TreeNode } from "#engine/build/files/tree.ts";

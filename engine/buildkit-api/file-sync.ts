@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { packet, packetTypes, type stat } from "#api/buildkit/session.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import type { Spool } from "#engine/build/files/spool.ts";
 import { emptyFolder, type FolderNode, type TreeNode } from "#engine/build/files/tree.ts";

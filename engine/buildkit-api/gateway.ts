@@ -6,7 +6,7 @@ import {
   returnRequest,
 } from "#api/buildkit/gateway.ts";
 import { nothing } from "#api/buildkit/session.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import type { Built } from "#engine/build/builder.ts";
 import { type Methods, type ServerCall, unary } from "#rpc/grpc-server.ts";

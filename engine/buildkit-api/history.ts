@@ -5,7 +5,7 @@ import type {
   updateBuildHistoryRequest,
 } from "#api/buildkit/control.ts";
 import { historyEventTypes } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import type { Clock } from "#base/time.ts";
 import { timeOf } from "./progress.ts";
 import { statusOf } from "#rpc/status.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { message, many, sub, text, int } from "#api/buildkit/protobuf.ts";
+import { message, many, sub, text, int } from "#base/protobuf.ts";
 import { definition } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 
 // A client hands a result on as the definition of the operations that made it. This engine's definitions say one thing only: which
 // of its results it is.

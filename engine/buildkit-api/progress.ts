@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { statusResponse, timestamp } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { messageOf } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
 

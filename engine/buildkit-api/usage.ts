@@ -1,5 +1,5 @@
 import type { pruneRequest, usageRecord } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import type { Builds, CacheEntry } from "#engine/build/build-service.ts";
 import { timeOf } from "./progress.ts";

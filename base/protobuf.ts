@@ -1,4 +1,4 @@
-import { Fault } from "#base/fault.ts";
+import { Fault } from "./fault.ts";
 
 /** One field of a message: its number, and how it is read and written. */
 export interface Field<T> {
