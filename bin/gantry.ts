@@ -1,6 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { main } from "#cli/main.ts";
+import { resolveOwnModules } from "#host/module-paths.ts";
 
+resolveOwnModules(new URL("../", import.meta.url));
+const { main } = await import("#cli/main.ts");
 const code = await main(process.argv.slice(2), {
   openEngine: async (options) => await (await import("#engine/daemon.ts")).openEngine(options),
   self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
