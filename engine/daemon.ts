@@ -263,7 +263,9 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     const hostGateway = () => networks.hostGateway;
     let opened: ReturnType<typeof images.exchange> | undefined;
     const exchange = () => (opened ??= images.exchange(registries));
-    return new BuildKit({ builds, images, exchange, platform, workerId: identity.id, hostGateway, now });
+    const { contexts } = builds;
+    const workerId = identity.id;
+    return new BuildKit({ builds, contexts, images, exchange, platform, workerId, hostGateway, now });
   }
   const { authorizationPlugins } = access;
   const authorization =

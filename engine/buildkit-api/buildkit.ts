@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { nothing } from "#api/buildkit/session.ts";
 import { int, message } from "#base/protobuf.ts";
 import type { Clock } from "#base/time.ts";
+import type { KeptContexts } from "#engine/build/files/kept-contexts.ts";
 import type { Builds } from "#engine/build/build-service.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
@@ -16,6 +17,7 @@ import { Solving } from "./solving.ts";
 
 export interface BuildKitDeps {
   readonly builds: Builds;
+  readonly contexts: KeptContexts;
   readonly images: Pick<ImageResolver, "resolve">;
   readonly exchange: () => Promise<ContentExchange>;
   readonly platform: Platform;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Fault, isFault } from "#base/fault.ts";
 import type { Builder, Built, BuildRequest } from "#engine/build/builder.ts";
 import { Spool } from "#engine/build/files/spool.ts";
+import { type KeptContext, type KeptContexts, withoutKept } from "#engine/build/files/kept-contexts.ts";
 import { emptyFolder, type FolderNode } from "#engine/build/files/tree.ts";
 import type { NamedContext, StageTitle, StepProgress } from "#engine/build/front-end.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
@@ -26,6 +27,7 @@ import { receiveUpload, uploadHost } from "./upload.ts";
 
 export interface DockerfileBuildDeps {
   readonly builder: Builder;
+  readonly contexts: KeptContexts;
   readonly session: Session;
   readonly job: Job;
   /** Results of earlier builds of the job, by the name that stands for them. */
@@ -64,7 +66,7 @@ export async function buildDockerfile(
 class DockerfileBuild {
   readonly #deps: DockerfileBuildDeps;
   readonly #asked: BuildAttributes;
-  readonly #spools: Spool[] = [];
+  readonly #spools: Disposable[] = [];
   readonly #lines = new WeakMap<object, Lines>();
   readonly #contexts = new Map<string, Promise<NamedContext | undefined>>();
   readonly #stepsOf = new Map<number, number>();
@@ -134,6 +136,19 @@ class DockerfileBuild {
     const spool = new Spool(join(this.#deps.builder.folder, "tmp"));
     this.#spools.push(spool);
     return spool;
+  }
+
+  /** What the client has sent of the folder before. A single file is not worth it. */
+  #openKept({ name, follow = [] }: SyncRequest): KeptContext {
+    const { session, contexts, builder } = this.#deps;
+    const openSpool = () => new Spool(join(builder.folder, "tmp"));
+    const isWorth =
+      session.sharedKey !== "" && !follow.includes(".dockerignore") && name !== this.#asked.dockerfileKey;
+    const kept = isWorth
+      ? contexts.open(`${session.sharedKey} ${name}`, openSpool)
+      : withoutKept(openSpool());
+    this.#spools.push(kept);
+    return kept;
   }
 
   /** The Dockerfile, and how to get the files of the context. */
@@ -214,7 +229,7 @@ class DockerfileBuild {
         bytes = count;
         transfer.moved(count);
       };
-      const root = await syncFiles(this.#deps.session, request, this.#openSpool(), moved, signal);
+      const root = await syncFiles(this.#deps.session, request, this.#openKept(request), moved, signal);
       transfer.moved(bytes);
       transfer.done();
       return root;

@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { packet, packetTypes, type stat } from "#api/buildkit/session.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
-import type { Spool } from "#engine/build/files/spool.ts";
+import type { KeptContent, KeptContext, ListedFile } from "#engine/build/files/kept-contexts.ts";
 import { emptyFolder, type FolderNode, type TreeNode } from "#engine/build/files/tree.ts";
 import { byteText } from "#engine/snapshots/rooted/paths.ts";
 import type { ClientCall } from "#rpc/grpc-client.ts";
@@ -26,7 +26,7 @@ const maxLevels = 1000;
 export const syncMethod = "/moby.filesync.v1.FileSync/DiffCopy";
 
 /**
- * Takes files of the client into a tree.
+ * Takes files of the client into a tree. Those that are kept from the last time, as they are now, are not sent again.
  *
  * @param moved gets the bytes that came so far
  * @throws {Fault} `invalid` for what leads out of the folder or makes no sense; what the client says when it refuses
@@ -35,18 +35,19 @@ export const syncMethod = "/moby.filesync.v1.FileSync/DiffCopy";
 export async function syncFiles(
   { client }: Session,
   request: SyncRequest,
-  spool: Spool,
+  kept: KeptContext,
   moved: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<FolderNode> {
   using call = client.open(syncMethod, metadataOf(request), signal);
-  const receiver = new Receiver(call, spool);
+  const receiver = new Receiver(call, kept);
   let bytes = 0;
   for await (const message of call.messages()) {
     bytes += message.length;
     moved(bytes);
     if (await receiver.take(message)) call.finish();
   }
+  await kept.keep(receiver.files);
   return receiver.root;
 }
 
@@ -82,8 +83,9 @@ interface OpenFile {
 /** The receiving end of one transfer. */
 class Receiver {
   readonly root = emptyFolder();
+  readonly files: (ListedFile & KeptContent)[] = [];
   readonly #call: ClientCall;
-  readonly #spool: Spool;
+  readonly #kept: KeptContext;
   readonly #open = new Map<number, OpenFile>();
   /** Files whose content other names share. */
   readonly #links: { readonly parent: FolderNode; readonly name: string; readonly target: string }[] = [];
@@ -91,9 +93,9 @@ class Receiver {
   #isListed = false;
   #hasFinished = false;
 
-  constructor(call: ClientCall, spool: Spool) {
+  constructor(call: ClientCall, kept: KeptContext) {
     this.#call = call;
-    this.#spool = spool;
+    this.#kept = kept;
   }
 
   /** True when the transfer is over. */
@@ -164,7 +166,9 @@ class Receiver {
   async #request(id: number, parent: FolderNode, name: string, stat: Stat): Promise<void> {
     const size = stat.size ?? 0;
     if (size < 0 || !Number.isSafeInteger(size)) throw new Fault("invalid", `${stat.path}: invalid size`);
-    const position = this.#spool.reserve(size);
+    const known = this.#kept.find(listed(stat));
+    if (known !== undefined) return this.#put(parent, name, stat, known, size);
+    const position = this.#kept.spool.reserve(size);
     this.#open.set(id, { parent, name, stat, position, hash: createHash("sha256"), written: 0 });
     await this.#call.send(packet.encode({ type: packetTypes.request, id }));
   }
@@ -176,22 +180,20 @@ class Receiver {
     // A file that grows while it is read counts as long as it was.
     const taken = data.subarray(0, (open.stat.size ?? 0) - open.written);
     open.hash.update(taken);
-    this.#spool.write(open.position + open.written, taken);
+    this.#kept.spool.write(open.position + open.written, taken);
     open.written += taken.length;
   }
 
   #close(id: number, { parent, name, stat, position, hash, written }: OpenFile): void {
     this.#open.delete(id);
+    this.#put(parent, name, stat, { spool: this.#kept.spool, position, sha256: hash.digest("hex") }, written);
+  }
+
+  #put(parent: FolderNode, name: string, stat: Stat, content: KeptContent, size: number): void {
     const { mode } = fromGoMode(stat.mode ?? 0);
-    parent.children.set(name, {
-      kind: "file",
-      ...attributesOf(stat),
-      mode,
-      size: written,
-      sha256: hash.digest("hex"),
-      spool: this.#spool,
-      position,
-    });
+    parent.children.set(name, { kind: "file", ...attributesOf(stat), mode, size, ...content });
+    const isWhole = size === (stat.size ?? 0) && (stat.xattrs?.size ?? 0) === 0;
+    if (isWhole) this.files.push({ ...listed(stat), ...content });
   }
 
   /** Folders come before what is in them. */
@@ -213,6 +215,10 @@ class Receiver {
     }
     return { parent, name };
   }
+}
+
+function listed({ path = "", mode = 0, uid = 0, gid = 0, size = 0, modTime = 0n }: Stat): ListedFile {
+  return { path, mode, uid, gid, size, mtime: modTime };
 }
 
 function attributesOf({ uid = 0, gid = 0, modTime = 0n, xattrs = new Map() }: Stat) {

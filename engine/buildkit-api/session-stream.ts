@@ -5,7 +5,11 @@ import type { Method, ServerCall } from "#rpc/grpc-server.ts";
 import type { Sessions } from "./sessions.ts";
 
 const pieceBytes = 1 << 20;
-const headers = ["x-docker-expose-session-uuid", "x-docker-expose-session-grpc-method"] as const;
+const headers = [
+  "x-docker-expose-session-uuid",
+  "x-docker-expose-session-sharedkey",
+  "x-docker-expose-session-grpc-method",
+] as const;
 
 /** A session within a call of the control service, for clients that share one among several builds. */
 export function sessionMethod(sessions: Sessions): Method {

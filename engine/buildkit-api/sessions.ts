@@ -7,12 +7,15 @@ import { GrpcClient } from "#rpc/grpc-client.ts";
 /** A client that offers its files, secrets and agents for the length of a build. */
 export interface Session {
   readonly id: string;
+  /** The same for sessions of a client that are about the same folder; empty when it does not say. */
+  readonly sharedKey: string;
   readonly client: GrpcClient;
   /** @param method `/package.Service/Method` */
   readonly supports: (method: string) => boolean;
 }
 
 const maxIdLength = 256;
+const maxKeyLength = 1024;
 
 /** Sessions that are connected, by ID. */
 export class Sessions {
@@ -35,7 +38,13 @@ export class Sessions {
         .map((name) => name.trim().toLowerCase()),
     );
     const client = new GrpcClient(socket, "the client's session");
-    const session = { id, client, supports: (method: string) => methods.has(method.toLowerCase()) };
+    const sharedKey = headerOf(headers, "x-docker-expose-session-sharedkey").slice(0, maxKeyLength);
+    const session = {
+      id,
+      sharedKey,
+      client,
+      supports: (method: string) => methods.has(method.toLowerCase()),
+    };
     const stop = () => client.destroy();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();

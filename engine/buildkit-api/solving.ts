@@ -1,12 +1,14 @@
 import { Fault, isFault } from "#base/fault.ts";
 import type { Builds } from "#engine/build/build-service.ts";
 import type { Built } from "#engine/build/builder.ts";
+import type { KeptContexts } from "#engine/build/files/kept-contexts.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { Job } from "./jobs.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface SolvingDeps {
   readonly builds: Builds;
+  readonly contexts: KeptContexts;
   readonly sessions: Sessions;
   readonly images: Pick<ImageResolver, "resolve">;
 }
@@ -33,7 +35,7 @@ export class Solving {
   ): Promise<string> {
     if (frontend !== "dockerfile.v0")
       throw new Fault("not-found", `invalid frontend: ${frontend.slice(0, 200)}`);
-    const { builds, sessions, images } = this.#deps;
+    const { builds, contexts, sessions, images } = this.#deps;
     const { signal } = job;
     const session = await sessions.get(job.session, signal);
     const { buildDockerfile } = await import("./dockerfile-build.ts");
@@ -46,7 +48,7 @@ export class Solving {
       }
     };
     const builder = await builds.builder();
-    const deps = { builder, session, job, inputs, findImage };
+    const deps = { builder, contexts, session, job, inputs, findImage };
     const { built } = await buildDockerfile(deps, attributes, signal);
     return job.keep(built);
   }

@@ -23,9 +23,14 @@ function recordOf(entry: CacheEntry): Record {
     lastUsedAt: timeOf(BigInt(entry.usedAt) * 1_000_000n),
     usageCount: entry.uses,
     description: entry.description,
-    recordType: entry.kind === "config" ? "internal" : "regular",
+    recordType: recordType(entry),
     shared: entry.isInUse,
   };
+}
+
+function recordType({ kind }: CacheEntry): string {
+  if (kind === "context") return "source.local";
+  return kind === "config" ? "internal" : "regular";
 }
 
 /** Removes results, and returns what they were. @throws {Fault} `invalid` for a filter that is none */
@@ -89,7 +94,7 @@ function testOf(text: string): Test {
 const fields: Readonly<{ [name: string]: ((entry: CacheEntry) => string) | undefined }> = {
   id: ({ key }) => key.slice(0, idLength),
   description: ({ description }) => description,
-  type: ({ kind }) => (kind === "config" ? "internal" : "regular"),
+  type: recordType,
   shared: ({ isInUse }) => String(isInUse),
   private: ({ isInUse }) => String(!isInUse),
   inuse: () => "false",

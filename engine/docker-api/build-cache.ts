@@ -5,6 +5,7 @@ const types = {
   copy: "regular",
   folder: "regular",
   config: "internal",
+  context: "source.local",
 } as const satisfies Record<CacheEntry["kind"], string>;
 
 /** @see Docker Engine API v1.51, definition BuildCache */

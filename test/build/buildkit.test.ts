@@ -123,6 +123,65 @@ test("failures are those of the Dockerfile's line, or say what is not supported"
   assert.match(network.message, /network.host is not allowed/);
 });
 
+test("files that have not changed since the last build are not sent again, unless their time says too little", async () => {
+  const first = 1_700_000_000_000_000_001n;
+  const files = {
+    Dockerfile: "FROM base\nCOPY . /x/\nRUN cat /x/a /x/b\n",
+    a: "one",
+    b: "two",
+    "old/": "",
+    "old/c": "three",
+  };
+  const send = async (changes: Record<string, string>, times: Record<string, bigint>) => {
+    const asked: string[] = [];
+    const usual = { Dockerfile: first, a: first, b: first, "old/c": 1_000_000_000n };
+    const offer = {
+      files: { ...files, ...changes },
+      times: { ...usual, ...times },
+      sharedKey: "some-folder:some-client",
+      requested: (path: string) => void asked.push(path),
+    };
+    const { log, response } = await build(offer);
+    return {
+      asked: asked.filter((path) => path !== "Dockerfile").sort(),
+      log,
+      id: response.get("containerimage.digest"),
+    };
+  };
+  const whole = await send({}, {});
+  assert.deepEqual(whole.asked, ["a", "b", "old/c"]);
+  const again = await send({}, {});
+  assert.deepEqual(again.asked, ["old/c"]);
+  assert.equal(again.id, whole.id);
+  const changed = await send({ b: "2nd" }, { b: first + 1n });
+  assert.deepEqual(changed.asked, ["b", "old/c"]);
+  assert.match(changed.log, /one2nd/);
+  await engine.stop("SIGKILL");
+  await engine.up();
+  assert.deepEqual((await send({ b: "2nd" }, { b: first + 1n })).asked, ["old/c"], "also after a crash");
+  const { json } = await engine.api("GET", "/system/df?type=build-cache");
+  const sources = (json as { BuildCache: { Type: string; Size: number }[] }).BuildCache.filter(
+    ({ Type }) => Type === "source.local",
+  );
+  assert.equal(sources.length, 1);
+  await engine.api("POST", "/build/prune");
+  assert.deepEqual((await send({}, {})).asked, ["a", "b", "old/c"], "nothing is kept after a prune");
+});
+
+test("builds of one folder at the same time do not disturb each other", async () => {
+  const time = 1_700_000_000_000_000_001n;
+  const offers = Array.from({ length: 4 }, (_, index) => ({
+    files: { Dockerfile: "FROM base\nCOPY a b /\nRUN cat /a /b\n", a: `a${index}`, b: "same" },
+    times: { a: time + BigInt(index), b: time },
+    sharedKey: "contended:client",
+  }));
+  for (let round = 0; round < 2; round++)
+    for (const [index, { log }] of (
+      await Promise.all(offers.map((offer) => build(offer, {}, { type: "", attrs: { name: "" } })))
+    ).entries())
+      assert.ok(log === "" || log.startsWith(`a${index}same`), log);
+});
+
 test("what is built is sent as an archive", async () => {
   const pieces: Buffer[] = [];
   const files = { Dockerfile: "FROM scratch\nCOPY a /a\n", a: "content of a" };

@@ -22,6 +22,12 @@ import { type Method, type Methods, serveGrpc, unary } from "#rpc/grpc-server.ts
 export interface Offer {
   /** Files by path, in the order in which they are listed; a path that ends in a slash is a folder. */
   readonly files?: Readonly<Record<string, string>>;
+  /** When a file was changed, in nanoseconds since 1970. */
+  readonly times?: Readonly<Record<string, bigint>>;
+  /** Told of the files of the context that the engine asks for. */
+  readonly requested?: (path: string) => void;
+  /** By which the engine knows the folder again. */
+  readonly sharedKey?: string;
   readonly secrets?: Readonly<Record<string, string>>;
   /** What the client has for registries, by host. */
   readonly credentials?: Readonly<Record<string, { readonly username: string; readonly secret: string }>>;
@@ -74,6 +80,7 @@ export class BuildKitClient implements Disposable {
     const methods = methodsOf(offer);
     const socket = await upgrade(socketPath, "/session", {
       "X-Docker-Expose-Session-Uuid": id,
+      "X-Docker-Expose-Session-Sharedkey": offer.sharedKey ?? "",
       "X-Docker-Expose-Session-Grpc-Method": [...methods.keys()],
     });
     void serveGrpc(socket, methods, none);
@@ -145,9 +152,9 @@ export class Seen {
 }
 
 function methodsOf(offer: Offer): Methods {
-  const { files = {}, secrets = {}, agents = {}, credentials, receive, methods } = offer;
+  const { secrets = {}, agents = {}, credentials, receive, methods } = offer;
   const own = new Map<string, Method>([
-    ["/moby.filesync.v1.FileSync/DiffCopy", sendFiles(files)],
+    ["/moby.filesync.v1.FileSync/DiffCopy", sendFiles(offer)],
     [
       "/moby.buildkit.secrets.v1.Secrets/GetSecret",
       unary(getSecretRequest, getSecretResponse, ({ id }) => {
@@ -190,13 +197,17 @@ function methodsOf(offer: Offer): Methods {
 
 const goFolder = 2 ** 31;
 
-function sendFiles(files: Readonly<Record<string, string>>): Method {
+function sendFiles({ files = {}, times = {}, requested }: Offer): Method {
   return async (call) => {
     const paths = Object.keys(files);
+    const isSingle = [".dockerignore", "Dockerfile"].some((name) =>
+      call.metadataList("followpaths").includes(name),
+    );
+    const isContext = call.metadata("dir-name") === "context" && !isSingle;
     for (const path of paths) {
       const stat = path.endsWith("/")
         ? { path: path.slice(0, -1), mode: goFolder + 0o755 }
-        : { path, mode: 0o644, size: Buffer.byteLength(files[path] ?? "") };
+        : { path, mode: 0o644, size: Buffer.byteLength(files[path] ?? ""), modTime: times[path] ?? 0n };
       await call.send(packet.encode({ type: packetTypes.stat, stat }));
     }
     await call.send(packet.encode({ type: packetTypes.stat }));
@@ -204,6 +215,7 @@ function sendFiles(files: Readonly<Record<string, string>>): Method {
       const { type, id } = packet.decode(message);
       if (type === packetTypes.finish) return await call.send(packet.encode({ type: packetTypes.finish }));
       if (type !== packetTypes.request) throw new Fault("invalid", `packet ${type}`);
+      if (isContext) requested?.(paths[id] ?? "");
       const data = Buffer.from(files[paths[id] ?? ""] ?? "");
       if (data.length > 0) await call.send(packet.encode({ type: packetTypes.data, id, data }));
       await call.send(packet.encode({ type: packetTypes.data, id }));

@@ -21,6 +21,15 @@ export class Spool implements Disposable {
     this.#folder = folder;
   }
 
+  /** One whose file is there, and has content already. The descriptor is closed with it. */
+  static over(fd: number, size: number): Spool {
+    const spool = new Spool("");
+    spool.#memory = undefined;
+    spool.#fd = fd;
+    spool.#size = size;
+    return spool;
+  }
+
   /** Bytes taken so far. */
   get size(): number {
     return this.#size;
