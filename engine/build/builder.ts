@@ -10,21 +10,15 @@ import type { ImageRecord, Progress } from "#engine/images/images.ts";
 import { LayeredFiles } from "#engine/runtime/layered-file.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
-import { expandWord } from "#oci/dockerfile/expand.ts";
 import type { From, Stage } from "#oci/dockerfile/instruction.ts";
 import { type Dockerfile, parseDockerfile } from "#oci/dockerfile/parse.ts";
 import { formatPlatform, normalisePlatform, parsePlatform, type Platform } from "#oci/platform.ts";
-import {
-  familiarReference,
-  formatReference,
-  parseReference,
-  type Reference,
-  withDefaultTag,
-} from "#oci/reference.ts";
+import type { Reference } from "#oci/reference.ts";
 import type { BuildContext, BuildDeps } from "./build-deps.ts";
 import type { CopyFrom } from "./copy-step.ts";
 import { Spool } from "./files/spool.ts";
 import type { FolderNode } from "./files/tree.ts";
+import { findOrPull, metadataFault, shownImage } from "./base-image.ts";
 import {
   buildkitHistory,
   classicHistory,
@@ -34,6 +28,7 @@ import {
   type StepProgress,
 } from "./front-end.ts";
 import { contextStage } from "./context-stage.ts";
+import { globalArgs, platformArgs } from "./global-args.ts";
 import { ImageCache } from "./image-cache.ts";
 import { RemoteSources } from "./remote/remote-sources.ts";
 import { OrderedReporters, type Reporter } from "./reporter.ts";
@@ -106,6 +101,21 @@ export class Builder {
     return this.#context.folder;
   }
 
+  /** The platform of what is built when nothing else is asked for. */
+  get platform(): Platform {
+    return this.#context.platform;
+  }
+
+  /** An image that a build would begin with; it is pulled when it is not here. @throws {Fault} */
+  async base(
+    request: Pick<BuildRequest, "pulls" | "credentials">,
+    name: string,
+    platform: string,
+    signal: AbortSignal,
+  ): Promise<ImageRecord> {
+    return await findOrPull(this.#context, request, name, platform, () => {}, signal);
+  }
+
   /** {@link Builder.solve}, and the image of it. */
   async build(request: BuildRequest, reporter: Reporter, signal: AbortSignal): Promise<Digest> {
     await using built = await this.solve(request, reporter, signal);
@@ -118,7 +128,10 @@ export class Builder {
    * @throws {Fault} with Docker's texts
    */
   async solve(request: BuildRequest, reporter: Reporter, signal: AbortSignal): Promise<Built> {
-    const dockerfile = parseDockerfile(request.dockerfile, request.dockerfileName);
+    const dockerfile = parseDockerfile(request.dockerfile, {
+      name: request.dockerfileName,
+      allowsDoubleNames: request.frontEnd !== undefined,
+    });
     const { workshop, cache } = this.#context;
     const used = new Set<string>();
     await using undo = new AsyncDisposableStack();
@@ -184,42 +197,26 @@ interface RunDeps {
 class BuildRun {
   readonly #deps: RunDeps;
   readonly #platform: Platform;
-  readonly #global = new Map<string, string | undefined>();
+  readonly #global: Map<string, string | undefined>;
   readonly #usedArgs = new Set<string>();
   readonly #stages = new Map<number, Promise<StageState>>();
   readonly #images = new Map<string, Promise<StageState>>();
+  readonly #variables = new Map<number, Variables>();
 
   constructor(deps: RunDeps) {
     this.#deps = deps;
     const { request, context } = deps;
     this.#platform =
       request.platform === "" ? context.platform : parsePlatform(request.platform, context.platform);
-    const host = normalisePlatform(context.platform);
-    for (const [prefix, platform] of [
-      ["BUILD", host],
-      ["TARGET", normalisePlatform(this.#platform)],
-    ] as const) {
-      this.#global.set(`${prefix}PLATFORM`, formatPlatform(platform));
-      this.#global.set(`${prefix}OS`, platform.os);
-      this.#global.set(`${prefix}ARCH`, platform.architecture);
-      this.#global.set(`${prefix}VARIANT`, platform.variant ?? "");
-    }
+    const platforms = platformArgs(this.#platform, context.platform);
+    this.#global = globalArgs(deps.dockerfile, platforms, request.args);
   }
 
   async build(signal: AbortSignal): Promise<StageState> {
     const { dockerfile, request, reporter } = this.#deps;
-    const { escape } = dockerfile.directives;
     const lookup = (name: string) => this.#global.get(name);
-    const titles: string[] = [];
-    for (const { args, text } of dockerfile.globalArgs) {
-      titles.push(text);
-      for (const { name, value } of args) {
-        const given = Object.hasOwn(request.args, name) ? request.args[name] : undefined;
-        this.#usedArgs.add(name);
-        const expanded = value === undefined ? this.#global.get(name) : expandWord(value, { lookup, escape });
-        this.#global.set(name, given ?? expanded);
-      }
-    }
+    const titles = dockerfile.globalArgs.map(({ text }) => text);
+    for (const { name } of dockerfile.globalArgs.flatMap(({ args }) => args)) this.#usedArgs.add(name);
     const labelled = request.frontEnd === undefined ? withLabels(dockerfile, request) : dockerfile;
     const plan = planStages(labelled, request.target, lookup);
     for (const [index, title] of titles.entries()) await reportStep(reporter, index + 1, plan.steps, title);
@@ -311,7 +308,9 @@ class BuildRun {
       global: this.#global,
       used: this.#usedArgs,
       escape: dockerfile.directives.escape,
+      ...this.#inherited(base),
     });
+    this.#variables.set(stage.index, variables);
     const build = new StageBuild(
       {
         ...tools,
@@ -329,6 +328,12 @@ class BuildRun {
       await build.run(instruction);
     }
     return build.state;
+  }
+
+  /** BuildKit's stages hand their arguments on to those that are built on them. */
+  #inherited(base: number | undefined): { readonly inherited?: Variables } {
+    const inherited = base === undefined ? undefined : this.#variables.get(base);
+    return this.#deps.request.frontEnd === undefined || inherited === undefined ? {} : { inherited };
   }
 
   async #from(name: string, before: number, signal: AbortSignal): Promise<CopyFrom> {
@@ -375,8 +380,9 @@ class BuildRun {
       return state;
     } catch (error) {
       step?.failed(error);
-      frontEnd.located(error, lines);
-      throw error;
+      const failure = isFault(error) ? metadataFault(image, error) : error;
+      frontEnd.located(failure, lines);
+      throw failure;
     }
   }
 
@@ -404,7 +410,8 @@ class BuildRun {
       const image = { os, architecture, ...(variant !== undefined && { variant }) };
       return { image, config: {}, layers: [], history: [] };
     }
-    const record = await this.#findOrPull(name, asked ?? this.#deps.request.platform, pulling);
+    const { request, signal } = this.#deps;
+    const record = await findOrPull(context, request, name, asked ?? request.platform, pulling, signal);
     await admit(context, name, record);
     const layers = await context.workshop.layersOf(record, lease);
     const { rootfs, history, config, docker_version: _, ...image } = record.config;
@@ -421,32 +428,6 @@ class BuildRun {
       history: history ?? rootfs.diff_ids.map(() => ({})),
       id: record.id,
     };
-  }
-
-  /** @throws {Fault} with the registry's refusal, in Docker's texts, when the image is neither here nor there */
-  async #findOrPull(
-    name: string,
-    platform: string,
-    pulling: (progress: Progress) => void,
-  ): Promise<ImageRecord> {
-    const { context, request, signal } = this.#deps;
-    if (!request.pulls)
-      try {
-        return context.images.resolve(name);
-      } catch (error) {
-        if (!isFault(error, "not-found")) throw error;
-      }
-    const reference = parseReference(name);
-    const credentials = request.credentials?.(reference.domain) ?? {};
-    const asked = {
-      name: familiarReference(withDefaultTag(reference)),
-      tag: "",
-      isAll: false,
-      platform,
-      credentials,
-    };
-    await context.distribution.pull(asked, pulling, signal);
-    return context.images.resolve(name);
   }
 
   async #warnOfArgs(): Promise<void> {
@@ -470,14 +451,6 @@ function withConfigLabels(state: StageState, labels: BuildRequest["labels"]): St
 function withRootFolder(state: StageState): StageState {
   if (state.id !== undefined || state.layers.length > 0 || state.history.length > 0) return state;
   return { ...state, config: { ...state.config, WorkingDir: "/" } };
-}
-
-function shownImage(name: string): string {
-  try {
-    return formatReference(withDefaultTag(parseReference(name)));
-  } catch {
-    return name;
-  }
 }
 
 /** The line end is a message of its own, as in Docker's stream. */

@@ -123,6 +123,15 @@ function expose(config: ImageRuntimeConfig, words: readonly string[], variables:
   };
 }
 
+/** A failure in BuildKit's words, where those of EXPOSE differ. */
+export function portText({ message, detail }: Fault): string {
+  if (message.startsWith("Invalid containerPort")) return message.replace("I", "i");
+  const { port } = detail;
+  return message.startsWith("Invalid proto") && port !== undefined
+    ? `invalid port: ${JSON.stringify(port)}: ${message.replace("I", "i")}`
+    : message;
+}
+
 /** Of `ip:host:container`, which old files have, only the last counts. */
 function containerPort(word: string): string {
   return word.slice(word.lastIndexOf(":") + 1);

@@ -2,6 +2,7 @@ import { Fault } from "#base/fault.ts";
 import { expandWord, type Lookup } from "#oci/dockerfile/expand.ts";
 import type { Instruction, Stage } from "#oci/dockerfile/instruction.ts";
 import type { Dockerfile } from "#oci/dockerfile/parse.ts";
+import { suggestion } from "#oci/dockerfile/suggest.ts";
 import { parseRunMount } from "#oci/dockerfile/run-mount.ts";
 
 /** A stage that the target needs. */
@@ -67,7 +68,14 @@ function findTarget(stages: readonly Stage[], target: string): number {
   if (byName >= 0) return byName;
   const index = /^\d{1,5}$/.test(target) ? Number(target) : -1;
   if (stages[index] === undefined)
-    throw new Fault("invalid", `target stage ${JSON.stringify(target)} could not be found`);
+    throw new Fault("invalid", `target stage ${JSON.stringify(target)} could not be found`, {
+      detail: {
+        meant: suggestion(
+          target,
+          stages.flatMap(({ from }) => from.name ?? []),
+        ),
+      },
+    });
   return index;
 }
 

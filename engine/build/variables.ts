@@ -17,19 +17,29 @@ export class Variables {
   readonly #used: Set<string>;
   readonly #args = new Map<string, string | undefined>();
   readonly #escape: string;
+  readonly #missed: ((name: string) => void) | undefined;
   #env = new Map<string, string>();
 
-  /** @param options.used gets the names of the given arguments that were asked for */
+  /**
+   * @param options.used gets the names of the given arguments that were asked for
+   * @param options.inherited of the stage that this one is built on, where stages hand their arguments on
+   * @param options.missed is told of names that nothing has declared
+   */
   constructor(options: {
     readonly given: BuildArgs;
     readonly global: ReadonlyMap<string, string | undefined>;
     readonly used: Set<string>;
     readonly escape: string;
+    readonly inherited?: Variables;
+    readonly missed?: (name: string) => void;
   }) {
     this.#given = options.given;
     this.#global = options.global;
     this.#used = options.used;
     this.#escape = options.escape;
+    this.#missed = options.missed;
+    if (options.inherited !== undefined)
+      for (const [name, value] of options.inherited.#args) this.#args.set(name, value);
   }
 
   setEnvironment(env: readonly string[]): void {
@@ -37,8 +47,19 @@ export class Variables {
   }
 
   get expansion(): Expansion {
-    const env = this.#env;
-    return { lookup: (name) => env.get(name) ?? this.#args.get(name), escape: this.#escape };
+    return { lookup: (name) => this.#find(name), escape: this.#escape };
+  }
+
+  /** Names that have a value. */
+  get names(): readonly string[] {
+    const given = [...this.#args].flatMap(([name, value]) => (value === undefined ? [] : [name]));
+    return [...this.#env.keys(), ...given].filter((name) => name !== "");
+  }
+
+  #find(name: string): string | undefined {
+    const value = this.#env.get(name) ?? this.#args.get(name);
+    if (value === undefined && !this.#args.has(name)) this.#missed?.(name);
+    return value;
   }
 
   expand(text: string): string {

@@ -1,4 +1,5 @@
 import { type Fault, isFault, messageOf } from "#base/fault.ts";
+import { portText } from "#engine/build/config-steps.ts";
 import type { Lines } from "#oci/dockerfile/source.ts";
 import { codes, RpcError, statusOf } from "#rpc/status.ts";
 
@@ -32,11 +33,13 @@ function lineOf({ detail }: Fault): Lines | undefined {
 export function buildMessage(error: unknown): string {
   const text = messageOf(error);
   if (!isFault(error)) return text;
+  if (error.detail["meant"] !== undefined) return `${text}${error.detail["meant"]}`;
   const failed = /^The command '([\s\S]*)' returned a non-zero code: (\d+)( \(out of memory\))?$/.exec(text);
   if (failed !== null) {
     const [, command = "", code = "", memory = ""] = failed;
     return `process ${JSON.stringify(command)} did not complete successfully: ${memory === "" ? "" : "out of memory: "}exit code: ${code}`;
   }
+  if (/^Invalid (?:containerPort|proto)/.test(text)) return portText(error);
   if (error.detail["line"] !== undefined) return text.split("\n", 1)[0] ?? text;
   const missing = /^(?:COPY|ADD) failed: .*?(?:stat )?(\S+): file does not exist$/s.exec(text);
   if (missing !== null)

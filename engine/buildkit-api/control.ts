@@ -70,8 +70,8 @@ export function controlMethods(deps: ControlDeps): Methods {
     [
       `${service}/Status`,
       streaming(statusRequest, statusResponse, async ({ ref }, send, { signal }) => {
-        const job = await deps.jobs.get(ref, signal);
-        for await (const event of job.progress.events(signal)) await send(event);
+        const progress = await deps.jobs.watch(ref, signal);
+        for await (const event of progress.events(signal)) await send(event);
       }),
     ],
     [
@@ -130,6 +130,8 @@ async function result(
       "not-implemented",
       "solving a definition of operations is not supported: build a Dockerfile",
     );
+  if ((request.frontendAttrs.get("requestid") ?? "") !== "")
+    return await deps.solving.ask(job, request.frontend, request.frontendAttrs);
   const exporters = exportersOf(request);
   const built =
     request.frontend === ""

@@ -7,10 +7,13 @@ import { emptyFolder, type FolderNode } from "#engine/build/files/tree.ts";
 import type { NamedContext, StageTitle, StepProgress } from "#engine/build/front-end.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import { openContext } from "#engine/build/open-context.ts";
-import { planStages } from "#engine/build/stage-plan.ts";
+import { metadataFault } from "#engine/build/base-image.ts";
+import { type Answer, rangesOf } from "#engine/build/check/answers.ts";
+import { answerAbout, type CheckSubject, DockerfileCheck } from "#engine/build/check/dockerfile-check.ts";
+import { type CheckWarning, shortWarning } from "#oci/dockerfile/check/findings.ts";
 import type { Stage } from "#oci/dockerfile/instruction.ts";
-import { parseDockerfile } from "#oci/dockerfile/parse.ts";
 import type { Lines } from "#oci/dockerfile/source.ts";
+import { formatPlatform, parsePlatform } from "#oci/platform.ts";
 import { familiarReference, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import { forwardAgent } from "./agent.ts";
 import { type BuildAttributes, parseAttributes } from "./attributes.ts";
@@ -47,8 +50,6 @@ export async function buildDockerfile(
   signal: AbortSignal,
 ): Promise<{ readonly built: Promise<Built> }> {
   const asked = parseAttributes(attributes);
-  if (asked.request !== "")
-    throw new Fault("not-implemented", `unsupported request ${asked.request}: this engine only builds`);
   if (asked.platforms.length > 1)
     throw new Fault(
       "not-implemented",
@@ -62,6 +63,24 @@ export async function buildDockerfile(
   return { built };
 }
 
+/**
+ * Answers the question that a client has about a Dockerfile, without building it.
+ *
+ * @throws {RpcError} with the lines of the Dockerfile; {Fault} for what no lines are to blame for
+ */
+export async function askDockerfile(
+  deps: DockerfileBuildDeps,
+  attributes: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const build = new DockerfileBuild(deps, parseAttributes(attributes));
+  try {
+    return await build.ask(signal);
+  } finally {
+    build.dispose();
+  }
+}
+
 /** One build of a Dockerfile. */
 class DockerfileBuild {
   readonly #deps: DockerfileBuildDeps;
@@ -71,6 +90,8 @@ class DockerfileBuild {
   readonly #contexts = new Map<string, Promise<NamedContext | undefined>>();
   readonly #stepsOf = new Map<number, number>();
   #source: ErrorSource | undefined;
+  /** Where warnings about the Dockerfile are shown. */
+  #definition: Vertex | undefined;
 
   constructor(deps: DockerfileBuildDeps, asked: BuildAttributes) {
     this.#deps = deps;
@@ -83,8 +104,22 @@ class DockerfileBuild {
 
   /** @param ready called when the Dockerfile is read and makes sense */
   async run(ready: () => void, signal: AbortSignal): Promise<Built> {
+    return await this.#blaming(() => this.#run(ready, signal), signal);
+  }
+
+  async ask(signal: AbortSignal): Promise<Answer> {
+    return await this.#blaming(async () => {
+      const files = await this.#openFiles(signal);
+      this.#source = { filename: this.#asked.filename, text: files.dockerfile };
+      const subject = this.#subject(files.dockerfile, signal);
+      return await answerAbout(this.#asked.request, subject, () => files.ignore(signal));
+    }, signal);
+  }
+
+  /** What it throws has the lines of the Dockerfile with it. */
+  async #blaming<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      return await this.#run(ready, signal);
+      return await work();
     } catch (error) {
       signal.throwIfAborted();
       const lines = typeof error === "object" && error !== null ? this.#lines.get(error) : undefined;
@@ -97,10 +132,14 @@ class DockerfileBuild {
     const { filename, args, target, platforms } = this.#asked;
     const files = await this.#openFiles(signal);
     this.#source = { filename, text: files.dockerfile };
-    const dockerfile = parseDockerfile(files.dockerfile, filename);
-    const plan = neededStages(dockerfile, target, args);
+    const check = new DockerfileCheck(this.#subject(files.dockerfile, signal));
+    const plan = this.#readStages(check);
     this.#tellOfBases(plan);
     const ignore = await files.ignore(signal);
+    const bases = plan.map(({ index }) => check.readBases(false).froms[index]?.image ?? "");
+    const isFirst =
+      check.findings.isStrict || (!this.#asked.pulls && bases.every((name) => this.#isHere(name)));
+    if (isFirst) await this.#checkStages(check, ignore);
     ready();
     const root = await files.context(this.#wanted(plan), ignore, signal);
     const request: BuildRequest = {
@@ -129,7 +168,92 @@ class DockerfileBuild {
         entitlements: job.entitlements,
       },
     };
-    return await builder.solve(request, { text: async () => {} }, signal);
+    try {
+      return await builder.solve(request, { text: async () => {} }, signal);
+    } finally {
+      if (!isFirst && !signal.aborted) await this.#checkStages(check, ignore).catch(() => {});
+    }
+  }
+
+  /** The stages that the target needs. */
+  #readStages(check: DockerfileCheck): readonly Stage[] {
+    try {
+      const { stages } = check.readSyntax().dockerfile;
+      return check.readBases(false).stages.flatMap((index) => stages[index] ?? []);
+    } catch (error) {
+      this.#blame(check, error);
+      throw error;
+    } finally {
+      this.#warn(check.findings.warnings);
+    }
+  }
+
+  /** @throws {Fault} for warnings that are errors */
+  async #checkStages(check: DockerfileCheck, ignore: string): Promise<void> {
+    const told = check.findings.warnings.length;
+    try {
+      await check.readStages(false, ignore);
+      if (check.findings.failure !== undefined) throw check.findings.failure;
+    } catch (error) {
+      this.#blame(check, error);
+      throw error;
+    } finally {
+      this.#warn(check.findings.warnings.slice(told));
+    }
+  }
+
+  #blame(check: DockerfileCheck, error: unknown): void {
+    const lines = check.linesOf(error);
+    if (lines !== undefined) this.#locate(error, lines);
+  }
+
+  #warn(warnings: readonly CheckWarning[]): void {
+    const { filename = "", text = "" } = this.#source ?? {};
+    for (const warning of warnings)
+      this.#definition?.warn({
+        level: 1,
+        short: Buffer.from(shortWarning(warning)),
+        detail: [Buffer.from(warning.rule.description)],
+        url: warning.rule.url,
+        info: { filename, data: Buffer.from(text), language: "Dockerfile" },
+        ranges: rangesOf(warning.lines),
+      });
+  }
+
+  #subject(source: string, signal: AbortSignal): CheckSubject {
+    const { builder, session } = this.#deps;
+    const { filename, args, target, platforms, pulls } = this.#asked;
+    const host = builder.platform;
+    const [platform = ""] = platforms;
+    return {
+      source,
+      name: filename,
+      args,
+      target,
+      host,
+      platform: platform === "" ? host : parsePlatform(platform, host),
+      base: async (image, asked) => {
+        const named = this.#contextValue(image);
+        if (named !== undefined && !named.startsWith("docker-image://")) return {};
+        const name = named?.slice("docker-image://".length) ?? image;
+        const wanted = asked === undefined ? platform : formatPlatform(asked);
+        try {
+          const known = pulls ? undefined : this.#deps.findImage(name);
+          const request = { pulls, credentials: (domain: string) => credentialsOf(session, domain) };
+          return (known ?? (await builder.base(request, name, wanted, signal))).config.config ?? {};
+        } catch (error) {
+          throw isFault(error) ? metadataFault(image, error) : error;
+        }
+      },
+    };
+  }
+
+  #isHere(image: string): boolean {
+    return (
+      image === "scratch" ||
+      this.#contextValue(image) !== undefined ||
+      this.#deps.findImage(image) !== undefined
+    );
   }
 
   #openSpool(): Spool {
@@ -222,6 +346,7 @@ class DockerfileBuild {
     signal: AbortSignal,
   ): Promise<FolderNode> {
     const vertex = this.#deps.job.progress.vertex(title);
+    this.#definition ??= vertex;
     return await vertex.run(async () => {
       const transfer = vertex.part(part, "transferring");
       let bytes = 0;
@@ -244,6 +369,7 @@ class DockerfileBuild {
     const vertex = job.progress.vertex(
       `[internal] load ${isUpload ? "remote build context" : "git source"} ${isUpload ? "" : remote}`.trim(),
     );
+    this.#definition ??= vertex;
     return await vertex.run(async () => {
       const opened = await openContext(
         {
@@ -426,19 +552,6 @@ class DockerfileBuild {
     if (!(await isArchive(file))) throw new Fault("invalid", `${address} is no archive`);
     return await unpackFile(file, this.#openSpool());
   }
-}
-
-/** All of them when variables decide that only the build knows. */
-function neededStages(
-  dockerfile: ReturnType<typeof parseDockerfile>,
-  target: string,
-  args: Readonly<Record<string, string>>,
-): readonly Stage[] {
-  const defaults = new Map(
-    dockerfile.globalArgs.flatMap(({ args: own }) => own.map(({ name, value }) => [name, value] as const)),
-  );
-  const lookup = (name: string) => (Object.hasOwn(args, name) ? args[name] : defaults.get(name));
-  return planStages(dockerfile, target, lookup).stages.map(({ stage }) => stage);
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}

@@ -110,6 +110,11 @@ async function solve(
       );
     inputs.set(name, built);
   }
+  if ((request.frontendOpt.get("requestid") ?? "") !== "") {
+    const answer = await solving.ask(job, request.frontend, request.frontendOpt);
+    const metadata = [...answer].map(([name, value]) => [name, Buffer.from(value)] as const);
+    return { result: { metadata: new Map(metadata) } };
+  }
   const id = await solving.solve(job, request.frontend, request.frontendOpt, inputs);
   if (request.evaluate) await job.find(id);
   return { result: { ref: { id, def: inputOf(id) } } };

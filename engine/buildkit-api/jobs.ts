@@ -109,9 +109,13 @@ export class Job {
   }
 }
 
+/** Builds that were over before anybody watched, kept for those who are on their way. */
+const maxUnwatched = 16;
+
 /** Builds under way. */
 export class Jobs {
   readonly #jobs = new Arrivals<Job>();
+  readonly #unwatched = new Map<string, Progress>();
 
   /** @throws {Fault} `conflict` when there is one with this reference */
   add(job: Job): void {
@@ -132,7 +136,16 @@ export class Jobs {
 
   async end(job: Job): Promise<void> {
     this.#jobs.delete(job.ref);
+    if (!job.progress.isWatched) this.#unwatched.set(job.ref, job.progress);
+    for (const ref of [...this.#unwatched.keys()].slice(0, -maxUnwatched)) this.#unwatched.delete(ref);
     await job.end();
+  }
+
+  /** What happens in a build, also in one that was over when its client came to watch. @throws {Fault} `not-found` */
+  async watch(ref: string, signal: AbortSignal): Promise<Progress> {
+    const over = this.#unwatched.get(ref);
+    this.#unwatched.delete(ref);
+    return over ?? (await this.get(ref, signal)).progress;
   }
 
   /** Waits for it a little: a client may watch before it asks. @throws {Fault} `not-found` */

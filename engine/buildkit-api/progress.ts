@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import type { statusResponse, timestamp } from "#api/buildkit/control.ts";
+import type { statusResponse, timestamp, vertexWarning } from "#api/buildkit/control.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { messageOf } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
 
 type Response = MessageOf<typeof statusResponse>;
 type Event = Partial<Response>;
+type Warning = Partial<MessageOf<typeof vertexWarning>>;
 
 /** Of one step's output; as BuildKit has it. */
 const maxLogBytes = 2 << 20;
@@ -100,6 +101,11 @@ export class Vertex {
       this.#progress.log(this.#digest, stream, Buffer.from(`\n[output clipped, log limit 2MiB reached]\n`));
   }
 
+  /** Something to be put right, that does not end the build. */
+  warn(warning: Omit<Warning, "vertex">): void {
+    this.#progress.push({ warnings: [{ ...warning, vertex: this.#digest }] });
+  }
+
   #end(error: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -131,10 +137,16 @@ export class Progress {
   #waiting: Event[] = [];
   #wake: (() => void) | undefined;
   #isOver = false;
+  #isWatched = false;
 
   constructor(ref: string, now: Clock) {
     this.#ref = ref;
     this.now = now;
+  }
+
+  /** Whether somebody has begun to. */
+  get isWatched(): boolean {
+    return this.#isWatched;
   }
 
   get counts(): Readonly<{ cached: number; total: number; completed: number }> {
@@ -177,6 +189,7 @@ export class Progress {
 
   /** Everything from the beginning on, in pieces as the client can take them, until the build is over. */
   async *events(signal: AbortSignal): AsyncGenerator<Event> {
+    this.#isWatched = true;
     const wake = () => this.#wake?.();
     signal.addEventListener("abort", wake);
     try {
@@ -201,6 +214,7 @@ function merged(events: readonly Event[]): Event {
     vertexes: events.flatMap(({ vertexes }) => vertexes ?? []),
     statuses: events.flatMap(({ statuses }) => statuses ?? []),
     logs: events.flatMap(({ logs }) => logs ?? []),
+    warnings: events.flatMap(({ warnings }) => warnings ?? []),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Builds } from "#engine/build/build-service.ts";
 import type { Built } from "#engine/build/builder.ts";
 import type { KeptContexts } from "#engine/build/files/kept-contexts.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
+import type { DockerfileBuildDeps } from "./dockerfile-build.ts";
 import type { Job } from "./jobs.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -33,12 +34,33 @@ export class Solving {
     attributes: ReadonlyMap<string, string>,
     inputs: ReadonlyMap<string, Promise<Built>>,
   ): Promise<string> {
+    const deps = await this.#open(job, frontend, inputs);
+    const { buildDockerfile } = await import("./dockerfile-build.ts");
+    const { built } = await buildDockerfile(deps, attributes, job.signal);
+    return job.keep(built);
+  }
+
+  /** What a client asks of a Dockerfile, by the names that it knows, instead of a build. @throws {Fault} as {@link Solving.solve} */
+  async ask(
+    job: Job,
+    frontend: string,
+    attributes: ReadonlyMap<string, string>,
+  ): Promise<ReadonlyMap<string, string>> {
+    const deps = await this.#open(job, frontend, new Map());
+    const { askDockerfile } = await import("./dockerfile-build.ts");
+    return await askDockerfile(deps, attributes, job.signal);
+  }
+
+  async #open(
+    job: Job,
+    frontend: string,
+    inputs: ReadonlyMap<string, Promise<Built>>,
+  ): Promise<DockerfileBuildDeps> {
     if (frontend !== "dockerfile.v0")
       throw new Fault("not-found", `invalid frontend: ${frontend.slice(0, 200)}`);
     const { builds, contexts, sessions, images } = this.#deps;
     const { signal } = job;
     const session = await sessions.get(job.session, signal);
-    const { buildDockerfile } = await import("./dockerfile-build.ts");
     const findImage = (name: string) => {
       try {
         return images.resolve(name);
@@ -48,8 +70,6 @@ export class Solving {
       }
     };
     const builder = await builds.builder();
-    const deps = { builder, contexts, session, job, inputs, findImage };
-    const { built } = await buildDockerfile(deps, attributes, signal);
-    return job.keep(built);
+    return { builder, contexts, session, job, inputs, findImage };
   }
 }

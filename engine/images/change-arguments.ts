@@ -61,8 +61,11 @@ export function parseExposed(text: string): Readonly<Record<string, object>> {
   const ports: Record<string, object> = {};
   for (const word of parseWords(text)) {
     const [, low = "", high = low, protocol = "tcp"] =
-      /^([0-9]{1,5})(?:-([0-9]{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(word) ?? [];
+      /^([0-9]{1,5})(?:-([0-9]{1,5}))?(?:\/(tcp|udp|sctp)?)?$/i.exec(word) ?? [];
     const [first, last] = [Number(low), Number(high)];
+    const [, unknown] = /^[0-9]{1,5}(?:-[0-9]{1,5})?\/(\w{1,50})$/.exec(low === "" ? word : "") ?? [];
+    if (unknown !== undefined)
+      throw new Fault("invalid", `Invalid proto: ${unknown}`, { detail: { port: word } });
     if (low === "" || last >= MAX_PORTS || first > last)
       throw new Fault("invalid", `Invalid containerPort: ${word.slice(0, 50)}`);
     for (let port = first; port <= last; port++) ports[`${port}/${protocol.toLowerCase()}`] = {};

@@ -180,7 +180,10 @@ class Scanner {
     if (operator.endsWith("+")) return isGiven ? word : "";
     if (isGiven) return value ?? "";
     const reason = word === "" ? "is not allowed to be unset" : word;
-    throw new Fault("invalid", `failed to process "\${${name}}": ${name}: ${reason}`);
+    throw new Fault(
+      "invalid",
+      `failed to process ${JSON.stringify(this.#text.slice(0, 200))}: ${name}: ${reason}`,
+    );
   }
 
   #replace(value: string, isEvery: boolean): string {

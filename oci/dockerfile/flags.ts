@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { suggestion } from "./suggest.ts";
 import { isSpace } from "./words.ts";
 
 /** Flags before an instruction's arguments: `--name=value`, or `--name` alone. */
@@ -47,7 +48,8 @@ export class FlagReader {
   constructor(keyword: string, flags: Flags, known: Readonly<Record<string, Kind>>) {
     for (const [name, value] of flags.values) {
       const kind = Object.hasOwn(known, name) ? known[name] : undefined;
-      if (kind === undefined) throw new Fault("invalid", `unknown flag: --${name}`);
+      if (kind === undefined)
+        throw new Fault("invalid", `unknown flag: --${name}${suggestion(name, Object.keys(known))}`);
       const earlier = this.#given.get(name);
       if (earlier !== undefined && kind !== "list")
         throw new Fault("invalid", `duplicate flag specified: ${name}`);

@@ -3,6 +3,7 @@ import { FlagReader, type Flags, takeFlags } from "./flags.ts";
 import { parseHealthcheck } from "./health.ts";
 import type { Command, Instruction } from "./instruction.ts";
 import { heredocOf, type RawInstruction } from "./split.ts";
+import { suggestion } from "./suggest.ts";
 import { splitWords, stringList } from "./words.ts";
 
 /** A kind of instruction without what all have. */
@@ -69,7 +70,7 @@ export const keywords: readonly string[] = [...Object.keys(parsers), "FROM"];
 export function parseInstruction(raw: RawInstruction, escape: string): Instruction {
   const parse = Object.hasOwn(parsers, raw.keyword) ? parsers[raw.keyword] : undefined;
   if (parse === undefined)
-    throw new Fault("invalid", `unknown instruction: ${raw.keyword}${suggestion(raw.keyword)}`);
+    throw new Fault("invalid", `unknown instruction: ${raw.keyword}${suggestion(raw.keyword, keywords)}`);
   const body = parse(raw, takeFlags(raw.rest, escape), escape);
   return { ...body, text: raw.text, lines: raw.lines } as Instruction;
 }
@@ -171,6 +172,8 @@ function parseRun(raw: RawInstruction, flags: Flags): Body {
   if (reader.all("device").length > 0)
     throw new Fault("invalid", "RUN --device is not supported: this engine gives steps no devices");
   const [network, security] = [reader.find("network"), reader.find("security")];
+  if (reader.all("mount").some((mount) => /(?:^|,)\s*"?from=[^,]*\$/.test(mount)))
+    throw new Fault("invalid", "'from' doesn't support variable expansion, define alias stage instead");
   if (network !== undefined && !["default", "none", "host"].includes(network))
     throw new Fault("invalid", `invalid network mode ${JSON.stringify(network)}`);
   if (security !== undefined && !["sandbox", "insecure"].includes(security))
@@ -193,28 +196,4 @@ export function checkTrigger(rest: string): string {
   if (trigger === "FROM" || trigger === "MAINTAINER")
     throw new Fault("invalid", `${trigger} isn't allowed as an ONBUILD trigger`);
   return rest;
-}
-
-/** The instruction that was meant, as far as two letters tell. */
-function suggestion(word: string): string {
-  const near = keywords
-    .map((keyword) => [keyword, distance(word, keyword)] as const)
-    .filter(([, steps]) => steps <= 2)
-    .sort(([, left], [, right]) => left - right)[0];
-  return near === undefined ? "" : ` (did you mean ${near[0]}?)`;
-}
-
-/** Letters to change, add or drop. Long words are near to nothing. */
-function distance(left: string, right: string): number {
-  if (Math.abs(left.length - right.length) > 2) return 3;
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let at = 1; at <= left.length; at++) {
-    const next = [at];
-    for (let to = 1; to <= right.length; to++) {
-      const change = (row[to - 1] ?? 0) + (left[at - 1] === right[to - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[to] ?? 0) + 1, (next[to - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[right.length] ?? 3;
 }

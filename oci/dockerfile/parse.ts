@@ -15,33 +15,44 @@ export interface Dockerfile {
   readonly text: string;
 }
 
+export interface ParseOptions {
+  /** For messages. */
+  readonly name?: string;
+  /** BuildKit lets two stages have one name; the classic builder does not. */
+  readonly allowsDoubleNames?: boolean;
+  /** Gets each instruction as it is parsed, those before a broken one included. */
+  readonly seen?: (raw: RawInstruction, parsed: Instruction | From) => void;
+}
+
 /**
  * Parses a Dockerfile of the newest stable syntax (1.20). Variables are left as they are.
  *
- * @param name for messages
  * @throws {Fault} `invalid` in the words of Docker's classic builder, with the line's number and the line
  * @see Dockerfile reference
  */
-export function parseDockerfile(source: string, name = "Dockerfile"): Dockerfile {
+export function parseDockerfile(source: string, options: ParseOptions = {}): Dockerfile {
   const split = splitDockerfile(source);
-  refuseEmpty(split, name);
+  refuseEmpty(split, options.name ?? "Dockerfile");
   const { directives, instructions, text } = split;
   const globalArgs: InstructionOf<"arg">[] = [];
   const stages: { readonly index: number; readonly from: From; readonly instructions: Instruction[] }[] = [];
   for (const raw of instructions)
     located(raw.lines, text, () => {
       if (raw.keyword === "FROM") {
-        stages.push({ index: stages.length, from: parseFrom(raw, directives.escape), instructions: [] });
+        const from = parseFrom(raw, directives.escape);
+        options.seen?.(raw, from);
+        stages.push({ index: stages.length, from, instructions: [] });
         return;
       }
       const instruction = parseInstruction(raw, directives.escape);
+      options.seen?.(raw, instruction);
       const stage = stages.at(-1);
       if (stage !== undefined) stage.instructions.push(instruction);
       else if (instruction.kind === "arg") globalArgs.push(instruction);
       else throw new Fault("invalid", "no build stage in current context");
     });
   if (stages.length === 0) throw new Fault("invalid", "no build stage in current context");
-  refuseDoubleNames(stages, text);
+  if (options.allowsDoubleNames !== true) refuseDoubleNames(stages, text);
   return { directives, globalArgs, stages, text };
 }
 

@@ -19,6 +19,12 @@ export interface Heredoc {
 export interface RawInstruction {
   /** In upper case. */
   readonly keyword: string;
+  /** The keyword as written. */
+  readonly word: string;
+  /** Comments in the lines right above, without the marks; an empty one ends them, as an empty line does. */
+  readonly comments: readonly string[];
+  /** Line at whose end an instruction is that has an empty line in it. */
+  readonly emptyBefore?: number;
   /** The joined line, as progress output shows it. */
   readonly text: string;
   /** What follows the keyword, without outer white space. */
@@ -50,24 +56,32 @@ const heredocKeywords = new Set(["RUN", "COPY", "ADD"]);
 export function splitDockerfile(source: string): SplitDockerfile {
   const text = source.replace(/^\uFEFF/, "");
   const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
+  if (lines.at(-1) === "") lines.pop();
   const { directives, next } = readDirectives(lines, text);
   const instructions: RawInstruction[] = [];
+  let comments: readonly string[] = [];
   for (let at = next; at < lines.length; ) {
     if (isBlank(lines[at]) || isComment(lines[at])) {
+      const comment = isComment(lines[at]) ? commentOf(lines[at] ?? "") : "";
+      comments = comment === "" ? [] : [...comments, comment];
       at += 1;
       continue;
     }
-    const { line, end } = joinLines(lines, at, directives.escape);
+    const { line, end, hasEmpty } = joinLines(lines, at, directives.escape);
     const [, keyword = "", rest = ""] = /^(\S+)\s*([^]*)$/.exec(line.trim()) ?? [];
     const heredocs = readHeredocs(lines, at, end, keyword, rest, directives.escape, text);
     instructions.push({
       keyword: keyword.toUpperCase(),
+      word: keyword,
+      comments,
+      ...(hasEmpty && { emptyBefore: end }),
       text: line.trim(),
       rest: rest.trim(),
       heredocs: heredocs.found,
       lines: { first: at + 1, last: heredocs.end },
     });
     at = heredocs.end;
+    comments = [];
   }
   return { directives, instructions, text };
 }
@@ -88,7 +102,7 @@ function readDirectives(lines: readonly string[], text: string) {
       throw dockerfileFault(`invalid escape token '${value}' does not match \` or \\`, where, text);
     found.set(key, value);
   }
-  const [syntax, check] = [found.get("syntax"), found.get("check")];
+  const [syntax, check] = [found.get("syntax"), found.get("check")?.split(/\s/, 1)[0]];
   const directives: Directives = {
     escape: found.get("escape") === "`" ? "`" : "\\",
     ...(syntax !== undefined && { syntax }),
@@ -105,19 +119,25 @@ function isComment(line: string | undefined): boolean {
   return line?.trimStart().startsWith("#") ?? false;
 }
 
+function commentOf(line: string): string {
+  return line.trim().slice(1).trim();
+}
+
 /** `end` is the index of the first line behind the instruction. Comments and empty lines within are left out. */
 function joinLines(lines: readonly string[], start: number, escape: string) {
   const first = lines[start] ?? "";
   let { line, goesOn } = continuation(first, escape);
   let end = start + 1;
+  let hasEmpty = false;
   while (goesOn && end < lines.length) {
     const next = lines[end++] ?? "";
+    hasEmpty ||= isBlank(next);
     if (isBlank(next) || isComment(next)) continue;
     const more = continuation(next, escape);
     line += more.line;
     goesOn = more.goesOn;
   }
-  return { line, end };
+  return { line, end, hasEmpty };
 }
 
 /** An escape at the end that is not escaped itself. */

@@ -2,7 +2,8 @@ import http from "node:http";
 import type { Duplex } from "node:stream";
 import { randomBytes } from "node:crypto";
 import { solveRequest, solveResponse, statusRequest, statusResponse } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#base/protobuf.ts";
+import { gatewaySolveRequest, gatewaySolveResponse, returnRequest } from "#api/buildkit/gateway.ts";
+import type { Codec, MessageOf } from "#base/protobuf.ts";
 import {
   bytesMessage,
   checkAgentRequest,
@@ -43,6 +44,8 @@ export interface Outcome {
   readonly response: ReadonlyMap<string, string>;
   readonly vertexes: ReadonlyMap<string, { readonly isCached: boolean; readonly error: string }>;
   readonly log: string;
+  /** Short forms, by what they are shown at. */
+  readonly warnings: readonly string[];
 }
 
 /** Takes a connection over. */
@@ -123,7 +126,46 @@ export class BuildKitClient implements Disposable {
         throw new Fault(answer.reason.kind, answer.reason.message, { cause: seen });
       throw answer.reason;
     }
-    return { response: answer.value.exporterResponse, vertexes: seen.vertexes, log: seen.log };
+    return {
+      response: answer.value.exporterResponse,
+      vertexes: seen.vertexes,
+      log: seen.log,
+      warnings: seen.warnings,
+    };
+  }
+
+  /** Asks the Dockerfile front end something in the place of a build, by a gateway of the client's own. */
+  async ask(attrs: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>> {
+    const ref = randomBytes(12).toString("hex");
+    const solved = this.control.unary(
+      "/moby.buildkit.v1.Control/Solve",
+      [solveRequest, solveResponse],
+      { ref, session: this.sessionId },
+      none,
+    );
+    solved.catch(() => {}); // its answer's failure is told below
+    const gateway = "/moby.buildkit.v1.frontend.LLBBridge";
+    const call = async <A, B>(
+      method: string,
+      [request, response]: readonly [Codec<A>, Codec<B>],
+      value: Partial<A>,
+    ) => {
+      using open = this.control.open(`${gateway}/${method}`, { "buildkit-controlapi-buildid": ref }, none);
+      await open.send(request.encode(value));
+      open.finish();
+      for await (const message of open.messages()) return response.decode(message);
+      throw new Error(`${method}: no answer`);
+    };
+    const frontendOpt = new Map(Object.entries(attrs));
+    const answer = await call("Solve", [gatewaySolveRequest, gatewaySolveResponse], {
+      frontend: "dockerfile.v0",
+      frontendOpt,
+    });
+    await call("Return", [returnRequest, nothing], { result: {} });
+    await solved;
+    return new Map(
+      [...(answer.result?.metadata ?? [])].map(([name, value]) => [name, Buffer.from(value).toString()]),
+    );
   }
 
   async #watch(ref: string, seen: Seen): Promise<void> {
@@ -142,11 +184,13 @@ export class BuildKitClient implements Disposable {
 /** What the engine has told of a build. */
 export class Seen {
   readonly vertexes = new Map<string, { readonly isCached: boolean; readonly error: string }>();
+  readonly warnings: string[] = [];
   log = "";
 
-  take({ vertexes, logs }: MessageOf<typeof statusResponse>): void {
+  take({ vertexes, logs, warnings }: MessageOf<typeof statusResponse>): void {
     for (const { name = "", cached = false, error = "" } of vertexes)
       this.vertexes.set(name, { isCached: cached, error });
+    for (const { short = new Uint8Array(0) } of warnings) this.warnings.push(Buffer.from(short).toString());
     for (const { msg = new Uint8Array(0) } of logs) this.log += Buffer.from(msg).toString("utf8");
   }
 }
