@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, release, totalmem } from "node:os";
+import { hasAppArmor } from "./apparmor.ts";
 import { capabilitiesOf } from "./capability-names.ts";
 import { type CgroupFeatures, readCgroupFeatures } from "./cgroup/features.ts";
 import { type CgroupLayout, detectLayout } from "./cgroup/layout.ts";
@@ -51,7 +52,7 @@ export function readHostFacts(): HostFacts {
     cgroup,
     limits: readCgroupFeatures(cgroup, ownUnifiedPath(readOr("/proc/self/cgroup", ""))),
     hasSeccomp: /^Seccomp:/m.test(status) && existsSync("/proc/sys/kernel/seccomp/actions_avail"),
-    hasAppArmor: readOr("/sys/module/apparmor/parameters/enabled", "N").startsWith("Y"),
+    hasAppArmor: hasAppArmor(),
     throttledCpus: parseNumberList(readOr("/sys/devices/system/cpu/possible", "")).filter((cpu) =>
       existsSync(`/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`),
     ),

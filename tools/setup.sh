@@ -4,6 +4,8 @@
 # What the engine runs, also to read archives that are packed with xz or bzip2 and for `docker top`, and what its native program
 # is built with.
 engine_packages="crun nftables iproute2 xz-utils bzip2 procps gcc libc6-dev"
+# Where the kernel has AppArmor, what loads the profile that containers have by default.
+case $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) in Y*) engine_packages="$engine_packages apparmor" ;; esac
 
 policy=/usr/sbin/policy-rc.d
 own_policy=""

@@ -5,7 +5,10 @@ import type { Health } from "#engine/containers/health.ts";
 import { linkViews } from "#engine/containers/links.ts";
 import { type ContainerRecord, mountPoints, zeroTime } from "#engine/containers/record.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
+import { planAppArmor } from "#engine/runtime/apparmor.ts";
+import { parseSecurityOptions } from "#engine/runtime/security-options.ts";
 import type { Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import type { HostFacts } from "#host/facts.ts";
 import { json } from "./answer.ts";
 import type { Route } from "./call.ts";
 import { sizesOf } from "./container-list.ts";
@@ -15,6 +18,7 @@ export interface InspectDeps {
   readonly containers: Containers;
   readonly images: ImageResolver;
   readonly snapshots: Pick<Snapshotter, "root" | "mountOf">;
+  readonly host: Pick<HostFacts, "hasAppArmor">;
   /** What a container without a choice of its own gets: inspect shows them as if it had been asked for. */
   readonly defaultPaths: { readonly masked: readonly string[]; readonly readonly: readonly string[] };
 }
@@ -59,7 +63,7 @@ export function inspectView(deps: InspectDeps, record: ContainerRecord, version:
     Platform: "linux",
     MountLabel: "",
     ProcessLabel: "",
-    AppArmorProfile: "",
+    AppArmorProfile: hasStarted ? profileOf(deps, record.hostConfig) : "",
     ExecIDs: execs.length === 0 ? null : execs,
     HostConfig: {
       ...hostConfigView(deps, record.hostConfig, version),
@@ -70,6 +74,12 @@ export function inspectView(deps: InspectDeps, record: ContainerRecord, version:
     Config: configView(record),
     NetworkSettings: networkSettings(record, version),
   };
+}
+
+/** Known once it has been started. */
+function profileOf({ host }: InspectDeps, hostConfig: HostConfig): string {
+  const { apparmor } = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
+  return planAppArmor(apparmor, hostConfig, host).value ?? "";
 }
 
 function stateView({ state }: ContainerRecord): object {

@@ -16,6 +16,7 @@ import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import type { HostFacts } from "#host/facts.ts";
 import { removeFolder } from "#host/remove-folder.ts";
+import { defaultProfile, ensureDefaultProfile } from "./apparmor.ts";
 import { applyPolicy } from "./apply-policy.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import { type HostsInput, hostsText } from "./etc-files.ts";
@@ -139,6 +140,7 @@ export class Launcher {
       this.#deps.snapshots.mountOf(key),
     );
     const { spec, warnings } = await this.#plan({ ...request, mounts: staged.mounts }, devices);
+    if (spec.process.apparmorProfile === defaultProfile) await ensureDefaultProfile();
     const bundle = this.#writeBundle(id, spec, request);
     const socket = shimSocket(paths, id);
     const args = [...this.#shimArguments(request, overlay, processFiles), ...staged.args];
@@ -156,12 +158,12 @@ export class Launcher {
     return this.#deps.spawner.release(handle);
   }
 
-  /** As the container's own passwd and group files have it. */
   /** Loads what starts and execs need and a daemon that was just started does not, before somebody waits for it. */
   async warm(): Promise<void> {
     await import("./exec-spec.ts");
   }
 
+  /** As the container's own passwd and group files have it. */
   userOf(id: string, user: string, hostConfig: HostConfig): Promise<ResolvedUser> {
     const { root } = this.#deps.snapshots;
     const { upper, lower } = this.#deps.snapshots.mountOf(id);

@@ -396,6 +396,9 @@ test("planSpec: AppArmor is used only where there is any", () => {
   const options = { SecurityOpt: ["apparmor=mine"] };
 
   assert.equal(plan(options, host({ hasAppArmor: true })).spec.process.apparmorProfile, "mine");
+  const confining = host({ hasAppArmor: true });
+  assert.equal(plan({}, confining).spec.process.apparmorProfile, "docker-default");
+  assert.equal(plan({ Privileged: true }, confining).spec.process.apparmorProfile, "unconfined");
   assert.equal(plan(options).spec.process.apparmorProfile, undefined);
   assert.match(plan(options).warnings.join(), /profile mine was not applied/);
 });

@@ -3,6 +3,7 @@ import { Fault } from "#base/fault.ts";
 import type { HostFacts } from "#host/facts.ts";
 import { type SeccompOptions, seccompProgram } from "#oci/seccomp/program.ts";
 import { runtimeFilter } from "#oci/seccomp/runtime-filter.ts";
+import { planAppArmor } from "./apparmor.ts";
 import { planCapabilities } from "./capabilities.ts";
 import { initDestination, planMounts, rootPropagation } from "./default-mounts.ts";
 import type { DeviceNode } from "./host-devices.ts";
@@ -79,7 +80,7 @@ function planProcess(input: SpecInput, security: SecurityOptions): Planned<Proce
   const capabilities = planCapabilities(hostConfig, host);
   const limits = planRlimits(hostConfig.Ulimits ?? [], host);
   const oom = planOomScore(hostConfig.OomScoreAdj, host);
-  const apparmor = planAppArmor(security, hostConfig, host);
+  const apparmor = planAppArmor(security.apparmor, hostConfig, host);
   const process: ProcessSpec = {
     terminal: config.Tty,
     ...consoleSizeOf(config.Tty, hostConfig.ConsoleSize),
@@ -132,19 +133,6 @@ function planOomScore(
   if (host.canRaiseLimits || asked >= host.oomScoreAdj) return { value: asked, warnings: [] };
   const warning = `The OOM score adjustment was raised to ${host.oomScoreAdj}: the daemon may not set a lower one.`;
   return { value: host.oomScoreAdj, warnings: asked === 0 ? [] : [warning] };
-}
-
-function planAppArmor(
-  { apparmor }: SecurityOptions,
-  { Privileged }: HostConfig,
-  { hasAppArmor }: Pick<HostFacts, "hasAppArmor">,
-): Planned<string | undefined> {
-  if (hasAppArmor) return { value: apparmor ?? (Privileged ? "unconfined" : undefined), warnings: [] };
-  if (apparmor === undefined || apparmor === "unconfined") return { value: undefined, warnings: [] };
-  return {
-    value: undefined,
-    warnings: [`AppArmor is not enabled on this host: profile ${apparmor} was not applied.`],
-  };
 }
 
 function planSeccomp(
