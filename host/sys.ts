@@ -77,6 +77,11 @@ export function chroot(path: Path): void {
   check(libc().chdir("/"), "chdir", "/");
 }
 
+/** Goes to the folder that `fd` stands for, be it outside the root. */
+export function fchdir(fd: number): void {
+  check(libc().fchdir(fd), "fchdir");
+}
+
 /** Makes the folder that `fd` stands for the root, be it a detached mount or one that has no path any more. */
 export function chrootTo(fd: number): void {
   check(libc().fchdir(fd), "fchdir");

@@ -26,9 +26,13 @@ export class BlobWriter {
   #failure: { readonly error: unknown } | undefined;
   #unsyncedBytes = 0;
   #size = 0;
+  #written = 0;
+  readonly #onWritten: ((bytes: number) => void) | undefined;
 
-  constructor(file: FileHandle) {
+  /** @param onWritten told how many bytes the file has, as they get there */
+  constructor(file: FileHandle, onWritten?: (bytes: number) => void) {
     this.#file = file;
+    this.#onWritten = onWritten;
   }
 
   /** Bytes taken so far. */
@@ -40,6 +44,7 @@ export class BlobWriter {
   adopt(chunk: Uint8Array): void {
     this.#hash.update(chunk);
     this.#size += chunk.length;
+    this.#advance(chunk.length);
   }
 
   /** Resolves when there is room for more. The chunk must not change any more. */
@@ -81,7 +86,10 @@ export class BlobWriter {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#writing = this.#writeAll(batch, bytes)
-      .then(() => this.#syncNowAndThen(bytes))
+      .then(() => {
+        this.#advance(bytes);
+        this.#syncNowAndThen(bytes);
+      })
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
@@ -90,6 +98,11 @@ export class BlobWriter {
         const isReady = this.#failure === undefined && this.#pendingBytes >= BATCH_BYTES;
         if (isReady) this.#startWrite();
       });
+  }
+
+  #advance(bytes: number): void {
+    this.#written += bytes;
+    this.#onWritten?.(this.#written);
   }
 
   async #writeAll(batch: readonly Uint8Array[], bytes: number): Promise<void> {

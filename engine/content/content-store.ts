@@ -20,6 +20,11 @@ export interface Expected {
 /** A blob that is known before it comes. */
 export interface KnownBlob extends BlobInfo {
   readonly claim?: (digest: Digest) => Promise<void>;
+  /**
+   * Told of the file that the blob is put into and how many of its bytes can be read: none at first, and fewer than before when what
+   * was there turns out to be wrong. The whole blob is verified only when `resume` resolves, and has another path by then.
+   */
+  readonly onGrowth?: (path: string, bytes: number) => void;
 }
 
 /**

@@ -105,13 +105,13 @@ class FileStore implements ContentStore {
     const { size: offset } = await file.stat();
     try {
       if (offset <= expected.size)
-        return void (await writeBlob(file, sourceFrom(offset), expected, signal, offset));
+        return void (await writeBlob(file, sourceFrom(offset), growing(path, expected), signal, offset));
       await file.close();
     } catch (error) {
       if (offset === 0 || !isFault(error, "invalid")) throw error;
     }
     await rm(path);
-    await writeBlob(await open(path, "wx", 0o600), sourceFrom(0), expected, signal);
+    await writeBlob(await open(path, "wx", 0o600), sourceFrom(0), growing(path, expected), signal);
   }
 
   async dropPartial(isWanted: (digest: Digest) => boolean): Promise<void> {
@@ -177,16 +177,26 @@ class FileStore implements ContentStore {
   }
 }
 
+interface Growing extends Expected {
+  readonly onWritten?: (bytes: number) => void;
+}
+
+function growing(path: string, blob: KnownBlob): Growing {
+  const { onGrowth } = blob;
+  return onGrowth === undefined ? blob : { ...blob, onWritten: (bytes) => onGrowth(path, bytes) };
+}
+
 /** Writes behind the first `offset` bytes, checks and syncs; the file is closed in any case. */
 async function writeBlob(
   file: FileHandle,
   source: AsyncIterable<Uint8Array>,
-  expected: Expected,
+  expected: Growing,
   signal: AbortSignal,
   offset = 0,
 ): Promise<BlobInfo> {
   await using closing = file;
-  const writer = new BlobWriter(closing);
+  const writer = new BlobWriter(closing, expected.onWritten);
+  expected.onWritten?.(0);
   try {
     if (offset > 0) for await (const chunk of chunksOf(closing)) writer.adopt(chunk);
     for await (const chunk of abortable(source, signal)) {

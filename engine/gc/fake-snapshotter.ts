@@ -31,6 +31,7 @@ export class FakeSnapshotter implements Snapshotter {
 
   async unpack(chainId: string, parent: string | undefined, source: LayerSource): Promise<void> {
     await this.#turn();
+    await source.early?.ready;
     const content = inflate(await readFile(source.path));
     if (sha256Of(content) !== source.diffId)
       throw new Fault("invalid", `layer does not match its diff ID ${source.diffId}`);

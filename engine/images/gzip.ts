@@ -1,13 +1,19 @@
-import { constants, crc32, deflateRaw } from "node:zlib";
+import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
+import { constants, crc32, deflateRaw } from "node:zlib";
+import { Slots } from "#base/slots.ts";
 
 const compress = promisify(deflateRaw);
-/** Each is compressed by itself, so that several are at once; it loses next to nothing against one after the other. */
-const blockBytes = 1024 * 1024;
-/** As many as the thread pool has threads. */
-const atOnce = 4;
-/** Nearly twice as fast as what most take, for two in a hundred bytes more. */
-const usualLevel = 4;
+/** Each is compressed by itself, so that several are at once; what came before it is its dictionary, so nothing is lost by that. */
+const blockBytes = 256 * 1024;
+/** As far as deflate looks back. */
+const dictionaryBytes = 32 * 1024;
+/** Of one stream, under way and done. */
+const blocksAhead = 8;
+/** Of all streams: some of the thread pool's four threads stay free for files. */
+const threads = new Slots(Math.min(Math.max(availableParallelism(), 1), 3));
+/** Three quarters of the time of what Docker's daemon takes, for three in a hundred bytes more. */
+const usualLevel = 2;
 /** Deflate, no name, no time, an unknown system: the same bytes always. @see RFC 1952, section 2.3 */
 const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 /** An empty block that is the last one. @see RFC 1951, section 3.2.3 */
@@ -19,23 +25,37 @@ export async function* gzipped(
   level = usualLevel,
 ): AsyncGenerator<Buffer> {
   const running: Promise<Buffer>[] = [];
+  const over = new AbortController();
   let [crc, size] = [0, 0];
+  let before: Uint8Array | undefined;
   yield header;
   try {
     for await (const block of blocksOf(source)) {
       crc = crc32(block, crc);
       size += block.length;
-      running.push(compress(block, { level, finishFlush: constants.Z_SYNC_FLUSH }));
-      if (running.length >= atOnce) yield (await running.shift()) as Buffer;
+      const dictionary = before?.subarray(-dictionaryBytes);
+      running.push(compressed(block, { level, ...(dictionary && { dictionary }) }, over.signal));
+      before = block;
+      if (running.length >= blocksAhead) yield (await running.shift()) as Buffer;
     }
     while (running.length > 0) yield (await running.shift()) as Buffer;
   } finally {
+    over.abort();
     await Promise.allSettled(running);
   }
   const trailer = Buffer.alloc(8);
   trailer.writeUInt32LE(crc, 0);
   trailer.writeUInt32LE(size % 2 ** 32, 4);
   yield Buffer.concat([lastBlock, trailer]);
+}
+
+async function compressed(
+  block: Uint8Array,
+  options: { readonly level: number; readonly dictionary?: Uint8Array },
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const finishFlush = constants.Z_SYNC_FLUSH;
+  return await threads.run(() => compress(block, { ...options, finishFlush }), signal);
 }
 
 async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,5 @@
 import type { Digest } from "#oci/digest.ts";
+import { Arrival } from "#engine/content/arrival.ts";
 import { steadyBlob } from "#engine/registry/steady-blob.ts";
 import { LayerProgress } from "./layer-progress.ts";
 import type { PlannedLayer } from "./planned-image.ts";
@@ -10,6 +11,11 @@ export interface LayerTransfers {
   readonly watch: UnpackWatch;
   /** All that are under way. */
   readonly transfers: readonly Promise<void>[];
+}
+
+interface Coming {
+  readonly arrival: Arrival;
+  readonly transfer: Promise<void>;
 }
 
 /** Begins to get the layers that are not here, as many at once as there are slots. `signal` ends them. */
@@ -29,8 +35,9 @@ export async function startTransfers(
     line.tell(isHere ? "Already exists" : "Pulling fs layer");
     if (!isHere) missing.push(layer);
   }
-  const transfers = startAll(deps, task, missing, lines, signal);
-  return { transfers: Array.from(transfers.values()), watch: watchOf(new Set(missing), transfers, lines) };
+  const coming = startAll(deps, task, missing, lines, signal);
+  const transfers = Array.from(coming.values(), ({ transfer }) => transfer);
+  return { transfers, watch: watchOf(new Set(missing), coming, lines) };
 }
 
 function startAll(
@@ -39,16 +46,17 @@ function startAll(
   missing: readonly PlannedLayer[],
   lines: ReadonlyMap<Digest, LayerProgress>,
   signal: AbortSignal,
-): ReadonlyMap<Digest, Promise<void>> {
-  const transfers = new Map<Digest, Promise<void>>();
+): ReadonlyMap<Digest, Coming> {
+  const transfers = new Map<Digest, Coming>();
   for (const layer of missing) {
     const { digest } = layer.descriptor;
     const line = lines.get(digest);
     if (line === undefined || transfers.has(digest)) continue;
     if (deps.slots.isFull) line.tell("Waiting");
-    const transfer = deps.slots.run(() => fetchLayer(deps, task, layer, line, signal), signal);
+    const arrival = new Arrival(layer.descriptor.size);
+    const transfer = deps.slots.run(() => fetchLayer(deps, task, layer, { line, arrival }, signal), signal);
     transfer.catch(() => {}); // whoever unpacks the layer meets it
-    transfers.set(digest, transfer);
+    transfers.set(digest, { arrival, transfer });
   }
   return transfers;
 }
@@ -57,13 +65,13 @@ async function fetchLayer(
   deps: PullDeps,
   { repository }: PullTask,
   { descriptor }: PlannedLayer,
-  line: LayerProgress,
+  { line, arrival }: { readonly line: LayerProgress; readonly arrival: Arrival },
   signal: AbortSignal,
 ): Promise<void> {
   const { size } = descriptor;
   const onWait = (seconds: number) => line.tell(`Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`);
   await deps.content.resume(
-    descriptor,
+    { ...descriptor, onGrowth: (path, bytes) => arrival.grown(path, bytes) },
     async function* (offset) {
       let current = offset;
       for await (const chunk of steadyBlob(repository, descriptor, offset, onWait, signal)) {
@@ -80,12 +88,13 @@ async function fetchLayer(
 
 function watchOf(
   missing: ReadonlySet<PlannedLayer>,
-  transfers: ReadonlyMap<Digest, Promise<void>>,
+  transfers: ReadonlyMap<Digest, Coming>,
   lines: ReadonlyMap<Digest, LayerProgress>,
 ): UnpackWatch {
   const lineOf = ({ descriptor }: PlannedLayer) => lines.get(descriptor.digest);
   return {
-    available: async ({ descriptor }) => await transfers.get(descriptor.digest),
+    available: async ({ descriptor }) => await transfers.get(descriptor.digest)?.transfer,
+    arrivalOf: ({ descriptor }) => transfers.get(descriptor.digest)?.arrival,
     unpacking: (layer, current) => lineOf(layer)?.mark("Extracting", current, layer.descriptor.size),
     placed: (layer) => {
       if (missing.has(layer)) lineOf(layer)?.tell("Pull complete");

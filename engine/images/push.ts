@@ -5,14 +5,15 @@ import { parseManifest } from "#oci/manifest.ts";
 import { mediaTypes } from "#oci/media-types.ts";
 import { type Reference, withDigest } from "#oci/reference.ts";
 import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
+import type { BlobInfo } from "#engine/content/content-store.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import { remoteDetail } from "#engine/registry/remote-fault.ts";
 import type { Repository } from "#engine/registry/repository.ts";
 import { retrying } from "#engine/registry/retry.ts";
 import type { Slots } from "#base/slots.ts";
 import type { RepositoryWriter } from "#engine/registry/upload.ts";
-import { claimOf, storeBlob } from "./archive-index.ts";
-import { gzipped } from "./gzip.ts";
+import { storeBlob } from "./archive-index.ts";
+import { CompressedUpload } from "./compressed-upload.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";
 import type { ImageRecord, Progress } from "./images.ts";
 import { LayerProgress } from "./layer-progress.ts";
@@ -62,7 +63,7 @@ export async function pushImage(deps: PushDeps, task: PushTask, signal: AbortSig
     (diffId) => new LayerProgress(parseDigest(diffId), report, deps.now),
   );
   for (const line of lines.toReversed()) line.tell("Preparing");
-  const layers = await pushLayers(deps, knowing, lines, lease, signal);
+  const layers = await pushLayers(deps, knowing, lines, signal);
   const manifest = await manifestFor(deps, image, layers, lease, signal);
   if (!(await isThere(knowing, manifest.config, undefined, signal)))
     await send(deps, task, manifest.config, undefined, signal);
@@ -80,7 +81,6 @@ async function pushLayers(
   deps: PushDeps,
   task: KnowingTask,
   lines: readonly LayerProgress[],
-  lease: Lease,
   signal: AbortSignal,
 ): Promise<readonly Descriptor[]> {
   const stop = new AbortController();
@@ -93,7 +93,7 @@ async function pushLayers(
     if (deps.slots.isFull) line.tell("Waiting");
     const { mediaType, digest, size } = layer;
     const push = deps.slots.run(
-      () => pushLayer(deps, task, { mediaType, digest, size }, line, lease, either),
+      () => pushLayer(deps, task, { mediaType, digest, size }, line, either),
       either,
     );
     push.catch((error: unknown) => stop.abort(error));
@@ -110,7 +110,6 @@ async function pushLayer(
   task: KnowingTask,
   layer: Descriptor,
   line: LayerProgress,
-  lease: Lease,
   signal: AbortSignal,
 ): Promise<Descriptor> {
   const mediaType = compressedTypes.get(layer.mediaType);
@@ -120,25 +119,29 @@ async function pushLayer(
   }
   const known = task.known.compressedOf(layer.digest);
   if (known !== undefined && (await isThere(task, known, line, signal))) return { ...known, mediaType };
-  const source = watched(await deps.content.open(layer.digest), (bytes) =>
-    line.advance("Compressing", bytes, layer.size),
-  );
-  const blob = await deps.content.ingest(gzipped(source), { claim: claimOf(lease) }, signal);
-  const compressed = { mediaType, ...blob };
-  if (!(await isThere(task, compressed, line, signal))) await send(deps, task, compressed, line, signal);
-  return compressed;
+  return { mediaType, ...(await sendCompressed(deps, task, layer, line, signal)) };
 }
 
-async function* watched(
-  source: AsyncIterable<Uint8Array>,
-  tell: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    tell(bytes);
-    yield chunk;
-  }
+/** The progress is of the plain bytes, as Docker's. */
+async function sendCompressed(
+  { content }: PushDeps,
+  { writer }: PushTask,
+  { digest, size }: Descriptor,
+  line: LayerProgress,
+  signal: AbortSignal,
+): Promise<BlobInfo> {
+  const open = async () => (await content.open(digest)) as AsyncIterable<Uint8Array>;
+  const upload = new CompressedUpload(open, (bytes) => line.advance("Pushing", bytes, size));
+  const sourceFrom = (offset: number) => upload.from(offset);
+  await writer.uploadAsItComes(() => upload.whole, sourceFrom, retryLine(line), signal);
+  line.mark("Pushing", size, size);
+  line.tell("Pushed");
+  if (upload.whole === undefined) throw new Error("an upload ended before its source");
+  return upload.whole;
+}
+
+function retryLine(line: LayerProgress | undefined): (seconds: number) => void {
+  return (seconds) => line?.tell(`Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`);
 }
 
 /** The repository has the blob, or gets it from another one of the registry. */
@@ -182,7 +185,6 @@ async function send(
   line: LayerProgress | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const onWait = (seconds: number) => line?.tell(`Retrying in ${seconds} second${seconds === 1 ? "" : "s"}`);
   const sourceFrom = async function* (offset: number) {
     let current = 0;
     for await (const chunk of (await content.open(digest)) as AsyncIterable<Uint8Array>) {
@@ -192,7 +194,7 @@ async function send(
       if (skipped < chunk.length) yield chunk.subarray(skipped);
     }
   };
-  await writer.upload({ digest, size }, sourceFrom, onWait, signal);
+  await writer.upload({ digest, size }, sourceFrom, retryLine(line), signal);
   line?.mark("Pushing", size, size);
   line?.tell("Pushed");
 }

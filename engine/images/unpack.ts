@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Fault } from "#base/fault.ts";
 import type { Digest } from "#oci/digest.ts";
+import type { Arrival } from "#engine/content/arrival.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
 import { digestOf } from "#engine/content/sha256.ts";
 import type { Lease } from "#engine/gc/leases.ts";
@@ -21,6 +22,8 @@ export interface UnpackDeps {
 export interface UnpackWatch {
   /** Resolves when the blob is in the store. */
   available(layer: PlannedLayer): Promise<void>;
+  /** The blob that is on its way into the store; undefined for one that is there. */
+  arrivalOf?(layer: PlannedLayer): Arrival | undefined;
   /** @param current bytes of the blob that are unpacked */
   unpacking(layer: PlannedLayer, current: number): void;
   /** The layer is there, unpacked now or before. */
@@ -30,8 +33,7 @@ export interface UnpackWatch {
 const unwatched: UnpackWatch = { available: async () => {}, unpacking: () => {}, placed: () => {} };
 
 /**
- * Unpacks the layers of all the images, each chain once, a layer as soon as its parent is there; how many at once is the
- * snapshotter's to say. Every blob is verified to be the layer that the config means, also one whose layer is there already. The
+ * Unpacks the layers of all the images, each chain once, several at once: how many, and how early, is the snapshotter's to say. Every blob is verified to be the layer that the config means, also one whose layer is there already. The
  * first failure stops the others; nothing is under way any more when it is thrown.
  *
  * @throws {Fault} as Snapshotter.unpack
@@ -65,7 +67,7 @@ function startAll(
       const key = `${layer.chainId} ${layer.descriptor.digest}`;
       const same = chains.get(layer.chainId);
       const below = parent === undefined ? undefined : chains.get(parent);
-      const work = started.get(key) ?? placeLayer(deps, layer, parent, same ?? below, signal);
+      const work = started.get(key) ?? placeLayer(deps, layer, { parent, below, same }, signal);
       started.set(key, work);
       if (same === undefined) chains.set(layer.chainId, work);
       parent = layer.chainId;
@@ -74,32 +76,47 @@ function startAll(
   return Array.from(started.values());
 }
 
+interface Place {
+  readonly parent: Digest | undefined;
+  /** The parent, when it is being placed, too. */
+  readonly below: Promise<void> | undefined;
+  /** The same layer from another blob. */
+  readonly same: Promise<void> | undefined;
+}
+
 async function placeLayer(
   deps: UnpackDeps,
   layer: PlannedLayer,
-  parent: Digest | undefined,
-  before: Promise<void> | undefined,
+  place: Place,
   signal: AbortSignal,
 ): Promise<void> {
   await deps.lease.protect({ kind: "snapshot", ref: layer.chainId });
-  await before;
+  await place.same;
   const { watch = unwatched } = deps;
-  await watch.available(layer);
-  if (deps.snapshots.hasLayer(layer.chainId)) await verifyLayer(deps, layer, signal);
-  else await unpackLayer(deps, layer, parent, signal);
+  if (deps.snapshots.hasLayer(layer.chainId)) {
+    await watch.available(layer);
+    await verifyLayer(deps, layer, signal);
+    await place.below;
+  } else await unpackLayer(deps, layer, place, signal);
   watch.placed(layer);
 }
 
 async function unpackLayer(
   { snapshots, content, watch = unwatched }: UnpackDeps,
   layer: PlannedLayer,
-  parent: Digest | undefined,
+  { parent, below }: Place,
   signal: AbortSignal,
 ): Promise<void> {
   const { mediaType, size, digest } = layer.descriptor;
+  const arrival = watch.arrivalOf?.(layer);
+  const available = watch.available(layer).then(() => watch.unpacking(layer, 0));
+  const ready = Promise.all([available, below]);
+  ready.catch(() => {}); // whoever unpacks meets it
+  const early = { ...(arrival && { arrival }), ready, parentReady: Promise.resolve(below) };
+  const isReady = arrival === undefined && below === undefined;
   const source = { path: content.pathOf(digest), mediaType, diffId: layer.diffId };
-  watch.unpacking(layer, 0);
-  await snapshots.unpack(layer.chainId, parent, source, signal);
+  await snapshots.unpack(layer.chainId, parent, isReady ? source : { ...source, early }, signal);
+  await ready;
   watch.unpacking(layer, size);
 }
 

@@ -44,15 +44,32 @@ export class RepositoryWriter {
     onWait: (seconds: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
+    await this.uploadAsItComes(() => blob, sourceFrom, onWait, signal);
+  }
+
+  /**
+   * {@link RepositoryWriter.upload}, of a blob whose digest and size are known only when its bytes have been read to the end.
+   *
+   * @param whole undefined until then
+   */
+  async uploadAsItComes(
+    whole: () => WantedBlob | undefined,
+    sourceFrom: (offset: number) => AsyncIterable<Uint8Array>,
+    onWait: (seconds: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const patience = new Patience(maxFailures);
     let upload: Upload | undefined;
     for (;;) {
       try {
         const next: Upload | undefined =
-          upload === undefined ? await this.#begin(signal) : await this.#progressOf(upload, blob, signal);
+          upload === undefined ? await this.#begin(signal) : await this.#progressOf(upload, whole(), signal);
         if (next === undefined) return;
+        if (next.offset > (upload?.offset ?? 0)) patience.reset();
         upload = next;
-        const place = await this.#send(upload, blob, sourceFrom(upload.offset), signal);
+        const place = await this.#send(upload, whole(), sourceFrom(upload.offset), signal);
+        const blob = whole();
+        if (blob === undefined) throw new Error("an upload ended before its source");
         return await this.#finish(place, blob.digest, signal);
       } catch (error) {
         await patience.after(error, onWait, signal);
@@ -97,7 +114,7 @@ export class RepositoryWriter {
   /** Where an upload whose connection broke goes on; undefined when the registry has the blob after all. */
   async #progressOf(
     upload: Upload,
-    { digest }: WantedBlob,
+    blob: WantedBlob | undefined,
     signal: AbortSignal,
   ): Promise<Upload | undefined> {
     const ask = { method: "GET", path: upload.place, scopes: this.#scopes } as const;
@@ -114,7 +131,8 @@ export class RepositoryWriter {
       const { status = 0 } = remoteDetail(error) ?? {};
       if (status < 400 || status >= 500 || status === 401 || status === 429) throw error;
     }
-    const path = `/v2/${this.#name}/blobs/${digest}`;
+    if (blob === undefined) return await this.#begin(signal);
+    const path = `/v2/${this.#name}/blobs/${blob.digest}`;
     const answer = await this.#endpoint.ask(
       { method: "HEAD", path, scopes: this.#scopes },
       [200, 404],
@@ -126,16 +144,12 @@ export class RepositoryWriter {
 
   async #send(
     { place, offset }: Upload,
-    { size }: WantedBlob,
+    blob: WantedBlob | undefined,
     source: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<URL> {
-    if (offset >= size) return place;
-    const headers = {
-      "Content-Type": "application/octet-stream",
-      "Content-Length": String(size - offset),
-      ...(offset > 0 && { "Content-Range": `${offset}-${size - 1}` }),
-    };
+    if (blob !== undefined && offset >= blob.size) return place;
+    const headers = { "Content-Type": "application/octet-stream", ...rangeOf(offset, blob?.size) };
     const ask = { method: "PATCH", path: place, headers, body: () => source, scopes: this.#scopes } as const;
     const answer = await this.#endpoint.ask(ask, [202, 204, 201], signal);
     discard(answer);
@@ -159,6 +173,15 @@ export class RepositoryWriter {
       if (remoteDetail(error) === undefined) throw error;
     }
   }
+}
+
+/** Of a body whose end is not known the registry is told nothing: it comes in chunks, and goes behind what is there. */
+function rangeOf(offset: number, size: number | undefined): Readonly<Record<string, string>> {
+  if (size === undefined) return {};
+  return {
+    "Content-Length": String(size - offset),
+    ...(offset > 0 && { "Content-Range": `${offset}-${size - 1}` }),
+  };
 }
 
 /** Where an upload goes on, and from which byte. */

@@ -35,6 +35,7 @@ export class MemorySnapshotter implements Snapshotter {
   ): Promise<void> {
     signal.throwIfAborted();
     if (this.hasLayer(chainId)) return;
+    await source.early?.ready;
     this.#checkParent(parent);
     const bytes = checkLayer(await readFile(source.path), source.diffId);
     signal.throwIfAborted();

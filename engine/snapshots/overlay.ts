@@ -6,15 +6,18 @@ import type { Log } from "#base/log.ts";
 import type { Database } from "#host/sqlite/database.ts";
 import { findXattr } from "#host/sys.ts";
 import type { Digest } from "#oci/digest.ts";
+import { beforehand } from "./beforehand.ts";
 import { bytesIn, removeTree } from "./folders.ts";
 import { emptyFolder, maxDepth } from "./overlay-mount.ts";
-import { unpackLayer } from "./rooted.ts";
+import { unpackEarly, unpackLayer } from "./rooted.ts";
 import { Slots } from "#base/slots.ts";
 import { type SnapshotRow, SnapshotTable } from "./snapshot-table.ts";
-import type { LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
+import type { EarlyLayer, LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
 
 /** More would only wait for the disk and for each other. */
 const unpacksAtOnce = 2;
+/** Of layers that are not ready, which may wait for long: they take nobody else's place. */
+const earlyAtOnce = 2;
 
 /**
  * Snapshots as overlayfs layers.
@@ -31,6 +34,7 @@ export class OverlaySnapshotter implements Snapshotter {
   readonly #log: Log;
   readonly #locks = new KeyedLock();
   readonly #unpacks = new Slots(unpacksAtOnce);
+  readonly #early = new Slots(earlyAtOnce);
   /** Parents of what is being made, by how many: not to be removed. */
   readonly #wanted = new Map<string, number>();
   /** Layers whose root is marked opaque: overlayfs does not look at that mark, so what is below is left out of the mount. */
@@ -56,9 +60,12 @@ export class OverlaySnapshotter implements Snapshotter {
     await this.#locks.run(chainId, async () => {
       signal.throwIfAborted();
       if (this.hasLayer(chainId)) return;
-      await this.#wanting(parent, () =>
-        this.#unpacks.run(() => this.#unpackOne(chainId, parent, source, signal), signal),
-      );
+      const { early } = source;
+      await this.#wanting(parent, async () => {
+        if (early !== undefined && (await this.#unpackEarly(chainId, parent, source, early, signal))) return;
+        this.#checkThere(parent);
+        await this.#unpacks.run(() => this.#unpackOne(chainId, parent, source, signal), signal);
+      });
     });
   }
 
@@ -82,6 +89,7 @@ export class OverlaySnapshotter implements Snapshotter {
       if (this.#table.find(containerId) !== undefined)
         throw new Fault("already-exists", `snapshot ${containerId} exists already`);
       await this.#wanting(parent, async () => {
+        this.#checkThere(parent);
         const id = this.#table.takeId();
         await using undo = await this.#makeFolder(id);
         if (parent !== undefined) await this.#copyRoot(id, parent);
@@ -159,11 +167,64 @@ export class OverlaySnapshotter implements Snapshotter {
     source: LayerSource,
     signal: AbortSignal,
   ): Promise<void> {
-    const below = parent === undefined ? [] : this.#chain(this.#get(parent));
-    if (below.length >= maxDepth) throw new Fault("invalid", "max depth exceeded");
+    const below = this.#below(parent);
     const id = this.#table.takeId();
     await using undo = await this.#makeFolder(id);
     const { bytes } = await this.#unpackInto(id, source, below, signal);
+    await this.#commit(id, chainId, parent, bytes);
+    undo.move();
+  }
+
+  /** False when it is to be unpacked in the ordinary way, now that everything is there. */
+  async #unpackEarly(
+    chainId: Digest,
+    parent: Digest | undefined,
+    source: LayerSource,
+    early: EarlyLayer,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    await using undo = new AsyncDisposableStack();
+    const { arrival } = early;
+    const findLower = async () => {
+      await early.parentReady;
+      return this.#below(parent).map(({ id }) => `${id}/fs`);
+    };
+    const work = async (either: AbortSignal) => {
+      const id = this.#table.takeId();
+      undo.use(await this.#makeFolder(id));
+      const job = {
+        snapshots: this.root,
+        folder: String(id),
+        lower: [],
+        lacksLower: parent !== undefined,
+        blob: source.path,
+        diffId: source.diffId,
+        ...(arrival && { arriving: { path: await arrival.begun, size: arrival.size } }),
+      };
+      return { id, ...(await unpackEarly(job, arrival, findLower, either)) };
+    };
+    const made = await beforehand(this.#early, early, work, signal);
+    if (made === undefined) return false;
+    await early.ready;
+    await this.#commit(made.id, chainId, parent, made.bytes);
+    undo.move();
+    return true;
+  }
+
+  /** What a layer on top of `parent` stands on, top first. @throws {Fault} `not-found`; `invalid` when it is too much */
+  #below(parent: Digest | undefined): readonly SnapshotRow[] {
+    const below = parent === undefined ? [] : this.#chain(this.#get(parent));
+    if (below.length >= maxDepth) throw new Fault("invalid", "max depth exceeded");
+    return below;
+  }
+
+  #checkThere(parent: Digest | undefined): void {
+    if (parent !== undefined && !this.hasLayer(parent))
+      throw new Fault("not-found", `snapshot ${parent} not found`);
+  }
+
+  async #commit(id: number, chainId: Digest, parent: Digest | undefined, bytes: number): Promise<void> {
+    this.#below(parent);
     await rmdir(join(this.root, String(id), "work"));
     await this.#insert({
       id,
@@ -172,7 +233,6 @@ export class OverlaySnapshotter implements Snapshotter {
       bytes,
       ...(parent === undefined ? {} : { parent }),
     });
-    undo.move();
   }
 
   #unpackInto(id: number, source: LayerSource, below: readonly SnapshotRow[], signal: AbortSignal) {
@@ -223,7 +283,6 @@ export class OverlaySnapshotter implements Snapshotter {
 
   async #wanting<T>(parent: Digest | undefined, work: () => Promise<T>): Promise<T> {
     if (parent === undefined) return await work();
-    if (!this.hasLayer(parent)) throw new Fault("not-found", `snapshot ${parent} not found`);
     this.#wanted.set(parent, (this.#wanted.get(parent) ?? 0) + 1);
     try {
       return await work();

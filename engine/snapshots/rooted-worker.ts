@@ -15,13 +15,17 @@ dieWithParent();
 // Node writes what it compiled when it ends, by a path: nothing may be left to write once that path means another place.
 flushCompileCache();
 process.umask(0);
-const job = readJob();
-if (job !== undefined) await answer(job);
+const job = readLine();
+if (job !== undefined) await answer(job as RootedJob);
 process.exit(0);
 
 async function answer(work: RootedJob): Promise<void> {
   try {
-    const done = await perform(work, (head) => send({ head }));
+    const tellHead = (head: unknown) => send({ head });
+    const done = await perform(work, tellHead, (head) => {
+      tellHead(head);
+      return readLine();
+    });
     send({ done: done ?? null });
   } catch (error) {
     const { kind, message } = faultOf(error);
@@ -29,15 +33,15 @@ async function answer(work: RootedJob): Promise<void> {
   }
 }
 
-/** Undefined when the daemon went away without giving one. */
-function readJob(): RootedJob | undefined {
+/** What the daemon says; undefined when it went away without saying anything. */
+function readLine(): unknown {
   const chunks: Buffer[] = [];
   for (;;) {
     const chunk = Buffer.alloc(65536);
     const length = readSync(control, chunk, 0, chunk.length, null);
     if (length === 0) return undefined;
     chunks.push(chunk.subarray(0, length));
-    if (chunk[length - 1] === 0x0a) return JSON.parse(Buffer.concat(chunks).toString()) as RootedJob;
+    if (chunk[length - 1] === 0x0a) return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { finished, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { Fault } from "#base/fault.ts";
+import type { Arrival } from "#engine/content/arrival.ts";
 import type { PathChange, RootedJob, RootedReply, RootSpec, UnpackResult } from "./rooted/jobs.ts";
 import type { OverlayMount } from "./snapshotter.ts";
 
@@ -102,12 +103,32 @@ export function diffOf(
   return tarOf(start({ do: "diff", snapshots, mount, placeholders }, signal));
 }
 
+type UnpackJob = Omit<Extract<RootedJob, { readonly do: "unpack" }>, "do">;
+
 /** For the snapshotter alone. @throws {Fault} as Snapshotter.unpack */
-export async function unpackLayer(
-  job: Omit<Extract<RootedJob, { readonly do: "unpack" }>, "do">,
+export async function unpackLayer(job: UnpackJob, signal: AbortSignal): Promise<UnpackResult> {
+  return await resultOf({ do: "unpack", ...job }, signal);
+}
+
+/**
+ * {@link unpackLayer}, of a layer that is still coming or whose parent is.
+ *
+ * @param findLower resolves with the folders below, top first, when the parent is there
+ */
+export async function unpackEarly(
+  job: UnpackJob,
+  arrival: Arrival | undefined,
+  findLower: () => Promise<readonly string[]>,
   signal: AbortSignal,
 ): Promise<UnpackResult> {
-  return await resultOf({ do: "unpack", ...job }, signal);
+  const run = start<UnpackResult>({ do: "unpack", ...job }, signal);
+  const { child, kill } = run;
+  child.stdout.resume();
+  run.head.then(findLower).then((lower) => child.control.write(`${JSON.stringify(lower)}\n`), kill);
+  if (arrival === undefined) child.stdin.end();
+  const grown = (bytes: number) => void child.stdin.write(`${bytes}\n`);
+  using _ = arrival?.follow({ grown, restarted: kill });
+  return await run.done;
 }
 
 const workerFile = fileURLToPath(new URL("./rooted-worker.ts", import.meta.url));

@@ -1,3 +1,4 @@
+import type { Arrival } from "#engine/content/arrival.ts";
 import type { Digest } from "#oci/digest.ts";
 
 /**
@@ -18,6 +19,18 @@ export interface LayerSource {
   readonly mediaType: string;
   /** What the image config says that the uncompressed layer's digest is. */
   readonly diffId: Digest;
+  /** What is not there yet; absent when both the blob and the parent are. */
+  readonly early?: EarlyLayer;
+}
+
+/** Lets a layer be unpacked before it may be: it becomes one when `ready` resolves, and nothing stays when that rejects. */
+export interface EarlyLayer {
+  /** The blob as it comes; absent when it is there. */
+  readonly arrival?: Arrival;
+  /** Resolves when the blob is whole and verified, and the parent is a layer. */
+  readonly ready: Promise<unknown>;
+  /** Resolves when the parent is a layer. */
+  readonly parentReady: Promise<unknown>;
 }
 
 /**
@@ -35,7 +48,7 @@ export interface Snapshotter {
   hasLayer(chainId: Digest): boolean;
   /**
    * Unpacks the layer on top of `parent`, in a process of its own that is locked into the folder. Doing it twice, or twice at
-   * once, gives one layer.
+   * once, gives one layer. With `early`, work may begin before blob and parent are there.
    *
    * @throws {Fault} `invalid` for an archive that is truncated, lies, bombs, escapes or does not match `diffId`; `exhausted`
    *   when the disk is full. Nothing is left behind then.

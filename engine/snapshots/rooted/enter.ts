@@ -15,6 +15,7 @@ import {
   CLONE,
   chroot,
   chrootTo,
+  fchdir,
   keepCapabilities,
   MS,
   makeFilesAs,
@@ -53,6 +54,45 @@ export function enterLayer(snapshots: string, folder: string, lower: readonly st
   chroot(folder);
   keepCapabilities(needed);
   return { upper: "/fs", lower: lower.length > 0 ? "/work" : undefined };
+}
+
+/** Where a layer is written that nothing is known of yet. */
+export interface NewLayerRoom {
+  readonly upper: "/fs";
+  /** Where the merged view of the layers below lies, from the first call on; undefined for a base layer. */
+  readonly lower: (() => "/work") | undefined;
+}
+
+/**
+ * As {@link enterLayer}, for a layer to be made: the view of the layers below is there when it is first looked at, which for most
+ * layers is never.
+ *
+ * @param findLower which they are, top first; undefined for a base layer
+ */
+export function enterNewLayer(
+  snapshots: string,
+  folder: string,
+  findLower: (() => readonly string[]) | undefined,
+): NewLayerRoom {
+  process.chdir(snapshots);
+  if (findLower !== undefined) leaveMountNamespace();
+  // The only way out of the room, taken once and for the mount alone: no path of an archive can name it.
+  const outside = openSync(".", O_PATH | constants.O_DIRECTORY);
+  chroot(folder);
+  keepCapabilities(needed);
+  if (findLower === undefined) closeSync(outside);
+  let isShown = findLower === undefined;
+  const lower = (): "/work" => {
+    if (isShown || findLower === undefined) return "/work";
+    const layers = findLower();
+    fchdir(outside);
+    mount("overlay", `${folder}/work`, "overlay", MS.RDONLY, overlayOptions({ lower: layers }));
+    process.chdir("/");
+    closeSync(outside);
+    isShown = true;
+    return "/work";
+  };
+  return { upper: "/fs", lower: findLower === undefined ? undefined : lower };
 }
 
 /**

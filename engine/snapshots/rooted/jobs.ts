@@ -46,6 +46,10 @@ export type RootedJob =
       readonly lower: readonly string[];
       readonly blob: string;
       readonly diffId: Digest;
+      /** Where the blob is while it comes; how much of it can be read comes in lines on descriptor 0. Then it is at `blob`. */
+      readonly arriving?: { readonly path: string; readonly size: number };
+      /** `lower` is not known yet: it is asked for, by a head of `lower`, when it is needed. */
+      readonly lacksLower?: boolean;
     }
   | { readonly do: "export"; readonly root: RootSpec }
   | { readonly do: "pack"; readonly root: RootSpec; readonly path: string }
@@ -66,6 +70,9 @@ export type RootedJob =
       readonly mount: OverlayMount;
       readonly placeholders: readonly string[];
     };
+
+/** What the head of a job asks that lacks its `lower`; the answer is a line of JSON, the list. */
+export const lowerWanted = "lower";
 
 /** Lines of JSON that come back on descriptor 3. The last one is `done` or `fault`. */
 export type RootedReply<Result = unknown> =

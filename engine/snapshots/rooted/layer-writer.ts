@@ -11,7 +11,7 @@ import { Fault } from "#base/fault.ts";
 import { findXattr, listXattrs, mknod, setTimes, setXattr, splitDevice } from "#host/sys.ts";
 import type { ByteText, TarEntry, TarTime } from "#oci/tar/entry.ts";
 import type { TarSink } from "#oci/tar/reader.ts";
-import type { LayerRoom } from "./enter.ts";
+import type { NewLayerRoom } from "./enter.ts";
 import { isKept, NodeWriter, type Outcome } from "./node-writer.ts";
 import { cleanPath, codeOf, fsPath, shown, splitPath } from "./paths.ts";
 
@@ -38,15 +38,17 @@ interface Folder {
  * @see OCI image-spec v1.1.1, layer.md#applying-changesets; Linux, overlayfs.rst, "whiteouts and opaque directories"
  */
 export class LayerWriter implements TarSink {
+  readonly #room: NewLayerRoom;
   readonly #root: Folder;
   readonly #hasLower: boolean;
+  #hasOwnRoot = false;
   readonly #folders = new Map<ByteText, Folder>();
   readonly #nodes = new NodeWriter({ chownsAll: false, onReplace: () => this.#folders.clear() });
 
-  constructor(room: LayerRoom) {
+  constructor(room: NewLayerRoom) {
+    this.#room = room;
     this.#hasLower = room.lower !== undefined;
-    this.#root = { disk: room.upper, lower: room.lower ?? null };
-    if (room.lower !== undefined) this.#copyFolder(room.upper, room.lower);
+    this.#root = { disk: room.upper, lower: room.lower === undefined ? null : undefined };
   }
 
   /** Of the files written. */
@@ -71,8 +73,10 @@ export class LayerWriter implements TarSink {
     this.#nodes.close();
   }
 
-  /** Everything has come. */
+  /** Everything has come. A root that the archive does not bring is as the one below. */
   finish(): void {
+    const { upper, lower } = this.#room;
+    if (lower !== undefined && !this.#hasOwnRoot) this.#copyFolder(upper, lower());
     this.#nodes.finish();
   }
 
@@ -92,6 +96,7 @@ export class LayerWriter implements TarSink {
   #applyRoot(entry: TarEntry): void {
     if (entry.type !== "directory") throw new Fault("invalid", "the root of the archive is not a folder");
     this.#nodes.makeFolder(this.#root.disk, entry);
+    this.#hasOwnRoot = true;
   }
 
   /** True when the entry is a whiteout, which is then done, or rubbish that aufs left. */
@@ -257,7 +262,7 @@ export class LayerWriter implements TarSink {
 
   #lowerOf(folder: Folder): ByteText | undefined {
     if (folder.lower === undefined) {
-      const lower = `/work${folder.disk.slice(this.#root.disk.length)}`;
+      const lower = `${this.#room.lower?.()}${folder.disk.slice(this.#root.disk.length)}`;
       // No link is followed here: disk is a way of real folders, and one of them that is a link below ends the likeness.
       folder.lower = isRealFolder(lower) ? lower : null;
     }

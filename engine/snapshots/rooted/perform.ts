@@ -2,19 +2,20 @@ import type { PathStat } from "#api/docker/path-stat.ts";
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, statSync } from "node:fs";
 import { basename } from "node:path/posix";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import { syncFileSystem } from "#host/sys.ts";
 import type { ByteText, TarEntry } from "#oci/tar/entry.ts";
 import { TarReader } from "#oci/tar/reader.ts";
 import { type UpperChange, visitChanges } from "./changes.ts";
 import { CopyWriter } from "./copy-writer.ts";
-import { enterLayer, enterTree } from "./enter.ts";
-import type { PathChange, RootedJob, RootSpec, UnpackResult } from "./jobs.ts";
+import { enterLayer, enterNewLayer, enterTree } from "./enter.ts";
+import { Growth } from "./growth.ts";
+import { lowerWanted, type PathChange, type RootedJob, type RootSpec, type UnpackResult } from "./jobs.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { type Owners, ownersOf } from "./owners.ts";
 import { absolutePath, lstatIn, statPath } from "./path-stat.ts";
 import { byteText, codeOf, shown, splitPath } from "./paths.ts";
-import { openSource } from "./sources.ts";
+import { openArriving, openSource, type Source } from "./sources.ts";
 import { TarOut } from "./tar-out.ts";
 import { addTree } from "./walk.ts";
 
@@ -25,12 +26,16 @@ type JobOf<Kind extends RootedJob["do"]> = Extract<RootedJob, { readonly do: Kin
 
 /**
  * Does the one job of this process. Archives come in on descriptor 0 and go out on 1; `tellHead` sends what the caller needs
- * before the archive.
+ * before the archive, `ask` waits for the answer to it.
  */
-export async function perform(job: RootedJob, tellHead: (head: unknown) => void): Promise<unknown> {
+export async function perform(
+  job: RootedJob,
+  tellHead: (head: unknown) => void,
+  ask: (head: unknown) => unknown,
+): Promise<unknown> {
   switch (job.do) {
     case "unpack":
-      return await unpack(job);
+      return await unpack(job, ask);
     case "export":
       return exportTree(job);
     case "pack":
@@ -49,11 +54,15 @@ export async function perform(job: RootedJob, tellHead: (head: unknown) => void)
   }
 }
 
-async function unpack(job: JobOf<"unpack">): Promise<UnpackResult> {
-  const blob = openBlob(job.blob);
-  const source = openSource(blob, { tools: false });
+async function unpack(job: JobOf<"unpack">, ask: (head: unknown) => unknown): Promise<UnpackResult> {
+  const source = await openLayer(job);
   const hash = createHash("sha256");
-  const room = enterLayer(job.snapshots, job.folder, job.lower);
+  const known = job.lower.length > 0 ? () => job.lower : undefined;
+  const room = enterNewLayer(
+    job.snapshots,
+    job.folder,
+    job.lacksLower === true ? () => ask(lowerWanted) as readonly string[] : known,
+  );
   const layer = new LayerWriter(room);
   const reader = new TarReader(layer);
   await source.pump((chunk) => {
@@ -69,6 +78,22 @@ async function unpack(job: JobOf<"unpack">): Promise<UnpackResult> {
   syncFileSystem(folder);
   closeSync(folder);
   return { bytes: layer.bytes };
+}
+
+/** One that was still coming when the job was given may be there by now. */
+async function openLayer({ blob, arriving }: JobOf<"unpack">): Promise<Source> {
+  if (arriving === undefined) return openSource(openBlob(blob), { tools: false });
+  const growth = new Growth(stdin);
+  return await openArriving(openIfThere(arriving.path) ?? openBlob(blob), growth, arriving.size);
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openBlob(path);
+  } catch (error) {
+    if (isFault(error, "not-found")) return undefined;
+    throw error;
+  }
 }
 
 /** @throws {Fault} `not-found` */

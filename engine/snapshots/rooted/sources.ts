@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { Fault } from "#base/fault.ts";
+import type { Growth } from "./growth.ts";
 import { codeOf } from "./paths.ts";
 
 /** Gives the archive, decompressed, piece by piece. */
@@ -13,6 +14,7 @@ export interface Source {
 
 const outputBytes = 1 << 20;
 const inputBytes = 1 << 18;
+const headBytes = 512;
 /** A few pieces may lie ready: libuv's thread decompresses while this one writes files. */
 const ahead = { chunkSize: outputBytes, readableObjectMode: true, readableHighWaterMark: 4 };
 /** Below this much output nothing counts as a bomb; beyond, no more than this many times the input. */
@@ -25,9 +27,8 @@ const bombRatio = 1000;
  */
 export function openSource(fd: number, options: { readonly tools: boolean }): Source {
   const head = readHead(fd);
-  if (startsWith(head, [0x1f, 0x8b])) return inflating(fd, head, () => createGunzip({ ...ahead }));
-  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd]) || isSkippableFrame(head))
-    return inflating(fd, head, () => createZstdDecompress({ ...ahead }));
+  const decoder = decoderFor(head);
+  if (decoder !== undefined) return inflating(withHead(head, streamOf(fd)), decoder);
   if (options.tools && startsWith(head, [0x42, 0x5a, 0x68])) return throughTool("bzip2", fd, head);
   if (options.tools && startsWith(head, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]))
     return throughTool("xz", fd, head);
@@ -37,6 +38,36 @@ export function openSource(fd: number, options: { readonly tools: boolean }): So
       return Promise.resolve();
     },
   };
+}
+
+/** Opens a file that is still coming, plain, gzip or zstd: resolves when its beginning tells which. */
+export async function openArriving(fd: number, growth: Growth, size: number): Promise<Source> {
+  const chunks = growth.chunks(fd, size, inputBytes);
+  const first: Buffer[] = [];
+  for (let length = 0; length < headBytes; ) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    first.push(next.value);
+    length += next.value.length;
+  }
+  const head = Buffer.concat(first);
+  const whole = withHead(head, chunks);
+  const decoder = decoderFor(head);
+  if (decoder !== undefined) return inflating(whole, decoder);
+  return {
+    async pump(consume) {
+      for await (const chunk of whole) consume(chunk);
+    },
+  };
+}
+
+type CreateDecoder = () => NodeJS.ReadWriteStream & { readonly bytesWritten: number };
+
+function decoderFor(head: Buffer): CreateDecoder | undefined {
+  if (startsWith(head, [0x1f, 0x8b])) return () => createGunzip({ ...ahead });
+  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd]) || isSkippableFrame(head))
+    return () => createZstdDecompress({ ...ahead });
+  return undefined;
 }
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
@@ -49,7 +80,7 @@ function isSkippableFrame(head: Uint8Array): boolean {
 }
 
 function readHead(fd: number): Buffer {
-  const head = Buffer.alloc(512);
+  const head = Buffer.alloc(headBytes);
   let length = 0;
   while (length < head.length) {
     const read = readSync(fd, head, length, head.length - length, null);
@@ -70,16 +101,15 @@ function* chunksOf(fd: number, head: Buffer, size: number): Generator<Buffer> {
   }
 }
 
-function inflating(
-  fd: number,
-  head: Buffer,
-  createDecoder: () => NodeJS.ReadWriteStream & { readonly bytesWritten: number },
-): Source {
+function streamOf(fd: number): Readable {
+  return createReadStream("", { fd, autoClose: false, highWaterMark: inputBytes });
+}
+
+function inflating(whole: AsyncIterable<Buffer>, createDecoder: CreateDecoder): Source {
   return {
     async pump(consume) {
       const decoder = createDecoder();
-      const file = createReadStream("", { fd, autoClose: false, highWaterMark: inputBytes });
-      const input = Readable.from(withHead(head, file), { objectMode: false });
+      const input = Readable.from(whole, { objectMode: false });
       let output = 0;
       const drain = async (chunks: AsyncIterable<Uint8Array>) => {
         for await (const chunk of chunks) {
@@ -122,11 +152,11 @@ function throughTool(tool: "bzip2" | "xz", fd: number, head: Buffer): Source {
   });
   return {
     async pump(consume) {
-      const file = createReadStream("", { fd, autoClose: false, highWaterMark: inputBytes });
       // A tool that gives up closes its end; what it was given then does not matter.
-      const fed = pipeline(Readable.from(withHead(head, file), { objectMode: false }), child.stdin).catch(
-        () => {},
-      );
+      const fed = pipeline(
+        Readable.from(withHead(head, streamOf(fd)), { objectMode: false }),
+        child.stdin,
+      ).catch(() => {});
       for await (const chunk of child.stdout) consume(chunk as Uint8Array);
       const code = await exit;
       if (code === null)

@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import type { BlobInfo } from "#engine/content/content-store.ts";
+import { digestOf } from "#engine/content/sha256.ts";
+import { gzipped } from "./gzip.ts";
+
+/** A plain blob on its way out, compressed as it goes: what it becomes is known at its end. Nothing of it is kept on disk. */
+export class CompressedUpload {
+  readonly #open: () => Promise<AsyncIterable<Uint8Array>>;
+  readonly #tell: (plainBytes: number) => void;
+  #whole: BlobInfo | undefined;
+
+  /** @param tell how much of the plain blob has been read */
+  constructor(open: () => Promise<AsyncIterable<Uint8Array>>, tell: (plainBytes: number) => void) {
+    this.#open = open;
+    this.#tell = tell;
+  }
+
+  /** Undefined until the stream has been read to its end once. */
+  get whole(): BlobInfo | undefined {
+    return this.#whole;
+  }
+
+  /** The compressed bytes from `offset` on; they are the same each time. */
+  async *from(offset: number): AsyncGenerator<Uint8Array> {
+    const hash = createHash("sha256");
+    let size = 0;
+    for await (const chunk of gzipped(this.#watched())) {
+      hash.update(chunk);
+      const skipped = Math.min(Math.max(offset - size, 0), chunk.length);
+      size += chunk.length;
+      if (skipped < chunk.length) yield chunk.subarray(skipped);
+    }
+    this.#whole ??= { digest: digestOf(hash), size };
+  }
+
+  async *#watched(): AsyncGenerator<Uint8Array> {
+    let bytes = 0;
+    for await (const chunk of await this.#open()) {
+      bytes += chunk.length;
+      this.#tell(bytes);
+      yield chunk;
+    }
+  }
+}
