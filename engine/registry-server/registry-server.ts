@@ -166,7 +166,9 @@ export class RegistryServer implements AsyncDisposable {
     const { method, url } = message;
     if (isUnexpected(error) && !hasLeft && !this.#lifetime.signal.aborted)
       this.#deps.log.error("request to the registry failed", {
-        ...{ method, url, error: messageOf(error) },
+        method,
+        url,
+        error: messageOf(error),
         stack: error instanceof Error ? error.stack : undefined,
       });
     const answer = errorAnswer(error);

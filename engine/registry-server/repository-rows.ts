@@ -62,7 +62,11 @@ export class RepositoryRows {
     this.#run(
       `INSERT INTO registry_blobs (repository, digest, content, size, used_at) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (repository, digest) DO UPDATE SET used_at = excluded.used_at`,
-      ...[repository, digest, content, size, now],
+      repository,
+      digest,
+      content,
+      size,
+      now,
     );
   }
 
@@ -70,7 +74,10 @@ export class RepositoryRows {
   touch(repository: string, digest: ContentDigest, now: number, since: number): void {
     this.#run(
       "UPDATE registry_blobs SET used_at = ? WHERE repository = ? AND digest = ? AND used_at < ?",
-      ...[now, repository, digest, since],
+      now,
+      repository,
+      digest,
+      since,
     );
   }
 
@@ -115,13 +122,21 @@ export class RepositoryRows {
     this.#run(
       `INSERT INTO registry_manifests (repository, digest, content, size, media_type, artifact_type, subject, annotations)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repository, digest) DO NOTHING`,
-      ...[repository, digest, content, size, mediaType, artifactType ?? null, subject ?? null],
+      repository,
+      digest,
+      content,
+      size,
+      mediaType,
+      artifactType ?? null,
+      subject ?? null,
       annotations === undefined ? null : JSON.stringify(annotations),
     );
     for (const name of names)
       this.#run(
         "INSERT OR IGNORE INTO registry_references (repository, manifest, digest) VALUES (?, ?, ?)",
-        ...[repository, digest, name],
+        repository,
+        digest,
+        name,
       );
   }
 
@@ -130,7 +145,10 @@ export class RepositoryRows {
     this.#run(
       `UPDATE registry_blobs SET used_at = ? WHERE repository = ? AND digest IN
        (SELECT digest FROM registry_references WHERE repository = ? AND manifest = ?)`,
-      ...[now, repository, repository, digest],
+      now,
+      repository,
+      repository,
+      digest,
     );
     const sql = "DELETE FROM registry_manifests WHERE repository = ? AND digest = ?";
     return this.#run(sql, repository, digest) > 0;
@@ -140,7 +158,9 @@ export class RepositoryRows {
     this.#run(
       `INSERT INTO registry_tags (repository, tag, digest) VALUES (?, ?, ?)
        ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest`,
-      ...[repository, tag, digest],
+      repository,
+      tag,
+      digest,
     );
   }
 
