@@ -34,9 +34,9 @@ export class Upload {
     this.path = path;
   }
 
-  /** Bytes that have come. Ends a request that is still writing. */
+  /** Bytes that have come so far. */
   async offset(): Promise<number> {
-    return await this.#inTurn(async () => this.#writing?.writer.size ?? (await sizeOf(this.path)));
+    return this.#writing?.writer.size ?? (await sizeOf(this.path));
   }
 
   /**
