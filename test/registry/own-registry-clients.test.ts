@@ -9,7 +9,7 @@ import { loadBusybox, makeArchive } from "../support/busybox-image.ts";
 import { Authority } from "../support/certificates.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
-import { freePort } from "../support/registry.ts";
+import { freePort, htpasswd } from "../support/registry.ts";
 
 const execute = promisify(execFile);
 
@@ -184,7 +184,7 @@ test("podman: pushes and pulls", { skip: without("podman") }, async () => {
 
 function passwordFile(): string {
   const path = join(folder, "users");
-  writeFileSync(path, execFileSync("htpasswd", ["-nbB", "-C", "4", "u", "secret"]));
+  writeFileSync(path, htpasswd);
   return path;
 }
 
