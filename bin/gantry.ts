@@ -5,6 +5,7 @@ resolveOwnModules(new URL("../", import.meta.url));
 const { main } = await import("#cli/main.ts");
 const code = await main(process.argv.slice(2), {
   openEngine: async (options) => await (await import("#engine/daemon.ts")).openEngine(options),
+  openRegistry: async (options) => await (await import("#engine/registry-daemon.ts")).openRegistry(options),
   self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
 });
 

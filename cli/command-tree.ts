@@ -248,6 +248,11 @@ export const commands: Entries = {
     async () => (await import("./commands/engine.ts")).command,
     own,
   ),
+  registry: command(
+    "Run a registry in the foreground",
+    async () => (await import("./commands/registry.ts")).command,
+    own,
+  ),
   completion: command(
     "Print completion for a shell",
     async () => (await import("./commands/completion.ts")).completion,

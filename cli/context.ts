@@ -1,6 +1,7 @@
 import type { Access } from "#base/access.ts";
 import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { LogLevel } from "#base/log.ts";
+import type { RegistryServerSettings } from "#base/registry-server-settings.ts";
 import type { RegistrySettings } from "#base/registry-settings.ts";
 import type { DockerClient } from "#client/docker-client.ts";
 import type { ConfigFile } from "./config/config-file.ts";
@@ -30,13 +31,23 @@ export interface EngineOptions {
   readonly trust?: { readonly policy: string; readonly signatures?: string };
   /** Docker's, unless told. */
   readonly registries?: RegistrySettings;
+  /** Where a registry over the engine's own content is served; nowhere, unless told. */
+  readonly registryServer?: RegistryServerSettings;
   /** The log driver of containers that name none, with its options. */
   readonly logs?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
+}
+
+/** What a registry without an engine needs to know. */
+export interface RegistryOptions {
+  readonly root: string;
+  readonly logLevel: LogLevel;
+  readonly server: RegistryServerSettings;
 }
 
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */
 export interface Services {
   openEngine(options: EngineOptions): Promise<AsyncDisposable>;
+  openRegistry(options: RegistryOptions): Promise<AsyncDisposable>;
   /** The command that starts this program again: interpreter, its flags, script. */
   readonly self: readonly [string, ...string[]];
   /** Of the compiled program: runs the words elsewhere, where Node is. Resolves to the exit code. */

@@ -32,6 +32,8 @@ export type FlagSpec =
       /** Throws a Fault whose message says what is wrong with a value. */
       readonly check?: (text: string) => void;
       readonly complete?: CompletionKind;
+      /** What the flag stands for without a value, which has to follow a `=` then. */
+      readonly bare?: string;
     });
 
 /** Flags by their long name. */
@@ -54,6 +56,7 @@ interface FlagOptions {
 interface ValueOptions extends FlagOptions {
   readonly check?: (text: string) => void;
   readonly complete?: CompletionKind;
+  readonly bare?: string;
 }
 
 export function bool(help: string, short?: string, options: FlagOptions & { readonly isOn?: boolean } = {}) {
@@ -128,7 +131,7 @@ function readLong(table: FlagTable, word: string, next: string | undefined): Rea
   if (name === "") throw new Fault("invalid", `bad flag syntax: ${word}`);
   if (spec === undefined) throw new Fault("invalid", `unknown flag: --${name}`);
   if (equals >= 0) return { flags: [{ name, text: word.slice(equals + 1) }], tookNext: false };
-  if (!needsValue(spec)) return { flags: [{ name, text: "true" }], tookNext: false };
+  if (!needsValue(spec)) return { flags: [{ name, text: bareText(spec) }], tookNext: false };
   if (next === undefined) throw new Fault("invalid", `flag needs an argument: --${name}`);
   return { flags: [{ name, text: next }], tookNext: true };
 }
@@ -141,7 +144,7 @@ function readShort(table: FlagTable, word: string, next: string | undefined): Re
     const [name, spec] = findShort(table, letter, word.slice(at));
     if (rest.startsWith("=")) return { flags: [...flags, { name, text: rest.slice(1) }], tookNext: false };
     if (!needsValue(spec)) {
-      flags.push({ name, text: "true" });
+      flags.push({ name, text: bareText(spec) });
       continue;
     }
     if (rest !== "") return { flags: [...flags, { name, text: rest }], tookNext: false };
@@ -159,7 +162,11 @@ function findShort(table: FlagTable, letter: string, rest: string): readonly [st
 }
 
 export function needsValue(spec: FlagSpec): boolean {
-  return spec.kind !== "bool" && spec.kind !== "count";
+  return spec.kind !== "bool" && spec.kind !== "count" && spec.bare === undefined;
+}
+
+function bareText(spec: FlagSpec): string {
+  return "bare" in spec && spec.bare !== undefined ? spec.bare : "true";
 }
 
 function append(found: Map<string, string[]>, name: string, text: string, spec: FlagSpec | undefined): void {

@@ -98,7 +98,8 @@ function formatFlags(flags: FlagTable): string {
 
 function formatFlag(name: string, spec: FlagSpec): string {
   const short = spec.short === undefined ? "    " : `-${spec.short}, `;
-  return `${short}--${name}${"value" in spec ? ` ${spec.value}` : ""}`;
+  if (!("value" in spec)) return `${short}--${name}`;
+  return `${short}--${name}${spec.bare === undefined ? ` ${spec.value}` : `[=${spec.value}]`}`;
 }
 
 function describe(spec: FlagSpec): string {

@@ -10,6 +10,7 @@ import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { type RegistrySettings, usualRegistries } from "#base/registry-settings.ts";
+import type { RegistryServerSettings } from "#base/registry-server-settings.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
 import { BuildService } from "#engine/build/build-service.ts";
 import { CacheStore } from "#engine/build/cache-store.ts";
@@ -27,6 +28,7 @@ import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { ForwardingThread } from "#engine/logs/forwarding-thread.ts";
 import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
+import { RepositoryRows } from "#engine/registry-server/repository-rows.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/default-paths.ts";
@@ -63,6 +65,8 @@ export interface EngineOptions {
   readonly policy?: ContainerPolicy;
   /** By default Docker's. */
   readonly registries?: RegistrySettings;
+  /** Where the registry over the engine's own content is served; by default nowhere. */
+  readonly registryServer?: RegistryServerSettings;
   /** Which images may be used; without it all. */
   readonly trust?: TrustOptions;
   /** For containers that name no log driver; json-file without options by default. */
@@ -129,7 +133,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       log,
       now: () => Date.now(),
       platform,
-      cacheRoots: () => buildCache.roots(),
+      otherRoots: () => [...buildCache.roots(), ...new RepositoryRows(db).roots()],
       use: {
         containersOf: (imageId) =>
           registry
@@ -284,6 +288,15 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   );
   await server.listen(join(run, "docker.sock"));
   for (const address of access.listen) await listenOn(address);
+  const registryServer =
+    options.registryServer === undefined
+      ? undefined
+      : undo.use(
+          await (await import("./registry-daemon.ts")).serveRegistry(
+            { root, db, content, ...images.keeping, log, now: () => Date.now() },
+            options.registryServer,
+          ),
+        );
   process.on("SIGHUP", reload);
   undo.defer(() => void process.off("SIGHUP", reload));
   // One after the other: loading code holds up the first requests.
@@ -306,7 +319,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
 
   function reload(): void {
     reloadPolicy();
-    server.reloadTls().then(
+    Promise.all([server.reloadTls(), registryServer?.reloadTls()]).then(
       () => log.info("certificates read again"),
       (error: unknown) => log.error("certificates were not read again", { error: messageOf(error) }),
     );

@@ -5,6 +5,7 @@ import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { registryFlags, withRegistries } from "../instance/registry-flags.ts";
+import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 
 export const command = defineCommand({
@@ -15,9 +16,17 @@ export const command = defineCommand({
   about: [
     "Runs the engine in the foreground. It logs JSON lines to stderr (GANTRY_LOG=debug for more).",
     "SIGTERM and SIGINT stop the engine and leave containers running; the next engine takes them over.",
-    "SIGHUP reads the certificates of --tls and the trust policy again.",
+    "SIGHUP reads the certificates of --tls and --registry-tlscert and the trust policy again.",
   ].join("\n"),
-  flags: { ...accessFlags, ...runtimeFlags, ...policyFlags, ...trustFlags, ...logFlags, ...registryFlags },
+  flags: {
+    ...accessFlags,
+    ...runtimeFlags,
+    ...policyFlags,
+    ...trustFlags,
+    ...logFlags,
+    ...registryFlags,
+    ...engineRegistryFlags,
+  },
   operands: [0, 0],
   examples: [
     ["gantry engine", "serve on /run/gantry/docker.sock"],
@@ -35,7 +44,8 @@ export const command = defineCommand({
   ],
   async run(given, values) {
     const withLogging = withLogs(withRuntimes(given, values), values);
-    const context = withRegistries(withTrust(withLogging, values), values);
+    const withServer = withRegistryServer(withLogging, values);
+    const context = withRegistries(withTrust(withServer, values), values);
     const access = planAccess(values, context.env, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);

@@ -6,6 +6,7 @@ import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
 import { registryFlags, registryWords, withRegistries } from "../instance/registry-flags.ts";
+import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { formatElapsed } from "../output/units.ts";
@@ -27,11 +28,13 @@ export const command = defineCommand({
     ...policyFlags,
     ...trustFlags,
     ...registryFlags,
+    ...engineRegistryFlags,
   },
   operands: [0, 0],
   examples: [
     ["gantry up", "start it"],
     ["gantry up --hardened", "start it with containers that may do less"],
+    ["gantry up --registry", "start it with a registry on 127.0.0.1:5000"],
     ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link", "a second one beside it"],
   ],
   exitCodes: [
@@ -40,7 +43,8 @@ export const command = defineCommand({
   ],
   async run(given, { foreground, "no-link": noLink, ...values }) {
     const withLogging = withLogs(withRuntimes(given, values), values);
-    const context = withRegistries(withTrust(withLogging, values), values);
+    const withServer = withRegistryServer(withLogging, values);
+    const context = withRegistries(withTrust(withServer, values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);

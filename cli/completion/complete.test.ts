@@ -19,7 +19,11 @@ async function answerOf(...words: readonly string[]): Promise<readonly string[]>
   const signal = new AbortController().signal;
   await complete(
     ["__completeNoDesc", ...words],
-    { openEngine: () => Promise.reject(new Error("no engine")), self: ["gantry"] },
+    {
+      openEngine: () => Promise.reject(new Error("no engine")),
+      openRegistry: () => Promise.reject(new Error("no registry")),
+      self: ["gantry"],
+    },
     { out, err: { ...out, write: () => {} } },
     { signal, exitCode: () => 1, release: () => {} },
   );

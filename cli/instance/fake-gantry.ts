@@ -12,6 +12,7 @@ export const fakeGantry = import.meta.filename;
 if (import.meta.main)
   process.exitCode = await main(process.argv.slice(2), {
     openEngine,
+    openRegistry: () => Promise.reject(new Error("no registry")),
     self: [process.execPath, import.meta.filename],
   });
 

@@ -8,6 +8,7 @@ import { type Context, type EngineOptions, socketOf } from "../context.ts";
 import { unixTransport } from "../unix-transport.ts";
 import { isFolderLocked } from "./lock.ts";
 import { findEngine } from "./pid-file.ts";
+import { registryServerWords } from "./registry-server-flags.ts";
 import { trustWords } from "./trust-flags.ts";
 
 const pingTimeoutMs = 5000;
@@ -91,6 +92,7 @@ function flagsOf(instance: EngineOptions): readonly string[] {
     ...(runtimes?.defaultName === undefined ? [] : ["--default-runtime", runtimes.defaultName]),
     ...(logs === undefined ? [] : [`--log-driver=${logs.Type}`, ...options]),
     ...trustWords(instance),
+    ...registryServerWords(instance),
   ];
 }
 

@@ -40,6 +40,11 @@ export class BlobWriter {
     return this.#size;
   }
 
+  /** The file is not what was taken. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** What the file has already, in order, before anything is written. */
   adopt(chunk: Uint8Array): void {
     this.#hash.update(chunk);
@@ -61,8 +66,8 @@ export class BlobWriter {
     }
   }
 
-  /** Everything is on disk when it resolves. */
-  async finish(): Promise<Digest> {
+  /** Everything is in the file when it resolves, and more may follow. */
+  async flush(): Promise<void> {
     await this.settle();
     while (this.#pendingBytes > 0 && this.#failure === undefined) {
       this.#startWrite();
@@ -70,6 +75,11 @@ export class BlobWriter {
     }
     await this.settle();
     this.#throwFailure();
+  }
+
+  /** Everything is on disk when it resolves. */
+  async finish(): Promise<Digest> {
+    await this.flush();
     await this.#file.datasync();
     return digestOf(this.#hash);
   }

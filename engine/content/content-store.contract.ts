@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { isFault } from "#base/fault.ts";
 import type { ContentStore } from "./content-store.ts";
@@ -130,5 +133,16 @@ export function contentStoreContract(name: string, open: () => Promise<ContentSt
     ])
       await assert.rejects(store.resume(known, pieces, t.signal), (error) => isFault(error, "invalid"));
     assert.deepEqual(await store.list(), []);
+  });
+
+  test(`${name}: takes a file over`, async () => {
+    const store = await open();
+    const folder = await mkdtemp(join(tmpdir(), "gantry-adopt-"));
+    const path = join(folder, "file");
+    await writeFile(path, content);
+    await store.adopt(path, digest);
+    assert.deepEqual(await store.read(digest, 100), content);
+    await assert.rejects(readFile(path), { code: "ENOENT" });
+    await rm(folder, { recursive: true });
   });
 }

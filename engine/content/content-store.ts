@@ -55,6 +55,11 @@ export interface ContentStore {
     sourceFrom: (offset: number) => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<BlobInfo>;
+  /**
+   * Takes over a file on the store's file system by renaming it: whoever wrote it has hashed it and has it on disk, and a lease
+   * on the digest.
+   */
+  adopt(path: string, digest: Digest): Promise<void>;
   /** Removes what broken-off transfers have left, but for blobs that are still wanted. */
   dropPartial(isWanted: (digest: Digest) => boolean): Promise<void>;
   /** Undefined when there is no such blob. */

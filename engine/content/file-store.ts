@@ -114,6 +114,11 @@ class FileStore implements ContentStore {
     await writeBlob(await open(path, "wx", 0o600), sourceFrom(0), growing(path, expected), signal);
   }
 
+  async adopt(path: string, digest: Digest): Promise<void> {
+    await rename(path, this.pathOf(digest));
+    await syncFolder(this.#blobs);
+  }
+
   async dropPartial(isWanted: (digest: Digest) => boolean): Promise<void> {
     for (const name of await readdir(this.#partial)) {
       const digest = `sha256:${name}`;

@@ -1,3 +1,4 @@
+import { readFile, rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
 import { type Digest, hexOf } from "#oci/digest.ts";
@@ -27,6 +28,10 @@ export function openMemoryStore(): ContentStore {
       if (blobs.has(digest)) await claim?.(digest);
       else await this.ingest(sourceFrom(0), { digest, size, ...(claim && { claim }) }, signal);
       return { digest, size };
+    },
+    async adopt(path, digest) {
+      blobs.set(digest, await readFile(path));
+      await rm(path);
     },
     async dropPartial() {},
     async find(digest) {

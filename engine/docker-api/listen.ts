@@ -1,11 +1,11 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { chown, lstat, readFile, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { Fault, messageOf } from "#base/fault.ts";
+import { Fault } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
+import { untilListening } from "#host/listen-tcp.ts";
 
 const CONNECT_TIMEOUT_MS = 2000;
-const MAX_TCP_CONNECTIONS = 1000;
 
 /**
  * Makes the server listen on a unix socket that only root and the group `docker`, where there is one, may open. A socket that
@@ -40,24 +40,6 @@ export async function listenOnSocket(server: Server, path: string): Promise<() =
   };
 }
 
-/**
- * Makes the server take TCP connections, of which it keeps so few that strangers cannot use up the daemon's descriptors.
- *
- * @throws {Fault} `conflict` when the address is taken, `invalid` when it is none of this machine's
- */
-export async function listenOnTcp(server: Server, host: string, port: number): Promise<void> {
-  server.maxConnections = MAX_TCP_CONNECTIONS;
-  const listening = untilListening(server);
-  server.listen({ port, ...(host !== "" && { host }) });
-  try {
-    await listening;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const message = `cannot listen on ${host}:${port}: ${messageOf(error)}`;
-    throw new Fault(code === "EADDRINUSE" ? "conflict" : "invalid", message, { cause: error });
-  }
-}
-
 /** Makes the server take connections from a socket that somebody else has bound, and that is not ours to remove. */
 export async function listenOnDescriptor(server: Server, descriptor: number): Promise<void> {
   const listening = untilListening(server);
@@ -78,16 +60,6 @@ export function plaintextRefusal(address: ListenAddress): Fault {
     "invalid",
     `${shown} would give root on this machine to everyone who can reach it: use --tlsverify with certificates, or --insecure-tcp if that is what you want`,
   );
-}
-
-function untilListening(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.once("listening", () => {
-      server.removeListener("error", reject);
-      resolve();
-    });
-  });
 }
 
 async function isAnswered(path: string): Promise<boolean> {

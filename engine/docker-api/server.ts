@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { HeadDeadlines } from "#host/head-deadline.ts";
 import { createServer, https } from "#host/http.ts";
+import { listenOnTcp } from "#host/listen-tcp.ts";
 import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -13,9 +15,8 @@ import { type Answer, empty, type HeaderPairs } from "./answer.ts";
 import { Call, type Connection, type Handler, type Route } from "./call.ts";
 import { errorAnswer, isUnexpected, messageAnswer } from "./errors.ts";
 import { passGate } from "./gate.ts";
-import { HeadDeadlines } from "./head-deadline.ts";
 import { answerOnSocket, DockerRequest, responseHead } from "./hijack.ts";
-import { isUnixSocket, listenOnDescriptor, listenOnSocket, listenOnTcp, plaintextRefusal } from "./listen.ts";
+import { isUnixSocket, listenOnDescriptor, listenOnSocket, plaintextRefusal } from "./listen.ts";
 import { findStrayInput } from "./stray-input.ts";
 import { Router } from "./router.ts";
 import { writeAnswer } from "./write-answer.ts";
@@ -107,7 +108,7 @@ export class DockerServer implements AsyncDisposable {
    * @throws {Fault} `invalid` when one makes no sense; the old ones stay in use then
    */
   async reloadTls(): Promise<void> {
-    const { readTlsOptions } = await import("./tls.ts");
+    const { readTlsOptions } = await import("#host/server-tls.ts");
     const read = this.#tlsServers.map(({ server, files }) => ({ server, options: readTlsOptions(files) }));
     for (const { server, options } of read) server.setSecureContext(options);
   }
@@ -145,7 +146,7 @@ export class DockerServer implements AsyncDisposable {
   }
 
   async #createTlsServer(files: TlsFiles): Promise<Server> {
-    const { readTlsOptions } = await import("./tls.ts");
+    const { readTlsOptions } = await import("#host/server-tls.ts");
     const server = https().createServer(
       // Clients close their half of a stream and read on, as they do without TLS.
       { ...httpOptions, ...readTlsOptions(files), allowHalfOpen: true },

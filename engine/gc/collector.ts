@@ -15,7 +15,7 @@ export interface Collected {
 
 export interface CollectorDeps {
   readonly content: ContentStore;
-  readonly snapshots: Snapshotter;
+  readonly snapshots: Pick<Snapshotter, "list" | "usage" | "remove">;
   readonly leases: Leases;
   /** What images need, asked anew for every run. */
   readonly roots: () => Iterable<Item>;

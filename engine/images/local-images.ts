@@ -41,7 +41,7 @@ export interface LocalImagesDeps {
   readonly now: () => number;
   readonly log: Log;
   /** What garbage collection is to keep beside images, asked anew for every run. */
-  readonly cacheRoots?: () => Iterable<Item>;
+  readonly otherRoots?: () => Iterable<Item>;
   /** Makes what the trust policy is asked through, over the signatures that are kept here. Without it everything is trusted. */
   readonly openGate?: (stored: SignatureSource) => TrustGate;
 }
@@ -53,11 +53,11 @@ export interface LocalImagesDeps {
 export class LocalImages implements Images, Disposable {
   readonly #deps: ImageDeps;
 
-  constructor({ db, log, cacheRoots = () => [], openGate, ...deps }: LocalImagesDeps) {
+  constructor({ db, log, otherRoots = () => [], openGate, ...deps }: LocalImagesDeps) {
     const store = new ImageStore(db);
     function* roots(): Generator<Item> {
       yield* store.roots();
-      yield* cacheRoots();
+      yield* otherRoots();
     }
     const { content, snapshots, now } = deps;
     const leases = new Leases({ db, now, log });
@@ -134,6 +134,11 @@ export class LocalImages implements Images, Disposable {
   async exchange(settings: RegistrySettings): Promise<ContentExchange> {
     const { RegistryExchange } = await import("./content-exchange.ts");
     return new RegistryExchange(this.#deps, settings);
+  }
+
+  /** For those who have blobs of their own in the content store. */
+  get keeping(): Pick<ImageDeps, "leases" | "collector"> {
+    return this.#deps;
   }
 
   /** For builders. */

@@ -13,6 +13,12 @@
  *   build_cache(key, record, used_at, uses) results of build steps; record is CacheRecord as JSON, used_at milliseconds since 1970
  *   image_artifacts(digest, subject, record) signatures of images, and indexes that lead to one; record is StoredArtifact as JSON
  *   image_damage(image_id, record)          images that were found altered on disk; record is ImageDamage as JSON
+ *   registry_blobs(repository, digest, content, size, used_at)
+ *                                           what a repository of the own registry has; content = the blob's digest in the store
+ *   registry_manifests(repository, digest, content, size, media_type, artifact_type, subject, annotations)
+ *   registry_references(repository, manifest, digest)  which blobs and manifests a manifest names
+ *   registry_tags(repository, tag, digest)  tag → manifest
+ *   registry_uploads(id, repository, begun_at)  uploads under way; what has come is <root>/uploads/<id>
  */
 export const migrations: readonly string[] = [
   `
@@ -57,5 +63,49 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (digest, subject)
   ) WITHOUT ROWID;
   CREATE TABLE image_damage (image_id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE registry_blobs (
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    content TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY (repository, digest)
+  ) WITHOUT ROWID;
+  CREATE INDEX registry_blobs_by_digest ON registry_blobs(digest);
+  CREATE TABLE registry_manifests (
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    content TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    artifact_type TEXT,
+    subject TEXT,
+    annotations TEXT,
+    PRIMARY KEY (repository, digest)
+  ) WITHOUT ROWID;
+  CREATE INDEX registry_manifests_by_subject ON registry_manifests(repository, subject) WHERE subject IS NOT NULL;
+  CREATE TABLE registry_references (
+    repository TEXT NOT NULL,
+    manifest TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (repository, digest, manifest),
+    FOREIGN KEY (repository, manifest) REFERENCES registry_manifests(repository, digest) ON DELETE CASCADE
+  ) WITHOUT ROWID;
+  CREATE INDEX registry_references_by_manifest ON registry_references(repository, manifest);
+  CREATE TABLE registry_tags (
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (repository, tag),
+    FOREIGN KEY (repository, digest) REFERENCES registry_manifests(repository, digest) ON DELETE CASCADE
+  ) WITHOUT ROWID;
+  CREATE INDEX registry_tags_by_digest ON registry_tags(repository, digest);
+  CREATE TABLE registry_uploads (
+    id TEXT PRIMARY KEY,
+    repository TEXT NOT NULL,
+    begun_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
   `,
 ];

@@ -12,7 +12,7 @@ import { gzipSync } from "node:zlib";
 import { Authority } from "./certificates.ts";
 
 /** For `u` with the password `secret`, by bcrypt, which is all that docker-registry takes. */
-const htpasswd = "u:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
+export const htpasswd = "u:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
 
 export interface RegistryManifest {
   readonly mediaType: string;
@@ -200,7 +200,7 @@ export class Door implements AsyncDisposable {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
