@@ -127,6 +127,10 @@ const image: Entries = {
   inspect: inspectKind("image"),
   load: command("Load images from an archive", load, { also: "load" }),
   ls: command("List images", images, { aliases: ["list"], also: "images" }),
+  outdated: command(
+    "List packages that the distribution has newer versions of",
+    async () => (await import("./commands/image-outdated.ts")).imageOutdated,
+  ),
   prune: command("Remove unused images", async () => (await import("./commands/prune.ts")).imagePrune),
   pull: command("Get an image from a registry", pull, { also: "pull" }),
   push: command("Send an image to a registry", push, { also: "push" }),

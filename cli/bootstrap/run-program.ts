@@ -11,13 +11,17 @@ export async function* outputOf(
   options: {
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string | undefined>>;
+    /** For its standard input, which is empty without it. */
+    readonly input?: Uint8Array;
     readonly signal: AbortSignal;
   },
 ): AsyncGenerator<Buffer> {
   const [program, ...args] = argv;
-  const { signal, ...place } = options;
+  const { signal, input, ...place } = options;
   signal.throwIfAborted();
-  const child = spawn(program, args, { ...place, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { ...place, stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.on("error", () => {}); // one that does not read to the end says why itself
+  child.stdin.end(input);
   const ended = Promise.withResolvers<number | null>();
   child.once("error", ended.reject);
   child.once("close", (code) => ended.resolve(code));
