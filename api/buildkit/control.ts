@@ -53,10 +53,23 @@ export const vertexLog = message({
   stream: int(3),
   msg: bytes(4),
 });
+const position = message({ line: int(1), character: int(2) });
+const range = message({ start: sub(1, position), end: sub(2, position) });
+const sourceInfo = message({ filename: text(1), data: bytes(2), language: text(4) });
+export const vertexWarning = message({
+  vertex: text(1),
+  level: int(2),
+  short: bytes(3),
+  detail: blobs(4),
+  url: text(5),
+  info: sub(6, sourceInfo),
+  ranges: many(7, range),
+});
 export const statusResponse = message({
   vertexes: many(1, vertex),
   statuses: many(2, vertexStatus),
   logs: many(3, vertexLog),
+  warnings: many(4, vertexWarning),
 });
 
 const buildkitVersion = message({ package: text(1), version: text(2), revision: text(3) });
