@@ -1,5 +1,5 @@
 import type { timestamp } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import type { BuildEvent } from "./trace.ts";
 
 /** An event as a line of JSON, in the form of BuildKit's own client. */

@@ -1,5 +1,5 @@
 import type { statusResponse, timestamp } from "#api/buildkit/control.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { LineScreen } from "./line-screen.ts";
 
 /** What the engine tells of a build, in pieces. */

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { bytesMessage, packet, packetTypes, type stat } from "#api/buildkit/session.ts";
 import { fromGoMode } from "#api/buildkit/go-mode.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import type { Method, ServerCall } from "#rpc/grpc-server.ts";
 

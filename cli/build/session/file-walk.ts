@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import type { stat } from "#api/buildkit/session.ts";
 import { toGoMode } from "#api/buildkit/go-mode.ts";
-import type { MessageOf } from "#api/buildkit/protobuf.ts";
+import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import { ignoreRules } from "#oci/dockerfile/ignore.ts";
 import { PathPattern } from "#oci/dockerfile/path-pattern.ts";
