@@ -13,7 +13,7 @@ export type Filters = Readonly<Record<string, readonly string[]>>;
 
 interface CallOptions {
   readonly query?: Query;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: NonNullable<TransportRequest["headers"]>;
   /** Encoded as JSON. */
   readonly json?: unknown;
   readonly body?: TransportRequest["body"];

@@ -44,7 +44,7 @@ export function http1Transport(connect: Connect, options: Http1Options = {}): Tr
     async hijack(request, signal) {
       const upgrade = {
         ...request,
-        headers: { ...request.headers, Connection: "Upgrade", Upgrade: "tcp" },
+        headers: { Upgrade: "tcp", ...request.headers, Connection: "Upgrade" },
       };
       const { connection, reader } = await begin(connect, upgrade, options, signal);
       try {
@@ -100,14 +100,20 @@ function isRawStream({ headers }: Head): boolean {
 }
 
 function headOf({ method, path, headers = {}, body }: TransportRequest, options: Http1Options): string {
-  const fields: Record<string, string> = { Host: "docker", ...options.headers, ...headers };
+  const fields: Record<string, string | readonly string[]> = {
+    Host: "docker",
+    ...options.headers,
+    ...headers,
+  };
   if (fields["Connection"] === undefined) fields["Connection"] = "close";
   if (body !== undefined) {
     fields["Content-Type"] = body.type;
     if (body.bytes instanceof Uint8Array) fields["Content-Length"] = String(body.bytes.length);
     else fields["Transfer-Encoding"] = "chunked";
   } else if (method !== "GET" && method !== "HEAD") fields["Content-Length"] = "0";
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries(fields).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name}: ${value}\r\n`),
+  );
   return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 

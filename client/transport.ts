@@ -9,7 +9,7 @@ export interface Transport {
   send(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse>;
   /**
    * Sends a request that takes the connection over: the answer is 101, or 200 with raw bytes behind it. Another status comes
-   * back as an answer with a body.
+   * back as an answer with a body. What it becomes is raw bytes, unless an `Upgrade` header says otherwise.
    */
   hijack(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse | Hijacked>;
 }
@@ -18,7 +18,8 @@ export interface TransportRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   /** With its query. */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Several values are several lines. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: { readonly type: string; readonly bytes: Uint8Array | AsyncIterable<Uint8Array> };
 }
 

@@ -84,8 +84,9 @@ export class GrpcClient {
     codecs: readonly [Codec<Request>, Codec<Response>],
     request: Partial<Request>,
     signal: AbortSignal,
+    metadata: Metadata = {},
   ): Promise<Response> {
-    using call = this.open(path, {}, signal);
+    using call = this.open(path, metadata, signal);
     await call.send(codecs[0].encode(request));
     call.finish();
     let answer: Response | undefined;

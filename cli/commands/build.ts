@@ -1,217 +1,199 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { isAbsolute, join, relative, resolve } from "node:path";
-import { Fault } from "#base/fault.ts";
-import { parseReference } from "#oci/reference.ts";
+import { writeFileSync } from "node:fs";
+import { attestAttributes } from "../build/options/attests.ts";
+import { badOption } from "../build/options/bad-option.ts";
+import type { BuildOptions } from "../build/build-options.ts";
+import { buildFailure } from "../build/build-failure.ts";
+import { buildOne } from "../build/build-one.ts";
 import { proxyVariables } from "../config/proxies.ts";
-import { readAllAuths } from "../config/registry-auth.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { bool, type FlagTable, type FlagValues, list, number, text } from "../flags.ts";
 import { parseUlimit } from "../options/device-specs.ts";
 import { keyValues } from "../options/environment.ts";
 import { checkBytes, parseBytes } from "../options/quantities.ts";
-import { formatBytes4 } from "../output/units.ts";
-import { folderArchive } from "../streams/folder-archive.ts";
-import { packBytes } from "../streams/pack-tree.ts";
-import { showProgress } from "../streams/progress.ts";
-import { Exit } from "../failure.ts";
-import { standardInput } from "./archives.ts";
 
-const flags = {
-  "add-host": list("list", "A line for /etc/hosts, NAME:ADDRESS"),
-  "build-arg": list("list", "A variable of the build, KEY=VALUE or KEY"),
-  "cache-from": list("strings", "An image whose steps may be used again"),
+const hidden = { hidden: true } as const;
+
+/** What only the classic builder heeds. */
+const classicFlags = {
+  compress: bool("Send the context compressed", undefined, hidden),
+  "cpu-period": number("int", "Length of a CFS period in microseconds", undefined, hidden),
+  "cpu-quota": number("int", "CPU time a CFS period in microseconds", undefined, hidden),
+  "cpu-shares": number("int", "Share of CPU time beside others", "c", hidden),
+  "cpuset-cpus": text("string", "CPUs that steps may run on", undefined, hidden),
+  "cpuset-mems": text("string", "Memory nodes that steps may use", undefined, hidden),
+  "disable-content-trust": bool("Skip the check of an image's signature", undefined, {
+    ...hidden,
+    isOn: true,
+  }),
+  "force-rm": bool("Remove containers of steps even when one fails", undefined, hidden),
+  isolation: text("string", "Isolation technology (Windows only)", undefined, hidden),
+  memory: text("bytes", "Most memory of a step", "m", { ...hidden, check: checkBytes }),
+  "memory-swap": text("bytes", "Memory and swap together", undefined, { ...hidden, check: checkBytes }),
+  rm: bool("Remove containers of steps", undefined, { ...hidden, isOn: true }),
+  "security-opt": list("strings", "A security option", undefined, hidden),
+  squash: bool("Make one layer of all steps", undefined, hidden),
+} as const satisfies FlagTable;
+
+export const buildFlags = {
+  "add-host": list("strings", "A line for /etc/hosts, NAME:ADDRESS"),
+  allow: list("stringArray", "Something that builds may not do unless told: network.host, security.insecure"),
+  annotation: list("stringArray", "An annotation of the image, KEY=VALUE"),
+  attest: list("stringArray", "An attestation, e.g. type=sbom"),
+  "build-arg": list("stringArray", "A variable of the build, KEY=VALUE or KEY"),
+  "build-context": list("stringArray", "One more context, NAME=FOLDER|URL|docker-image://IMAGE"),
+  builder: text("string", "Name of a builder: there is one, default"),
+  "cache-from": list("stringArray", "A cache whose steps may be used again", undefined, {
+    complete: "image",
+  }),
+  "cache-to": list("stringArray", "Where to keep the cache as well"),
+  call: text("string", "What to do: build, check, outline or targets", undefined, {
+    shownDefault: '"build"',
+    complete: ["build", "check", "outline", "targets"],
+  }),
   "cgroup-parent": text("string", "Control group to put steps in"),
-  compress: bool("Send the context compressed"),
-  "cpu-period": number("int", "Length of a CFS period in microseconds"),
-  "cpu-quota": number("int", "CPU time a CFS period in microseconds"),
-  "cpu-shares": number("int", "Share of CPU time beside others", "c"),
-  "cpuset-cpus": text("string", "CPUs that steps may run on"),
-  "cpuset-mems": text("string", "Memory nodes that steps may use"),
-  "disable-content-trust": bool("Skip the check of an image's signature", undefined, { isOn: true }),
+  check: bool("Look for mistakes in the Dockerfile, and build nothing"),
   file: text("string", "The Dockerfile (default PATH/Dockerfile)", "f", { complete: "file" }),
-  "force-rm": bool("Remove containers of steps even when one fails"),
   iidfile: text("string", "File to write the image's ID to", undefined, { complete: "file" }),
-  isolation: text("string", "Isolation technology (Windows only)"),
-  label: list("list", "A label of the image, KEY[=VALUE]"),
-  memory: text("bytes", "Most memory of a step", "m", { check: checkBytes }),
-  "memory-swap": text("bytes", "Memory and swap together", undefined, { check: checkBytes }),
+  label: list("stringArray", "A label of the image, KEY[=VALUE]"),
+  load: bool("Keep the image in the engine, whatever else is done with it"),
+  "metadata-file": text("string", "File to write facts about the result to", undefined, { complete: "file" }),
   network: text("string", "Network of the steps", undefined, {
     shownDefault: '"default"',
-    complete: "network",
+    complete: ["default", "host", "none"],
   }),
   "no-cache": bool("Do every step again"),
-  platform: text("string", "Platform to build for"),
+  "no-cache-filter": list("strings", "A stage to do again"),
+  output: list("stringArray", "Where the result goes, e.g. type=local,dest=FOLDER", "o"),
+  platform: list("strings", "A platform to build for"),
+  progress: text("string", "How to show what happens: auto, plain, tty, quiet or rawjson", undefined, {
+    shownDefault: '"auto"',
+    complete: ["auto", "none", "plain", "quiet", "rawjson", "tty"],
+  }),
+  provenance: text("string", "Short for --attest=type=provenance"),
   pull: bool("Look for newer base images"),
+  push: bool("Push the image by all its names"),
   quiet: bool("Print only the image's ID", "q"),
-  rm: bool("Remove containers of steps", undefined, { isOn: true }),
-  "security-opt": list("strings", "A security option"),
+  sbom: text("string", "Short for --attest=type=sbom"),
+  secret: list("stringArray", "A file or variable that steps may read, id=NAME[,src=FILE|env=VARIABLE]"),
   "shm-size": text("bytes", "Size of /dev/shm", undefined, { check: checkBytes }),
-  squash: bool("Make one layer of all steps"),
-  tag: list("list", "A name for the image", "t", { check: parseReference }),
+  ssh: list("stringArray", "An agent or keys that steps may use, default|ID[=SOCKET|KEY[,KEY]]"),
+  tag: list("stringArray", "A name for the image", "t"),
   target: text("string", "Stage to stop at"),
   ulimit: list("ulimit", "A limit of processes, NAME=SOFT[:HARD]", undefined, {
     shownDefault: "[]",
     check: parseUlimit,
   }),
+  ...classicFlags,
 } as const satisfies FlagTable;
-type BuildValues = FlagValues<typeof flags>;
+export type BuildValues = FlagValues<typeof buildFlags>;
 
 export const build = defineCommand({
   usage: "[OPTIONS] PATH | URL | -",
-  about: "Builds an image from a Dockerfile and the files beside it.",
-  flags,
+  about:
+    "Builds an image from a Dockerfile and the files beside it. DOCKER_BUILDKIT=0 asks for the classic builder.",
+  flags: buildFlags,
   operands: [1, 1],
   complete: ["file"],
   examples: [
     ["gantry build -t app .", "from this folder"],
     ["gantry build -t app:dev --target dev --build-arg V=2 .", "one stage, with a variable"],
+    ["gantry build --secret id=token,src=token.txt -o out .", "with a secret, the files to a folder"],
     ["gantry build - <Dockerfile", "without a context"],
   ],
-  async run(context, values, [place = ""]) {
-    const source = openContextSource(values, place);
-    let id = "";
-    const quietly = {
-      ...context.out,
-      isTerminal: false,
-      write: (piece: string | Uint8Array) => void said.push(String(piece)),
-    };
-    const said: string[] = [];
-    const messages = context
-      .engine()
-      .buildImage(
-        source.archive === undefined || values.quiet ? source.archive : counted(context, source.archive),
-        queryOf(context, values, source),
-        await readAllAuths(context.config()),
-        context.signal,
+  async run(context, values, [place = ""], given) {
+    if (isOff(context.env["DOCKER_BUILDKIT"])) {
+      const { buildClassic } = await import("./build-classic.ts");
+      return await buildClassic(context, values, place, given);
+    }
+    if (values.squash)
+      context.err.write(
+        "WARNING: experimental flag squash is removed with BuildKit. You should squash inside build using a multi-stage Dockerfile for efficiency.\n",
       );
     try {
-      await showProgress(messages, values.quiet ? quietly : context.out, {
-        onAux: (aux) => {
-          if (typeof aux["ID"] === "string") id = aux["ID"];
-        },
-      });
+      return await run(context, values, place);
     } catch (error) {
-      if (values.quiet) context.err.write(said.join(""));
-      const code = error instanceof Fault ? Number(error.detail["code"] ?? 1) : 1;
-      if (error instanceof Fault && error.detail["code"] !== undefined)
-        throw new Exit(code === 0 ? 1 : code, error.message);
-      throw error;
+      throw buildFailure(context, error, "failed to build: ");
     }
-    if (values.quiet) context.out.write(id === "" ? said.join("") : `${id}\n`);
-    if (values.iidfile !== undefined) {
-      if (id === "")
-        throw new Fault("internal", `server did not provide an image ID. Cannot write ${values.iidfile}`);
-      writeFileSync(values.iidfile, id);
-    }
-    return 0;
   },
 });
 
-/** Tells how much was sent, in docker's words. */
-async function* counted({ out }: Context, archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let sent = 0;
-  for await (const chunk of archive) {
-    sent += chunk.length;
-    yield chunk;
-  }
-  out.write(`Sending build context to Docker daemon ${formatBytes4(sent).padStart(8)}\n`);
+async function run(context: Context, values: BuildValues, place: string): Promise<number> {
+  const progress = values.quiet ? "quiet" : (values.progress ?? context.env["BUILDKIT_PROGRESS"]);
+  const call = values.check ? "check" : (values.call ?? "build");
+  const { code, imageId, metadata } = await buildOne(context, buildOptions(context, values, place), {
+    ...(progress !== undefined && { progress }),
+    call,
+  });
+  if (call !== "build") return code;
+  if (values.quiet && imageId !== undefined) context.out.write(`${imageId}\n`);
+  if (values.iidfile !== undefined) writeFileSync(values.iidfile, imageId ?? "");
+  if (values["metadata-file"] !== undefined) writeFileSync(values["metadata-file"], metadata);
+  return code;
 }
 
-interface ContextSource {
-  readonly archive?: AsyncIterable<Uint8Array>;
-  readonly remote?: string;
-  readonly dockerfile: string;
+/** @throws {Fault} `invalid` with buildx's texts */
+function buildOptions(context: Context, values: BuildValues, place: string): BuildOptions {
+  const defaultPlatform = context.env["DOCKER_DEFAULT_PLATFORM"] ?? "";
+  const platforms =
+    values.platform.length > 0 ? values.platform : [defaultPlatform].filter((one) => one !== "");
+  return {
+    context: place,
+    dockerfile: values.file,
+    target: values.target,
+    args: argsOf(context, values["build-arg"]),
+    contexts: contextsOf(values["build-context"]),
+    labels: keyValues(values.label),
+    tags: values.tag,
+    platforms,
+    noCache: values["no-cache"],
+    noCacheFilter: values["no-cache-filter"],
+    pull: values.pull,
+    network: values.network,
+    addHosts: values["add-host"],
+    shmSize: values["shm-size"] === undefined ? undefined : parseBytes(values["shm-size"]),
+    ulimits: values.ulimit.map(ulimitOf),
+    cgroupParent: values["cgroup-parent"],
+    secrets: values.secret,
+    ssh: values.ssh,
+    entitlements: values.allow,
+    outputs: values.output,
+    push: values.push,
+    load: values.load,
+    cacheFrom: values["cache-from"],
+    cacheTo: values["cache-to"],
+    annotations: values.annotation,
+    attests: attestAttributes(values),
+  };
 }
 
-function openContextSource(values: BuildValues, place: string): ContextSource {
-  const file = values.file ?? "";
-  if (place === "-" && file === "-")
-    throw new Fault("invalid", "invalid argument: can't use stdin for both build context and dockerfile");
-  if (place === "-")
-    return { archive: archiveOrDockerfile(standardInput()), dockerfile: file || "Dockerfile" };
-  if (/^(https?:\/\/|git:\/\/|github\.com\/|git@)/.test(place)) return { remote: place, dockerfile: file };
-  return folderSource(values, place);
-}
-
-function folderSource(values: BuildValues, place: string): ContextSource {
-  const folder = resolve(place);
-  if (!existsSync(folder))
-    throw new Fault("not-found", `unable to prepare context: path ${JSON.stringify(place)} not found`);
-  if (!statSync(folder).isDirectory())
-    throw new Fault("invalid", `unable to prepare context: context must be a directory: ${folder}`);
-  const file = values.file ?? "";
-  if (file === "-") {
-    const bytes = readFileSync(0);
-    const name = ".dockerfile.stdin";
-    return { archive: folderArchive(folder, name, [{ name, bytes }]), dockerfile: name };
-  }
-  const path = file === "" ? join(folder, "Dockerfile") : resolve(file);
-  if (!existsSync(path))
-    throw new Fault(
-      "not-found",
-      `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${path}: no such file or directory`,
-    );
-  const inside = relative(folder, path);
-  if (inside.startsWith("..") || isAbsolute(inside)) {
-    const name = ".dockerfile.outside";
-    return { archive: folderArchive(folder, name, [{ name, bytes: readFileSync(path) }]), dockerfile: name };
-  }
-  return { archive: folderArchive(folder, inside), dockerfile: inside };
-}
-
-/** Standard input is an archive, compressed or not, or else a Dockerfile alone. */
-async function* archiveOrDockerfile(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of input) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  const magic = bytes.subarray(0, 6).toString("hex");
-  const isArchive =
-    /^(1f8b|425a68|fd377a585a00|28b52ffd)/.test(magic) || bytes.subarray(257, 262).toString() === "ustar";
-  if (isArchive) yield bytes;
-  else {
-    yield* packBytes("Dockerfile", bytes);
-    yield new Uint8Array(1024);
-  }
-}
-
-function queryOf(context: Context, values: BuildValues, source: ContextSource) {
-  const bytes = (spec: string | undefined) => (spec === undefined ? undefined : parseBytes(spec));
-  const some = (list: readonly string[]) => (list.length === 0 ? undefined : JSON.stringify(list));
-  const args: Record<string, string | null> = {};
+/** A name alone has the value that it has here, if any. */
+export function argsOf(context: Context, specs: readonly string[]): Readonly<Record<string, string>> {
+  const args: Record<string, string> = {};
   for (const proxy of proxyVariables(context.config().content.proxies, context.env))
     Object.assign(args, keyValues([proxy]));
-  for (const spec of values["build-arg"]) {
+  for (const spec of specs) {
+    const own = context.env[spec];
     if (spec.includes("=")) Object.assign(args, keyValues([spec]));
-    else args[spec] = context.env[spec] ?? null;
+    else if (own !== undefined) args[spec] = own;
   }
-  const ulimits = values.ulimit.map(parseUlimit);
-  return {
-    buildargs: JSON.stringify(args),
-    cachefrom: JSON.stringify(values["cache-from"]),
-    cgroupparent: values["cgroup-parent"],
-    cpuperiod: values["cpu-period"],
-    cpuquota: values["cpu-quota"],
-    cpushares: values["cpu-shares"],
-    cpusetcpus: values["cpuset-cpus"],
-    cpusetmems: values["cpuset-mems"],
-    dockerfile: source.dockerfile === "" ? undefined : source.dockerfile,
-    extrahosts: values["add-host"],
-    forcerm: values["force-rm"],
-    labels: JSON.stringify(keyValues(values.label)),
-    memory: bytes(values.memory),
-    memswap: bytes(values["memory-swap"]),
-    networkmode: values.network ?? "default",
-    nocache: values["no-cache"],
-    platform: values.platform ?? context.env["DOCKER_DEFAULT_PLATFORM"],
-    pull: values.pull,
-    remote: source.remote,
-    rm: values.rm ? "1" : "0",
-    securityopt: some(values["security-opt"]),
-    shmsize: bytes(values["shm-size"]),
-    squash: values.squash,
-    t: values.tag,
-    target: values.target,
-    ulimits: ulimits.length === 0 ? undefined : JSON.stringify(ulimits),
-    version: "1",
-  };
+  return args;
+}
+
+function contextsOf(specs: readonly string[]): Readonly<Record<string, string>> {
+  const contexts: Record<string, string> = {};
+  for (const spec of specs) {
+    const equals = spec.indexOf("=");
+    if (equals < 0) throw badOption(`invalid context value: ${spec}, expected key=value`);
+    contexts[spec.slice(0, equals)] = spec.slice(equals + 1);
+  }
+  return contexts;
+}
+
+function ulimitOf(spec: string): string {
+  const { Name, Soft, Hard } = parseUlimit(spec);
+  return `${Name}=${Soft}:${Hard}`;
+}
+
+function isOff(text: string | undefined): boolean {
+  return text !== undefined && /^(0|f|false)$/i.test(text);
 }

@@ -1,0 +1,50 @@
+import {
+  gatewaySolveRequest,
+  gatewaySolveResponse,
+  pongResponse,
+  returnRequest,
+} from "#api/buildkit/gateway.ts";
+import { nothing } from "#api/buildkit/session.ts";
+import { isFault, messageOf } from "#base/fault.ts";
+import type { GrpcClient } from "#rpc/grpc-client.ts";
+import { RpcError, type RpcStatus } from "#rpc/status.ts";
+
+const service = "/moby.buildkit.v1.frontend.LLBBridge";
+
+/**
+ * Asks the Dockerfile front end within a build that is under way without a front end of its own, and ends that build. Resolves to what
+ * the answer says beside its result.
+ *
+ * @see github.com/moby/buildkit, frontend/gateway/pb/gateway.proto
+ */
+export async function askFrontEnd(
+  control: GrpcClient,
+  ref: string,
+  frontendOpt: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const call = { "buildkit-controlapi-buildid": ref };
+  const finish = (message: Parameters<(typeof returnRequest)["encode"]>[0]) =>
+    control.unary(`${service}/Return`, [returnRequest, nothing], message, signal, call);
+  await control.unary(`${service}/Ping`, [nothing, pongResponse], {}, signal, call);
+  try {
+    const { result } = await control.unary(
+      `${service}/Solve`,
+      [gatewaySolveRequest, gatewaySolveResponse],
+      { frontend: "dockerfile.v0", frontendOpt },
+      signal,
+      call,
+    );
+    await finish({ result: {} });
+    return result?.metadata ?? new Map();
+  } catch (error) {
+    await finish({ error: statusOf(error) }).catch(() => {});
+    throw error;
+  }
+}
+
+function statusOf(error: unknown): RpcStatus {
+  const { cause } = error as Error;
+  if (isFault(error) && cause instanceof RpcError) return cause.status;
+  return { code: 2, message: messageOf(error), details: [] };
+}

@@ -1,0 +1,35 @@
+import type { Context } from "../context.ts";
+import { currentContext } from "../contexts/choose-endpoint.ts";
+import { badOption } from "./options/bad-option.ts";
+import { Display, type ProgressMode } from "./progress/display.ts";
+import type { Size } from "./progress/screen.ts";
+
+/** @throws {Fault} `invalid` with buildx's text */
+export function openDisplay(context: Context, progress: string): Display {
+  const name = currentContext(context);
+  return new Display({
+    mode: modeOf(context, progress),
+    out: context.err,
+    phase: "Building",
+    description: `docker:${name}`,
+    title: `building with ${JSON.stringify(name)} instance using docker driver`,
+    now: () => context.now().getTime(),
+    size: errorTerminalSize,
+    isColored: (context.env["NO_COLOR"] ?? "") === "",
+  });
+}
+
+export function modeOf({ err, env }: Pick<Context, "err" | "env">, progress: string): ProgressMode {
+  if (progress === "auto" || progress === "")
+    return err.isTerminal && env["TERM"] !== "dumb" ? "tty" : "plain";
+  if (progress === "none") return "quiet";
+  if (progress === "plain" || progress === "tty" || progress === "quiet" || progress === "rawjson")
+    return progress;
+  throw badOption(`invalid progress mode ${progress}`);
+}
+
+/** Of what standard error goes to; 80 by 24 when it does not say. */
+function errorTerminalSize(): Size {
+  const { stderr } = process;
+  return { columns: stderr.columns || 80, rows: stderr.rows || 24 };
+}

@@ -1,0 +1,311 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { after, before, test } from "node:test";
+import { loadBusybox } from "../support/busybox-image.ts";
+import { checkout, EngineUnderTest } from "../support/engine.ts";
+
+// gantry build as its user sees it, by BuildKit's protocol with a real engine: what it prints, where results go, and what it offers.
+
+let engine: EngineUnderTest;
+let folder: string;
+const gantry = join(checkout, "bin/gantry");
+
+before(async () => {
+  engine = await EngineUnderTest.start("10.243.0.1/16");
+  await loadBusybox(engine, "base:latest");
+  folder = mkdtempSync(join(tmpdir(), "gantry-cli-build-"));
+});
+after(async () => {
+  rmSync(folder, { recursive: true });
+  await engine[Symbol.asyncDispose]();
+});
+
+let contexts = 0;
+
+/** A folder with these files. */
+function contextOf(files: Readonly<Record<string, string>>): string {
+  const context = join(folder, `context-${contexts++}`);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(context, path)), { recursive: true });
+    writeFileSync(join(context, path), text);
+  }
+  return context;
+}
+
+interface Run {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const environment = (more: Run["env"] = {}) => ({
+  ...process.env,
+  DOCKER_HOST: `unix://${engine.socket}`,
+  DOCKER_CONFIG: folder,
+  ...more,
+});
+
+function build(args: readonly string[], { input = "", env }: Run = {}) {
+  const done = spawnSync(gantry, ["build", ...args], {
+    encoding: "utf8",
+    env: environment(env),
+    input,
+    cwd: folder,
+  });
+  return { code: done.status, out: done.stdout, err: done.stderr };
+}
+
+/** Without what differs from run to run. */
+const plain = (text: string) =>
+  text
+    .replaceAll(/ \d+\.\d+s/g, "")
+    .replaceAll(/^(#\d+ |)\d+\.\d+ /gm, "$1")
+    .replaceAll(/sha256:[0-9a-f]{64}/g, "ID")
+    .replaceAll(/transferring (\w+): [\d.kMB]+/g, "transferring $1")
+    .replaceAll(/^#\d+ (?:transferring|exporting layers|writing|naming)(?!.* done$).*\n(?=#)/gm, "");
+
+test("prints the lines that buildx prints, and keeps the image", () => {
+  const context = contextOf({ Dockerfile: "FROM base\nCOPY a /a\nRUN cat /a\n", a: "hello\n" });
+  const { code, out, err } = build(["--progress=plain", "-t", "plain", "--iidfile", "iid", context]);
+  assert.equal(code, 0, err);
+  assert.equal(out, "");
+  assert.equal(
+    plain(err),
+    `#0 building with "default" instance using docker driver
+
+#1 [internal] load build definition from Dockerfile
+#1 transferring dockerfile done
+#1 DONE
+
+#2 [internal] load metadata for docker.io/library/base:latest
+#2 DONE
+
+#3 [internal] load .dockerignore
+#3 transferring context done
+#3 DONE
+
+#4 [internal] load build context
+#4 transferring context done
+#4 DONE
+
+#5 [1/3] FROM docker.io/library/base:latest
+#5 CACHED
+
+#6 [2/3] COPY a /a
+#6 DONE
+
+#7 [3/3] RUN cat /a
+#7 hello
+#7 DONE
+
+#8 exporting to image
+#8 exporting layers done
+#8 writing image ID done
+#8 naming to docker.io/library/plain done
+#8 DONE
+`,
+  );
+  const quiet = build(["-q", context]);
+  assert.deepEqual(quiet, { code: 0, out: `${readFileSync(join(folder, "iid"), "utf8")}\n`, err: "" });
+});
+
+test("a step that fails is shown with its last output and its lines of the Dockerfile", () => {
+  const dockerfile = "FROM base\nRUN seq 1 12; exit 3\n";
+  const { code, err } = build(["--progress=plain", "-"], { input: dockerfile });
+  assert.equal(code, 1);
+  assert.ok(
+    plain(
+      err,
+    ).endsWith(`#5 ERROR: process "/bin/sh -c seq 1 12; exit 3" did not complete successfully: exit code: 3
+------
+ > [2/2] RUN seq 1 12; exit 3:
+3
+4
+5
+6
+7
+8
+9
+10
+11
+12
+------
+Dockerfile:2
+--------------------
+   1 |     FROM base
+   2 | >>> RUN seq 1 12; exit 3
+   3 |${"     "}
+--------------------
+ERROR: failed to build: failed to solve: process "/bin/sh -c seq 1 12; exit 3" did not complete successfully: exit code: 3
+`),
+    err,
+  );
+});
+
+test("on a terminal the screen ends with every step, and codes are for terminals only", () => {
+  const context = contextOf({ Dockerfile: "FROM base\nRUN echo said; sleep 0.5\n" });
+  const command = `stty cols 80 rows 24; exec ${gantry} build --no-cache -t screen ${context}`;
+  const done = spawnSync("script", ["-qec", command, "/dev/null"], { encoding: "utf8", env: environment() });
+  assert.equal(done.status, 0, done.stdout);
+  const shown = done.stdout.replaceAll("\u001b", "<ESC>");
+  assert.match(shown, /<ESC>\[2m => => # said +<ESC>\[0m/);
+  const last = shown.slice(shown.lastIndexOf("[+] Building"));
+  assert.match(last, /^\[\+\] Building \d+\.\ds \(6\/6\) FINISHED {1,50}docker:default/);
+  assert.match(last, /<ESC>\[34m => \[2\/2\] RUN echo said; sleep 0.5 +\d\.\ds<ESC>\[0m/);
+  assert.match(last, /<ESC>\[34m => => naming to docker.io\/library\/screen +0\.\ds<ESC>\[0m/);
+});
+
+test("sends what the Dockerfile wants, through links, and not what is ignored", () => {
+  const context = contextOf({
+    Dockerfile: "FROM base\nCOPY wanted link /w/\nCOPY --from=other . /o/\nRUN find /w /o -type f | sort\n",
+    ".dockerignore": "**/*.no\n",
+    "wanted/a": "a",
+    "wanted/b.no": "b",
+    "real/deep": "deep",
+    unwanted: "x".repeat(2_000_000),
+  });
+  symlinkSync("real", join(context, "link"));
+  const other = contextOf({ f: "f", "g.md": "g", ".dockerignore": "*.md" });
+  const { code, err } = build(["--progress=plain", "--build-context", `other=${other}`, context]);
+  assert.equal(code, 0, err);
+  assert.match(plain(err), /#\d+ \/o\/\.dockerignore\n#\d+ \/o\/f\n#\d+ \/w\/a\n#\d+ \/w\/deep\n/);
+  assert.doesNotMatch(err, /transferring context: 2\.\d+MB/);
+});
+
+test("secrets of files and variables, and a forwarded agent, reach the steps that ask for them", async () => {
+  writeFileSync(join(folder, "token"), "from a file");
+  const socket = join(folder, "agent.sock");
+  const agent = createServer();
+  agent.listen(socket);
+  await once(agent, "listening");
+  const context = contextOf({
+    Dockerfile:
+      "FROM base\nRUN --mount=type=secret,id=f --mount=type=secret,id=v cat /run/secrets/*\n" +
+      'RUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo agent\n',
+  });
+  const child = spawn(
+    gantry,
+    [
+      "build",
+      "--progress=plain",
+      "--secret",
+      "id=f,src=token",
+      "--secret",
+      "id=v,env=V",
+      "--ssh",
+      `default=${socket}`,
+      context,
+    ],
+    { env: environment({ V: "-of a variable\n" }), cwd: folder, stdio: ["ignore", "ignore", "pipe"] },
+  );
+  let err = "";
+  child.stderr.on("data", (bytes: Buffer) => {
+    err += bytes.toString();
+  });
+  const [code] = await once(child, "exit");
+  agent.close();
+  assert.equal(code, 0, err);
+  assert.match(plain(err), /#\d+ from a file-of a variable\n/);
+  assert.match(plain(err), /#\d+ agent\n/);
+});
+
+test("results go to a folder, to an archive, and to standard output", () => {
+  const context = contextOf({ Dockerfile: "FROM scratch\nCOPY sub /sub\n", "sub/a": "a", "sub/deep/b": "b" });
+  const files = build(["-o", "out", context]);
+  assert.equal(files.code, 0, files.err);
+  assert.equal(readFileSync(join(folder, "out/sub/deep/b"), "utf8"), "b");
+  const tar = build(["-o", "type=tar,dest=out.tar", context]);
+  assert.equal(tar.code, 0, tar.err);
+  const listed = spawnSync("tar", ["-tf", join(folder, "out.tar")], { encoding: "utf8" }).stdout;
+  assert.match(listed, /^(?:\.\/)?sub\/deep\/b$/m);
+  const piped = spawnSync(gantry, ["build", "-q", "-o", "-", context], { env: environment(), cwd: folder });
+  assert.equal(spawnSync("tar", ["-t"], { input: piped.stdout, encoding: "utf8" }).stdout, listed);
+});
+
+test("an archive on standard input is a context, and a Dockerfile there goes with a folder", () => {
+  const context = contextOf({ Dockerfile: "FROM base\nRUN cat a\n", a: "in the folder\n" });
+  const tar = spawnSync("tar", ["-C", context, "-c", "."]);
+  const archived = spawnSync(gantry, ["build", "--progress=plain", "-"], {
+    env: environment(),
+    input: tar.stdout,
+    encoding: "utf8",
+  });
+  assert.equal(archived.status, 1);
+  assert.match(archived.stderr, /can't open 'a'/);
+  const mixed = build(["--progress=plain", "-f", "-", context], {
+    input: "FROM base\nCOPY a /\nRUN cat /a\n",
+  });
+  assert.equal(mixed.code, 0, mixed.err);
+  assert.match(plain(mixed.err), /#\d+ in the folder\n/);
+});
+
+test("what makes no sense is told in buildx's words, before anything is built", () => {
+  const context = contextOf({ Dockerfile: "FROM base\n" });
+  const failing = [
+    [["nofolder"], `ERROR: failed to build: unable to prepare context: path "nofolder" not found\n`],
+    [
+      ["-t", "BAD", context],
+      `ERROR: failed to build: invalid tag "BAD": repository name must be lowercase\n`,
+    ],
+    [["--secret", "id=a,foo=b", context], "ERROR: unexpected key 'foo' in 'foo=b'\n"],
+    [
+      ["--secret", "id=a,src=no", context],
+      "ERROR: failed to build: failed to stat no: stat no: no such file or directory\n",
+    ],
+    [["--allow", "all", context], "ERROR: failed to build: unknown entitlement all\n"],
+    [["--push", context], "ERROR: failed to build: tag is needed when pushing to registry\n"],
+    [["--progress=big", context], "ERROR: invalid progress mode big\n"],
+    [["--build-context", "x", context], "ERROR: invalid context value: x, expected key=value\n"],
+    [
+      ["-f", "-", "-"],
+      "ERROR: failed to build: invalid argument: can't use stdin for both build context and dockerfile\n",
+    ],
+  ] as const;
+  for (const [args, message] of failing) {
+    const { code, err } = build(args, { input: "FROM base\n" });
+    assert.equal(err, message);
+    assert.equal(code, 1);
+  }
+});
+
+test("an interrupted build ends in the engine too, and says so", async () => {
+  const context = contextOf({ Dockerfile: "FROM base\nRUN echo begun; sleep 1000\n" });
+  const child = spawn(gantry, ["build", "--progress=plain", context], {
+    env: environment(),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let err = "";
+  child.stderr.on("data", (bytes: Buffer) => {
+    err += bytes.toString();
+    if (err.includes("5 0.") && child.killed === false) child.kill("SIGINT");
+  });
+  const [code] = await once(child, "exit");
+  assert.equal(code, 130, err);
+  assert.match(
+    err,
+    /#5 CANCELED\n(?:.*\n)*ERROR: failed to build: failed to solve: Canceled: context canceled\n$/,
+  );
+});
+
+test("metadata are written as JSON, and a local result is not an image", () => {
+  const context = contextOf({ Dockerfile: "FROM base\nLABEL a=b\n" });
+  const { code, err } = build(["--metadata-file", "meta.json", "-t", "meta", "--label", "c=d", context]);
+  assert.equal(code, 0, err);
+  const meta = JSON.parse(readFileSync(join(folder, "meta.json"), "utf8")) as Record<string, string>;
+  assert.match(meta["containerimage.config.digest"] ?? "", /^sha256:/);
+  assert.match(meta["buildx.build.ref"] ?? "", /^default\/default\/\w+$/);
+  assert.equal(existsSync(join(folder, "meta")), false);
+});
