@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
@@ -87,7 +88,10 @@ test("one that does not run gets its limits with its next start", async () => {
   await engine.docker("rm", "-f", "waits");
 });
 
-test("what the kernel refuses changes nothing", async () => {
+const isUnified = existsSync("/sys/fs/cgroup/cgroup.controllers");
+const skip = isUnified && "cgroup v2 takes a limit below what is in use, and ends the container";
+
+test("what the kernel refuses changes nothing", { skip }, async () => {
   await engine.docker(..."run -d --name full -m 100m test".split(" "));
   // Files in a tmpfs cannot be given back: 8 MiB are too little for these 20.
   await engine.docker("exec", "full", "dd", "if=/dev/zero", "of=/dev/shm/x", "bs=1M", "count=20");
@@ -149,10 +153,11 @@ test("a restart policy counts from its update on", async () => {
     "test",
     "sh",
     "-c",
-    "sleep 0.2; test -f /was || { touch /was; exit 1; }; exit 0",
+    "test -f /was && exit 0; touch /was; until test -f /updated; do sleep 0.05; done; exit 1",
   );
   const updated = await engine.docker("update", "--restart", "on-failure:3", "policy");
   assert.equal(updated.code, 0, updated.stderr);
+  await engine.docker("exec", "policy", "touch", "/updated");
   const { stdout } = await engine.docker("wait", "policy");
   assert.match(stdout, /^[01]\n$/);
   let count: unknown = 0;
