@@ -295,7 +295,7 @@ class BuildRun {
     const { dockerfile, request } = this.#deps;
     const title = (step: number, text: string) => reportStep(reporter, step, plan.steps, text);
     await title(firstStep, stage.from.text);
-    const shown = this.#titleOf(stage, base, plan);
+    const shown = this.#titleOf(stage, base);
     const state =
       base === undefined
         ? await this.#base(image, platform, shown, stage.from)
@@ -346,12 +346,12 @@ class BuildRun {
   }
 
   /** How BuildKit's progress shows the stage. */
-  #titleOf({ index, from, instructions }: Stage, base: number | undefined, plan: StagePlan): StageTitle {
+  #titleOf({ index, from, instructions }: Stage, base: number | undefined): StageTitle {
     const hasOthers = this.#deps.dockerfile.stages.length > 1;
-    const name = from.name ?? (hasOthers ? `stage-${index}` : "");
+    const name = hasOthers ? (from.name ?? `stage-${index}`) : "";
     const hasImage = base === undefined && from.image !== "scratch";
     const steps = instructions.filter(isStep).length + (hasImage ? 1 : 0);
-    return { index, name: plan.stages.length > 0 ? name : "", steps };
+    return { index, name, steps };
   }
 
   async #base(
@@ -369,7 +369,9 @@ class BuildRun {
       if (named?.kind === "files")
         return await contextStage(context, this.#platform, named.root, lease, signal);
       const name = named?.name ?? image;
-      step = named === undefined ? frontEnd.step(title, `FROM ${shownImage(name)}`) : undefined;
+      // Stages that begin with the same image have one step for it.
+      const isShown = named === undefined && !this.#images.has(imageKey(name, platform));
+      step = isShown ? frontEnd.step(title, `FROM ${shownImage(name)}`) : undefined;
       let isHere = true;
       const state = await this.#image(name, platform, (progress) => {
         isHere = false;
@@ -392,7 +394,7 @@ class BuildRun {
     platform: string | undefined,
     pulling: (progress: Progress) => void = () => {},
   ): Promise<StageState> {
-    const key = `${platform ?? ""} ${name}`;
+    const key = imageKey(name, platform);
     const known = this.#images.get(key) ?? this.#openImage(name, platform, pulling);
     this.#images.set(key, known);
     return known;
@@ -473,6 +475,10 @@ function findImage({ images }: BuildContext, name: string) {
     if (isFault(error, "not-found")) return undefined;
     throw error;
   }
+}
+
+function imageKey(name: string, platform: string | undefined): string {
+  return `${platform ?? ""} ${name}`;
 }
 
 /** `--label` is one more instruction of the target. */

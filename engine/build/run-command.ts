@@ -8,6 +8,8 @@ export interface RunCommand {
   readonly script?: string;
 }
 
+type Run = Pick<InstructionOf<"run">, "command" | "inline">;
+
 /** Where a program of a heredoc is found by the kernel. */
 export const scriptPath = "/dev/pipes/EOF";
 
@@ -15,17 +17,22 @@ export const scriptPath = "/dev/pipes/EOF";
  * The words that a RUN executes. A heredoc that is all there is becomes the shell's text, or a program when it begins with `#!`;
  * others stand behind the line that announces them, as in a shell script.
  */
-export function runCommand({ command, inline }: InstructionOf<"run">, shell: readonly string[]): RunCommand {
+export function runCommand({ command, inline }: Run, shell: readonly string[]): RunCommand {
   if (command.form === "exec") {
     if (command.words.length === 0) throw new Fault("invalid", "RUN requires at least one argument");
     return { args: command.words };
   }
   const { text } = command;
-  const [first] = inline;
-  if (first !== undefined && inline.length === 1 && heredocOf(text) !== undefined)
-    return first.content.startsWith("#!")
-      ? { args: [scriptPath], script: first.content }
-      : { args: [...shell, first.content] };
+  const script = scriptOf({ command, inline });
+  if (script !== undefined)
+    return script.startsWith("#!") ? { args: [scriptPath], script } : { args: [...shell, script] };
   const documents = inline.map(({ content, name }) => `\n${content}${name}`);
   return { args: [...shell, `${text}${documents.join("")}`] };
+}
+
+/** The heredoc that is all there is of a RUN. */
+export function scriptOf({ command, inline }: Run): string | undefined {
+  const [first] = inline;
+  const isAll = command.form === "shell" && inline.length === 1 && heredocOf(command.text) !== undefined;
+  return isAll ? first?.content : undefined;
 }

@@ -31,6 +31,7 @@ import type { CacheChoice, Operation, Solved, Solver } from "./solver.ts";
 import { lookupIn } from "./sources.ts";
 import { runMounts } from "./stage-plan.ts";
 import { advance, chainOf, imageConfigOf, shortId, type StageState } from "./stage-state.ts";
+import { stepTitle } from "./step-title.ts";
 import { mergeEnv, splitPair, type Variables } from "./variables.ts";
 
 /** What the steps of one build share. */
@@ -105,8 +106,8 @@ export class StageBuild {
     const { frontEnd } = this.#tools;
     if (frontEnd === undefined || this.#title === undefined) return await this.#dispatch(instruction);
     await this.#waitForSources(instruction);
-    const name = instruction.kind === "arg" ? "" : this.#variables.expandLoosely(instruction.text);
-    const progress = isStep(instruction) ? frontEnd.step(this.#title, name) : undefined;
+    const title = () => stepTitle(instruction, this.#variables.expansion);
+    const progress = isStep(instruction) ? frontEnd.step(this.#title, title()) : undefined;
     this.#progress = progress;
     try {
       await this.#dispatch(instruction);

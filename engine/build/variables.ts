@@ -66,15 +66,6 @@ export class Variables {
     return expandWord(text, this.expansion);
   }
 
-  /** For titles: as it stands where it makes no sense. */
-  expandLoosely(text: string): string {
-    try {
-      return text.includes("$") ? this.expand(text.replaceAll(/['"\\]/g, "\\$&")) : text;
-    } catch {
-      return text;
-    }
-  }
-
   /** `ARG name` or `ARG name=value`; the value is expanded already. */
   declare(name: string, value: string | undefined): void {
     this.#used.add(name);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isFault } from "#base/fault.ts";
-import { type Expansion, expandHeredoc, expandWord, expandWords } from "./expand.ts";
+import { type Expansion, expandHeredoc, expandShown, expandWord, expandWords } from "./expand.ts";
 
 const values: Readonly<Record<string, string>> = { A: "a", P: "/x/y.tar.gz", E: "", W: "one two" };
 const expansion: Expansion = { lookup: (name) => values[name], escape: "\\" };
@@ -67,4 +67,14 @@ test("expandWord: a text in single quotes is itself", () => {
       },
     ),
   );
+});
+
+test("expandShown: what is set is put in, all else stays, quotes too", () => {
+  const table: readonly (readonly [string, string])[] = [
+    ["echo \"a $A\" '$A'", "echo \"a a\" '$A'"],
+    ["$N ${N} ${N:-$A} ${N:+b}", "$N ${N} ${N:-$A} ${N:+b}"],
+    ["${A:+x} ${A:-y}", "x a"],
+    ['a\\ b "\\"\\n" \\$A', 'a b ""\\n" $A'],
+  ];
+  for (const [text, shown] of table) assert.equal(expandShown(text, expansion), shown);
 });

@@ -28,7 +28,12 @@ export function expandWords(text: string, expansion: Expansion): readonly string
 
 /** The text of a heredoc: variables are put in, quotes stay. */
 export function expandHeredoc(text: string, expansion: Expansion): string {
-  return new Scanner(text, expansion, true).all().text;
+  return new Scanner(text, expansion, "heredoc").all().text;
+}
+
+/** A command as it is shown: variables that are set are put in, the others and quotes stay. @throws {Fault} as {@link expandWord} */
+export function expandShown(text: string, expansion: Expansion): string {
+  return new Scanner(text, expansion, "shown").all().text;
 }
 
 /** Variables within values of modifiers lie this deep at most. */
@@ -37,18 +42,18 @@ const maxDepth = 50;
 class Scanner {
   readonly #text: string;
   readonly #expansion: Expansion;
-  readonly #keepsQuotes: boolean;
+  readonly #mode: "word" | "heredoc" | "shown";
   readonly #depth: number;
   #at = 0;
   #words: string[] = [];
   #word: string | undefined;
   #out = "";
 
-  constructor(text: string, expansion: Expansion, keepsQuotes = false, depth = 0) {
+  constructor(text: string, expansion: Expansion, mode: "word" | "heredoc" | "shown" = "word", depth = 0) {
     if (depth > maxDepth) throw new Fault("invalid", "variables are nested too deeply");
     this.#text = text;
     this.#expansion = expansion;
-    this.#keepsQuotes = keepsQuotes;
+    this.#mode = mode;
     this.#depth = depth;
   }
 
@@ -63,16 +68,24 @@ class Scanner {
     if (char === "$") return this.#addSplit(this.#dollar());
     this.#at += 1;
     if (char === this.#expansion.escape) return this.#escaped(char);
-    if (!this.#keepsQuotes && char === "'") return this.#add(this.#single());
-    if (!this.#keepsQuotes && char === '"') return this.#add(this.#double());
+    if (this.#hasQuotes && char === "'") return this.#add(this.#quoted(char, this.#single()));
+    if (this.#hasQuotes && char === '"') return this.#add(this.#quoted(char, this.#double()));
     this.#addSplit(char);
+  }
+
+  get #hasQuotes(): boolean {
+    return this.#mode !== "heredoc";
+  }
+
+  #quoted(quote: string, content: string): string {
+    return this.#mode === "shown" ? quote + content + quote : content;
   }
 
   #escaped(escape: string): void {
     const next = this.#text[this.#at];
-    if (next === undefined) return this.#add(this.#keepsQuotes ? escape : "");
+    if (next === undefined) return this.#add(this.#hasQuotes ? "" : escape);
     this.#at += 1;
-    const isSpecial = !this.#keepsQuotes || next === "$" || next === escape;
+    const isSpecial = this.#hasQuotes || next === "$" || next === escape;
     this.#add(isSpecial ? next : escape + next);
   }
 
@@ -125,14 +138,20 @@ class Scanner {
   }
 
   #dollar(): string {
-    this.#at += 1;
+    const start = this.#at++;
     if (this.#text[this.#at] === "{") {
       this.#at += 1;
-      return this.#braced();
+      const name = this.#name();
+      const value = this.#braced(name);
+      return this.#isLeft(name) ? this.#text.slice(start, this.#at) : value;
     }
     const name = this.#name();
     if (name === "") return "$";
-    return this.#expansion.lookup(name) ?? "";
+    return this.#expansion.lookup(name) ?? (this.#isLeft(name) ? `$${name}` : "");
+  }
+
+  #isLeft(name: string): boolean {
+    return this.#mode === "shown" && this.#expansion.lookup(name) === undefined;
   }
 
   #name(): string {
@@ -142,8 +161,7 @@ class Scanner {
     return name;
   }
 
-  #braced(): string {
-    const name = this.#name();
+  #braced(name: string): string {
     if (name === "") throw new Fault("invalid", `${this.#text.slice(0, 100)}: bad substitution`);
     const value = this.#expansion.lookup(name);
     const [, operator = ""] = /^(\}|:[-+?]|[-+?]|##?|%%?|\/\/?)/.exec(this.#text.slice(this.#at)) ?? [];
@@ -208,13 +226,13 @@ class Scanner {
         continue;
       }
       if (quote === "" && depth === 0 && ends.includes(char)) break;
-      if (!this.#keepsQuotes && quote === "" && (char === "'" || char === '"')) quote = char;
+      if (this.#hasQuotes && quote === "" && (char === "'" || char === '"')) quote = char;
       else if (char === quote) quote = "";
       if (char === "$" && this.#text[this.#at] === "{") depth += 1;
       if (char === "}") depth -= 1;
       inner += char;
     }
-    return new Scanner(inner, this.#expansion, this.#keepsQuotes, this.#depth + 1).all().text;
+    return new Scanner(inner, this.#expansion, this.#mode, this.#depth + 1).all().text;
   }
 }
 
