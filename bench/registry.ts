@@ -155,6 +155,12 @@ function peakOf({ process }: Server): number {
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 
+/** Processor time so far, seconds. */
+function usedBy({ process }: Server): number {
+  const fields = readFileSync(`/proc/${process.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 const median = (numbers: readonly number[]) =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
@@ -176,9 +182,15 @@ try {
         ["skopeo pull", () => skopeo("--src-tls-verify=false", image, `dir:${join(folder, "pulled")}`)],
       ];
       for (const [step, work] of steps) {
+        const used = usedBy(server);
+        const time = await seconds(work);
         const row = results.get(step) ?? new Map<string, number[]>();
         results.set(step, row);
-        row.set(server.name, [...(row.get(server.name) ?? []), await seconds(work)]);
+        row.set(server.name, [...(row.get(server.name) ?? []), time]);
+        const cpu = `${step}, processor`;
+        const cpuRow = results.get(cpu) ?? new Map<string, number[]>();
+        results.set(cpu, cpuRow);
+        cpuRow.set(server.name, [...(cpuRow.get(server.name) ?? []), usedBy(server) - used]);
       }
     }
   const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
@@ -192,7 +204,7 @@ try {
     );
     const [ours = [], peer = []] = servers.map(({ name }) => row.get(name));
     const ratio = `×${(median(ours) / median(peer)).toFixed(2)} (×${(Math.min(...ours) / Math.min(...peer)).toFixed(2)})`;
-    lines.push(`${step.padEnd(12)} ${cells.join("  ")}  ${ratio}`);
+    lines.push(`${step.padEnd(24)} ${cells.join("  ")}  ${ratio}`);
   }
   lines.push(servers.map((server) => `${server.name}: peak ${peakOf(server)} MB`).join(", "));
   process.stdout.write(`${lines.join("\n")}\n`);

@@ -150,6 +150,12 @@ test("a blob that was altered on disk is not answered, a push mends it", async (
   assert.match(registry.log, /blob of a repository is damaged/);
   await target.pushBlob(name, content);
   assert.ok((await target.call("GET", `${name}/blobs/${digest}`)).body.equals(content));
+  // Of the same length: that is found when it is sent, and then it is not there for who pushes.
+  writeFileSync(pathOf(digest), randomBytes(5000));
+  await assert.rejects(target.call("GET", `${name}/blobs/${digest}`), /aborted|hang up/);
+  assert.equal((await target.call("HEAD", `${name}/blobs/${digest}`)).status, 404);
+  await target.pushBlob(name, content);
+  assert.ok((await target.call("GET", `${name}/blobs/${digest}`)).body.equals(content));
   target.close();
 });
 
