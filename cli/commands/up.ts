@@ -66,9 +66,24 @@ export const command = defineCommand({
     const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;
     out.write(`engine ${wasUp ? "is already up" : out.green("up")} on ${socketOf(instance)}${took}\n`);
     if (!noLink && !isLinked) tellAddress(context);
+    await tellRegistry(context);
     return 0;
   },
 });
+
+/** An engine that was up already may have been started without. */
+async function tellRegistry({ out, err, instance }: Context): Promise<void> {
+  if (instance.registryServer === undefined) return;
+  const { listen } = instance.registryServer;
+  const host = listen.host === "" ? "localhost" : listen.host;
+  const shown = `${host.includes(":") ? `[${host}]` : host}:${listen.port}`;
+  const { isListening } = await import("../instance/registry-server-flags.ts");
+  if (await isListening(host, listen.port)) out.write(`registry on ${shown}\n`);
+  else
+    err.write(
+      `gantry: the engine was started without a registry on ${shown}: it serves one when it is started again with --registry\n`,
+    );
+}
 
 function tellAddress({ out, instance }: Context): void {
   out.write(

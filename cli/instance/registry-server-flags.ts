@@ -137,6 +137,18 @@ export function registryServerWords({ registryServer: settings }: Context["insta
   ];
 }
 
+/** Whether somebody takes connections there. */
+export async function isListening(host: string, port: number): Promise<boolean> {
+  const { connect } = await import("node:net");
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const probe = connect(port, host);
+  probe.once("connect", () => resolve(true));
+  probe.once("error", () => resolve(false));
+  const isThere = await promise;
+  probe.destroy();
+  return isThere;
+}
+
 function plainValues(values: EngineValues): Values {
   return {
     listen: values.registry,

@@ -21,7 +21,15 @@ export interface Answer {
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
   /** Nothing of it is sent to HEAD, but `Content-Length` is what it would be. A file is closed by whoever sends the answer. */
-  readonly body?: Buffer | { readonly file: FileHandle; readonly range: ByteRange | undefined };
+  readonly body?: Buffer | FileBody;
+}
+
+export interface FileBody {
+  readonly file: FileHandle;
+  /** The whole when there is none. */
+  readonly range: ByteRange | undefined;
+  /** What the bytes go through on their way. */
+  readonly check?: (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 }
 
 export function json(value: unknown, headers: OutgoingHttpHeaders = {}, status = 200): Answer {

@@ -38,12 +38,16 @@ async function getBlob(
     await registry.statBlob(name, digest);
     return { status: 304, headers };
   }
-  const { file, size } = await registry.openBlob(name, digest);
+  const { file, size, check } = await registry.openBlob(name, digest);
   const isForAnother =
     message.headers["if-range"] !== undefined && message.headers["if-range"] !== headers.ETag;
   const range = isForAnother ? "whole" : parseRange(message.headers.range, size);
   if (range === "whole")
-    return { status: 200, headers: { ...headers, "Content-Length": size }, body: { file, range: undefined } };
+    return {
+      status: 200,
+      headers: { ...headers, "Content-Length": size },
+      body: { file, range: undefined, ...(check !== undefined && { check }) },
+    };
   if (range === "unsatisfiable") {
     await file.close();
     return empty(416, { "Content-Range": `bytes */${size}` });

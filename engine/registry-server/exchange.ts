@@ -37,10 +37,8 @@ export async function sendAnswer(
     return;
   }
   const { first: start, last: end } = body.range ?? { first: 0, last: Infinity };
-  await pipeline(
-    body.file.createReadStream({ start, end, autoClose: false, highWaterMark: SEND_BYTES }),
-    response,
-  );
+  const source = body.file.createReadStream({ start, end, autoClose: false, highWaterMark: SEND_BYTES });
+  await (body.check === undefined ? pipeline(source, response) : pipeline(source, body.check, response));
 }
 
 /** What the client still sends is read and forgotten up to a limit; a client that waits for leave sends nothing. */

@@ -66,7 +66,8 @@ export class Gatekeeper {
     if (scheme.toLowerCase() === "bearer") return this.#ofToken(value);
     if (scheme.toLowerCase() !== "basic") return "unknown";
     const [name, password] = splitCredentials(value);
-    return (await this.#passwords?.isRight(name, password)) === true ? { name } : "unknown";
+    const from = message.socket.remoteAddress ?? "";
+    return (await this.#passwords?.isRight(name, password, from)) === true ? { name } : "unknown";
   }
 
   /** A user who was removed is nobody. */

@@ -2,8 +2,9 @@ import { Worker } from "node:worker_threads";
 import type { PasswordQuestion, PasswordVerdict } from "./password-worker.ts";
 import { refusal } from "./refusal.ts";
 
-/** Each takes milliseconds, or as long as who made the hash wanted. */
+/** Each takes milliseconds, or as long as who made the hash wanted. Who guesses shall not keep others waiting for long. */
 const MAX_WAITING = 32;
+const MAX_WAITING_OF_ONE = 4;
 const MEMORY_MAX_MB = 16;
 
 /**
@@ -11,17 +12,21 @@ const MEMORY_MAX_MB = 16;
  * many does not keep a processor busy for minutes.
  */
 export class PasswordThread implements AsyncDisposable {
-  readonly #waiting = new Map<number, (isRight: boolean) => void>();
+  readonly #waiting = new Map<
+    number,
+    { readonly from: string; readonly resolve: (isRight: boolean) => void }
+  >();
   #worker: Worker | undefined;
   #serial = 0;
 
-  /** @throws {Fault} `TOOMANYREQUESTS` */
-  async matches(password: string, hash: string): Promise<boolean> {
-    if (this.#waiting.size >= MAX_WAITING)
+  /** @throws {Fault} `TOOMANYREQUESTS` when too many wait, or too many of those that are `from` one place */
+  async matches(password: string, hash: string, from: string): Promise<boolean> {
+    const ofOne = Array.from(this.#waiting.values()).filter((one) => one.from === from).length;
+    if (this.#waiting.size >= MAX_WAITING || ofOne >= MAX_WAITING_OF_ONE)
       throw refusal("TOOMANYREQUESTS", "too many passwords to try: later");
     const question: PasswordQuestion = { serial: ++this.#serial, password, hash };
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#waiting.set(question.serial, resolve);
+    this.#waiting.set(question.serial, { from, resolve });
     this.#worker ??= this.#start();
     this.#worker.postMessage(question);
     return await promise;
@@ -38,7 +43,7 @@ export class PasswordThread implements AsyncDisposable {
     });
     worker.unref();
     worker.on("message", ({ serial, isRight }: PasswordVerdict) => {
-      this.#waiting.get(serial)?.(isRight);
+      this.#waiting.get(serial)?.resolve(isRight);
       this.#waiting.delete(serial);
     });
     const onEnd = () => {
@@ -51,7 +56,7 @@ export class PasswordThread implements AsyncDisposable {
   }
 
   #refuseAll(): void {
-    for (const resolve of this.#waiting.values()) resolve(false);
+    for (const { resolve } of this.#waiting.values()) resolve(false);
     this.#waiting.clear();
   }
 }

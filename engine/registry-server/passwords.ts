@@ -29,15 +29,20 @@ export class Passwords implements AsyncDisposable {
     this.#users = readUsers(path);
   }
 
-  /** Takes about as long for a name that is not there. @throws {Fault} `TOOMANYREQUESTS` */
-  async isRight(name: string, password: string): Promise<boolean> {
+  /**
+   * Takes about as long for a name that is not there.
+   *
+   * @param from whose tries are counted together
+   * @throws {Fault} `TOOMANYREQUESTS`
+   */
+  async isRight(name: string, password: string, from: string): Promise<boolean> {
     this.#refresh();
     if (name.length > MAX_LENGTH || Buffer.byteLength(password) > MAX_LENGTH) return false;
     const hash = this.#users.get(name);
     const key = createHmac("sha256", this.#key).update(`${name}\0${password}\0${hash}`).digest("base64");
     if (this.#known.has(key)) return true;
     const [anyHash = ""] = this.#users.values();
-    const matches = await this.#thread.matches(password, hash ?? anyHash);
+    const matches = await this.#thread.matches(password, hash ?? anyHash, from);
     if (hash === undefined || !matches) return false;
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.add(key);
@@ -45,6 +50,7 @@ export class Passwords implements AsyncDisposable {
   }
 
   has(name: string): boolean {
+    this.#refresh();
     return this.#users.has(name);
   }
 

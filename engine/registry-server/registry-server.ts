@@ -32,6 +32,12 @@ const httpOptions = {
   connectionsCheckingInterval: 2 ** 31 - 1,
 };
 
+const notFound: Answer = {
+  status: 404,
+  headers: { "Content-Type": "text/plain; charset=utf-8" },
+  body: Buffer.from("404 page not found\n"),
+};
+
 export interface RegistryServerDeps {
   readonly registry: Registry;
   readonly settings: RegistryServerSettings;
@@ -143,8 +149,10 @@ export class RegistryServer implements AsyncDisposable {
     try {
       if (path === tokenPath && this.#gatekeeper.givesTokens) return await this.#token(message);
       const found = findResource(path);
-      if (found === undefined) return path === "/" ? empty(200) : json({ errors: [] }, {}, 404);
+      if (found === undefined) return path === "/" ? empty(200) : notFound;
       resource = found;
+      if (right === "write" && message.headers.origin !== undefined)
+        throw refusal("DENIED", "pages in a browser change nothing here");
       await this.#gatekeeper.admit(message, resource, resource.kind === "upload" ? "write" : right);
       const query = new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1));
       return await serveResource(

@@ -1,17 +1,20 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
-import { isFault, isFullDisk } from "#base/fault.ts";
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { type Fault, isFault, isFullDisk } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
-import { sha256Of } from "#engine/content/sha256.ts";
+import { digestOf, sha256Of } from "#engine/content/sha256.ts";
 import type { Collector } from "#engine/gc/collector.ts";
 import type { Lease, Leases } from "#engine/gc/leases.ts";
 import type { Database } from "#host/sqlite/database.ts";
+import type { Digest } from "#oci/digest.ts";
 import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
 import { type ManifestDocument, parseManifestDocument } from "./manifest-document.ts";
 import { type ContentDigest, findContentDigest, isTag, storedDigestOf } from "./names.ts";
 import { refusal } from "./refusal.ts";
 import { type LinkedBlob, RepositoryRows, type StoredManifest } from "./repository-rows.ts";
+import { Soundness } from "./soundness.ts";
 import type { Upload } from "./upload.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -37,6 +40,13 @@ export type Reference =
   | { readonly kind: "tag"; readonly tag: string }
   | { readonly kind: "digest"; readonly digest: ContentDigest };
 
+export interface OpenedBlob {
+  readonly file: FileHandle;
+  readonly size: number;
+  /** What the file is to be read through when it is sent whole. */
+  readonly check?: (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+}
+
 export interface PushedManifest {
   readonly digest: ContentDigest;
   readonly subject?: ContentDigest;
@@ -50,6 +60,7 @@ export class Registry implements AsyncDisposable {
   readonly rows: RepositoryRows;
   readonly uploads: Uploads;
   readonly #deps: RegistryDeps;
+  readonly #soundness = new Soundness();
   #sweepTimer: NodeJS.Timeout | undefined;
 
   static async open(deps: RegistryDeps): Promise<Registry> {
@@ -65,20 +76,51 @@ export class Registry implements AsyncDisposable {
     this.uploads = uploads;
   }
 
-  /** @throws {Fault} `BLOB_UNKNOWN`; `UNKNOWN` when it is not on disk as it should be */
-  async openBlob(repository: string, digest: ContentDigest) {
-    const blob = this.#getBlob(repository, digest);
-    const file = await open(this.#deps.content.pathOf(blob.content), "r").catch(() => undefined);
-    const size = (await file?.stat())?.size;
-    if (file !== undefined && size === blob.size) return { file, size };
-    await file?.close();
-    this.#deps.log.error("blob of a repository is damaged", {
-      repository,
-      digest,
-      expected: blob.size,
-      size,
-    });
-    throw refusal("UNKNOWN", `blob ${digest} is damaged on disk: push it again`);
+  /**
+   * Opens a blob to be sent. The first time since the start that a file is sent whole it is to be hashed, by `check`, which throws
+   * before the last piece when it is damaged.
+   *
+   * @throws {Fault} `BLOB_UNKNOWN`; `UNKNOWN` when it is not on disk as it should be
+   */
+  async openBlob(repository: string, digest: ContentDigest): Promise<OpenedBlob> {
+    const { content, size } = this.#getBlob(repository, digest);
+    const file = await open(this.#deps.content.pathOf(content), "r").catch(() => undefined);
+    const found = await file?.stat({ bigint: true });
+    if (file === undefined || found?.size !== BigInt(size) || this.#soundness.isDamaged(content)) {
+      await file?.close();
+      throw this.#damaged(repository, digest);
+    }
+    if (this.#soundness.isSound(content, found)) return { file, size };
+    const check = (source: AsyncIterable<Uint8Array>) =>
+      this.#checked(source, repository, digest, content, found);
+    return { file, size, check };
+  }
+
+  async *#checked(
+    source: AsyncIterable<Uint8Array>,
+    repository: string,
+    digest: ContentDigest,
+    content: Digest,
+    found: BigIntStats,
+  ): AsyncGenerator<Uint8Array> {
+    const hash = createHash("sha256");
+    let held: Uint8Array | undefined;
+    for await (const chunk of source) {
+      if (held !== undefined) yield held;
+      hash.update(chunk);
+      held = chunk;
+    }
+    if (digestOf(hash) !== content) {
+      this.#soundness.noteDamaged(content);
+      throw this.#damaged(repository, digest);
+    }
+    this.#soundness.noteSound(content, found);
+    if (held !== undefined) yield held;
+  }
+
+  #damaged(repository: string, digest: ContentDigest): Fault {
+    this.#deps.log.error("blob of a repository is damaged", { repository, digest });
+    return refusal("UNKNOWN", `blob ${digest} is damaged on disk: push it again`);
   }
 
   /** For whoever is about to push a manifest that names it: it is kept for that. @throws {Fault} `BLOB_UNKNOWN` */
@@ -87,8 +129,12 @@ export class Registry implements AsyncDisposable {
     const now = this.#deps.now();
     if (!this.rows.isTouchedSince(repository, digest, now - TOUCH_MS))
       await this.#deps.db.write(() => this.rows.touch(repository, digest, now, now - TOUCH_MS), "ordered");
-    if ((await this.#deps.content.find(blob.content))?.size === blob.size) return blob;
+    if (await this.#isWhole(blob)) return blob;
     throw refusal("BLOB_UNKNOWN", "blob unknown to registry"); // so that it is pushed again
+  }
+
+  async #isWhole({ content, size }: LinkedBlob): Promise<boolean> {
+    return !this.#soundness.isDamaged(content) && (await this.#deps.content.find(content))?.size === size;
   }
 
   #getBlob(repository: string, digest: ContentDigest): LinkedBlob {
@@ -99,14 +145,14 @@ export class Registry implements AsyncDisposable {
 
   /** Links a blob of another repository, of any when none is named. False when there is none to link. */
   async mount(repository: string, digest: ContentDigest, from: string | undefined): Promise<boolean> {
-    const { db, content, leases, now } = this.#deps;
+    const { db, leases, now } = this.#deps;
     const find = () =>
       from === undefined ? this.rows.findAnywhere(digest) : this.rows.findBlob(from, digest);
     const blob = find();
     if (blob === undefined) return false;
     await using lease = leases.hold();
     await lease.protect({ kind: "blob", ref: blob.content });
-    if ((await content.find(blob.content))?.size !== blob.size) return false;
+    if (!(await this.#isWhole(blob))) return false;
     let isThere = false;
     await db.write(() => {
       isThere = find() !== undefined;
@@ -131,6 +177,8 @@ export class Registry implements AsyncDisposable {
       await using lease = leases.hold();
       await lease.protect({ kind: "blob", ref: uploaded.digest });
       await content.adopt(upload.path, uploaded.digest);
+      const file = await stat(content.pathOf(uploaded.digest), { bigint: true });
+      this.#soundness.noteSound(uploaded.digest, file);
       await db.write(() => {
         this.uploads.forget(upload);
         this.rows.link(upload.repository, { digest, content: uploaded.digest, size: uploaded.size }, now());
