@@ -50,7 +50,7 @@ export function readSigned(headers: NotationHeaders, payload: Uint8Array): Omit<
   const known: readonly unknown[] = [headerNames.scheme, headerNames.expiry, headerNames.authenticTime];
   const strange = critical.find((name) => !known.includes(name));
   if (strange !== undefined)
-    throw new Fault("invalid", `it needs ${String(strange).slice(0, 100)}, which is unknown`);
+    throw new Fault("invalid", `it needs ${JSON.stringify(strange).slice(0, 100)}, which is unknown`);
   if (!critical.includes(headerNames.scheme))
     throw new Fault("invalid", "its signing scheme is not critical");
   const signingTime = scheme === "notary.x509" ? headers.signingTime : headers.authenticTime;
