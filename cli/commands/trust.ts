@@ -6,6 +6,12 @@ import type { DockerClient } from "#client/docker-client.ts";
 import { parsePemCertificates } from "#engine/trust/certificate.ts";
 import { evaluateContainers } from "#engine/trust/evaluate-containers.ts";
 import { evaluateNotation } from "#engine/trust/evaluate-notation.ts";
+import {
+  type NotationForm,
+  notationArtifactType,
+  signNotation,
+  thumbprints,
+} from "#engine/trust/notation-sign.ts";
 import { parsePublicKey } from "#engine/trust/public-key.ts";
 import { type SignatureLayer, signatureArchive } from "#engine/trust/signature-archive.ts";
 import type { FoundSignature } from "#engine/trust/signature-source.ts";
@@ -49,19 +55,37 @@ export const sign = defineCommand({
       },
     ),
     identity: text("REFERENCE", "The name that is signed (default the image's)"),
+    notation: text("FORM", "Notation's format, as jws or cose; needs --certificate", undefined, {
+      complete: ["jws", "cose"],
+    }),
     simple: bool("Cosign's older format, for readers that know no Sigstore bundles"),
   },
   operands: [1, Infinity],
   complete: ["image"],
-  examples: [["gantry trust sign --key acme.key acme/app:1", "then: gantry save acme/app:1"]],
+  examples: [
+    ["gantry trust sign --key acme.key acme/app:1", "then: gantry save acme/app:1, or push it"],
+    ["gantry trust sign --key acme.key --certificate acme.pem --notation cose acme/app:1", "for Notation"],
+  ],
   async run(context, values, names) {
     if (values.key === undefined)
       throw new Fault("invalid", "--key is needed: gantry trust key generate makes one");
     const signer = await readSigner(context, values.key, values["passphrase-file"]);
     const certified = values.certificate === undefined ? signer : withCertificate(signer, values.certificate);
+    const form = notationForm(values.notation);
+    if (form !== undefined && (values.simple || values.identity !== undefined))
+      throw new Fault("invalid", "--notation excludes --simple and --identity: its signatures carry no name");
     for (const name of names) {
       const engine = context.engine();
       const origin = await originOf(engine, name, context.signal);
+      if (form !== undefined) {
+        const time = Math.floor(context.now().getTime() / 1000);
+        await engine.loadImage(
+          onePiece(notationArchive(form, certified, origin.Descriptor, time)),
+          context.signal,
+        );
+        context.out.write(`${origin.Descriptor.digest} signed\n`);
+        continue;
+      }
       const reference = values.identity ?? origin.Reference;
       if (reference === "")
         throw new Fault("invalid", `${name} has no name that could be signed: use --identity`);
@@ -180,6 +204,19 @@ function withCertificate(signer: Signer, file: string): Signer {
   return { ...signer, certificates: certificates.map(({ x509 }) => x509.raw) };
 }
 
+function notationForm(given: string | undefined): NotationForm | undefined {
+  if (given === undefined || given === "jws" || given === "cose") return given;
+  throw new Fault("invalid", `unknown form ${given}: use jws or cose`);
+}
+
+function notationArchive(form: NotationForm, signer: Signer, subject: Descriptor, time: number): Buffer {
+  const layer = signNotation(form, signer, subject, { time });
+  return signatureArchive(subject, [layer], {
+    type: notationArtifactType,
+    annotations: thumbprints(signer.certificates ?? []),
+  });
+}
+
 function bundleLayer(signer: Signer, { digest }: Descriptor, identity: string): SignatureLayer {
   return {
     mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
@@ -245,7 +282,8 @@ function foundOf({
   Chain,
 }: Origin["Signatures"][number]): FoundSignature {
   const bytes = Buffer.from(Content, "base64");
-  if (Format === "sigstore-bundle" || Format === "notation-jws") return { format: Format, bytes };
+  if (Format === "sigstore-bundle" || Format === "notation-jws" || Format === "notation-cose")
+    return { format: Format, bytes };
   if (Format !== "simple-signing") return { format: "unsupported", mediaType: Format };
   return {
     format: "simple-signing",

@@ -52,6 +52,7 @@ function signatureOf(signature: FoundSignature): object {
   switch (signature.format) {
     case "sigstore-bundle":
     case "notation-jws":
+    case "notation-cose":
       return { Format: signature.format, Content: Buffer.from(signature.bytes).toString("base64") };
     case "simple-signing":
       return {

@@ -17,7 +17,9 @@ import { CompressedUpload } from "./compressed-upload.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";
 import type { ImageRecord, Progress } from "./images.ts";
 import { LayerProgress } from "./layer-progress.ts";
+import { pushSignatures } from "./push-signatures.ts";
 import { findPushedBlobs, type PushedBlobs } from "./pushed-blobs.ts";
+import { signatureArtifacts } from "./stored-signatures.ts";
 
 export interface PushDeps extends ImageDeps {
   readonly slots: Slots;
@@ -35,6 +37,8 @@ export interface PushTask {
 
 interface KnowingTask extends PushTask {
   readonly known: PushedBlobs;
+  /** Its signatures are of the manifest as it is: plain layers stay plain. */
+  readonly isSigned: boolean;
 }
 
 const tries = 3;
@@ -48,13 +52,14 @@ const compressedTypes: ReadonlyMap<string, string> = new Map([
 
 /**
  * Puts an image into its repository: what is missing of its blobs, then the manifest, as it is stored here unless it has plain
- * layers, which go compressed.
+ * layers, which go compressed; a signed one goes as it was signed, with its signatures.
  *
  * @throws {Fault} `remote`; `not-found` when the image is removed meanwhile
  */
 export async function pushImage(deps: PushDeps, task: PushTask, signal: AbortSignal): Promise<void> {
   const { image, reference, report } = task;
-  const knowing = { ...task, known: await findPushedBlobs(deps, reference) };
+  const isSigned = signatureArtifacts(deps.store, image.manifest).length > 0;
+  const knowing = { ...task, known: await findPushedBlobs(deps, reference), isSigned };
   await using lease = deps.leases.hold();
   for (const ref of [image.id, image.manifest, ...image.layers.map(({ digest }) => digest)])
     await lease.protect({ kind: "blob", ref });
@@ -71,6 +76,9 @@ export async function pushImage(deps: PushDeps, task: PushTask, signal: AbortSig
   const { descriptor, bytes } = manifest;
   await retrying(() => task.writer.putManifest(tag, { ...descriptor, bytes }, signal), tries, signal);
   await remember(deps, task, descriptor.digest);
+  if (isSigned)
+    for (const signature of await pushSignatures({ ...deps, ...task }, descriptor.digest, signal))
+      report({ status: `signature pushed: ${signature}` });
   const { digest, size } = descriptor;
   report({ status: `${tag}: digest: ${digest} size: ${size}` });
   report({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
@@ -112,7 +120,7 @@ async function pushLayer(
   line: LayerProgress,
   signal: AbortSignal,
 ): Promise<Descriptor> {
-  const mediaType = compressedTypes.get(layer.mediaType);
+  const mediaType = task.isSigned ? undefined : compressedTypes.get(layer.mediaType);
   if (mediaType === undefined) {
     if (!(await isThere(task, layer, line, signal))) await send(deps, task, layer, line, signal);
     return layer;

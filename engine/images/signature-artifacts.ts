@@ -49,10 +49,11 @@ export async function signaturesIn(
 
 function signatureOf(layer: Descriptor, bytes: Uint8Array, isNotation: boolean): FoundSignature {
   const { mediaType } = layer;
-  if (isNotation)
-    return mediaType === signatureTypes.notationJws
-      ? { format: "notation-jws", bytes }
-      : { format: "unsupported", mediaType };
+  if (isNotation) {
+    if (mediaType === signatureTypes.notationJws) return { format: "notation-jws", bytes };
+    if (mediaType === signatureTypes.notationCose) return { format: "notation-cose", bytes };
+    return { format: "unsupported", mediaType };
+  }
   if (mediaType !== simpleSigning) return { format: "sigstore-bundle", bytes };
   const text = (name: string) => layer.annotations?.[name];
   const [certificate, chain] = [text(annotations.certificate), text(annotations.chain)];

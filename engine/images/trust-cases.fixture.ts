@@ -2,7 +2,13 @@ import { constants, generateKeyPairSync, sign } from "node:crypto";
 import type { Digest } from "#oci/digest.ts";
 import { type IssuedBy, issue, pemOf, publicPem } from "#engine/trust/certificates.fixture.ts";
 import { bundleOf, signBundle, type Signer, signSimple, signWith } from "#engine/trust/sign.ts";
-import { type ArtifactParts, notationEnvelope, signatureArtifact } from "#engine/trust/signatures.fixture.ts";
+import {
+  type ArtifactParts,
+  type CoseChanges,
+  coseEnvelope,
+  notationEnvelope,
+  signatureArtifact,
+} from "#engine/trust/signatures.fixture.ts";
 import { statementOf, statementType } from "#engine/trust/statement.ts";
 import {
   descriptorOf,
@@ -161,7 +167,7 @@ const withCertificate = (signer: IssuedBy, chain: readonly IssuedBy[] = []) =>
         };
       });
 
-function notation(envelope: string, mediaType = "application/jose+json"): Buffer {
+function notation(envelope: string | Uint8Array, mediaType = "application/jose+json"): Buffer {
   const type = "application/vnd.cncf.notary.signature";
   return withSignatures([
     signatureArtifact({ mediaType, content: envelope }, { artifactType: type, subject, configType: type }),
@@ -170,6 +176,12 @@ function notation(envelope: string, mediaType = "application/jose+json"): Buffer
 
 const notationBy = (signer: IssuedBy, extra: object = {}) =>
   notation(notationEnvelope({ digest, signer, signingTime: now - 1000, ...extra }));
+
+const coseBy = (signer: IssuedBy, extra: object = {}, changes: CoseChanges = {}) =>
+  notation(coseEnvelope({ digest, signer, signingTime: now - 1000, ...extra }, changes), "application/cose");
+
+/** All that is wrong with it was so when it was signed. */
+const coseWith = (headers: NonNullable<CoseChanges["headers"]>) => coseBy(leaf, {}, { headers });
 
 // ------------------------------------------------------------------ policies
 
@@ -320,6 +332,32 @@ export const acceptedCases: readonly TrustCase[] = [
   },
   { name: "signature of the index", policy: usualPolicy, archive: indexArchive },
   { name: "Notation, strict", policy: notationPolicy(), archive: notationBy(leaf) },
+  { name: "COSE, strict", policy: notationPolicy(), archive: coseBy(leaf, { expiry: now + day }) },
+  {
+    name: "COSE, a signing authority's time",
+    policy: notationPolicy({ trustStores: ["signingAuthority:acme"] }),
+    archive: coseBy(issue({ notBefore: now - 10 * day, notAfter: now - 5 * day, issuer: root }), {
+      scheme: "notary.x509.signingAuthority",
+      signingTime: now - 7 * day,
+    }),
+  },
+  {
+    name: "COSE, through an intermediate",
+    policy: notationPolicy(),
+    archive: coseBy(issue({ ...usual, issuer: middle }), { chain: [middle] }),
+  },
+  {
+    name: "COSE, its chain protected",
+    policy: notationPolicy(),
+    archive: coseBy(
+      leaf,
+      {},
+      {
+        headers: (headers) => headers.set(33, [leaf.der]),
+        unprotected: (headers) => headers.delete(33),
+      },
+    ),
+  },
   {
     name: "Notation, a signing authority's time",
     policy: notationPolicy({ trustStores: ["signingAuthority:acme"] }),
@@ -748,10 +786,187 @@ export const refusedCases: readonly TrustCase[] = [
     policy: notationPolicy({ registryScopes: ["docker.io/acme/b"] }),
     archive: notationBy(leaf),
   },
-  { name: "Notation: COSE", policy: notationPolicy(), archive: notation("x", "application/cose") },
+  { name: "COSE: no CBOR", policy: notationPolicy(), archive: notation("x", "application/cose") },
   {
     name: "Notation: a signing authority that is trusted only as a signer",
     policy: notationPolicy({ trustStores: ["signingAuthority:acme"] }),
     archive: notationBy(leaf),
+  },
+  { name: "COSE: expired", policy: notationPolicy(), archive: coseBy(leaf, { expiry: now - 1000 }) },
+  { name: "COSE: another image", policy: notationPolicy(), archive: coseBy(leaf, { digest: other }) },
+  {
+    name: "COSE: another authority",
+    policy: notationPolicy(),
+    archive: coseBy(issue({ ...usual, issuer: rogue })),
+  },
+  {
+    name: "COSE: another subject",
+    policy: notationPolicy(),
+    archive: coseBy(issue({ ...usual, issuer: root, subject: { C: "DE", ST: "BE", O: "Else" } })),
+  },
+  {
+    name: "COSE: an expired certificate",
+    policy: notationPolicy(),
+    archive: coseBy(issue({ ...usual, issuer: root, notAfter: now - 1000 })),
+  },
+  {
+    name: "COSE: a certificate for servers",
+    policy: notationPolicy(),
+    archive: coseBy(issue({ ...usual, issuer: root, extendedKeyUsage: ["1.3.6.1.5.5.7.3.1"] })),
+  },
+  {
+    name: "COSE: another's certificate",
+    policy: notationPolicy(),
+    archive: coseBy(
+      issue({ ...usual, issuer: root }),
+      {},
+      {
+        unprotected: (headers) => headers.set(33, [leaf.der]),
+      },
+    ),
+  },
+  {
+    name: "COSE: no certificate",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, {}, { unprotected: (headers) => headers.delete(33) }),
+  },
+  {
+    name: "COSE: an altered payload",
+    policy: notationPolicy(),
+    archive: coseBy(
+      leaf,
+      { digest: other },
+      {
+        parts: (parts) => {
+          parts[2] = Buffer.from((parts[2] as Buffer).toString().replace(other, digest));
+        },
+      },
+    ),
+  },
+  {
+    name: "COSE: an altered header",
+    policy: notationPolicy(),
+    archive: coseBy(
+      leaf,
+      { expiry: now - 1000 },
+      {
+        parts: (parts) => {
+          const bytes = Buffer.from(parts[0] as Buffer);
+          bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+          parts[0] = bytes;
+        },
+      },
+    ),
+  },
+  {
+    name: "COSE: an altered signature",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, {}, { parts: (parts) => (parts[3] as Buffer).fill(1, 8, 12) }),
+  },
+  {
+    name: "COSE: a signature in another encoding",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, {}, { dsaEncoding: "der" }),
+  },
+  {
+    name: "COSE: a signature made for another place",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, {}, { contextText: "CounterSignature" }),
+  },
+  {
+    name: "COSE: no signature",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, {}, { parts: (parts) => (parts[3] = Buffer.alloc(0)) }),
+  },
+  {
+    name: "COSE: the payload elsewhere",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, {}, { parts: (parts) => (parts[2] = null) }),
+  },
+  { name: "COSE: without its tag", policy: notationPolicy(), archive: coseBy(leaf, {}, { tag: null }) },
+  { name: "COSE: a MAC's tag", policy: notationPolicy(), archive: coseBy(leaf, {}, { tag: 17 }) },
+  {
+    name: "COSE: the wrong algorithm",
+    policy: notationPolicy(),
+    archive: coseWith((headers) => headers.set(1, -35)),
+  },
+  {
+    name: "COSE: no algorithm",
+    policy: notationPolicy(),
+    archive: coseWith((headers) => headers.delete(1)),
+  },
+  {
+    name: "COSE: the algorithm unprotected",
+    policy: notationPolicy(),
+    archive: coseBy(
+      leaf,
+      {},
+      {
+        headers: (headers) => headers.delete(1),
+        unprotected: (headers) => headers.set(1, -7),
+      },
+    ),
+  },
+  {
+    name: "COSE: a header that is protected and not",
+    policy: notationPolicy(),
+    archive: coseBy(
+      leaf,
+      {},
+      {
+        unprotected: (headers) => headers.set("io.cncf.notary.signingScheme", "notary.x509"),
+      },
+    ),
+  },
+  {
+    name: "COSE: an unknown critical header",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, { critical: ["io.cncf.notary.signingScheme", "x"] }),
+  },
+  {
+    name: "COSE: a scheme that is not critical",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, { critical: [] }),
+  },
+  {
+    name: "COSE: an unknown scheme",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, { scheme: "mine" }),
+  },
+  {
+    name: "COSE: another kind of payload",
+    policy: notationPolicy(),
+    archive: coseBy(leaf, { contentType: "text/plain" }),
+  },
+  {
+    name: "COSE: a hash envelope",
+    policy: notationPolicy(),
+    archive: coseWith((headers) => {
+      headers.delete(3);
+      headers.set(258, -16);
+    }),
+  },
+  {
+    name: "COSE: a time that is none",
+    policy: notationPolicy(),
+    archive: coseWith((headers) => headers.set("io.cncf.notary.signingTime", "2026-01-01T00:00:00Z")),
+  },
+  {
+    name: "COSE: bytes behind the envelope",
+    policy: notationPolicy(),
+    archive: notation(
+      Buffer.concat([coseEnvelope({ digest, signer: leaf, signingTime: now }), Buffer.from([0])]),
+      "application/cose",
+    ),
+  },
+  {
+    name: "COSE: JWS under its media type",
+    policy: notationPolicy(),
+    archive: notation(notationEnvelope({ digest, signer: leaf, signingTime: now }), "application/cose"),
+  },
+  {
+    name: "COSE: where cosign's signatures are asked for",
+    policy: usualPolicy,
+    archive: coseBy(leaf),
   },
 ];

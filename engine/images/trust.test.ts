@@ -3,7 +3,6 @@ import { buffer } from "node:stream/consumers";
 import { describe, it, test } from "node:test";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
-import { parseDigest } from "#oci/digest.ts";
 import { parseContainersPolicy } from "#engine/trust/containers-policy.ts";
 import { parseNotationPolicy } from "#engine/trust/notation-policy.ts";
 import { TrustGate } from "#engine/trust/trust-gate.ts";
@@ -12,7 +11,6 @@ import type { LocalImagesDeps } from "./local-images.ts";
 import { openTestImages } from "./test-images.fixture.ts";
 import {
   acceptedCases,
-  digest,
   mainSigner,
   now,
   policyOf,
@@ -37,7 +35,13 @@ const used = (world: Awaited<ReturnType<typeof openTestImages>>, text = referenc
   return world.images.admission.using({ text, id, manifest }, "create", AbortSignal.timeout(5000));
 };
 
-test("trust: at least 60 cases are refused", () => assert.ok(refusedCases.length >= 60));
+test("trust: at least 60 cases are refused, no two of them alike", () => {
+  assert.ok(new Set(refusedCases.map(({ name }) => name)).size >= 60);
+  assert.equal(
+    new Set(refusedCases.map(({ archive, policy }) => archive.toString("hex") + JSON.stringify(policy))).size,
+    refusedCases.length,
+  );
+});
 
 describe("trust: the corpus", { concurrency: 8 }, () => {
   for (const { name, policy, archive } of acceptedCases)
@@ -115,26 +119,38 @@ test("trust: without a policy nothing is asked", async () => {
   assert.equal(used(world), undefined);
 });
 
-test("trust: a verdict costs under 5 ms the first time, and nothing to speak of afterwards", async () => {
-  await using world = await openTestImages(gateOf(policyOf(signedBy(mainSigner))));
-  await world.load(signedArchive(mainSigner));
-  const { id, manifest } = world.images.resolve(reference);
-  assert.equal(manifest, parseDigest(digest));
-  const gate = world.images.admission.gate ?? assert.fail();
-  const time = async (rounds: number, before: () => void) => {
-    const begin = performance.now();
-    for (let round = 0; round < rounds; round++) {
-      before();
-      await world.images.admission.using(
-        { text: reference, id, manifest },
-        "create",
-        AbortSignal.timeout(5000),
-      );
+test("trust: a verdict costs under 5 ms the first time, and nothing to speak of afterwards", async (t) => {
+  const times: number[] = [];
+  const cachedTimes: number[] = [];
+  for (const { policy, archive } of acceptedCases) {
+    await using world = await openTestImages(gateOf(policy));
+    await world.load(archive);
+    const gate = world.images.admission.gate ?? assert.fail();
+    for (let round = 0; round < 20; round++) {
+      gate.reload();
+      times.push(await timeOf(() => used(world)));
+      cachedTimes.push(await timeOf(() => used(world)));
     }
-    return (performance.now() - begin) / rounds;
-  };
-  const fresh = await time(50, () => gate.reload());
-  const cached = await time(1000, () => {});
-  assert.ok(fresh < 25, `${fresh} ms`); // five times the budget, as others use the machine too
-  assert.ok(cached < fresh / 5, `${cached} ms against ${fresh} ms`);
+  }
+  const [median, late, cached] = [quantile(times, 0.5), quantile(times, 0.95), quantile(cachedTimes, 0.5)];
+  t.diagnostic(
+    `${times.length} verdicts, of processor: median ${median} ms, 95 % ${late} ms; again: median ${cached} ms`,
+  );
+  assert.ok(median < 5, `${median} ms`);
+  assert.ok(late < 10, `${late} ms`); // twice the budget: a busy machine has cold caches
+  assert.ok(cached < median / 5, `${cached} ms against ${median} ms`);
 });
+
+/** Milliseconds of processor: others use the machine too. */
+async function timeOf(work: () => Promise<void> | undefined): Promise<number> {
+  const begin = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(begin);
+  return (user + system) / 1000;
+}
+
+function quantile(times: readonly number[], part: number): number {
+  return Number(
+    (times.toSorted((left, right) => left - right)[Math.floor(times.length * part)] ?? 0).toFixed(3),
+  );
+}

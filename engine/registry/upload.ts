@@ -77,12 +77,16 @@ export class RepositoryWriter {
     }
   }
 
-  /** Returns the digest by which the registry knows it. @throws {Fault} `remote`; `invalid` when that is another one */
+  /**
+   * Returns whether the registry lists it among the referrers of its subject.
+   *
+   * @throws {Fault} `remote`; `invalid` when the registry knows it by another digest
+   */
   async putManifest(
     reference: string,
     manifest: { readonly mediaType: string; readonly digest: Digest; readonly bytes: Uint8Array },
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<{ readonly listsSubject: boolean }> {
     const answer = await this.#endpoint.ask(
       {
         method: "PUT",
@@ -98,6 +102,7 @@ export class RepositoryWriter {
     const stated = String(answer.headers["docker-content-digest"] ?? "");
     if (isDigest(stated) && stated !== manifest.digest)
       throw new Fault("invalid", `the registry took the manifest ${manifest.digest} for ${stated}`);
+    return { listsSubject: answer.headers["oci-subject"] !== undefined };
   }
 
   get #scopes(): readonly string[] {

@@ -55,6 +55,9 @@ export function parseCertificate(der: Uint8Array): Certificate {
   try {
     const x509 = new X509Certificate(der);
     const fields = fieldsOf(x509.raw);
+    // Decoded when it is first asked for, and kept: one that makes no sense is found here.
+    if (x509.publicKey.asymmetricKeyType === undefined)
+      throw new Fault("invalid", "a key of an unknown kind");
     return { x509, notBefore: x509.validFromDate.getTime(), notAfter: x509.validToDate.getTime(), ...fields };
   } catch (error) {
     if (error instanceof Fault) throw error;

@@ -3,13 +3,16 @@ import { formatReference, type Reference } from "#oci/reference.ts";
 import type { Certificate } from "./certificate.ts";
 import { checkSigner, verifyChain } from "./chain.ts";
 import type { Evidence } from "./evaluate-containers.ts";
-import { type NotationEnvelope, openNotationEnvelope } from "./notation-envelope.ts";
+import { openCoseEnvelope } from "./cose-envelope.ts";
+import { openNotationEnvelope } from "./notation-envelope.ts";
+import type { NotationEnvelope } from "./notation-headers.ts";
 import {
   type NotationCheck,
   type NotationPolicy,
   type NotationStatement,
   statementFor,
 } from "./notation-policy.ts";
+import type { FoundSignature } from "./signature-source.ts";
 import { joinReasons, refused, trusted, type Verdict } from "./verdict.ts";
 
 /** Whether the policy lets an image of that name be used: one signature that passes all that is enforced will do. */
@@ -26,13 +29,12 @@ export async function evaluateNotation(
   const rule = `trust policy ${JSON.stringify(statement.name)}`;
   if (statement.actions === undefined) return trusted(`${rule}: skip`);
   const found = (await signatures()).filter(
-    ({ format }) => format === "notation-jws" || format === "unsupported",
+    ({ format }) => format === "notation-jws" || format === "notation-cose" || format === "unsupported",
   );
   const reasons: string[] = [];
   for (const signature of found)
     try {
-      if (signature.format !== "notation-jws") throw new Fault("invalid", "its format is not supported");
-      const envelope = openNotationEnvelope(signature.bytes);
+      const envelope = openEnvelope(signature);
       if (!subjects.digests.includes(envelope.digest)) throw new Fault("invalid", "it is for another image");
       const failed = failures(statement, envelope, now);
       const enforced = failed.filter(({ check }) => statement.actions?.[check] === "enforce");
@@ -49,6 +51,12 @@ export async function evaluateNotation(
     }
   if (reasons.length === 0) return refused(`${rule}: a Notation signature was required, but there is none`);
   return refused(`${rule}: ${joinReasons(reasons)}`);
+}
+
+function openEnvelope(signature: FoundSignature): NotationEnvelope {
+  if (signature.format === "notation-jws") return openNotationEnvelope(signature.bytes);
+  if (signature.format === "notation-cose") return openCoseEnvelope(signature.bytes);
+  throw new Fault("invalid", "its format is not supported");
 }
 
 interface Failure {

@@ -16,20 +16,28 @@ export interface SignatureLayer {
  *
  * @see OCI image-spec v1.1.1, manifest.md#guidelines-for-artifact-usage
  */
-export function signatureArchive(subject: Descriptor, layers: readonly SignatureLayer[]): Buffer {
+export function signatureArchive(
+  subject: Descriptor,
+  layers: readonly SignatureLayer[],
+  artifact: {
+    readonly type?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  } = {},
+): Buffer {
   const config = Buffer.from("{}");
   const { mediaType, digest, size } = subject;
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: mediaTypes.ociManifest,
-      artifactType: layers[0]?.mediaType,
+      artifactType: artifact.type ?? layers[0]?.mediaType,
       config: descriptorOf("application/vnd.oci.empty.v1+json", config),
       layers: layers.map((layer) => ({
         ...descriptorOf(layer.mediaType, layer.content),
         ...(layer.annotations !== undefined && { annotations: layer.annotations }),
       })),
       subject: { mediaType, digest, size },
+      ...(artifact.annotations !== undefined && { annotations: artifact.annotations }),
     }),
   );
   const index = { schemaVersion: 2, manifests: [descriptorOf(mediaTypes.ociManifest, manifest)] };

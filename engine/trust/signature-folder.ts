@@ -9,7 +9,7 @@ import { type FoundSignature, MAX_SIGNATURES, type SignatureSource } from "./sig
 
 /**
  * Signatures as files, for images whose signatures come another way than they do: `<folder>/sha256-<hex>/NAME.sigstore.json` is
- * a bundle, `NAME.jws` an envelope of Notation's, `NAME.simple.json` an object with `payload` and `signature` in base64, and
+ * a bundle, `NAME.jws` and `NAME.cose` are envelopes of Notation's, `NAME.simple.json` an object with `payload` and `signature` in base64, and
  * `certificate` and `chain` in PEM.
  */
 export class SignatureFolder implements SignatureSource {
@@ -42,6 +42,7 @@ async function readOne(path: string): Promise<FoundSignature | undefined> {
     if (size > MAX_DOCUMENT_BYTES) return undefined;
     if (path.endsWith(".sigstore.json")) return { format: "sigstore-bundle", bytes: await readFile(path) };
     if (path.endsWith(".jws")) return { format: "notation-jws", bytes: await readFile(path) };
+    if (path.endsWith(".cose")) return { format: "notation-cose", bytes: await readFile(path) };
     if (path.endsWith(".simple.json")) return simpleOf(await readFile(path));
   } catch (error) {
     if (!isFault(error) && !(error instanceof Error && "code" in error)) throw error;

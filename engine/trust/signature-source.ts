@@ -14,8 +14,8 @@ export type FoundSignature =
       /** PEM, intermediates first. */
       readonly chain?: string;
     }
-  /** A JWS envelope of the Notary Project. */
-  | { readonly format: "notation-jws"; readonly bytes: Uint8Array }
+  /** An envelope of the Notary Project. */
+  | { readonly format: "notation-jws" | "notation-cose"; readonly bytes: Uint8Array }
   /** A format that is known by name only. */
   | { readonly format: "unsupported"; readonly mediaType: string };
 

@@ -1,4 +1,5 @@
 import { createHash, sign } from "node:crypto";
+import { type Cbor, encodeCbor } from "./cbor.ts";
 import type { IssuedBy } from "./certificates.fixture.ts";
 
 /** Signature artifacts and envelopes made by hand, for tests. */
@@ -50,6 +51,51 @@ export function notationEnvelope(options: EnvelopeOptions): string {
     header: { x5c: [signer, ...chain].map(({ der }) => der.toString("base64")) },
     signature: signature.toString("base64url"),
   });
+}
+
+/** What is bent of a COSE envelope before it is signed, or after. */
+export interface CoseChanges {
+  readonly headers?: (headers: Map<number | string, Cbor>) => void;
+  readonly unprotected?: (headers: Map<number | string, Cbor>) => void;
+  /** The four parts, signed. */
+  readonly parts?: (parts: Cbor[]) => void;
+  readonly tag?: number | null;
+  readonly dsaEncoding?: "der" | "ieee-p1363";
+  readonly contextText?: string;
+}
+
+/** A COSE envelope as Notation makes it. */
+export function coseEnvelope(options: EnvelopeOptions, changes: CoseChanges = {}): Buffer {
+  const { digest, signer, chain = [], signingTime, expiry, scheme = "notary.x509" } = options;
+  const prefix = "io.cncf.notary";
+  const isAuthority = scheme === "notary.x509.signingAuthority";
+  const timeName = `${prefix}.${isAuthority ? "authenticSigningTime" : "signingTime"}`;
+  const time = (ms: number) => ({ tag: 1, value: Math.floor(ms / 1000) });
+  const critical = [
+    `${prefix}.signingScheme`,
+    ...(expiry === undefined ? [] : [`${prefix}.expiry`]),
+    ...(isAuthority ? [timeName] : []),
+  ];
+  const headers = new Map<number | string, Cbor>([
+    [1, -7],
+    [2, options.critical ?? critical],
+    [3, options.contentType ?? "application/vnd.cncf.notary.payload.v1+json"],
+    [`${prefix}.signingScheme`, scheme],
+    [timeName, time(signingTime)],
+    ...(expiry === undefined ? [] : [[`${prefix}.expiry`, time(expiry)] as const]),
+  ]);
+  changes.headers?.(headers);
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const payload = Buffer.from(JSON.stringify({ targetArtifact: { mediaType, digest, size: 1 } }));
+  const protectedBytes = encodeCbor(headers);
+  const signed = encodeCbor([changes.contextText ?? "Signature1", protectedBytes, Buffer.alloc(0), payload]);
+  const { dsaEncoding = "ieee-p1363" } = changes;
+  const signature = sign("sha256", signed, { key: signer.privateKey, dsaEncoding });
+  const unprotected = new Map<number | string, Cbor>([[33, [signer, ...chain].map(({ der }) => der)]]);
+  changes.unprotected?.(unprotected);
+  const parts: Cbor[] = [protectedBytes, unprotected, payload, signature];
+  changes.parts?.(parts);
+  return encodeCbor(changes.tag === null ? parts : { tag: changes.tag ?? 18, value: parts });
 }
 
 export interface ArtifactParts {

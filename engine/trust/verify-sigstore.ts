@@ -46,6 +46,7 @@ export async function verifySigstore(
       return [parseSimpleSigning(found.payload)];
     }
     case "notation-jws":
+    case "notation-cose":
       throw new Fault("invalid", "it is one of Notation's, which this policy does not speak of");
     case "unsupported":
       throw new Fault("invalid", `its format ${found.mediaType.slice(0, 100)} is not supported`);
