@@ -30,11 +30,11 @@ export function buildFailure(
   if (isBuildFailure(error)) err.write(excerptsOf(error));
   if (isBadOption(error)) return new Exit(1, `ERROR: ${messageOf(error)}`);
   const solving = isBuildFailure(error) ? "failed to solve: " : "";
-  return new Exit(1, `ERROR: ${what}${solving}${textOf(error)}`);
+  return new Exit(1, `ERROR: ${what}${solving}${failureText(error)}`);
 }
 
 /** All of it: a trailer has no room for a long one. */
-function textOf(error: unknown): string {
+export function failureText(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const whole = isFault(error) && cause instanceof RpcError ? cause.status.message : "";
   return whole === "" ? messageOf(error) : whole;

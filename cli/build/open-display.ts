@@ -14,7 +14,7 @@ export function openDisplay(context: Context, progress: string): Display {
     description: `docker:${name}`,
     title: `building with ${JSON.stringify(name)} instance using docker driver`,
     now: () => context.now().getTime(),
-    size: errorTerminalSize,
+    size: () => terminalSizeOf("stderr"),
     isColored: (context.env["NO_COLOR"] ?? "") === "",
   });
 }
@@ -28,8 +28,8 @@ export function modeOf({ err, env }: Pick<Context, "err" | "env">, progress: str
   throw badOption(`invalid progress mode ${progress}`);
 }
 
-/** Of what standard error goes to; 80 by 24 when it does not say. */
-function errorTerminalSize(): Size {
-  const { stderr } = process;
-  return { columns: stderr.columns || 80, rows: stderr.rows || 24 };
+/** Of what a standard stream goes to; 80 by 24 when it does not say. */
+export function terminalSizeOf(stream: "stdout" | "stderr"): Size {
+  const { columns, rows } = process[stream];
+  return { columns: columns || 80, rows: rows || 24 };
 }

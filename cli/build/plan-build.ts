@@ -105,9 +105,13 @@ function networkOf({ network = "" }: BuildOptions, entitlements: Set<string>): s
   );
 }
 
+/** Bake's word for a result that only others have a use for. */
+const cacheOnly = "cacheonly";
+
 /** An image of the engine when nothing else is said. */
 function outputsOf({ outputs, push, load }: BuildOptions): readonly Output[] {
-  const parsed = outputs.filter((spec) => spec !== "").map(parseOutput);
+  const all = outputs.filter((spec) => spec !== "").map(parseOutput);
+  const parsed = all.filter(({ type }) => type !== cacheOnly);
   if (push) {
     const image = parsed.find(({ type }) => type === "image");
     if (image === undefined) parsed.push({ type: "image", attrs: { push: "true" } });
@@ -116,7 +120,8 @@ function outputsOf({ outputs, push, load }: BuildOptions): readonly Output[] {
   const isLoaded = parsed.some(
     ({ type, destination }) => type === "image" || (type === "docker" && !destination),
   );
-  if (parsed.length === 0 || (load && !isLoaded)) parsed.push({ type: "image", attrs: {} });
+  if ((parsed.length === 0 && all.length === 0) || (load && !isLoaded))
+    parsed.push({ type: "image", attrs: {} });
   return parsed;
 }
 

@@ -5,7 +5,7 @@ import type { DockerApi } from "#client/docker-api.ts";
 import type { RegistryAuth } from "#client/image-calls.ts";
 import type { GrpcClient } from "#rpc/grpc-client.ts";
 import type { Method, Methods } from "#rpc/grpc-server.ts";
-import { askFrontEnd } from "./ask-front-end.ts";
+import { askFrontEnd, type Definition, type FrontEndResult } from "./ask-front-end.ts";
 import { type Link, openLink } from "./link.ts";
 import type { BuildPlan } from "./plan-build.ts";
 import type { BuildEvent } from "./progress/trace.ts";
@@ -45,6 +45,34 @@ export async function runBuild(
   });
 }
 
+/** What a build takes of others, and gives to others. */
+export interface Links {
+  /** Results that stand for contexts, by the name that the attributes have for them. */
+  readonly inputs: ReadonlyMap<string, Definition>;
+  /** Hands the result on. The build goes on when those who want it have taken it. */
+  readonly give: (definition: Definition) => Promise<void>;
+}
+
+/** As {@link runBuild}, for builds whose contexts are each other's results. */
+export async function runLinkedBuild(
+  deps: BuildDeps,
+  plan: BuildPlan,
+  links: Links,
+  watch: (event: BuildEvent) => void,
+  signal: AbortSignal,
+): Promise<BuildResult> {
+  return await withLink(deps, plan, signal, async (link) => {
+    const ref = randomBytes(16).toString("hex");
+    const asked = { frontendOpt: plan.frontendAttrs, frontendInputs: links.inputs };
+    const settle = async (answer: FrontEndResult) => {
+      await links.give(answer.ref?.def ?? {});
+      return answer;
+    };
+    const response = await ask(link, ref, plan, asked, settle, watch, signal);
+    return { ref, response };
+  });
+}
+
 /** Asks about the Dockerfile instead of building it: `frontend.lint` and the like. Resolves to what the front end answers. */
 export async function runCall(
   deps: BuildDeps,
@@ -55,16 +83,37 @@ export async function runCall(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   return await withLink(deps, plan, signal, async (link) => {
     const ref = randomBytes(16).toString("hex");
-    const attrs = new Map([...plan.frontendAttrs, ["requestid", request], ...frontEndCaps]);
-    const [, answer] = await Promise.all([
-      solve(link, ref, { ...plan, exports: [] }, watch, signal, ""),
-      askFrontEnd(link.control, ref, attrs, signal),
-    ]);
-    return answer;
+    const frontendOpt = new Map([...plan.frontendAttrs, ["requestid", request], ...frontEndCaps]);
+    let metadata: ReadonlyMap<string, Uint8Array> = new Map();
+    const settle = async (answer: FrontEndResult) => {
+      metadata = answer.metadata ?? metadata;
+      return {};
+    };
+    await ask(link, ref, { ...plan, exports: [] }, { frontendOpt }, settle, watch, signal);
+    return metadata;
   });
 }
 
 const frontEndCaps = [["frontend.caps", "moby.buildkit.frontend.subrequests+forward"]] as const;
+
+/** A build whose front end we ask ourselves. Its own failure is that of what was asked. */
+async function ask(
+  link: Link,
+  ref: string,
+  plan: BuildPlan,
+  asked: Parameters<typeof askFrontEnd>[2],
+  settle: Parameters<typeof askFrontEnd>[3],
+  watch: (event: BuildEvent) => void,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const solved = solve(link, ref, plan, watch, signal, "");
+  solved.catch(() => {}); // it is awaited below
+  const answered = askFrontEnd(link.control, ref, asked, settle, signal);
+  const [first, second] = await Promise.allSettled([answered, solved]);
+  signal.throwIfAborted();
+  if (first.status === "rejected" && second.status === "fulfilled") throw first.reason;
+  return await solved;
+}
 
 async function withLink<T>(
   deps: BuildDeps,

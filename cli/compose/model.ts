@@ -33,7 +33,12 @@ export interface Build {
   readonly dockerfile_inline?: string;
   readonly args?: NullableMap;
   readonly labels?: StringMap;
+  readonly entitlements?: readonly string[];
+  readonly provenance?: string;
+  readonly sbom?: string;
+  readonly privileged?: boolean;
   readonly cache_from?: readonly string[];
+  readonly cache_to?: readonly string[];
   readonly no_cache?: boolean;
   readonly pull?: boolean;
   readonly extra_hosts?: readonly string[];

@@ -44,6 +44,7 @@ export function sessionFor(context: Context, project: Project, title: string, is
     client,
     project,
     progress: progressFor(context, title, isQuiet),
+    isDryRun: values["dry-run"],
     warn: (message) => warn(context, message),
     signal: context.signal,
   };

@@ -9,6 +9,8 @@ export interface Session {
   readonly client: DockerClient;
   readonly project: Project;
   readonly progress: Progress;
+  /** Nothing is to be changed. */
+  readonly isDryRun: boolean;
   /** Writes a warning as compose does. */
   readonly warn: (message: string) => void;
   readonly signal: AbortSignal;

@@ -16,7 +16,9 @@ const jobs: Readonly<Record<string, readonly string[]>> = {
   "05-secrets": ["reader"],
   "06-environment": ["app", "map"],
   "10-profiles": ["tool"],
+  "14-build": ["inline", "short"],
   "20-jobs": ["job", "ready"],
+  "21-buildkit": ["base"],
 };
 
 export async function visit(which: Which, project: string, socket: string): Promise<Visit> {

@@ -92,9 +92,10 @@ async function removeImages(session: Session, which: "all" | "local"): Promise<b
   const images = new Set<string>();
   for (const [name, service] of project.services)
     if (which === "all" || service.image === undefined) images.add(imageOf(project, name, service));
-  // What was built for the project carries its label, whatever it is called.
+  // What was built for the project carries its label, whatever it is called; of several names the first goes, as with the peer.
   const built = await client.listImages(signal, { filters: { label: [`${label.project}=${project.name}`] } });
-  for (const { RepoTags } of built) for (const tag of RepoTags ?? []) images.add(tag.replace(/:latest$/, ""));
+  for (const { RepoTags } of built)
+    for (const tag of (RepoTags ?? []).slice(0, 1)) images.add(tag.replace(/:latest$/, ""));
   await Promise.all(
     [...images].sort().map(async (image) => {
       const id = `Image ${image.includes(":", image.lastIndexOf("/") + 1) ? image : `${image}:latest`}`;

@@ -3,7 +3,7 @@ import { readAuth, registryOf } from "../../config/registry-auth.ts";
 import { nameAndTag } from "../../streams/pull-image.ts";
 import type { Service } from "../model.ts";
 import type { Session } from "../session.ts";
-import { buildService } from "./build.ts";
+import { buildServices } from "./build.ts";
 import { imageOf } from "./create-body.ts";
 import { refuseUnsupported } from "./refuse.ts";
 import { drain } from "./image-stream.ts";
@@ -42,8 +42,7 @@ export async function ensureImages(
       pulls.set(image, pullService(session, name, service, id));
   }
   await Promise.all(pulls.values());
-  for (const [name, service] of builds)
-    await buildService(session, name, service, { isQuiet: options.isQuiet });
+  if (builds.length > 0) await buildServices(session, new Map(builds), { isQuiet: options.isQuiet });
   for (const [name, service] of session.project.services)
     ids.set(name, (await imageId(session, imageOf(session.project, name, service))) ?? "");
   return ids;

@@ -5,7 +5,7 @@ import { watchFiles } from "../engine/watch-files.ts";
 import { isRemote } from "../load/paths.ts";
 import type { Service, Watch } from "../model.ts";
 import type { Session } from "../session.ts";
-import { buildService } from "./build.ts";
+import { buildServices } from "./build.ts";
 import { createProject } from "./create.ts";
 import { runHook } from "./hooks.ts";
 import { containersOf, observe, type Observed } from "./observe.ts";
@@ -79,7 +79,7 @@ async function rebuild(
   say: (text: string) => void,
 ): Promise<void> {
   say(`Rebuilding service(s) ["${name}"] after changes were detected...`);
-  await buildService(session, name, service, { isQuiet: false });
+  await buildServices(session, new Map([[name, service]]), { isQuiet: false });
   const alone = {
     ...session,
     project: { ...session.project, services: new Map([[name, service]]), disabled: session.project.services },
