@@ -33,7 +33,7 @@ test("documents: every link to a file leads to one", () => {
 });
 
 test("documents: every source file that they name exists", () => {
-  const areas = "api|base|bin|cli|client|engine|host|native|oci|rpc|test|tools";
+  const areas = "api|base|bin|cli|client|engine|host|native|oci|orchestrator|rpc|test|tools";
   const named = find("**/*.md").flatMap((file) =>
     missing(file, new RegExp(`\`((?:${areas})/[\\w/.-]+\\.(?:ts|c|h|sh))\``, "g"), (path) => path),
   );

@@ -97,6 +97,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   ],
   "engine/docker-api": [...below, ...nouns.filter((noun) => noun !== "engine/registry-server")],
   "engine/daemon": [...below, ...nouns, "engine/docker-api", "engine/buildkit-api"],
+  "orchestrator/storage": ["rpc", "host", "base"],
   cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust", "engine/sbom"],
   bin: ["engine/daemon", "cli", "base", "host"],
   bench: ["base", "host", "client", "api", "engine/logs"],
