@@ -73,6 +73,17 @@ test("SqliteStore: a key goes when its time is over, unless it was written again
   assert.ok((await store.get("/kept", signal)).entry);
 });
 
+test("SqliteStore: a watch whose keys do not change keeps up with the revisions", async () => {
+  await using store = open();
+  const ended = new AbortController();
+  const quiet = store.watch("/pods/", 0, ended.signal);
+  const next = quiet[Symbol.asyncIterator]().next();
+  const { revision } = await store.put({ key: "/other/a", value: Buffer.from("x"), expected: 0 }, signal);
+  assert.equal(quiet.position, revision);
+  ended.abort();
+  assert.equal((await next).done, true);
+});
+
 test("SqliteStore: one that is closed says so", async () => {
   const store = open();
   await store[Symbol.asyncDispose]();

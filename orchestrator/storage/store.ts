@@ -48,7 +48,7 @@ export type WriteResult =
 
 /** Changes one after the other, in the order of their revisions, none left out and none twice. */
 export interface Watch extends AsyncIterable<readonly Change[]> {
-  /** All changes up to this one have been yielded. Grows also while nothing of the watched range changes. */
+  /** All changes up to this one have been yielded. */
   readonly position: Revision;
 }
 
