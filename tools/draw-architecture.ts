@@ -39,7 +39,7 @@ function drawArrows(): string {
 function describe(room: string, targets: readonly string[]): string {
   if (!room.startsWith("engine/")) return targets.join(", ") || "nothing";
   const isUsual = (target: string) => below.includes(target) || engineWide.includes(target);
-  const others = targets.filter((target) => !isUsual(target)).map((target) => target.slice("engine/".length));
+  const others = targets.filter((target) => !isUsual(target)).map((target) => target.replace("engine/", ""));
   const isWide = engineWide.every((target) => targets.includes(target));
   return [isWide ? "_usual_" : "_below_", ...others].join(", ");
 }
