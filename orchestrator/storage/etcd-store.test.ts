@@ -27,16 +27,18 @@ async function startEtcd(): Promise<void> {
   const sockets = (name: string) => `unix://${name}:0`;
   // One that was killed has left its own behind.
   for (const name of ["client.sock:0", "peer.sock:0"]) rmSync(join(folder, name), { force: true });
-  etcd = spawn(
-    program,
-    [
-      ...["--name", "one", "--data-dir", "data", "--log-level", "error"],
-      ...["--listen-client-urls", sockets("client.sock"), "--advertise-client-urls", sockets("client.sock")],
-      ...["--listen-peer-urls", sockets("peer.sock"), "--initial-advertise-peer-urls", sockets("peer.sock")],
-      ...["--initial-cluster", `one=${sockets("peer.sock")}`],
-    ],
-    { stdio: "ignore", cwd: folder },
-  );
+  const args = {
+    name: "one",
+    "data-dir": "data",
+    "log-level": "error",
+    "listen-client-urls": sockets("client.sock"),
+    "advertise-client-urls": sockets("client.sock"),
+    "listen-peer-urls": sockets("peer.sock"),
+    "initial-advertise-peer-urls": sockets("peer.sock"),
+    "initial-cluster": `one=${sockets("peer.sock")}`,
+  };
+  const words = Object.entries(args).map(([name, value]) => `--${name}=${value}`);
+  etcd = spawn(program, words, { stdio: "ignore", cwd: folder });
   for (;;) {
     await using store = new EtcdStore({ connect: dial });
     try {
