@@ -13,6 +13,8 @@ export interface ImageConfig {
   readonly docker_version?: string;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly string[] };
   readonly history?: readonly ImageHistory[];
+  /** BuildKit's inline cache: records of how the layers came to be, in base64. Written, and not read with the rest. */
+  readonly "moby.buildkit.cache.v0"?: string;
 }
 
 export interface ImageRuntimeConfig {

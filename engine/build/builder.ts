@@ -5,16 +5,15 @@ import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import type { PullRequest } from "#engine/images/distribution.ts";
-import type { ExportedImage, ExportOptions } from "#engine/images/image-export.ts";
 import type { ImageRecord, Progress } from "#engine/images/images.ts";
 import { LayeredFiles } from "#engine/runtime/layered-file.ts";
-import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { From, Stage } from "#oci/dockerfile/instruction.ts";
 import { type Dockerfile, parseDockerfile } from "#oci/dockerfile/parse.ts";
 import { formatPlatform, normalisePlatform, parsePlatform, type Platform } from "#oci/platform.ts";
 import type { Reference } from "#oci/reference.ts";
 import type { BuildContext, BuildDeps } from "./build-deps.ts";
+import { type Built, builtOf } from "./built.ts";
 import type { CopyFrom } from "./copy-step.ts";
 import { Spool } from "./files/spool.ts";
 import type { FolderNode } from "./files/tree.ts";
@@ -29,15 +28,15 @@ import {
 } from "./front-end.ts";
 import { contextStage } from "./context-stage.ts";
 import { globalArgs, platformArgs } from "./global-args.ts";
+import type { CacheSource, StepResult } from "./cache-source.ts";
 import { ImageCache } from "./image-cache.ts";
 import { RemoteSources } from "./remote/remote-sources.ts";
 import { OrderedReporters, type Reporter } from "./reporter.ts";
 import { RunMounts } from "./run-mounts.ts";
 import { Solver } from "./solver.ts";
 import { StageBuild, type StepTools } from "./stage-build.ts";
-import { packLayers } from "./sources.ts";
 import { findStage, type PlannedStage, planStages, type StagePlan } from "./stage-plan.ts";
-import { imageConfigOf, shortId, type StageState } from "./stage-state.ts";
+import { shortId, type StageState } from "./stage-state.ts";
 import { type BuildArgs, isProxy, Variables } from "./variables.ts";
 
 /** A Dockerfile to be built, and everything that was said about how. */
@@ -55,7 +54,10 @@ export interface BuildRequest {
   /** What the client has for the registry of a domain. */
   readonly credentials?: (domain: string) => PullRequest["credentials"];
   readonly usesCache: boolean;
+  /** Images here whose history says what they are made of. */
   readonly cacheFrom: readonly string[];
+  /** Results from elsewhere, beside those that are known here. */
+  readonly cacheSources?: readonly CacheSource[];
   readonly platform: string;
   readonly networkMode: string;
   readonly limits: Partial<HostConfig>;
@@ -63,22 +65,6 @@ export interface BuildRequest {
   readonly frontEnd?: FrontEnd;
   /** Steps of these stages run anew, whatever is known of them. */
   readonly uncachedStages?: readonly string[];
-}
-
-/** What a build came to, held until it is disposed of. */
-export interface Built extends AsyncDisposable {
-  readonly state: StageState;
-  /** An archive of its file system. */
-  files(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-  /** An archive of the image that it would be, and what its manifest is called. */
-  image(
-    names: readonly Reference[],
-    signal: AbortSignal,
-  ): Promise<{ readonly archive: AsyncIterable<Uint8Array>; readonly descriptor: Descriptor }>;
-  /** The image as it is to look elsewhere, without making it visible. */
-  export(options: ExportOptions, signal: AbortSignal): Promise<ExportedImage>;
-  /** Makes it an image with these names, and returns its ID. */
-  commit(names: readonly Reference[], signal: AbortSignal): Promise<Digest>;
 }
 
 /**
@@ -116,6 +102,11 @@ export class Builder {
     return await findOrPull(this.#context, request, name, platform, () => {}, signal);
   }
 
+  /** An image's config as it is stored. */
+  async configOf(image: ImageRecord): Promise<Buffer> {
+    return await this.#context.workshop.configOf(image);
+  }
+
   /** {@link Builder.solve}, and the image of it. */
   async build(request: BuildRequest, reporter: Reporter, signal: AbortSignal): Promise<Digest> {
     await using built = await this.solve(request, reporter, signal);
@@ -134,6 +125,7 @@ export class Builder {
     });
     const { workshop, cache } = this.#context;
     const used = new Set<string>();
+    const results: StepResult[] = [];
     await using undo = new AsyncDisposableStack();
     const lease = undo.use(workshop.hold());
     const spools: Spool[] = [];
@@ -147,6 +139,7 @@ export class Builder {
         reporter,
         lease,
         used,
+        results,
         signal,
         openSpool: () => {
           const spool = new Spool(join(this.#context.folder, "tmp"));
@@ -158,18 +151,7 @@ export class Builder {
       const state = request.frontEnd === undefined ? built : withConfigLabels(built, request.labels);
       await cache.markUsed([...used]);
       const held = undo.move();
-      return {
-        state,
-        files: (until) => packLayers(this.#context, state.layers, until),
-        image: (names, until) => workshop.archive(imageConfigOf(state), state.layers, names, lease, until),
-        export: (options, until) =>
-          workshop.export(state.id ?? imageConfigOf(state), state.layers, options, lease, until),
-        commit: (names, until) =>
-          state.id === undefined
-            ? workshop.finish(imageConfigOf(state), state.layers, names, lease, until)
-            : workshop.name(state.id, names),
-        [Symbol.asyncDispose]: () => held.disposeAsync(),
-      };
+      return builtOf({ context: this.#context, state, results, lease }, () => held.disposeAsync());
     } catch (error) {
       await lease.release();
       void workshop.tidy();
@@ -189,6 +171,7 @@ interface RunDeps {
   readonly reporter: Reporter;
   readonly lease: Lease;
   readonly used: Set<string>;
+  readonly results: StepResult[];
   readonly openSpool: () => Spool;
   readonly signal: AbortSignal;
 }
@@ -277,6 +260,9 @@ class BuildRun {
       // Who names images wants the results of these alone, whether they are there or not.
       usesCache: request.usesCache && request.cacheFrom.length > 0 ? "imports" : request.usesCache,
       imports,
+      // Nobody signs caches: where signatures are asked for, what they have is not taken for a step's result.
+      sources: context.images.admission.hasPolicy ? [] : (request.cacheSources ?? []),
+      solved: (result) => this.#deps.results.push(result),
       ...(epoch !== undefined && epoch !== null && epoch !== "" && { epoch: Number(epoch) }),
       networkMode: request.networkMode,
       limits: request.limits,
@@ -416,7 +402,8 @@ class BuildRun {
     const record = await findOrPull(context, request, name, asked ?? request.platform, pulling, signal);
     await admit(context, name, record);
     const layers = await context.workshop.layersOf(record, lease);
-    const { rootfs, history, config, docker_version: _, ...image } = record.config;
+    const { rootfs, history, config, docker_version: _, ...rest } = record.config;
+    const { "moby.buildkit.cache.v0": __, ...image } = rest;
     const isOther = formatPlatform(normalisePlatform(image)) !== formatPlatform(normalisePlatform(wanted));
     if (isOther && (asked !== undefined || this.#deps.request.platform !== ""))
       throw new Fault(

@@ -14,6 +14,8 @@ export interface CacheRecord {
   readonly createdBy: string;
   /** Absent when the step changed no file. */
   readonly layer?: BuiltLayer;
+  /** Another key by which the same result is known: that of what was copied, where this is of where it was copied from. */
+  readonly same?: string;
   /** Bytes on disk of the layer, and of its blob. */
   readonly bytes: number;
 }

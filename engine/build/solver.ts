@@ -4,6 +4,7 @@ import { formatTime } from "#base/time.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import type { BuiltLayer } from "#engine/images/image-workshop.ts";
 import type { BuildContext } from "./build-deps.ts";
+import type { CachedResult } from "./cache-source.ts";
 import type { CacheRecord } from "./cache-store.ts";
 
 /** What a step is, as far as its result depends on it; the key is the digest of it. */
@@ -19,6 +20,8 @@ export interface Solved {
   readonly created: string;
   readonly createdBy: string;
   readonly layer?: BuiltLayer;
+  /** Another key by which it is known. */
+  readonly same?: string;
   readonly isCached: boolean;
 }
 
@@ -26,8 +29,8 @@ export interface Solved {
 export interface CacheChoice {
   /** Which results are looked at: of earlier builds too, or what `import` has alone. New ones are kept in any case. */
   readonly isUsed: boolean | "imports";
-  /** What a cache source of this build's own, such as an image, has for it. */
-  readonly import?: () => { readonly created: string; readonly layer?: BuiltLayer } | undefined;
+  /** What a cache source of this build's own, such as an image, has for it. @param key of the operation */
+  readonly import?: (key: string) => Promise<CachedResult | undefined>;
   /** RFC 3339: when new results are said to be made. Absent: now. */
   readonly created?: string;
 }
@@ -56,9 +59,15 @@ export class Solver {
     const key = this.keyOf(operation);
     const record = this.#context.cache.find(key);
     if (record === undefined) return undefined;
-    const { layer, created, createdBy } = record;
+    const { layer, created, createdBy, same } = record;
     if (layer !== undefined && !(await this.#context.workshop.keep(layer, lease))) return undefined;
-    return { created, createdBy, ...(layer !== undefined && { layer }), isCached: true };
+    return {
+      created,
+      createdBy,
+      ...(layer !== undefined && { layer }),
+      ...(same !== undefined && { same }),
+      isCached: true,
+    };
   }
 
   /** @throws what `perform` throws; nothing is kept then */
@@ -79,17 +88,22 @@ export class Solver {
     });
   }
 
-  /** Gives a result a second name. */
-  async alias(operation: Operation, solved: Solved): Promise<void> {
-    await this.#put(operation, solved.created, solved.layer);
+  /** Gives the result of an operation a second name. */
+  async alias(operation: Operation, second: Operation, solved: Solved): Promise<void> {
+    await this.#put(second, { ...solved, same: this.keyOf(operation) });
+  }
+
+  /** @param operation for whose result nothing else is looked at. What is found is kept. */
+  async import(operation: Operation, choice: CacheChoice, lease: Lease): Promise<Solved | undefined> {
+    return choice.isUsed === false ? undefined : await this.#imported(operation, choice, lease);
   }
 
   async #imported(operation: Operation, choice: CacheChoice, lease: Lease): Promise<Solved | undefined> {
-    const found = choice.import?.();
+    const found = await choice.import?.(this.keyOf(operation));
     if (found === undefined) return undefined;
     if (found.layer !== undefined && !(await this.#context.workshop.keep(found.layer, lease)))
       return undefined;
-    await this.#put(operation, found.created, found.layer);
+    await this.#put(operation, found);
     return { ...found, createdBy: operation.createdBy, isCached: true };
   }
 
@@ -100,7 +114,7 @@ export class Solver {
   ): Promise<Solved> {
     const layer = await perform();
     const created = choice.created ?? formatTime(this.#context.now());
-    await this.#put(operation, created, layer);
+    await this.#put(operation, { created, ...(layer !== undefined && { layer }) });
     return {
       created,
       createdBy: operation.createdBy,
@@ -109,7 +123,7 @@ export class Solver {
     };
   }
 
-  async #put(operation: Operation, created: string, layer: BuiltLayer | undefined): Promise<void> {
+  async #put(operation: Operation, { created, layer, same }: CachedResult): Promise<void> {
     const { cache, workshop } = this.#context;
     const { kind, description, createdBy } = operation;
     const bytes = layer === undefined ? 0 : layer.size + (await workshop.usage(layer));
@@ -122,6 +136,7 @@ export class Solver {
       createdBy,
       bytes,
       ...(layer !== undefined && { layer }),
+      ...(same !== undefined && { same }),
     });
   }
 }

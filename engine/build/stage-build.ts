@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile, mkdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { HostConfig } from "#api/docker/container.ts";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import { removeTree } from "#engine/snapshots/folders.ts";
 import type { Lease } from "#engine/gc/leases.ts";
@@ -12,6 +12,7 @@ import type { Instruction, InstructionOf } from "#oci/dockerfile/instruction.ts"
 import { parseTrigger } from "#oci/dockerfile/parse.ts";
 import type { TarTime } from "#oci/tar/entry.ts";
 import type { BuildContext } from "./build-deps.ts";
+import type { CachedResult, CacheSource, StepResult } from "./cache-source.ts";
 import type { ImageCache } from "./image-cache.ts";
 import { applyConfig, nop, shellOf } from "./config-steps.ts";
 import { type CopyFrom, type CopyInstruction, type CopyTools, planCopyStep } from "./copy-step.ts";
@@ -46,6 +47,9 @@ export interface StepTools {
   readonly signal: AbortSignal;
   readonly usesCache: CacheChoice["isUsed"];
   readonly imports: readonly ImageCache[];
+  readonly sources: readonly CacheSource[];
+  /** Told of every result. */
+  readonly solved: (result: StepResult) => void;
   /** SOURCE_DATE_EPOCH, in seconds since 1970. */
   readonly epoch?: number;
   readonly networkMode: string;
@@ -209,13 +213,12 @@ export class StageBuild {
     const from = await this.#from(name);
     const hasFrom = from.kind === "layers";
     const quick = hasFrom ? this.#quickCopy(instruction, from) : undefined;
-    if (quick !== undefined && this.#tools.usesCache === true) {
-      const known = await this.#tools.solver.find(quick, this.#tools.lease);
-      if (known !== undefined) {
-        this.#tools.used(this.#tools.solver.keyOf(quick));
-        await this.#sayCached();
-        return this.#advance({ ...known, createdBy: this.#copyText(instruction) ?? known.createdBy });
-      }
+    const known = quick === undefined ? undefined : await this.#findQuick(instruction, quick);
+    if (quick !== undefined && known !== undefined) {
+      this.#tools.used(this.#tools.solver.keyOf(quick));
+      this.#tell(quick, known);
+      await this.#sayCached();
+      return this.#advance({ ...known, createdBy: this.#copyText(instruction) ?? known.createdBy });
     }
     const plan = await planCopyStep(this.#copyTools(), this.#state, instruction, from);
     const keyword = instruction.kind === "add" ? "ADD" : "COPY";
@@ -229,8 +232,26 @@ export class StageBuild {
       inputs: [chainOf(this.#state), digestOfEntries(plan.entries), this.#tools.epoch],
     };
     const solved = await this.#solve(operation, () => this.#addLayer(plan.entries));
-    if (quick !== undefined) await this.#tools.solver.alias({ ...operation, ...quick }, solved);
+    if (quick !== undefined) {
+      await this.#tools.solver.alias(operation, { ...operation, ...quick }, solved);
+      this.#tell(quick, solved);
+    }
     this.#advance({ ...solved, createdBy: operation.createdBy });
+  }
+
+  /** Here, or in a cache that the client has named. */
+  async #findQuick(
+    instruction: CopyInstruction,
+    quick: Pick<Operation, "kind" | "inputs">,
+  ): Promise<Solved | undefined> {
+    const { solver, usesCache, lease, sources } = this.#tools;
+    if (usesCache !== true) return undefined;
+    const known = await solver.find(quick, lease);
+    const createdBy = this.#copyText(instruction);
+    if (known !== undefined || sources.length === 0 || createdBy === undefined) return known;
+    const operation: Operation = { ...quick, description: instruction.text, createdBy };
+    const choice: CacheChoice = { isUsed: true, import: (key) => this.#fromSources(key) };
+    return await solver.import(operation, choice, lease);
   }
 
   /** The same copy from the same file system: nothing has to be read to know what comes of it. */
@@ -378,10 +399,11 @@ export class StageBuild {
     const { solver, lease, signal, usesCache, epoch } = this.#tools;
     const choice: CacheChoice = {
       isUsed: usesCache,
-      import: () => this.#imported(operation.createdBy),
+      import: (key) => this.#imported(operation.createdBy, key),
       ...(epoch !== undefined && { created: formatTime(BigInt(epoch) * 1_000_000_000n) }),
     };
     const solved = await solver.solve(operation, choice, lease, perform, signal);
+    this.#tell(operation, solved);
     if (solved.isCached) {
       this.#tools.used(solver.keyOf(operation));
       await this.#sayCached();
@@ -409,12 +431,46 @@ export class StageBuild {
     return history.copy("", words.map((word) => this.#variables.expand(word)).join(" "));
   }
 
-  #imported(createdBy: string) {
+  async #imported(createdBy: string, key: string): Promise<CachedResult | undefined> {
     for (const image of this.#tools.imports) {
       const found = image.next(this.#state, createdBy);
       if (found !== undefined) return found;
     }
+    return await this.#fromSources(key);
+  }
+
+  /** A cache that cannot be read any more, or has something else than it says, is one that has nothing. */
+  async #fromSources(key: string): Promise<CachedResult | undefined> {
+    const { sources, lease, signal, context } = this.#tools;
+    const { layers } = this.#state;
+    for (const source of sources) {
+      const found = source.find(key, layers);
+      if (found?.layer === undefined) {
+        if (found !== undefined) return { created: found.created };
+        continue;
+      }
+      const { descriptor, diffId } = found.layer;
+      const from = (offset: number) => source.read(descriptor, offset, signal);
+      try {
+        const parent = chainOf(this.#state);
+        const layer = await context.workshop.takeLayer(parent, descriptor, diffId, from, lease, signal);
+        return { created: found.created, layer, ...(found.same !== undefined && { same: found.same }) };
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isFault(error) || isFault(error, "exhausted")) throw error;
+        context.log.warn("a layer of a build cache cannot be had", { layer: descriptor.digest, error });
+      }
+    }
     return undefined;
+  }
+
+  /** Before the step is taken: its layer goes on top of what there is. */
+  #tell(operation: Pick<Operation, "kind" | "inputs">, { created, layer, same }: Solved): void {
+    const { solver, solved } = this.#tools;
+    const layers = layer === undefined ? this.#state.layers : [...this.#state.layers, layer];
+    const result = { created, layers, hasLayer: layer !== undefined };
+    solved({ key: solver.keyOf(operation), ...result });
+    if (same !== undefined) solved({ key: same, ...result });
   }
 
   #advance(solved: Solved, config?: StageState["config"]): void {

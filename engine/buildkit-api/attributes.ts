@@ -1,8 +1,18 @@
+import { createHash } from "node:crypto";
 import type { HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
+import { asObject, asString, optionalStringMap } from "#oci/shape.ts";
 import { parseStrictJson } from "#oci/strict-json.ts";
 
 type Attributes = ReadonlyMap<string, string>;
+
+/** A cache that a client names. */
+export interface CacheEntry {
+  readonly type: string;
+  readonly attrs: Attributes;
+  /** For people. */
+  readonly id: string;
+}
 
 /** What a client says about a build with the Dockerfile front end. */
 export interface BuildAttributes {
@@ -24,8 +34,8 @@ export interface BuildAttributes {
   /** Names of the client's folders. */
   readonly contextKey: string;
   readonly dockerfileKey: string;
-  /** References of images of `--cache-from`. */
-  readonly cacheFrom: readonly string[];
+  /** Of `--cache-from`. */
+  readonly cacheFrom: readonly CacheEntry[];
   /** A question about the Dockerfile, instead of a build. */
   readonly request: string;
 }
@@ -94,12 +104,23 @@ function ulimitOf(text: string) {
   return { Name, Soft: Number(soft), Hard: Number(hard) };
 }
 
-function cacheImports(text: string): readonly string[] {
+function cacheImports(text: string): readonly CacheEntry[] {
   if (text === "") return [];
   const list = parseStrictJson(Buffer.from(text), "cache-imports");
   if (!Array.isArray(list)) throw new Fault("invalid", "invalid cache-imports");
-  return list.flatMap((entry: { readonly Attrs?: Readonly<Record<string, unknown>> }) => {
-    const ref = entry.Attrs?.["ref"];
-    return typeof ref === "string" ? [ref] : [];
+  return list.map((value: unknown) => {
+    const entry = asObject(value, "cache-imports");
+    const type = asString(entry["Type"] ?? "", "cache-imports");
+    const attrs = new Map(Object.entries(optionalStringMap(entry["Attrs"], "cache-imports") ?? {}));
+    return { type, attrs, id: cacheId(type, attrs) };
   });
+}
+
+function cacheId(type: string, attrs: Attributes): string {
+  const ref = attrs.get("ref");
+  if (type === "registry" && ref !== undefined) return ref;
+  const hash = createHash("sha256")
+    .update(JSON.stringify([type, ...attrs]))
+    .digest();
+  return `${type}:${hash.readBigUInt64BE()}`;
 }

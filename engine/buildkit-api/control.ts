@@ -20,6 +20,7 @@ import type { Clock } from "#base/time.ts";
 import type { Builds } from "#engine/build/build-service.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { Platform } from "#oci/platform.ts";
+import { exportCache, parseCacheExports } from "./cache-export.ts";
 import { exportResult, type Exporter } from "./export.ts";
 import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
 import { History } from "./history.ts";
@@ -133,6 +134,7 @@ async function result(
   if ((request.frontendAttrs.get("requestid") ?? "") !== "")
     return await deps.solving.ask(job, request.frontend, request.frontendAttrs);
   const exporters = exportersOf(request);
+  const caches = parseCacheExports(request.cache?.exports ?? []);
   const built =
     request.frontend === ""
       ? await returned(job)
@@ -140,12 +142,17 @@ async function result(
   const response = new Map<string, string>();
   if (built === undefined) return response;
   const builder = await deps.builds.builder();
+  const { exchange } = deps;
+  const session = () => deps.sessions.get(job.session, signal);
+  const hasInlineCache = caches.hasInline;
   for (const exporter of exporters) {
-    const session = () => deps.sessions.get(job.session, signal);
-    const target = { job, session, exchange: deps.exchange, folder: builder.folder };
+    const target = { job, session, exchange, hasInlineCache, folder: builder.folder };
     for (const [name, value] of await exportResult(target, built, exporter, signal))
       response.set(name, value);
   }
+  for (const cache of caches.others)
+    for (const [name, value] of await exportCache({ job, session, exchange }, built, cache, signal))
+      response.set(name, value);
   return response;
 }
 

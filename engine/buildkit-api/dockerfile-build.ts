@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { Fault, isFault } from "#base/fault.ts";
-import type { Builder, Built, BuildRequest } from "#engine/build/builder.ts";
+import type { Builder, BuildRequest } from "#engine/build/builder.ts";
+import type { Built } from "#engine/build/built.ts";
 import { Spool } from "#engine/build/files/spool.ts";
 import { type KeptContext, type KeptContexts, withoutKept } from "#engine/build/files/kept-contexts.ts";
 import { emptyFolder, type FolderNode } from "#engine/build/files/tree.ts";
+import type { CacheSource } from "#engine/build/cache-source.ts";
 import type { NamedContext, StageTitle, StepProgress } from "#engine/build/front-end.ts";
+import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import { openContext } from "#engine/build/open-context.ts";
 import { metadataFault } from "#engine/build/base-image.ts";
@@ -14,10 +17,12 @@ import { type CheckWarning, shortWarning } from "#oci/dockerfile/check/findings.
 import type { Stage } from "#oci/dockerfile/instruction.ts";
 import type { Lines } from "#oci/dockerfile/source.ts";
 import { formatPlatform, parsePlatform } from "#oci/platform.ts";
+import type { Platform } from "#oci/platform.ts";
 import { familiarReference, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import { forwardAgent } from "./agent.ts";
 import { type BuildAttributes, parseAttributes } from "./attributes.ts";
 import { buildError, buildMessage, type ErrorSource } from "./build-errors.ts";
+import { importCache } from "./cache-import.ts";
 import { excludePatterns, topText, type Wanted, wantedFiles } from "./context-files.ts";
 import { syncFiles, type SyncRequest } from "./file-sync.ts";
 import type { Job } from "./jobs.ts";
@@ -35,6 +40,8 @@ export interface DockerfileBuildDeps {
   readonly job: Job;
   /** Results of earlier builds of the job, by the name that stands for them. */
   readonly inputs: ReadonlyMap<string, Promise<Built>>;
+  readonly exchange: () => Promise<ContentExchange>;
+  readonly platform: Platform;
   /** Undefined when the image is not here. */
   readonly findImage: (name: string) => ImageRecord | undefined;
 }
@@ -141,6 +148,8 @@ class DockerfileBuild {
       check.findings.isStrict || (!this.#asked.pulls && bases.every((name) => this.#isHere(name)));
     if (isFirst) await this.#checkStages(check, ignore);
     ready();
+    const caches = this.#caches(signal);
+    caches.catch(() => {}); // whoever waits for it is told
     const root = await files.context(this.#wanted(plan), ignore, signal);
     const request: BuildRequest = {
       dockerfile: files.dockerfile,
@@ -154,7 +163,8 @@ class DockerfileBuild {
       credentials: (domain) => credentialsOf(this.#deps.session, domain),
       usesCache: this.#asked.usesCache,
       uncachedStages: this.#asked.uncachedStages,
-      cacheFrom: this.#cacheFrom(),
+      cacheFrom: [],
+      cacheSources: await caches,
       platform: platforms[0] ?? "",
       networkMode: this.#network(),
       limits: this.#asked.limits,
@@ -417,18 +427,16 @@ class DockerfileBuild {
     return isTriggered ? { kind: "all" } : wantedFiles(stages, undefined);
   }
 
-  #cacheFrom(): readonly string[] {
-    return this.#asked.cacheFrom.filter((name) => {
-      const vertex = this.#deps.job.progress.vertex(`importing cache manifest from ${name}`).start();
-      if (this.#deps.findImage(name) !== undefined) {
-        vertex.done();
-        return true;
-      }
-      vertex.failed(
-        new Fault("not-found", `failed to configure registry cache importer: ${name}: not found`),
-      );
-      return false;
-    });
+  async #caches(signal: AbortSignal): Promise<readonly CacheSource[]> {
+    const { session, exchange, job, platform, findImage, builder } = this.#deps;
+    const configOf = (image: ImageRecord) => builder.configOf(image);
+    const deps = { session, exchange, platform, progress: job.progress, findImage, configOf };
+    const opened = (connection: Disposable) => void this.#spools.push(connection);
+    if (!this.#asked.usesCache) return [];
+    const sources = await Promise.all(
+      this.#asked.cacheFrom.map((entry) => importCache(deps, entry, opened, signal)),
+    );
+    return sources.filter((source) => source !== undefined);
   }
 
   #network(): string {

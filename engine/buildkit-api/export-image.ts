@@ -1,12 +1,14 @@
 import { Fault, isFault } from "#base/fault.ts";
-import type { Built } from "#engine/build/builder.ts";
+import type { Built } from "#engine/build/built.ts";
 import { imageConfigOf } from "#engine/build/stage-state.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ExportedImage } from "#engine/images/image-export.ts";
 import { imageIdOf } from "#engine/images/image-workshop.ts";
 import type { Digest } from "#oci/digest.ts";
+import { formatInlineCache } from "#oci/cache-config.ts";
 import { formatReference, repositoryOf, type Reference, withDigest } from "#oci/reference.ts";
 import type { Exporter, ExportDeps } from "./export.ts";
+import { inlineRecordsOf } from "./cache-records.ts";
 import { type ImageAttributes, parseImageAttributes } from "./image-attributes.ts";
 import type { Vertex } from "./progress.ts";
 import { credentialsOf } from "./registry-auth.ts";
@@ -18,7 +20,7 @@ import { credentialsOf } from "./registry-auth.ts";
  */
 export async function exportImage(
   deps: ExportDeps,
-  built: Built,
+  plain: Built,
   exporter: Exporter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
@@ -26,6 +28,7 @@ export async function exportImage(
   const vertex = deps.job.progress.vertex("exporting to image");
   return await vertex.run(async () => {
     vertex.part("exporting layers").done();
+    const built = deps.hasInlineCache ? inlined(vertex, plain) : plain;
     const isLookedAt = asked.pushes || asked.isCanonical || asked.danglingName !== undefined;
     const exported = isLookedAt ? await built.export(asked.options, signal) : undefined;
     const id = exported?.id ?? expectedId(built);
@@ -39,6 +42,13 @@ export async function exportImage(
       for (const name of asked.names) await push(deps, vertex, name, asked, exported, signal);
     return responseOf(id, names, exported);
   });
+}
+
+/** The image tells how its layers came to be. */
+export function inlined(vertex: Vertex, built: Built): Built {
+  vertex.part("preparing layers for inline cache").done();
+  const records = inlineRecordsOf(built);
+  return records.length === 0 ? built : built.withInlineCache(formatInlineCache(records));
 }
 
 export function expectedId({ state }: Built): Digest {
@@ -96,7 +106,7 @@ async function push(
   };
   const remote: ContentExchange = await exchange();
   try {
-    await remote.send(place, parcel, last, signal);
+    await remote.send(place, parcel, { last }, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!isFault(error)) throw error;

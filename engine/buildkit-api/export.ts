@@ -1,7 +1,7 @@
 import { Fault } from "#base/fault.ts";
-import type { Built } from "#engine/build/builder.ts";
+import type { Built } from "#engine/build/built.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
-import { encoded, expectedId, exportImage } from "./export-image.ts";
+import { encoded, expectedId, exportImage, inlined } from "./export-image.ts";
 import { sendArchive, sendTree } from "./file-send.ts";
 import { parseImageAttributes } from "./image-attributes.ts";
 import type { Job } from "./jobs.ts";
@@ -19,6 +19,8 @@ export interface ExportDeps {
   readonly session: () => Promise<Session>;
   /** What there is of it is loaded with the first use. */
   readonly exchange: () => Promise<ContentExchange>;
+  /** Whether images are to say how their layers came to be. */
+  readonly hasInlineCache: boolean;
   /** Where files may be kept for a while. */
   readonly folder: string;
 }
@@ -54,8 +56,8 @@ export async function exportResult(
 }
 
 async function exportArchive(
-  { job, session }: ExportDeps,
-  built: Built,
+  { job, session, hasInlineCache }: ExportDeps,
+  plain: Built,
   exporter: Exporter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
@@ -65,6 +67,7 @@ async function exportArchive(
   const vertex = job.progress.vertex(`exporting to ${type} image format`);
   return await vertex.run(async () => {
     vertex.part("exporting layers").done();
+    const built = hasInlineCache ? inlined(vertex, plain) : plain;
     const { archive, descriptor } = await built.image(parseImageAttributes(exporter).names, signal);
     vertex.part(`exporting manifest ${descriptor.digest}`).done();
     vertex.part(`exporting config ${expectedId(built)}`).done();

@@ -8,7 +8,7 @@ import {
 import { nothing } from "#api/buildkit/session.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
-import type { Built } from "#engine/build/builder.ts";
+import type { Built } from "#engine/build/built.ts";
 import { type Methods, type ServerCall, unary } from "#rpc/grpc-server.ts";
 import type { Job, Jobs } from "./jobs.ts";
 import { inputIdOf, inputOf } from "./inputs.ts";
@@ -38,6 +38,9 @@ const capabilities = [
   "solve.inlinereturn",
 ];
 
+/** Without these, clients leave such caches out and say nothing; with them, they are told that there are none here. */
+const caches = ["cache.gha", "cache.s3"];
+
 /**
  * The part of the gateway that clients use which run no front end of their own: they ask for the Dockerfile front end, and return its
  * result as theirs.
@@ -52,7 +55,8 @@ export function gatewayMethods(deps: GatewayDeps): Methods {
       `${service}/Ping`,
       unary(nothing, pongResponse, async (_, call) => {
         await jobOf(call);
-        return { frontendCaps: capabilities.map((id) => ({ id, enabled: true })) };
+        const enabled = (id: string) => ({ id, enabled: true });
+        return { frontendCaps: capabilities.map(enabled), llbCaps: caches.map(enabled) };
       }),
     ],
     [

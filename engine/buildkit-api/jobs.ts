@@ -1,6 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
-import type { Built } from "#engine/build/builder.ts";
+import type { Built } from "#engine/build/built.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Progress } from "./progress.ts";
 import type { RpcStatus } from "#rpc/status.ts";

@@ -1,8 +1,10 @@
 import { Fault, isFault } from "#base/fault.ts";
 import type { Builds } from "#engine/build/build-service.ts";
-import type { Built } from "#engine/build/builder.ts";
+import type { Built } from "#engine/build/built.ts";
 import type { KeptContexts } from "#engine/build/files/kept-contexts.ts";
+import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
+import type { Platform } from "#oci/platform.ts";
 import type { DockerfileBuildDeps } from "./dockerfile-build.ts";
 import type { Job } from "./jobs.ts";
 import type { Sessions } from "./sessions.ts";
@@ -10,6 +12,8 @@ import type { Sessions } from "./sessions.ts";
 export interface SolvingDeps {
   readonly builds: Builds;
   readonly contexts: KeptContexts;
+  readonly exchange: () => Promise<ContentExchange>;
+  readonly platform: Platform;
   readonly sessions: Sessions;
   readonly images: Pick<ImageResolver, "resolve">;
 }
@@ -58,7 +62,7 @@ export class Solving {
   ): Promise<DockerfileBuildDeps> {
     if (frontend !== "dockerfile.v0")
       throw new Fault("not-found", `invalid frontend: ${frontend.slice(0, 200)}`);
-    const { builds, contexts, sessions, images } = this.#deps;
+    const { builds, contexts, exchange, platform, sessions, images } = this.#deps;
     const { signal } = job;
     const session = await sessions.get(job.session, signal);
     const findImage = (name: string) => {
@@ -70,6 +74,6 @@ export class Solving {
       }
     };
     const builder = await builds.builder();
-    return { builder, contexts, session, job, inputs, findImage };
+    return { builder, contexts, exchange, platform, session, job, inputs, findImage };
   }
 }

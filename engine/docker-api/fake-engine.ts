@@ -50,7 +50,7 @@ const image: ImageRecord = {
 };
 
 class FakeImages implements Images {
-  readonly admission = { using: () => undefined };
+  readonly admission = { using: () => undefined, hasPolicy: false };
 
   list(): readonly ImageRecord[] {
     return [image];

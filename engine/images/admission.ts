@@ -32,6 +32,10 @@ export class Admission implements ImageAdmission {
     return this.#deps.gate;
   }
 
+  get hasPolicy(): boolean {
+    return this.#deps.gate !== undefined;
+  }
+
   /** @see ImageAdmission.using */
   using(image: MeantImage, use: TrustedUse, signal: AbortSignal): Promise<void> | undefined {
     const damage = this.#deps.store.damageOf(image.id);

@@ -32,14 +32,22 @@ export interface Parcel {
   readonly manifest: Descriptor & { readonly bytes: Uint8Array };
 }
 
+/** Is told of what happens. */
+export interface SendWatch {
+  /** A blob is looked for and sent where it is missing; what this returns is called when it is there. */
+  readonly blob?: (blob: OutgoingBlob) => () => void;
+  /** Only the manifest is left. */
+  readonly last?: () => void;
+}
+
 /** Content of any kind between this host and registries: what is no image, or one that is not called by its name here. */
 export interface ContentExchange {
   /**
-   * Sends what is missing of the blobs, then `last` is called and the manifest sent, under the place's tag or its own digest.
+   * Sends what is missing of the blobs, then the manifest, under the place's tag or its own digest.
    *
    * @throws {Fault} `remote`, with the registry's words
    */
-  send(place: Place, parcel: Parcel, last: () => void, signal: AbortSignal): Promise<void>;
+  send(place: Place, parcel: Parcel, watch: SendWatch, signal: AbortSignal): Promise<void>;
   /** The image, if it is still here, is known to be there under that digest. */
   remember(reference: Reference, image: Digest, target: Digest): Promise<void>;
   /** @throws {Fault} `remote`; `invalid` for what is neither manifest nor index */
@@ -73,7 +81,7 @@ export class RegistryExchange implements ContentExchange {
   async send(
     place: Place,
     { blobs, manifest }: Parcel,
-    last: () => void,
+    watch: SendWatch,
     signal: AbortSignal,
   ): Promise<void> {
     const { reference } = place;
@@ -87,7 +95,11 @@ export class RegistryExchange implements ContentExchange {
     const unique = new Map(blobs.map((blob) => [blob.digest, blob]));
     const sendings = Array.from(unique.values(), async (blob) => {
       try {
-        await this.#uploads.run(() => this.#sendBlob(reader, writer, blob, repositoriesOf, either), either);
+        await this.#uploads.run(async () => {
+          const done = watch.blob?.(blob);
+          await this.#sendBlob(reader, writer, blob, repositoriesOf, either);
+          done?.();
+        }, either);
       } catch (error) {
         stop.abort(error);
         throw error;
@@ -96,7 +108,7 @@ export class RegistryExchange implements ContentExchange {
     await Promise.allSettled(sendings);
     signal.throwIfAborted();
     if (stop.signal.aborted) throw stop.signal.reason;
-    last();
+    watch.last?.();
     const name = reference.tag ?? manifest.digest;
     await retrying(() => writer.putManifest(name, manifest, signal), tries, signal);
   }

@@ -11,8 +11,8 @@ import type { BuiltLayer } from "./image-workshop.ts";
 
 export type LayerCompression = "gzip" | "zstd" | "uncompressed";
 
-/** How an image is to look where it goes. */
-export interface ExportOptions {
+/** How layers are to look where they go. */
+export interface LayerOptions {
   /** What plain layers become. */
   readonly compression: LayerCompression;
   readonly level?: number;
@@ -20,6 +20,10 @@ export interface ExportOptions {
   readonly isForced: boolean;
   /** Media types of the OCI, or else Docker's as far as it has them. */
   readonly usesOciTypes: boolean;
+}
+
+/** How an image is to look where it goes. */
+export interface ExportOptions extends LayerOptions {
   /** Of the manifest. */
   readonly annotations: Readonly<Record<string, string>>;
   /** Of the manifest's descriptor. */
@@ -132,7 +136,7 @@ const typesOf = {
 export async function exportLayer(
   deps: ExportDeps,
   layer: BuiltLayer,
-  options: Pick<ExportOptions, "compression" | "level" | "isForced" | "usesOciTypes">,
+  options: LayerOptions,
   signal: AbortSignal,
 ): Promise<OutgoingBlob> {
   const { compression: wanted, level, isForced, usesOciTypes } = options;

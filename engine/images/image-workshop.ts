@@ -8,13 +8,20 @@ import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
 import { abortable } from "#engine/content/abortable.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
 import type { Lease } from "#engine/gc/leases.ts";
-import { claimOf } from "./archive-index.ts";
+import { claimOf, storeBlob } from "./archive-index.ts";
 import { commitImages } from "./commit-images.ts";
 import { changing, type ImageDeps, publish } from "./image-deps.ts";
-import type { CompressionMemory, ExportedImage, ExportOptions } from "./image-export.ts";
+import type {
+  CompressionMemory,
+  ExportedImage,
+  ExportOptions,
+  LayerOptions,
+  OutgoingBlob,
+} from "./image-export.ts";
 import type { ImageRecord } from "./images.ts";
 import { archiveOfImages } from "./save.ts";
 import { storeImage } from "./store-image.ts";
+import { verifyLayer } from "./unpack.ts";
 
 /** A layer that is a blob and unpacked. Plain data. */
 export interface BuiltLayer {
@@ -92,6 +99,74 @@ export class ImageWorkshop {
     return { mediaType, digest, size, diffId: digest, chainId };
   }
 
+  /**
+   * Takes a layer in that is somewhere else, unless it is here, and unpacks it on top of `parent`.
+   *
+   * @param sourceFrom its blob from an offset on
+   * @throws {Fault} `invalid` when blob or content is not what it should be; `exhausted`; what the source throws
+   */
+  async takeLayer(
+    parent: Digest | undefined,
+    { mediaType, digest, size }: Descriptor,
+    diffId: Digest,
+    sourceFrom: (offset: number) => AsyncIterable<Uint8Array>,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<BuiltLayer> {
+    const { content, snapshots } = this.#deps;
+    const chainId = parent === undefined ? diffId : sha256Of(`${parent} ${diffId}`);
+    const layer = { mediaType, digest, size, diffId, chainId };
+    await this.#protect(layer, lease);
+    await content.resume({ digest, size, claim: claimOf(lease) }, sourceFrom, signal);
+    if (snapshots.hasLayer(chainId))
+      await verifyLayer(this.#deps, { descriptor: layer, diffId, chainId }, signal);
+    else await snapshots.unpack(chainId, parent, { path: content.pathOf(digest), mediaType, diffId }, signal);
+    return layer;
+  }
+
+  /** A layer as it is to look elsewhere. */
+  async exportLayer(
+    layer: BuiltLayer,
+    options: LayerOptions,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<OutgoingBlob> {
+    const { exportLayer } = await import("./image-export.ts");
+    return await exportLayer(await this.#exportDeps(lease), layer, options, signal);
+  }
+
+  /** Puts a document into the store for as long as the lease lasts. */
+  async keepDocument(bytes: Uint8Array, lease: Lease, signal: AbortSignal): Promise<Digest> {
+    return await storeBlob({ content: this.#deps.content, lease }, bytes, signal);
+  }
+
+  /** A blob from an offset on. @throws {Fault} `not-found` */
+  async *blobFrom(digest: Digest, offset: number): AsyncGenerator<Uint8Array> {
+    let at = 0;
+    for await (const chunk of (await this.#deps.content.open(digest)) as AsyncIterable<Uint8Array>) {
+      const skipped = Math.min(Math.max(offset - at, 0), chunk.length);
+      at += chunk.length;
+      if (skipped < chunk.length) yield chunk.subarray(skipped);
+    }
+  }
+
+  /** The config of an image as it is stored. */
+  async configOf({ id }: ImageRecord): Promise<Buffer> {
+    return await this.#deps.content.read(id, MAX_DOCUMENT_BYTES);
+  }
+
+  /** A blob that may have to be made first. */
+  async ensureBlob(blob: OutgoingBlob, signal: AbortSignal): Promise<void> {
+    if (blob.make !== undefined && (await this.#deps.content.find(blob.digest)) === undefined)
+      await blob.make(signal);
+  }
+
+  async #exportDeps(lease: Lease) {
+    const { CompressionMemory } = await import("./image-export.ts");
+    this.#memory ??= new CompressionMemory();
+    return { content: this.#deps.content, lease, memory: this.#memory };
+  }
+
   /** Bytes on disk of a layer, without those below. */
   usage(layer: BuiltLayer): Promise<number> {
     return this.#deps.snapshots.usage(layer.chainId);
@@ -154,13 +229,12 @@ export class ImageWorkshop {
     signal: AbortSignal,
   ): Promise<ExportedImage> {
     const { content } = this.#deps;
-    const { exportImage, CompressionMemory } = await import("./image-export.ts");
-    this.#memory ??= new CompressionMemory();
+    const { exportImage } = await import("./image-export.ts");
     const bytes =
       typeof config === "string"
         ? await content.read(config, MAX_DOCUMENT_BYTES)
         : Buffer.from(JSON.stringify(config));
-    return await exportImage({ content, lease, memory: this.#memory }, bytes, layers, options, signal);
+    return await exportImage(await this.#exportDeps(lease), bytes, layers, options, signal);
   }
 
   /** Gives an image that is there its names. @throws {Fault} `not-found` when it has gone meanwhile */

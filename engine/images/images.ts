@@ -33,6 +33,8 @@ export interface ImageAdmission {
    * @throws {Fault} `forbidden` when the trust policy refuses the image; `precondition` when it was found altered on disk
    */
   using(image: MeantImage, use: TrustedUse, signal: AbortSignal): Promise<void> | undefined;
+  /** Whether a policy is in force. */
+  readonly hasPolicy: boolean;
 }
 
 /** An image as its user means it: by what was typed, and what that came to. */

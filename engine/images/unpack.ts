@@ -121,8 +121,8 @@ async function unpackLayer(
 }
 
 /** The layer is there from another blob: this one must hold the same, or the image would change when it is saved and loaded. */
-async function verifyLayer(
-  { content, store }: UnpackDeps,
+export async function verifyLayer(
+  { content, store }: Pick<UnpackDeps, "content" | "store">,
   { descriptor: { digest }, diffId }: PlannedLayer,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,9 +1,18 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { solveRequest, solveResponse, statusRequest, statusResponse } from "#api/buildkit/control.ts";
 import { gatewaySolveRequest, gatewaySolveResponse, returnRequest } from "#api/buildkit/gateway.ts";
 import type { Codec, MessageOf } from "#base/protobuf.ts";
+import {
+  infoRequest,
+  infoResponse,
+  readContentRequest,
+  readContentResponse,
+  writeActions,
+  writeContentRequest,
+  writeContentResponse,
+} from "#api/buildkit/content.ts";
 import {
   bytesMessage,
   checkAgentRequest,
@@ -17,7 +26,7 @@ import {
 } from "#api/buildkit/session.ts";
 import { Fault } from "#base/fault.ts";
 import { GrpcClient } from "#rpc/grpc-client.ts";
-import { type Method, type Methods, serveGrpc, unary } from "#rpc/grpc-server.ts";
+import { type Method, type Methods, type ServerCall, serveGrpc, unary } from "#rpc/grpc-server.ts";
 
 /** What a client offers for a build. */
 export interface Offer {
@@ -34,10 +43,18 @@ export interface Offer {
   readonly credentials?: Readonly<Record<string, { readonly username: string; readonly secret: string }>>;
   /** What the agent answers, by ID. */
   readonly agents?: Readonly<Record<string, (input: Buffer) => string>>;
+  /** Blobs by digest, in folders by the names that the engine is told for them. */
+  readonly stores?: Readonly<Record<string, Map<string, Buffer>>>;
   /** Gets an archive that the engine sends. */
   readonly receive?: (bytes: Buffer) => void;
   /** In the place of what is made of the above. */
   readonly methods?: Methods;
+}
+
+/** An exporter, or a cache. */
+export interface Named {
+  readonly type: string;
+  readonly attrs?: Readonly<Record<string, string>>;
 }
 
 export interface Outcome {
@@ -100,8 +117,9 @@ export class BuildKitClient implements Disposable {
   /** @throws {Fault} as the engine says; what was seen until then is its `cause` */
   async build(
     attrs: Readonly<Record<string, string>>,
-    exporter: { readonly type: string; readonly attrs?: Readonly<Record<string, string>> } | undefined,
+    exporter: Named | undefined,
     signal: AbortSignal = none,
+    caches: readonly Named[] = [],
   ): Promise<Outcome> {
     const ref = randomBytes(12).toString("hex");
     const seen = new Seen();
@@ -113,6 +131,12 @@ export class BuildKitClient implements Disposable {
       frontend: "dockerfile.v0",
       frontendAttrs: new Map(Object.entries(attrs)),
       exporters: type === "" ? [] : [{ type, attrs: new Map(Object.entries(exportAttrs)) }],
+      cache: {
+        exports: caches.map((cache) => ({
+          type: cache.type,
+          attrs: new Map(Object.entries(cache.attrs ?? {})),
+        })),
+      },
     };
     const solved = this.control.unary(
       "/moby.buildkit.v1.Control/Solve",
@@ -196,7 +220,7 @@ export class Seen {
 }
 
 function methodsOf(offer: Offer): Methods {
-  const { secrets = {}, agents = {}, credentials, receive, methods } = offer;
+  const { secrets = {}, agents = {}, credentials, stores, receive, methods } = offer;
   const own = new Map<string, Method>([
     ["/moby.filesync.v1.FileSync/DiffCopy", sendFiles(offer)],
     [
@@ -226,6 +250,7 @@ function methodsOf(offer: Offer): Methods {
       },
     ],
   ]);
+  for (const [path, method] of stores === undefined ? [] : contentMethods(stores)) own.set(path, method);
   if (credentials !== undefined)
     own.set(
       "/moby.filesync.v1.Auth/Credentials",
@@ -237,6 +262,56 @@ function methodsOf(offer: Offer): Methods {
     });
   for (const [path, method] of methods ?? []) own.set(path, method);
   return own;
+}
+
+function contentMethods(stores: Readonly<Record<string, Map<string, Buffer>>>): Methods {
+  const service = "/containerd.services.content.v1.Content";
+  const storeOf = (call: ServerCall) => {
+    const store = stores[call.metadata("buildkit-attachable-store-id")];
+    if (store === undefined) throw new Fault("not-found", "no such store");
+    return store;
+  };
+  const blobOf = (call: ServerCall, digest: string) => {
+    const blob = storeOf(call).get(digest);
+    if (blob === undefined) throw new Fault("not-found", `content ${digest}: not found`);
+    return blob;
+  };
+  return new Map<string, Method>([
+    [
+      `${service}/Info`,
+      unary(infoRequest, infoResponse, ({ digest }, call) => ({
+        info: { digest, size: blobOf(call, digest).length },
+      })),
+    ],
+    [
+      `${service}/Read`,
+      async (call) => {
+        for await (const message of call.messages) {
+          const { digest, offset } = readContentRequest.decode(message);
+          await call.send(readContentResponse.encode({ data: blobOf(call, digest).subarray(offset) }));
+          return;
+        }
+      },
+    ],
+    [
+      `${service}/Write`,
+      async (call) => {
+        const pieces: Buffer[] = [];
+        for await (const message of call.messages) {
+          const { action, expected, data } = writeContentRequest.decode(message);
+          pieces.push(Buffer.from(data));
+          const whole = Buffer.concat(pieces);
+          if (action === writeActions.commit) {
+            if (`sha256:${createHash("sha256").update(whole).digest("hex")}` !== expected)
+              throw new Fault("precondition", "unexpected commit digest");
+            storeOf(call).set(expected, whole);
+          }
+          await call.send(writeContentResponse.encode({ action, offset: whole.length }));
+          if (action === writeActions.commit) return;
+        }
+      },
+    ],
+  ]);
 }
 
 const goFolder = 2 ** 31;
