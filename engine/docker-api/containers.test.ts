@@ -118,7 +118,11 @@ test("list: bad parameters are 400 and say which", async () => {
   await using engine = await openFakeEngine();
   const cases: readonly (readonly [string, string, number])[] = [
     [filtered({ foo: ["x"] }), "invalid filter 'foo'", 400],
-    [filtered({ status: ["x"] }), "invalid filter 'status=x'", 400],
+    [
+      filtered({ status: ["x"] }),
+      "invalid filter 'status=x': invalid value for state (x): must be one of created, running, paused, restarting, removing, exited, dead",
+      400,
+    ],
     [
       filtered({ exited: ["x"] }),
       `invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax`,
