@@ -912,6 +912,22 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: "links' names",
+    commands: [
+      "docker run -d --name web bb sleep 100 >/dev/null; docker run -d --name other --link web:alias --link web:zz --link web bb sleep 100 >/dev/null; docker run -d --name aaa --link web:q bb sleep 100 >/dev/null",
+      "docker ps --format '{{.Names}}'",
+      "docker ps --no-trunc --format '{{.Names}}'",
+      "docker ps --filter name=alias --format '{{.Names}}'",
+      {
+        run: "docker inspect other/alias --format '{{.Name}}'",
+        differs: "a link's name is shown, and is no name to ask by",
+      },
+      "docker rename other other2; docker stop -t 0 other2; docker ps -a --no-trunc --format '{{.Names}}'",
+      "docker rm --link other2/zz; docker ps -a --no-trunc --format '{{.Names}}'",
+      "docker rm -f other2; docker ps -a --no-trunc --format '{{.Names}}'",
+    ],
+  },
+  {
     name: "volumes",
     commands: [
       "docker volume create v1",
