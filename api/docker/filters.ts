@@ -7,12 +7,16 @@ export const noFilters: Filters = new Map();
 
 /**
  * Parses both encodings: `{"label":["a=b"]}` and the older `{"label":{"a=b":true}}`. Keys that `known` does not list are
- * refused; keys without values are kept and match everything.
+ * refused, or left out where `others` says so; keys without values are kept and match everything.
  *
  * @throws {Fault} `invalid`
  * @see Docker Engine API v1.51, parameter `filters`
  */
-export function parseFilters(text: string | null, known: readonly string[]): Filters {
+export function parseFilters(
+  text: string | null,
+  known: readonly string[],
+  others: "refused" | "ignored" = "refused",
+): Filters {
   if (text === null || text === "") return noFilters;
   let parsed: unknown;
   try {
@@ -24,7 +28,10 @@ export function parseFilters(text: string | null, known: readonly string[]): Fil
   if (typeof parsed !== "object" || Array.isArray(parsed)) throw new Fault("invalid", "invalid filter");
   const filters = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(parsed)) {
-    if (!known.includes(key)) throw new Fault("invalid", `invalid filter '${key}'`);
+    if (!known.includes(key)) {
+      if (others === "ignored") continue;
+      throw new Fault("invalid", `invalid filter '${key}'`);
+    }
     filters.set(key, valuesOf(key, value));
   }
   return filters;

@@ -108,7 +108,7 @@ test("normalizeCreate: Docker's texts for what makes no sense", () => {
       { HostConfig: { RestartPolicy: { Name: "always", MaximumRetryCount: 0 }, AutoRemove: true } },
       "can't create 'AutoRemove' container with restart policy",
     ],
-    [{ StopSignal: "FOO" }, "Invalid signal: FOO"],
+    [{ StopSignal: "FOO" }, "invalid signal: FOO"],
     [{ Healthcheck: { Interval: 1 } }, "Interval in Healthcheck cannot be less than 1ms"],
     [{ HostConfig: { ExtraHosts: ["x"] } }, 'bad format for add-host: "x"'],
     [{ HostConfig: { ExtraHosts: ["x:y"] } }, 'invalid IP address in add-host: "y"'],

@@ -29,7 +29,7 @@ export function validateConfig(config: ContainerConfig): void {
       throw new Fault("invalid", `invalid environment variable: ${variable}`);
   for (const port of Object.keys(config.ExposedPorts ?? {})) parsePort(port);
   if (config.StopSignal !== undefined && !isSignal(config.StopSignal))
-    throw new Fault("invalid", `Invalid signal: ${config.StopSignal}`);
+    throw new Fault("invalid", `invalid signal: ${config.StopSignal}`);
   for (const text of [...(config.Cmd ?? []), ...(config.Entrypoint ?? []), config.User, config.Hostname])
     if (text.includes("\0")) throw new Fault("invalid", "invalid argument: contains a NUL byte");
   if (config.Healthcheck !== undefined) validateHealth(config.Healthcheck);

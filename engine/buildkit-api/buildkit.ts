@@ -8,9 +8,11 @@ import type { Builds } from "#engine/build/build-service.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { Platform } from "#oci/platform.ts";
-import { controlMethods } from "./control.ts";
+import { type ControlDeps, controlMethods } from "./control.ts";
+import { dockerBuild, type DockerBuild } from "./docker-build.ts";
 import { gatewayMethods } from "./gateway.ts";
 import { type Methods, serveGrpc, unary } from "#rpc/grpc-server.ts";
+import { History } from "./history.ts";
 import { Jobs } from "./jobs.ts";
 import { Sessions } from "./sessions.ts";
 import { Solving } from "./solving.ts";
@@ -35,12 +37,16 @@ const healthResponse = message({ status: int(1) });
 export class BuildKit {
   readonly #sessions = new Sessions();
   readonly #methods: Methods;
+  readonly #control: ControlDeps;
+  readonly #history: History;
 
   constructor(deps: BuildKitDeps) {
     const jobs = new Jobs();
     const solving = new Solving({ ...deps, sessions: this.#sessions });
+    this.#control = { ...deps, sessions: this.#sessions, jobs, solving };
+    this.#history = new History(deps.now);
     this.#methods = new Map([
-      ...controlMethods({ ...deps, sessions: this.#sessions, jobs, solving }),
+      ...controlMethods(this.#control, this.#history),
       ...gatewayMethods({ jobs, solving }),
       ["/grpc.health.v1.Health/Check", unary(nothing, healthResponse, () => ({ status: serving }))],
       // Clients send their traces to whoever they build with.
@@ -61,5 +67,14 @@ export class BuildKit {
   /** The engine calls. Settles when the connection is over. */
   async serveSession(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void> {
     await this.#sessions.serve(socket, headers, signal);
+  }
+
+  /** Builds what Docker's own API asks for. @see dockerBuild */
+  async build(
+    order: DockerBuild,
+    send: (status: Uint8Array) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return await dockerBuild(this.#control, this.#history, order, send, signal);
   }
 }

@@ -23,7 +23,7 @@ import type { Platform } from "#oci/platform.ts";
 import { exportCache, parseCacheExports } from "./cache-export.ts";
 import { exportResult, type Exporter } from "./export.ts";
 import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
-import { History } from "./history.ts";
+import type { History } from "./history.ts";
 import { Job, type Jobs } from "./jobs.ts";
 import { sessionMethod } from "./session-stream.ts";
 import type { Sessions } from "./sessions.ts";
@@ -49,8 +49,7 @@ type SolveRequest = MessageOf<typeof solveRequest>;
 const version = { package: "github.com/moby/buildkit", version: "v0.0.0+gantry", revision: "" };
 
 /** @see github.com/moby/buildkit, api/services/control/control.proto, service Control */
-export function controlMethods(deps: ControlDeps): Methods {
-  const history = new History(deps.now);
+export function controlMethods(deps: ControlDeps, history: History): Methods {
   const service = "/moby.buildkit.v1.Control";
   return new Map([
     [`${service}/Info`, unary(nothing, infoResponse, () => ({ version }))],
@@ -98,7 +97,8 @@ export function controlMethods(deps: ControlDeps): Methods {
   ]);
 }
 
-async function solve(
+/** @throws what fails the build */
+export async function solve(
   deps: ControlDeps,
   history: History,
   request: SolveRequest,

@@ -17,7 +17,7 @@ import { linkEffects, linkedConfig } from "./links.ts";
 import { acquireNetworks, relink } from "./networking.ts";
 import { pause, unpause } from "./pausing.ts";
 import { Restarts } from "./restarts.ts";
-import { parseSignal } from "./signals.ts";
+import { checkSignal, parseSignal } from "./signals.ts";
 import { endsWithin, endUntold } from "./task-end.ts";
 import { openUserNamespace } from "./user-namespaces.ts";
 
@@ -78,6 +78,7 @@ export class Lifecycle {
 
   async stop(ref: string, options: StopOptions): Promise<void> {
     const { id } = this.#context.registry.get(ref);
+    checkSignal(options.signal, `cannot stop container: ${ref}`);
     await this.startUnderWay(id);
     const record = await this.#markStopped(id);
     if (!isAlive(record.state)) {
@@ -90,6 +91,8 @@ export class Lifecycle {
 
   async restart(ref: string, options: StopOptions): Promise<void> {
     const { id } = this.#context.registry.get(ref);
+    const refusal = `Cannot restart container ${ref}`;
+    checkSignal(options.signal, refusal);
     await this.startUnderWay(id);
     const record = this.#context.registry.get(id);
     this.restarts.cancel(id);
@@ -98,7 +101,9 @@ export class Lifecycle {
       await this.#end(record, options, { keepsAutoRemove: true });
       publish(this.#context, record, "stop");
     }
-    await this.start(id, new AbortController().signal);
+    await this.start(id, new AbortController().signal).catch((error: unknown) => {
+      throw error instanceof Fault ? new Fault(error.kind, `${refusal}: ${error.message}`) : error;
+    });
     publish(this.#context, this.#context.registry.get(id), "restart");
   }
 

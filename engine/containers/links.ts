@@ -50,6 +50,19 @@ export function linkViews(
   return shown.length === 0 ? null : shown;
 }
 
+/** The names that other containers' links give a container, by its ID: `/other/alias`. */
+export function linkNames(records: readonly ContainerRecord[]): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const { name, hostConfig, endpointsConfig } of records) {
+    if (hostConfig.Links === null || !Object.hasOwn(endpointsConfig, "bridge")) continue;
+    for (const link of hostConfig.Links) {
+      const [id = "", alias = ""] = link.split(":");
+      names.set(id, [...(names.get(id) ?? []), `/${name}/${alias}`]);
+    }
+  }
+  return names;
+}
+
 /** What linking gives a container at its start: lines for its hosts file, and variables. */
 export interface LinkEffects {
   readonly hosts: readonly string[];

@@ -7,6 +7,7 @@ import { type ContainerRecord, isAlive } from "./record.ts";
 /** @see Containers.pause */
 export async function pause(context: ContainerContext, health: HealthMonitors, ref: string): Promise<void> {
   await change(context, ref, "pause", async (record) => {
+    if (!isAlive(record.state)) throw new Fault("conflict", `container ${record.id} is not running`);
     if (record.state.status === "paused")
       throw new Fault("conflict", `Container ${record.id} is already paused`);
     health.stop(record.id);
@@ -41,7 +42,6 @@ async function change(
   const { id } = registry.get(ref);
   await lock.run(id, async () => {
     const record = registry.get(id);
-    if (!isAlive(record.state)) throw new Fault("conflict", `Container ${id} is not running`);
     await act(record);
     publish(context, record, action);
   });

@@ -20,7 +20,7 @@ export async function removeContainer(
   const { registry, volumes, lock } = context;
   await lock.run(id, async () => {
     const record = registry.get(id);
-    if (isAlive(record.state)) refuseRunning(record);
+    if (isAlive(record.state)) refuseRunning(record.name, record);
     await context.forwarders.settle(id);
     await volumes.release(id, withVolumes);
     await registry.delete(record);
@@ -48,12 +48,12 @@ async function dispose(context: ContainerContext, record: ContainerRecord): Prom
 }
 
 /** @throws {Fault} `conflict` with Docker's texts */
-export function refuseRunning(record: ContainerRecord): void {
+export function refuseRunning(ref: string, record: ContainerRecord): void {
   const { status } = record.state;
   if (!isAlive(record.state) && status !== "restarting") return;
   const advice =
     status === "paused"
       ? "container is paused and must be unpaused first"
       : `container is ${status}: stop the container before removing or force remove`;
-  throw new Fault("conflict", `cannot remove container "/${record.name}": ${advice}`);
+  throw new Fault("conflict", `cannot remove container "${ref}": ${advice}`);
 }

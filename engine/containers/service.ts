@@ -95,7 +95,7 @@ export class ContainerService implements Containers, Disposable {
     const { registry } = this.#context;
     if (options.force) await this.#lifecycle.startUnderWay(registry.get(ref).id);
     const record = registry.get(ref);
-    if (!options.force) refuseRunning(record);
+    if (!options.force) refuseRunning(ref, record);
     if (isAlive(record.state)) await this.#lifecycle.destroy(record);
     this.#lifecycle.restarts.cancel(record.id);
     // With --rm the end just waited for removes it too; whoever is first does.
@@ -122,7 +122,7 @@ export class ContainerService implements Containers, Disposable {
   async resize(ref: string, size: { readonly height: number; readonly width: number }): Promise<void> {
     const record = this.#context.registry.get(ref);
     const task = this.#context.tasks.get(record.id);
-    if (task === undefined) throw new Fault("conflict", `Container ${record.id} is not running`);
+    if (task === undefined) throw new Fault("conflict", `container ${record.id} is not running`);
     task.control.resize(size.height, size.width);
     publish(this.#context, record, "resize", { height: String(size.height), width: String(size.width) });
   }

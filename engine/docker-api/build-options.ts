@@ -14,15 +14,10 @@ export interface BuildOptions extends Omit<BuildRequest, "dockerfile" | "dockerf
 /**
  * The query of `POST /build`.
  *
- * @throws {Fault} `invalid` with Docker's texts; `not-implemented` for BuildKit's protocol
+ * @throws {Fault} `invalid` with Docker's texts
  * @see Docker Engine API v1.51, POST /build
  */
 export function parseBuildOptions(query: Query): BuildOptions {
-  if (query.text("version") === "2")
-    throw new Fault(
-      "not-implemented",
-      "building by a BuildKit session (version=2) is not supported yet: set DOCKER_BUILDKIT=0 to build the same Dockerfile with the classic API",
-    );
   if (query.boolean("squash")) throw new Fault("invalid", "squash is only supported with experimental mode");
   if (query.boolean("forcerm") && query.text("rm") !== "" && !query.boolean("rm"))
     throw new Fault("invalid", "force-remove requires remove");

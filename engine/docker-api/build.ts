@@ -1,28 +1,33 @@
 import { join } from "node:path";
 import { booleanFilter, parseFilters, valuesFor } from "#api/docker/filters.ts";
 import { Fault } from "#base/fault.ts";
+import type { Clock } from "#base/time.ts";
 import type { Builds, CacheEntry } from "#engine/build/build-service.ts";
-import type { Builder } from "#engine/build/builder.ts";
+import type { Builder, BuildRequest } from "#engine/build/builder.ts";
 import type { Spool } from "#engine/build/files/spool.ts";
 import { familiarReference } from "#oci/reference.ts";
+import type { BuildKitRouteDeps } from "./buildkit.ts";
 import { empty, json, type StreamAnswer } from "./answer.ts";
 import { type BuildOptions, parseBuildOptions } from "./build-options.ts";
 import type { Call, Handler, Route } from "./call.ts";
 import { LineQueue } from "./line-queue.ts";
+import type { Query } from "./query.ts";
 import { credentialsFor } from "./registry.ts";
 import { parseUntil } from "./until.ts";
 
-export interface BuildRouteDeps {
+export interface BuildRouteDeps extends BuildKitRouteDeps {
   readonly builds: Builds;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
+  readonly now: Clock;
 }
 
 /** @see Docker Engine API v1.51, POST /build, /build/prune, /build/cancel */
-export function buildRoutes({ builds, nowMs }: BuildRouteDeps): readonly Route[] {
+export function buildRoutes(deps: BuildRouteDeps): readonly Route[] {
+  const { builds, nowMs } = deps;
   const running = new Map<string, AbortController>();
   return [
-    { method: "POST", path: "/build", handle: (call) => build(builds, running, call) },
+    { method: "POST", path: "/build", handle: (call) => build(deps, running, call) },
     { method: "POST", path: "/build/prune", handle: prune(builds, nowMs) },
     {
       method: "POST",
@@ -37,7 +42,7 @@ export function buildRoutes({ builds, nowMs }: BuildRouteDeps): readonly Route[]
   ];
 }
 
-function build(builds: Builds, running: Map<string, AbortController>, call: Call): StreamAnswer {
+function build(deps: BuildRouteDeps, running: Map<string, AbortController>, call: Call): StreamAnswer {
   const options = parseBuildOptions(call.query);
   const cancel = new AbortController();
   const { signal } = call;
@@ -46,7 +51,8 @@ function build(builds: Builds, running: Map<string, AbortController>, call: Call
   const queue = new LineQueue();
   const work = async () => {
     try {
-      await run(await builds.builder(), options, call, queue, either);
+      if (isSolve(call.query)) await solve(deps, options, call, queue, either);
+      else await run(deps, options, call, queue, either);
       queue.end();
     } catch (error) {
       queue.fail(cancel.signal.aborted && !signal.aborted ? new Fault("conflict", "build cancelled") : error);
@@ -64,8 +70,28 @@ function build(builds: Builds, running: Map<string, AbortController>, call: Call
   };
 }
 
+/** Whether the files are in a session, which only BuildKit's way of building has. */
+function isSolve(query: Query): boolean {
+  return query.text("version") === "2" && query.text("session") !== "";
+}
+
+async function solve(
+  { buildkit }: BuildRouteDeps,
+  options: BuildOptions,
+  { query }: Call,
+  queue: LineQueue,
+  signal: AbortSignal,
+): Promise<void> {
+  const { solveOrderOf } = await import("./solve-query.ts");
+  const { imageLine, traceLine } = await import("./build-trace.ts");
+  const order = solveOrderOf(query, options);
+  const service = await buildkit();
+  const id = await service.build(order, (status) => queue.push(traceLine(status)), signal);
+  if (id !== undefined) await queue.push(imageLine(id));
+}
+
 async function run(
-  builder: Builder,
+  deps: BuildRouteDeps,
   options: BuildOptions,
   call: Call,
   queue: LineQueue,
@@ -73,6 +99,7 @@ async function run(
 ): Promise<void> {
   const { openContext } = await import("#engine/build/open-context.ts");
   const { Spool: SpoolClass } = await import("#engine/build/files/spool.ts");
+  const builder = await deps.builds.builder();
   const folder = join(builder.folder, "tmp");
   const spools: Spool[] = [];
   const openSpool = () => {
@@ -83,9 +110,10 @@ async function run(
   try {
     const { dockerfileName: name, remote, isQuiet, tags } = options;
     const context = await openContext({ body: call.request, remote, name, openSpool, folder }, signal);
-    const reporter = { text: (text: string) => (isQuiet ? Promise.resolve() : queue.push({ stream: text })) };
     const dockerfileName = name === "" ? "Dockerfile" : name;
     const request = { ...options, ...context, dockerfileName, credentials: credentialsFor(call) };
+    if (call.query.text("version") === "2") return await traced(deps, builder, request, queue, signal);
+    const reporter = { text: (text: string) => (isQuiet ? Promise.resolve() : queue.push({ stream: text })) };
     const id = await builder.build(request, reporter, signal);
     if (isQuiet) return await queue.push({ stream: `${id}\n` });
     if (call.version >= 30) await queue.push({ aux: { ID: id } });
@@ -93,6 +121,26 @@ async function run(
     for (const tag of tags) await queue.push({ stream: `Successfully tagged ${familiarReference(tag)}\n` });
   } finally {
     for (const spool of spools) spool[Symbol.dispose]();
+  }
+}
+
+/** The same build for a client that expects BuildKit's account of it. */
+async function traced(
+  { now }: BuildRouteDeps,
+  builder: Builder,
+  request: BuildRequest,
+  queue: LineQueue,
+  signal: AbortSignal,
+): Promise<void> {
+  const { imageLine, StepTrace } = await import("./build-trace.ts");
+  const trace = new StepTrace((line) => queue.push(line), now);
+  try {
+    const id = await builder.build(request, trace, signal);
+    await trace.end();
+    await queue.push(imageLine(id));
+  } catch (error) {
+    await trace.end(error);
+    throw error;
   }
 }
 

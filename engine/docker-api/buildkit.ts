@@ -4,12 +4,26 @@ import { Fault } from "#base/fault.ts";
 import type { HijackAnswer } from "./answer.ts";
 import type { Call, Route } from "./call.ts";
 
+/** A build whose files are in a session, in the words of BuildKit's Dockerfile front end. */
+export interface SolveOrder {
+  readonly ref: string;
+  readonly session: string;
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly exporters: readonly { readonly type: string; readonly attrs: ReadonlyMap<string, string> }[];
+}
+
 /** BuildKit's protocol, on connections that are taken over from the API. */
 export interface BuildKitConnections {
   serveControl(socket: Duplex, signal: AbortSignal): Promise<void>;
   /** @throws {Fault} when these headers make no session */
   checkSession(headers: IncomingHttpHeaders): void;
   serveSession(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void>;
+  /** The image's ID, undefined when none was asked for. @param send gets encoded moby.buildkit.v1.StatusResponse messages */
+  build(
+    order: SolveOrder,
+    send: (status: Uint8Array) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
 }
 
 export interface BuildKitRouteDeps {

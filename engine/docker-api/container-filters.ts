@@ -29,8 +29,8 @@ const keys = [
   "status",
   "volume",
 ];
-const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
-const healths = ["starting", "healthy", "unhealthy", "none"];
+const statuses = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+const healths = ["none", "starting", "healthy", "unhealthy"];
 
 export interface ContainerFilter {
   /** Asking for a status means stopped containers too. */
@@ -85,12 +85,8 @@ export function containerFilter(
 function oneOf(key: string, values: readonly string[], allowed: readonly string[]): readonly string[] {
   const wrong = values.find((value) => !allowed.includes(value));
   if (wrong === undefined) return values;
-  if (key === "health")
-    throw new Fault(
-      "invalid",
-      `invalid filter 'health=${wrong}': invalid value for health (${wrong}): must be one of none, starting, healthy, unhealthy`,
-    );
-  throw new Fault("invalid", `invalid filter '${key}=${wrong}'`);
+  const advice = `invalid value for ${key === "status" ? "state" : key} (${wrong}): must be one of ${allowed.join(", ")}`;
+  throw new Fault("invalid", `invalid filter '${key}=${wrong}': ${advice}`);
 }
 
 function exitCodeOf(value: string): number {

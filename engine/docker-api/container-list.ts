@@ -1,4 +1,5 @@
 import type { Containers } from "#engine/containers/containers.ts";
+import { linkNames } from "#engine/containers/links.ts";
 import { type ContainerRecord, mountPoints } from "#engine/containers/record.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import { jsonText } from "./answer.ts";
@@ -63,10 +64,14 @@ function findImage(images: ImageResolver, record: ContainerRecord) {
   return images.findById(record.imageId as Parameters<ImageResolver["findById"]>[0]);
 }
 
+type EncoderDeps = Pick<ListDeps, "images" | "nowMs"> & { readonly containers: Pick<Containers, "list"> };
+
 /** One container's encoded summary but for the parts that change without its record changing. */
 interface Encoded {
   readonly shape: number;
   readonly image: string;
+  /** Names by others' links, with blanks between them. */
+  readonly links: string;
   readonly beforeSizes: string;
   readonly beforeStatus: string;
   readonly afterStatus: string;
@@ -77,10 +82,10 @@ interface Encoded {
  * object has the same summary, but for its status text.
  */
 export class SummaryEncoder {
-  readonly #deps: Pick<ListDeps, "images" | "nowMs">;
+  readonly #deps: EncoderDeps;
   readonly #kept = new WeakMap<ContainerRecord, Encoded>();
 
-  constructor(deps: Pick<ListDeps, "images" | "nowMs">) {
+  constructor(deps: EncoderDeps) {
     this.#deps = deps;
   }
 
@@ -88,9 +93,15 @@ export class SummaryEncoder {
   encode(records: readonly ContainerRecord[], version: number, sizes: readonly Sizes[]): string {
     const nowMs = this.#deps.nowMs();
     const imageIds = new Map<string, string | undefined>();
+    const links = linkNames(this.#deps.containers.list());
     let text = "[";
     for (const [index, record] of records.entries()) {
-      const encoded = this.#encodedOf(record, version, imageIds);
+      const image = this.#imageText(record, imageIds);
+      const encoded = this.#encodedOf(record, {
+        version,
+        image,
+        links: links.get(record.id)?.join(" ") ?? "",
+      });
       const size = sizes[index];
       if (index > 0) text += ",";
       text += encoded.beforeSizes;
@@ -100,12 +111,15 @@ export class SummaryEncoder {
     return `${text}]`;
   }
 
-  #encodedOf(record: ContainerRecord, version: number, imageIds: Map<string, string | undefined>): Encoded {
+  #encodedOf(
+    record: ContainerRecord,
+    { version, image, links }: { readonly version: number; readonly image: string; readonly links: string },
+  ): Encoded {
     const shape = version >= 52 ? 52 : version >= 48 ? 48 : version >= 46 ? 46 : version >= 44 ? 44 : 24;
-    const image = this.#imageText(record, imageIds);
     const kept = this.#kept.get(record);
-    if (kept !== undefined && kept.shape === shape && kept.image === image) return kept;
-    const encoded = encodeSummary(record, shape, image);
+    if (kept !== undefined && kept.shape === shape && kept.image === image && kept.links === links)
+      return kept;
+    const encoded = encodeSummary(record, { shape, image, links });
     this.#kept.set(record, encoded);
     return encoded;
   }
@@ -132,11 +146,14 @@ function sizeFields({ rw, rootFs }: Sizes): string {
   return `${rwField}${rootFs === 0 ? "" : `"SizeRootFs":${rootFs},`}`;
 }
 
-function encodeSummary(record: ContainerRecord, shape: number, image: string): Encoded {
+function encodeSummary(
+  record: ContainerRecord,
+  { shape, image, links }: Pick<Encoded, "shape" | "image" | "links">,
+): Encoded {
   const { id, name, imageId, args, created, config, hostConfig, state } = record;
   const first = {
     Id: id,
-    Names: [`/${name}`],
+    Names: [`/${name}`, ...links.split(" ").filter(Boolean)].sort(),
     Image: image,
     ImageID: imageId,
     Command: commandText(args),
@@ -157,6 +174,7 @@ function encodeSummary(record: ContainerRecord, shape: number, image: string): E
   return {
     shape,
     image,
+    links,
     beforeSizes: `${JSON.stringify(first).slice(0, -1)},`,
     beforeStatus: `"Labels":${JSON.stringify(config.Labels)},"State":"${state.status}","Status":"`,
     afterStatus: `",${JSON.stringify(last).slice(1)}`,

@@ -55,6 +55,19 @@ test("list: a change shows at once although answers are kept", async () => {
   assert.match((await list(engine))[0]?.Status ?? "", /\(Paused\)$/);
 });
 
+test("list: a container has the names that others' links give it, as long as they do", async () => {
+  await using engine = await openFakeEngine();
+  const id = await createContainer(engine.socket, { Cmd: ["sleep"] }, "web");
+  const linked = { Cmd: ["sleep"], HostConfig: { Links: [`${id}:db`, `${id}:web`] } };
+  await createContainer(engine.socket, linked, "other");
+  const names = async () => (await list(engine, "?all=1")).map(({ Names }) => Names);
+  assert.deepEqual(await names(), [["/other"], ["/other/db", "/other/web", "/web"]]);
+  await ask(engine.socket, "POST", "/containers/other/rename?name=zoo");
+  assert.deepEqual(await names(), [["/zoo"], ["/web", "/zoo/db", "/zoo/web"]]);
+  await ask(engine.socket, "DELETE", "/containers/zoo");
+  assert.deepEqual(await names(), [["/web"]]);
+});
+
 test("list: sizes only when asked for", async () => {
   await using engine = await openFakeEngine();
   await createContainer(engine.socket, { Cmd: ["sleep"] });
@@ -118,7 +131,11 @@ test("list: bad parameters are 400 and say which", async () => {
   await using engine = await openFakeEngine();
   const cases: readonly (readonly [string, string, number])[] = [
     [filtered({ foo: ["x"] }), "invalid filter 'foo'", 400],
-    [filtered({ status: ["x"] }), "invalid filter 'status=x'", 400],
+    [
+      filtered({ status: ["x"] }),
+      "invalid filter 'status=x': invalid value for state (x): must be one of created, running, paused, restarting, removing, exited, dead",
+      400,
+    ],
     [
       filtered({ exited: ["x"] }),
       `invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax`,

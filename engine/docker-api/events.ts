@@ -30,7 +30,7 @@ function events(deps: EventDeps): Handler {
         "invalid",
         `\`since\` time (${query.text("since")}) cannot be after \`until\` time (${query.text("until")})`,
       );
-    const filters = parseFilters(query.find("filters"), eventFilterKeys);
+    const filters = parseFilters(query.find("filters"), eventFilterKeys, "ignored");
     const encode = version < 52 ? legacyText : eventText;
     const window = { since: since ?? (until === undefined ? undefined : 0n), until };
     const isSequence = headers.accept?.includes("application/json-seq") ?? false;

@@ -75,7 +75,11 @@ test("save: an image that is not there is told before the first byte", async () 
   await using world = await openTestImages();
   await assert.rejects(
     save(world, "a:1", "nope"),
-    (error) => isFault(error, "not-found") && error.message === "No such image: a:1",
+    (error) => isFault(error, "not-found") && error.message === "reference does not exist",
+  );
+  await assert.rejects(
+    save(world, "nosuch"),
+    (error) => isFault(error, "not-found") && error.message === "No such image: nosuch",
   );
 });
 

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
+import { Fault, isFault } from "#base/fault.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
-import { type Digest, hexOf } from "#oci/digest.ts";
+import { type Digest, hexOf, isDigest } from "#oci/digest.ts";
 import { mediaTypes } from "#oci/media-types.ts";
 import {
   familiarName,
@@ -79,7 +80,7 @@ function collectImages(
     const tags = tagsOfRepository(deps, name);
     for (const [image, reference] of tags) add(image, reference);
     if (tags.length > 0) continue;
-    const image = resolveImage(deps.store, name);
+    const image = findSaved(deps, name);
     add(image, isIdPrefix(image.id, name) ? undefined : parseReference(name));
   }
   return Array.from(found.values(), ({ image, names: tags }) => ({
@@ -87,6 +88,17 @@ function collectImages(
     names: Array.from(tags.values()),
     artifacts: signedArtifacts(deps.store, image.manifest),
   }));
+}
+
+/** @throws {Fault} `not-found` with Docker's texts, which are save's own */
+function findSaved({ store }: ImageDeps, name: string): ImageRecord {
+  try {
+    return resolveImage(store, name);
+  } catch (error) {
+    if (!isFault(error, "not-found") || isDigest(name)) throw error;
+    const hasTag = name.lastIndexOf(":") > name.lastIndexOf("/") || name.includes("@");
+    throw new Fault("not-found", hasTag ? "reference does not exist" : `No such image: ${name}`);
+  }
 }
 
 function tagsOfRepository(deps: ImageDeps, name: string): readonly (readonly [ImageRecord, Reference])[] {

@@ -30,9 +30,13 @@ export function volumeListFilter(
 /**
  * Only anonymous volumes, unless `all` is set, which clients of API versions below 1.42 mean without saying it.
  *
- * @throws {Fault} `invalid` for a value of `all` that is no boolean
+ * Never those with options of the driver's, which are file systems of somebody else's. @throws {Fault} `invalid` for a value of
+ * `all` that is no boolean
  */
 export function volumePruneFilter(filters: Filters): (record: VolumeRecord) => boolean {
   const all = booleanFilter(filters, "all") ?? false;
-  return (record) => (all || isAnonymous(record)) && matchesLabels(filters, record.labels ?? {});
+  return (record) =>
+    Object.keys(record.options ?? {}).length === 0 &&
+    (all || isAnonymous(record)) &&
+    matchesLabels(filters, record.labels ?? {});
 }

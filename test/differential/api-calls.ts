@@ -257,7 +257,7 @@ const absent: Scenario = {
     lines({ path: "/plugins" }),
     lines({ path: "/plugins/nosuch/json" }),
     lines({ path: "/plugins/nosuch/enable", method: "POST" }, [
-      { line: /^[45]0|not found/, why: "the peer wants a timeout first" },
+      { line: /^[45]0|not found|strconv\.Atoi/, why: "the peer wants a timeout first" },
     ]),
     lines({ path: "/containers/x/checkpoints" }),
     lines({ path: "/containers/x/checkpoints", method: "POST", body: { CheckpointID: "a" } }),

@@ -11,7 +11,6 @@ const clientsFault = "what the client got wrong is 400";
 const layout = /GraphDriver\.Data|DNSNames|GwPriority|KernelMemory/;
 const ownLayout =
   "a container is mounted nowhere on the host; names on the default bridge; fields that came and went";
-const noAnnotations = "20.10 knows none";
 const runtimeName = /^\.(Runtime|NetworkMode|MaskedPaths\[\]): /;
 const ownRuntime =
   "the default runtime is crun; what was masked and how the default network is called after 20.10";
@@ -154,12 +153,9 @@ export const containerOptionScenarios: readonly Scenario[] = [
       field("stops", "{{.Config.StopSignal}} {{.Config.StopTimeout}}"),
       "sleep 0.3; docker stop stops; docker inspect stops --format '{{.State.ExitCode}}'",
       fails("docker run --rm --stop-signal BOGUS bb true"),
-      { run: "docker run -d --name annotated --annotation a=b bb sleep 1000", differs: noAnnotations },
-      {
-        run: "docker inspect annotated --format '{{json .HostConfig.Annotations}}'",
-        differs: noAnnotations,
-      },
-      { run: "docker run --rm --annotation =x bb true", differs: noAnnotations },
+      "docker run -d --name annotated --annotation a=b bb sleep 1000",
+      field("annotated", "{{json .HostConfig.Annotations}}"),
+      "docker run --rm --annotation =x bb true",
       fails("docker run --rm --rm --restart always bb true"),
       fails("docker run --rm --restart bogus bb true"),
       fails("docker run --restart always:3 bb true"),

@@ -31,5 +31,8 @@ export const olderDaemons: readonly Older[] = [
   },
   { command: /^build: .*docker build/, why: "new texts for containers in between and for what is refused" },
   { command: /^events: /, why: "volumes come before networks, and die after both have been let go" },
+  { command: /--kernel-memory 1m /, why: "no limit since Docker 23: ignored" },
+  { command: /exec (-w \/nosuch xx pwd|xx nosuch)/, why: "127 since Docker 23, 126 before" },
+  { command: /--annotation|inspect annotated/, why: "annotations came later" },
   { command: /bind-recursive=|volume-subpath=|type=image/, why: "mounts that came later" },
 ];
