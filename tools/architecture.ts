@@ -145,8 +145,8 @@ function targetOf(file: string, specifier: string): string | undefined {
 
 function roomOf(file: string): string {
   const [area = "", ...rest] = file.split("/");
-  if (area !== "engine") return area;
-  return rest.length === 1 ? "engine/daemon" : `engine/${rest[0]}`;
+  if (area !== "engine" && area !== "orchestrator") return area;
+  return rest.length === 1 ? `${area}/daemon` : `${area}/${rest[0]}`;
 }
 
 function* sourcesOf(root: string, folder = root): Generator<string> {
