@@ -286,8 +286,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       ...(authorization !== undefined && { authorization }),
     }),
   );
-  await server.listen(join(run, "docker.sock"));
-  for (const address of access.listen) await listenOn(address);
+  // First: whoever finds the engine finds the registry.
   const registryServer =
     options.registryServer === undefined
       ? undefined
@@ -297,6 +296,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
             options.registryServer,
           ),
         );
+  await server.listen(join(run, "docker.sock"));
+  for (const address of access.listen) await listenOn(address);
   process.on("SIGHUP", reload);
   undo.defer(() => void process.off("SIGHUP", reload));
   // One after the other: loading code holds up the first requests.
