@@ -6,7 +6,6 @@ import type {
   OutgoingBlob,
 } from "#engine/images/image-export.ts";
 import type { BuiltLayer } from "#engine/images/image-workshop.ts";
-import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { Reference } from "#oci/reference.ts";
 import type { BuildContext } from "./build-deps.ts";
@@ -21,11 +20,6 @@ export interface Built extends AsyncDisposable {
   readonly results: readonly StepResult[];
   /** An archive of its file system. */
   files(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-  /** An archive of the image that it would be, and what its manifest is called. */
-  image(
-    names: readonly Reference[],
-    signal: AbortSignal,
-  ): Promise<{ readonly archive: AsyncIterable<Uint8Array>; readonly descriptor: Descriptor }>;
   /** The image as it is to look elsewhere, without making it visible. */
   export(options: ExportOptions, signal: AbortSignal): Promise<ExportedImage>;
   /** Makes it an image with these names, and returns its ID. */
@@ -60,7 +54,6 @@ export function builtOf(parts: Parts, dispose: () => Promise<void>): Built {
     state,
     results,
     files: (until) => packLayers(context, state.layers, until),
-    image: (names, until) => workshop.archive(imageConfigOf(state), state.layers, names, lease, until),
     export: (options, until) =>
       workshop.export(state.id ?? imageConfigOf(state), state.layers, options, lease, until),
     commit: (names, until) =>

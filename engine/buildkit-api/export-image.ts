@@ -51,7 +51,7 @@ export function inlined(vertex: Vertex, built: Built): Built {
   return records.length === 0 ? built : built.withInlineCache(formatInlineCache(records));
 }
 
-export function expectedId({ state }: Built): Digest {
+function expectedId({ state }: Built): Digest {
   return state.id ?? imageIdOf(imageConfigOf(state));
 }
 
@@ -120,7 +120,8 @@ async function push(
   job.signal.throwIfAborted();
 }
 
-function responseOf(
+/** What the client is told. */
+export function responseOf(
   id: Digest,
   names: readonly Reference[],
   exported: ExportedImage | undefined,
@@ -133,7 +134,7 @@ function responseOf(
   ]);
 }
 
-export function encoded(value: object): string {
+function encoded(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString("base64");
 }
 

@@ -1,9 +1,11 @@
 import { Fault } from "#base/fault.ts";
 import type { Built } from "#engine/build/built.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
-import { encoded, expectedId, exportImage, inlined } from "./export-image.ts";
+import { formatPlatform } from "#oci/platform.ts";
+import { exportArchive } from "./export-archive.ts";
+import { exportImage } from "./export-image.ts";
 import { sendArchive, sendTree } from "./file-send.ts";
-import { parseImageAttributes } from "./image-attributes.ts";
+import { flagOf } from "./image-attributes.ts";
 import type { Job } from "./jobs.ts";
 import type { Session } from "./sessions.ts";
 
@@ -55,33 +57,6 @@ export async function exportResult(
   }
 }
 
-async function exportArchive(
-  { job, session, hasInlineCache }: ExportDeps,
-  plain: Built,
-  exporter: Exporter,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const { type, attrs, index } = exporter;
-  if (attrs.get("tar") === "false")
-    throw new Fault("not-implemented", "cannot export to a folder: leave tar=false out to get an archive");
-  const vertex = job.progress.vertex(`exporting to ${type} image format`);
-  return await vertex.run(async () => {
-    vertex.part("exporting layers").done();
-    const built = hasInlineCache ? inlined(vertex, plain) : plain;
-    const { archive, descriptor } = await built.image(parseImageAttributes(exporter).names, signal);
-    vertex.part(`exporting manifest ${descriptor.digest}`).done();
-    vertex.part(`exporting config ${expectedId(built)}`).done();
-    const sending = vertex.part("sending tarball");
-    await sendArchive(await session(), index, archive, sending.moved, signal);
-    sending.done();
-    return new Map([
-      ["containerimage.digest", descriptor.digest],
-      ["containerimage.config.digest", expectedId(built)],
-      ["containerimage.descriptor", encoded(descriptor)],
-    ]);
-  });
-}
-
 async function exportTar(
   { job, session }: ExportDeps,
   built: Built,
@@ -100,13 +75,15 @@ async function exportTar(
 async function exportLocal(
   { job, session, folder }: ExportDeps,
   built: Built,
-  { index }: Exporter,
+  { index, attrs }: Exporter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
+  const platform = flagOf(attrs, "platform-split", false) ? formatPlatform(built.state.image) : "";
   const vertex = job.progress.vertex("exporting to client directory");
   await vertex.run(async () => {
-    const sending = vertex.part("copying files");
-    await sendTree(await session(), index, await built.files(signal), folder, sending.moved, signal);
+    const sending = vertex.part(`copying files ${platform}`.trimEnd());
+    const tree = { archive: await built.files(signal), below: platform.replaceAll("/", "_") };
+    await sendTree(await session(), index, tree, folder, sending.moved, signal);
     sending.done();
   });
   return new Map();

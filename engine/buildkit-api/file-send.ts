@@ -2,9 +2,9 @@ import { bytesMessage, packet, packetTypes, type stat } from "#api/buildkit/sess
 import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import { Spool } from "#engine/build/files/spool.ts";
-import { type FileNode, nodesBelow, type TreeNode } from "#engine/build/files/tree.ts";
+import { emptyFolder, type FileNode, nodesBelow, type TreeNode } from "#engine/build/files/tree.ts";
 import { readTree } from "#engine/build/files/tree-builder.ts";
-import { shown } from "#engine/snapshots/rooted/paths.ts";
+import { byteText, shown } from "#engine/snapshots/rooted/paths.ts";
 import { toGoMode } from "#api/buildkit/go-mode.ts";
 import type { ClientCall } from "#rpc/grpc-client.ts";
 import type { Session } from "./sessions.ts";
@@ -48,6 +48,13 @@ async function drain(call: ClientCall): Promise<void> {
   for await (const _ of call.messages());
 }
 
+/** Files for a folder of the client. */
+export interface SentTree {
+  readonly archive: AsyncIterable<Uint8Array>;
+  /** A folder there that is to have them; empty for none. */
+  readonly below: string;
+}
+
 /**
  * Sends a file tree, which comes as an archive, to the client's folder. Owners do not go along.
  *
@@ -57,13 +64,14 @@ async function drain(call: ClientCall): Promise<void> {
 export async function sendTree(
   session: Session,
   index: number,
-  archive: AsyncIterable<Uint8Array>,
+  { archive, below }: SentTree,
   folder: string,
   moved: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   using spool = new Spool(folder);
-  const root = await readTree(archive, spool);
+  const tree = await readTree(archive, spool);
+  const root = below === "" ? tree : { ...emptyFolder(), children: new Map([[byteText(below), tree]]) };
   using call = open(session, index, signal);
   const files: (FileNode | undefined)[] = [];
   let sent = 0;

@@ -3,6 +3,7 @@ import { pipeline } from "node:stream";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import { mediaTypes } from "#oci/media-types.ts";
+import { parseImageConfig } from "#oci/parse-image-config.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import { claimOf, storeBlob } from "./archive-index.ts";
@@ -106,11 +107,17 @@ export async function exportImage(
     }),
   );
   const digest = await storeBlob(deps, bytes, signal);
-  const about =
-    Object.keys(descriptorAnnotations).length > 0 ? { annotations: descriptorAnnotations } : undefined;
+  const { os, architecture, variant } = parseImageConfig(configBytes);
+  const descriptor = {
+    mediaType,
+    digest,
+    size: bytes.length,
+    platform: { os, architecture, ...(variant !== undefined && variant !== "" && { variant }) },
+    ...(Object.keys(descriptorAnnotations).length > 0 && { annotations: descriptorAnnotations }),
+  };
   return {
     id,
-    descriptor: { mediaType, digest, size: bytes.length, ...about },
+    descriptor,
     bytes,
     config: configDescriptor,
     layers: outgoing,

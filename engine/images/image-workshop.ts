@@ -19,7 +19,6 @@ import type {
   OutgoingBlob,
 } from "./image-export.ts";
 import type { ImageRecord } from "./images.ts";
-import { archiveOfImages } from "./save.ts";
 import { storeImage } from "./store-image.ts";
 import { verifyLayer } from "./unpack.ts";
 
@@ -195,24 +194,6 @@ export class ImageWorkshop {
     }
     this.#tell(id, names);
     return id;
-  }
-
-  /**
-   * An archive of the image, as `docker save` writes it, without making it visible. To be read while the lease is held.
-   *
-   * @throws {Fault} `exhausted` for a full disk
-   */
-  async archive(
-    config: ImageConfig,
-    layers: readonly BuiltLayer[],
-    names: readonly Reference[],
-    lease: Lease,
-    signal: AbortSignal,
-  ): Promise<{ readonly archive: AsyncIterable<Uint8Array>; readonly descriptor: Descriptor }> {
-    const { content } = this.#deps;
-    const { id, descriptor } = await storeImage({ content, lease }, config, layers, signal);
-    const image = { id, manifest: descriptor.digest, descriptor, layers };
-    return { archive: archiveOfImages(content, [{ image, names }]), descriptor };
   }
 
   /**

@@ -59,11 +59,6 @@ export async function saveImages(
   return stream;
 }
 
-/** The same of images whose blobs are protected by the caller. */
-export function archiveOfImages(content: ContentStore, saved: readonly Saved[]): AsyncGenerator<Uint8Array> {
-  return archiveOf(content, saved, blobsOf(saved));
-}
-
 /** As in Docker: a repository without a tag means all of its tags; an ID brings no name along. */
 function collectImages(
   deps: ImageDeps,

@@ -195,6 +195,47 @@ test("what is built is sent as an archive", async () => {
   assert.equal((await engine.api("GET", "/images/sent/json")).status, 404);
 });
 
+test("an OCI layout goes to a folder of the client blob by blob, as the options say, and a docker archive can be loaded", async () => {
+  const files = { Dockerfile: "FROM base\nCOPY a /a\n", a: "content of a" };
+  const store = new Map<string, Buffer>();
+  const attrs = {
+    tar: "false",
+    name: "some/name:1",
+    compression: "zstd",
+    "annotation-manifest-descriptor.k": "v",
+  };
+  const { response } = await build({ files, stores: { export: store } }, {}, { type: "oci", attrs });
+  const descriptor = JSON.parse(
+    Buffer.from(response.get("containerimage.descriptor") ?? "", "base64").toString(),
+  ) as {
+    digest: string;
+    annotations: object;
+  };
+  assert.deepEqual(descriptor.annotations, { k: "v" });
+  assert.equal(response.get("image.name"), "docker.io/some/name:1");
+  const manifest = JSON.parse((store.get(descriptor.digest) as Buffer).toString()) as {
+    layers: { mediaType: string; digest: string }[];
+  };
+  assert.ok(
+    manifest.layers.every(({ mediaType }) => mediaType === "application/vnd.oci.image.layer.v1.tar+zstd"),
+  );
+  assert.ok(manifest.layers.every(({ digest }) => store.has(digest)));
+
+  const pieces: Buffer[] = [];
+  const receive = (bytes: Buffer) => void pieces.push(bytes);
+  const { response: sent } = await build(
+    { files, receive },
+    {},
+    { type: "docker", attrs: { name: "loaded:1" } },
+  );
+  const archive = join(folder, "loaded.tar");
+  writeFileSync(archive, Buffer.concat(pieces));
+  const { code, stdout } = await engine.docker("load", "-i", archive);
+  assert.equal(code, 0, stdout);
+  const { json } = await engine.api("GET", "/images/loaded:1/json");
+  assert.equal((json as { Id: string }).Id, sent.get("containerimage.config.digest"));
+});
+
 test("a client that leaves stops its build", async () => {
   const client = await BuildKitClient.open(engine.socket, {
     files: { Dockerfile: "FROM base\nRUN echo begun; sleep 98761\n" },
