@@ -91,7 +91,9 @@ async function run(
   warn(context, display, values.progress);
   if (values["metadata-file"] !== undefined) {
     const fields = Object.fromEntries(
-      [...results].sort().map(([name, result]) => [name, metadataFields(result)]),
+      [...results]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, result]) => [name, metadataFields(result)]),
     );
     writeFileSync(values["metadata-file"], JSON.stringify(fields, undefined, 2));
   }

@@ -195,7 +195,7 @@ function described(build: Build, now: number): string {
 }
 
 function section(heading: string, attrs: ReadonlyMap<string, string>, prefix: string): string {
-  const found = [...attrs].filter(([name]) => name.startsWith(prefix)).sort();
+  const found = [...attrs].filter(([name]) => name.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
   if (found.length === 0) return "";
   const rows = found.map(([name, value]) => `${name.slice(prefix.length).padEnd(16)}${value}\n`);
   return `\n${heading.padEnd(16)}VALUE\n${rows.join("")}`;

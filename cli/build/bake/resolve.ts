@@ -57,10 +57,15 @@ export function resolveTargets(
 export function variablesOf({ variables }: BakeDefinition, env: Env): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const [name, { default: usual }] of variables) {
-    const value = env[name] ?? (usual === undefined || usual === null ? "" : String(usual));
+    const value = env[name] ?? textOf(usual);
     found.set(name, interpolate(value, found));
   }
   return found;
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function inherited(raw: ReadonlyMap<string, RawTarget>, name: string, below: readonly string[]): RawTarget {
