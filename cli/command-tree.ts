@@ -184,8 +184,42 @@ const system: Entries = {
   prune: command("Remove everything unused", async () => (await import("./commands/system-prune.ts")).prune),
 };
 
+const cachePrune: Load = async () => (await import("./commands/build-cache.ts")).prune;
+const cacheUsage: Load = async () => (await import("./commands/build-cache.ts")).du;
+
+const buildHistory: Entries = {
+  inspect: command(
+    "Show what is known of a build",
+    async () => (await import("./commands/build-history.ts")).inspect,
+  ),
+  logs: command("Print what a build said", async () => (await import("./commands/build-history.ts")).logs),
+  ls: command("List builds", async () => (await import("./commands/build-history.ts")).ls),
+  rm: command("Forget builds", async () => (await import("./commands/build-history.ts")).rm),
+};
+
+const buildx: Entries = {
+  bake: command("Build what a file says", async () => (await import("./commands/bake.ts")).bake, {
+    aliases: ["f"],
+  }),
+  build: command("Build an image from a Dockerfile", build, { aliases: ["b"], also: "build" }),
+  create: command("Refused", async () => (await import("./commands/buildx.ts")).create, { isHidden: true }),
+  du: command("Show what builds keep", cacheUsage),
+  history: group("Builds that were", buildHistory),
+  inspect: command(
+    "Show what is known of the builder",
+    async () => (await import("./commands/buildx.ts")).inspect,
+  ),
+  ls: command("List builders", async () => (await import("./commands/buildx.ts")).ls),
+  prune: command("Remove what builds keep", cachePrune),
+  rm: command("Refused", async () => (await import("./commands/buildx.ts")).rm, { isHidden: true }),
+  stop: command("Refused", async () => (await import("./commands/buildx.ts")).stop, { isHidden: true }),
+  use: command("Choose a builder", async () => (await import("./commands/buildx.ts")).use),
+  version: command("Show the version", async () => (await import("./commands/buildx.ts")).version),
+};
+
 const builder: Entries = {
   build: command("Build an image from a Dockerfile", build, { also: "build" }),
+  du: command("Show what builds keep", cacheUsage),
   prune: command("Remove what builds keep", async () => (await import("./commands/prune.ts")).builderPrune),
 };
 
@@ -275,6 +309,7 @@ export const commands: Entries = {
   version: command("Show versions", async () => (await import("./commands/version.ts")).version, common),
   info: command("Show facts about the engine and its machine", info, { ...common, also: "system info" }),
   builder: group("Builds", builder),
+  buildx: group("Builds by BuildKit, as docker's plugin", buildx),
   compose: {
     ...group(
       "Projects of several containers, as Docker Compose",

@@ -45,6 +45,16 @@ export async function openLink(api: DockerApi, methods: Methods, signal: AbortSi
   }
 }
 
+/** Only the calls that we make. @throws {Fault} with what the engine says when it has no BuildKit */
+export async function openControl(
+  api: DockerApi,
+  signal: AbortSignal,
+): Promise<Disposable & { readonly client: GrpcClient }> {
+  const connection = await api.hijack("/grpc", { headers: { Upgrade: "h2c" } }, signal);
+  const client = new GrpcClient(connectionStream(connection), "the connection to the engine");
+  return { client, [Symbol.dispose]: () => client.destroy() };
+}
+
 function sessionHeaders(id: string, methods: Methods): Readonly<Record<string, string | readonly string[]>> {
   return {
     "X-Docker-Expose-Session-Uuid": id,

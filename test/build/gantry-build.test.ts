@@ -309,3 +309,84 @@ test("metadata are written as JSON, and a local result is not an image", () => {
   assert.match(meta["buildx.build.ref"] ?? "", /^default\/default\/\w+$/);
   assert.equal(existsSync(join(folder, "meta")), false);
 });
+
+function buildx(args: readonly string[], { env }: Run = {}) {
+  const done = spawnSync(gantry, ["buildx", ...args], {
+    encoding: "utf8",
+    env: environment(env),
+    cwd: folder,
+  });
+  return { code: done.status, out: done.stdout, err: done.stderr };
+}
+
+test("bake builds linked targets once each, and keeps to its folder", () => {
+  const context = contextOf({ Dockerfile: "FROM base\nRUN echo lib >/lib.txt\n" });
+  const target = {
+    lib: { context },
+    app: {
+      context,
+      "dockerfile-inline": "FROM lib\nRUN cat /lib.txt\n",
+      contexts: { lib: "target:lib" },
+      tags: ["baked"],
+    },
+    again: {
+      inherits: ["app"],
+      "dockerfile-inline": "FROM lib\nCOPY --from=lib /lib.txt /x\n",
+      tags: ["baked:again"],
+    },
+  };
+  const group = { default: { targets: ["app", "again"] } };
+  writeFileSync(join(folder, "docker-bake.json"), JSON.stringify({ group, target }));
+  const baked = buildx(["bake", "--progress=plain", "--metadata-file", "baked.json"]);
+  assert.equal(baked.code, 0, baked.err);
+  assert.match(plain(baked.err), /#1 \[internal\] load local bake definitions\n/);
+  assert.equal(new Set(baked.err.match(/^#\d+ \[lib 2\/2\] RUN echo lib/gm)).size, 1, baked.err);
+  assert.match(plain(baked.err), /^#\d+ lib$/m);
+  assert.match(plain(baked.err), /#\d+ naming to docker.io\/library\/baked:again done/);
+  const metadata = JSON.parse(readFileSync(join(folder, "baked.json"), "utf8")) as object;
+  assert.deepEqual(Object.keys(metadata), ["again", "app", "lib"]);
+  const outside = buildx(["bake", "--set", "lib.context=/etc"]);
+  assert.equal(outside.code, 1);
+  assert.match(
+    outside.err,
+    / - Read access to path \/etc\n(?:.*\n)*ERROR: additional privileges requested\n$/,
+  );
+  writeFileSync(join(folder, "docker-bake.hcl"), "");
+  assert.match(buildx(["bake"]).err, /ERROR: docker-bake.hcl: HCL is not supported/);
+});
+
+test("a failing target of bake is named, and the others stop", () => {
+  const context = contextOf({ Dockerfile: "FROM base\n" });
+  const inline = (run: string) => ({ context, "dockerfile-inline": `FROM base\nRUN ${run}\n` });
+  const file = join(context, "docker-bake.json");
+  const group = { default: { targets: ["good", "bad"] } };
+  writeFileSync(
+    file,
+    JSON.stringify({ group, target: { good: inline("sleep 1000"), bad: inline("exit 3") } }),
+  );
+  const { code, err } = buildx(["bake", "--progress=plain", "-f", file]);
+  assert.equal(code, 1);
+  assert.match(err, /\n > \[bad 2\/2\] RUN exit 3:\n/);
+  assert.match(
+    err,
+    /\nERROR: target bad: failed to solve: process "\/bin\/sh -c exit 3" did not complete successfully: exit code: 3\n$/,
+  );
+});
+
+test("du, prune, ls, inspect and history show the engine as the one builder", () => {
+  const context = contextOf({ Dockerfile: "FROM base\nRUN echo remembered >/x\n" });
+  assert.equal(build(["-q", context]).code, 0);
+  assert.match(buildx(["du", "--verbose"]).out, /Description: +RUN echo remembered >\/x\n/);
+  assert.match(
+    buildx(["ls"]).out,
+    /^NAME\/NODE +DRIVER\/ENDPOINT +STATUS +BUILDKIT +PLATFORMS\ndefault\* +docker/,
+  );
+  assert.match(buildx(["inspect"]).out, /\nStatus: +running\n/);
+  assert.match(buildx(["history", "ls"]).out, /\n\w{32} +Dockerfile +Completed +/);
+  assert.match(buildx(["history", "inspect"]).out, /\nBuild Steps: +\d+\/\d+ /);
+  assert.equal(buildx(["history", "rm", "--all"]).code, 0);
+  assert.equal(buildx(["history", "ls", "--format", "json"]).out, "");
+  const pruned = buildx(["prune", "-f", "-a"]);
+  assert.match(pruned.out, /^ID +\tRECLAIMABLE\tSIZE {6}\tLAST ACCESSED\n(?:.*\n)+Total:\t/);
+  assert.doesNotMatch(buildx(["du", "--verbose"]).out, /remembered/);
+});

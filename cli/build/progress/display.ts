@@ -43,8 +43,8 @@ export class Display {
   }
 
   /** Says that a build begins, before anything of it is known. */
-  begin(): void {
-    const { mode, out, title } = this.#options;
+  begin(title: string = this.#options.title): void {
+    const { mode, out } = this.#options;
     if (this.#isBegun) return;
     this.#isBegun = true;
     if (mode === "plain" && title !== "") out.write(`#0 ${title}\n\n`);

@@ -1,36 +1,35 @@
 import { resolve } from "node:path";
 import type { BakeTarget } from "../../build/bake/bake-target.ts";
 import { isRemote } from "../load/paths.ts";
-import type { Build, Service } from "../model.ts";
-import type { Session } from "../session.ts";
+import type { Build, Project, Service } from "../model.ts";
 import type { ServiceBuilds } from "./build.ts";
 import { imageOf } from "./create-body.ts";
 import { label, peerVersion } from "./labels.ts";
 
 /** A service's build as a target of bake, which is how compose has it built. */
 export function bakeTargetOf(
-  session: Session,
+  project: Project,
   name: string,
   service: Service,
   options: ServiceBuilds,
 ): BakeTarget {
   const { build = {} } = service;
   const context = build.context ?? ".";
-  const image = imageOf(session.project, name, service);
+  const image = imageOf(project, name, service);
   return defined({
     context,
     contexts: filled(contextsOf(build)),
     dockerfile: build.dockerfile_inline === undefined ? dockerfileOf(context, build.dockerfile) : undefined,
     "dockerfile-inline": build.dockerfile_inline,
-    args: filled(argsOf(session, build, options)),
-    labels: labelsOf(session, name, build),
+    args: filled(argsOf(project, build, options)),
+    labels: labelsOf(project, name, build),
     tags: [...(build.tags ?? []), image],
     "cache-from": listed(build.cache_from),
     "cache-to": listed(build.cache_to),
     target: build.target,
-    secret: listed(secretsOf(session, build)),
+    secret: listed(secretsOf(project, build)),
     ssh: listed(sshOf(build, options)),
-    platforms: listed(platformsOf(session, service, build)),
+    platforms: listed(platformsOf(project, service, build)),
     pull: options.pull === true || build.pull === true || undefined,
     "no-cache": options.noCache === true || build.no_cache === true || undefined,
     network: build.network,
@@ -67,7 +66,7 @@ function contextsOf({ additional_contexts: contexts = new Map() }: Build): Reado
 }
 
 function argsOf(
-  { project }: Session,
+  project: Project,
   { args = new Map() }: Build,
   { args: more = [] }: ServiceBuilds,
 ): Readonly<Record<string, string>> {
@@ -82,7 +81,7 @@ function argsOf(
   return found;
 }
 
-function labelsOf({ project }: Session, name: string, { labels = new Map() }: Build) {
+function labelsOf(project: Project, name: string, { labels = new Map() }: Build) {
   return {
     ...Object.fromEntries(labels),
     [label.project]: project.name,
@@ -91,7 +90,7 @@ function labelsOf({ project }: Session, name: string, { labels = new Map() }: Bu
   };
 }
 
-function secretsOf({ project }: Session, { secrets = [] }: Build): readonly string[] {
+function secretsOf(project: Project, { secrets = [] }: Build): readonly string[] {
   return secrets.flatMap(({ source, target = source }) => {
     const secret = project.secrets.get(source);
     if (secret?.environment !== undefined) return [`id=${target},type=env,env=${secret.environment}`];
@@ -104,11 +103,7 @@ function sshOf({ ssh = [] }: Build, { ssh: more }: ServiceBuilds): readonly stri
 }
 
 /** One that the service asks for, or else all that its build names. */
-function platformsOf(
-  { project }: Session,
-  { platform }: Service,
-  { platforms = [] }: Build,
-): readonly string[] {
+function platformsOf(project: Project, { platform }: Service, { platforms = [] }: Build): readonly string[] {
   const usual = project.environment["DOCKER_DEFAULT_PLATFORM"];
   if (platform !== undefined) return [platform];
   return platforms.length > 0 || usual === undefined || usual === "" ? platforms : [usual];

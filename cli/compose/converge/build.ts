@@ -59,7 +59,7 @@ export function targetsOf(
   const add = (name: string) => {
     const service = services.get(name) ?? project.services.get(name) ?? project.disabled.get(name);
     if (service?.build === undefined || targets[name] !== undefined) return;
-    const target = bakeTargetOf(session, name, service, options);
+    const target = bakeTargetOf(project, name, service, options);
     targets[name] = services.has(name) ? target : { ...target, output: ["type=cacheonly"] };
     for (const value of Object.values(target.contexts ?? {}))
       if (value.startsWith("target:")) add(value.slice("target:".length));
