@@ -8,6 +8,7 @@ import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 import { confinementCases } from "./confinement-cases.ts";
 import { engineCases } from "./engine-cases.ts";
+import { imageCases } from "./image-cases.ts";
 import { type EscapeCase, secret } from "./escape-case.ts";
 import { makeWeakCheckout } from "./weak-checkout.ts";
 
@@ -49,7 +50,7 @@ async function attemptWeakened(escape: EscapeCase): Promise<readonly string[]> {
   return escape.attempt({ engine, options: weakness.options, victim: openVictim() });
 }
 
-for (const escape of [...confinementCases, ...engineCases])
+for (const escape of [...confinementCases, ...engineCases, ...imageCases])
   test(`${escape.id}: ${escape.title}`, async () => {
     assert.deepEqual(await escape.attempt({ engine, options: [], victim: openVictim() }), []);
     assert.notDeepEqual(
