@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { messageOf } from "#base/fault.ts";
+import { isFault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { RegistryServerSettings } from "#base/registry-server-settings.ts";
 import { HeadDeadlines } from "#host/head-deadline.ts";
@@ -189,10 +189,12 @@ export class RegistryServer implements AsyncDisposable {
       });
     const answer = errorAnswer(error);
     if (answer.status !== 401) return answer;
+    const isDenied = isFault(error) && error.detail["code"] === "DENIED";
+    const origin = originOf(message, this.port);
     const isTokenPath = url?.startsWith(tokenPath) ?? false;
     const challenge = isTokenPath
       ? 'Basic realm="Gantry registry"'
-      : this.#gatekeeper.challenge(originOf(message, this.port), resource, right);
+      : this.#gatekeeper.challenge({ origin, resource, right, isDenied });
     return { ...answer, headers: { ...answer.headers, "WWW-Authenticate": challenge } };
   }
 }
