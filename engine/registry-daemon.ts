@@ -13,6 +13,7 @@ import { ImageStore } from "#engine/images/image-store.ts";
 import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { RegistryServer } from "#engine/registry-server/registry-server.ts";
 import { Registry } from "#engine/registry-server/registry.ts";
+import { releaseMemory } from "#host/memory.ts";
 import type { Database } from "#host/sqlite/database.ts";
 import { RepositoryRows } from "#engine/registry-server/repository-rows.ts";
 
@@ -42,7 +43,15 @@ export async function serveRegistry(
   const registry = undo.use(
     await Registry.open({ ...parts, uploadsFolder: join(parts.root, "uploads"), log }),
   );
-  const server = undo.use(await RegistryServer.open({ registry, settings, now: parts.now, log }));
+  const server = undo.use(
+    await RegistryServer.open({
+      registry,
+      settings,
+      now: parts.now,
+      log,
+      whenIdle: () => void releaseMemory(),
+    }),
+  );
   const where = { host: settings.listen.host, port: server.port, tls: settings.tls !== undefined };
   log.info("registry listening", where);
   if (settings.anonymous === "write") log.info("whoever can reach the registry may push to it", where);

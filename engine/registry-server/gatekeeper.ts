@@ -42,15 +42,28 @@ export class Gatekeeper {
     if (caller !== "unknown" && caller.name !== undefined) return;
     const isGreeted = resource.kind !== "base" || caller !== "unknown" || !this.givesTokens;
     if (this.#anonymous === "read" && right === "read" && isGreeted) return;
-    throw refusal("UNAUTHORIZED", "authentication required");
+    if (caller === "unknown") throw refusal("UNAUTHORIZED", "authentication required");
+    throw refusal("DENIED", "requested access to the resource is denied", 401);
   }
 
-  /** What `WWW-Authenticate` says to who was not admitted. `origin` is where the client has reached us. */
-  challenge(origin: URL, resource: Resource, right: Right): string {
+  /**
+   * What `WWW-Authenticate` says to who was not admitted.
+   *
+   * @param request.origin where the client has reached us
+   * @param request.isDenied it has shown a token, which is good, but not for this: docker tries again and again unless it is told so
+   * @see RFC 6750, 3.1
+   */
+  challenge(request: {
+    readonly origin: URL;
+    readonly resource: Resource;
+    readonly right: Right;
+    readonly isDenied: boolean;
+  }): string {
+    const { origin, resource, right, isDenied } = request;
     if (!this.givesTokens) return 'Basic realm="Gantry registry"';
     const actions = right === "read" ? "pull" : "pull,push,delete";
     const scope = "name" in resource ? `,scope="repository:${resource.name}:${actions}"` : "";
-    return `Bearer realm="${origin.origin}${tokenPath}",service="${origin.host}"${scope}`;
+    return `Bearer realm="${origin.origin}${tokenPath}",service="${origin.host}"${scope}${isDenied ? ',error="insufficient_scope"' : ""}`;
   }
 
   /** The body of the answer to who asks for a token. @throws {Fault} `UNAUTHORIZED` for a wrong password */

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { messageOf } from "#base/fault.ts";
+import { isFault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { RegistryServerSettings } from "#base/registry-server-settings.ts";
 import { HeadDeadlines } from "#host/head-deadline.ts";
@@ -22,6 +22,7 @@ const MAX_HEADER_BYTES = 32 * 1024;
 /** Of silence, after which nobody is there: on a connection that brings a body, or takes one. */
 const SILENCE_MS = 300_000;
 const CLOSE_GRACE_MS = 2000;
+const IDLE_MS = 3000;
 
 const httpOptions = {
   maxHeaderSize: MAX_HEADER_BYTES,
@@ -44,6 +45,8 @@ export interface RegistryServerDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Log;
+  /** Called once when nothing has been answered for {@link IDLE_MS} after something was. */
+  readonly whenIdle: () => void;
 }
 
 /** Serves a registry by HTTP/1.1, over TLS where there is a certificate. */
@@ -55,6 +58,8 @@ export class RegistryServer implements AsyncDisposable {
   readonly #deadlines = new HeadDeadlines();
   readonly #sockets = new Set<Socket>();
   readonly #lifetime = new AbortController();
+  /** Started anew by every answer. */
+  readonly #idle: NodeJS.Timeout;
 
   /** @throws {Fault} `invalid` for files that make no sense, and as listenOnTcp */
   static async open(deps: RegistryServerDeps): Promise<RegistryServer> {
@@ -73,6 +78,7 @@ export class RegistryServer implements AsyncDisposable {
     this.#server = server;
     this.#passwords = passwords;
     this.#gatekeeper = new Gatekeeper({ passwords, anonymous: deps.settings.anonymous, now: deps.now });
+    this.#idle = setTimeout(deps.whenIdle, IDLE_MS).unref();
     this.#attend();
   }
 
@@ -92,6 +98,7 @@ export class RegistryServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#lifetime.abort();
+    clearTimeout(this.#idle);
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
@@ -134,6 +141,7 @@ export class RegistryServer implements AsyncDisposable {
       return;
     }
     this.#deadlines.beginNext(request.socket);
+    if (!this.#lifetime.signal.aborted) this.#idle.refresh();
   }
 
   async #answer(
@@ -181,10 +189,12 @@ export class RegistryServer implements AsyncDisposable {
       });
     const answer = errorAnswer(error);
     if (answer.status !== 401) return answer;
+    const isDenied = isFault(error) && error.detail["code"] === "DENIED";
+    const origin = originOf(message, this.port);
     const isTokenPath = url?.startsWith(tokenPath) ?? false;
     const challenge = isTokenPath
       ? 'Basic realm="Gantry registry"'
-      : this.#gatekeeper.challenge(originOf(message, this.port), resource, right);
+      : this.#gatekeeper.challenge({ origin, resource, right, isDenied });
     return { ...answer, headers: { ...answer.headers, "WWW-Authenticate": challenge } };
   }
 }

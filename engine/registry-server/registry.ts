@@ -54,7 +54,8 @@ export interface PushedManifest {
 
 /**
  * Repositories over the engine's content store: a blob is there once, whoever has it, and is read only through a repository that
- * links it. A change is one transaction, after its blobs are on disk; a lease holds those until then.
+ * links it. A change is one transaction, after its blobs are on disk; a lease holds those until then. That a repository has a blob is
+ * on disk at the latest with the manifest that names it: waiting for that at every blob would hold up all uploads beside it.
  */
 export class Registry implements AsyncDisposable {
   readonly rows: RepositoryRows;
@@ -157,7 +158,7 @@ export class Registry implements AsyncDisposable {
     await db.write(() => {
       isThere = find() !== undefined;
       if (isThere) this.rows.link(repository, blob, now());
-    });
+    }, "ordered");
     return isThere;
   }
 
@@ -182,7 +183,7 @@ export class Registry implements AsyncDisposable {
       await db.write(() => {
         this.uploads.forget(upload);
         this.rows.link(upload.repository, { digest, content: uploaded.digest, size: uploaded.size }, now());
-      });
+      }, "ordered");
     } catch (error) {
       await this.uploads.cancel(upload).catch(() => {});
       if (!isFault(error, "invalid")) this.#deps.collector.request(); // perhaps it was a blob already

@@ -87,16 +87,38 @@ test("auth: with anonymous read everybody pulls by a token of nobody's, users pu
   assert.equal((await target.call("GET", "/v2/", nobody)).status, 200);
   assert.equal((await target.call("GET", "/v2/_catalog", nobody)).status, 200);
   assert.equal((await target.call("GET", "/v2/_catalog")).status, 200);
-  for (const caller of [nobody, {}]) {
+  for (const [caller, isDenied] of [
+    [nobody, true],
+    [{}, false],
+  ] as const) {
     const refused = await target.call("POST", "/v2/a/blobs/uploads/", { ...caller, body: "" });
     assert.equal(refused.status, 401);
-    assert.match(String(refused.headers["www-authenticate"]), /scope="repository:a:pull,push,delete"/);
+    const challenge = String(refused.headers["www-authenticate"]);
+    assert.match(challenge, /scope="repository:a:pull,push,delete"/);
+    // Docker's daemon tries five times, unless it is told that another token would not help.
+    assert.equal(challenge.includes('error="insufficient_scope"'), isDenied);
   }
   assert.equal((await target.call("POST", "/v2/a/blobs/uploads/", { ...user, body: "" })).status, 202);
   for (const forged of ["x.y", "e30.e30", `${user.headers.Authorization.slice(7, -2)}xx`]) {
     const caller = { headers: { Authorization: `Bearer ${forged}` } };
     assert.equal((await target.call("GET", "/v2/", caller)).status, 401);
   }
+  target.close();
+});
+
+test("auth: who guesses passwords is held up, and nobody else", async () => {
+  const slow = join(folder, "slow");
+  writeFileSync(slow, "u:$2y$12$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n");
+  await using registry = await OwnRegistry.start(["--htpasswd", slow]);
+  const target = new Target(`http://127.0.0.1:${registry.port}`);
+  const guess = async (number: number) => {
+    const headers = { Authorization: `Basic ${Buffer.from(`u:${number}`).toString("base64")}` };
+    return (await target.call("GET", "/v2/", { headers })).status;
+  };
+  const statuses = await Promise.all(Array.from({ length: 12 }, (_, number) => guess(number)));
+  const countOf = (wanted: number) => statuses.filter((status) => status === wanted).length;
+  assert.deepEqual([countOf(401), countOf(429)], [4, 8]);
+  assert.equal(await guess(99), 401);
   target.close();
 });
 
