@@ -145,6 +145,10 @@ const image: Entries = {
     async () => (await import("./commands/image-verify.ts")).imageVerify,
   ),
   tag: command("Give an image one more name", tag, { also: "tag" }),
+  update: command(
+    "Renew images, and roll running containers over",
+    async () => (await import("./commands/image-update.ts")).imageUpdate,
+  ),
 };
 
 const network: Entries = {
