@@ -4,6 +4,7 @@ import type {
   ExportOptions,
   LayerOptions,
   OutgoingBlob,
+  PendingLayer,
 } from "#engine/images/image-export.ts";
 import type { BuiltLayer } from "#engine/images/image-workshop.ts";
 import type { Digest } from "#oci/digest.ts";
@@ -32,6 +33,8 @@ export interface Built extends AsyncDisposable {
 
 export interface Outgoing {
   layer(layer: BuiltLayer, options: LayerOptions, signal: AbortSignal): Promise<OutgoingBlob>;
+  /** Those that are not known yet in the form that is wanted. */
+  pending(layers: readonly BuiltLayer[], options: LayerOptions): Promise<readonly PendingLayer[]>;
   /** Returns its digest. */
   document(bytes: Uint8Array, signal: AbortSignal): Promise<Digest>;
   /** Makes it, where that has not been necessary yet. */
@@ -63,6 +66,7 @@ export function builtOf(parts: Parts, dispose: () => Promise<void>): Built {
     withInlineCache: (records) => builtOf({ ...parts, state: withRecords(state, records) }, async () => {}),
     outgoing: {
       layer: (layer, options, until) => workshop.exportLayer(layer, options, lease, until),
+      pending: (layers, options) => workshop.pendingLayers(layers, options, lease),
       document: (bytes, until) => workshop.keepDocument(bytes, lease, until),
       ensure: (blob, until) => workshop.ensureBlob(blob, until),
       read: (digest, offset) => workshop.blobFrom(digest, offset),

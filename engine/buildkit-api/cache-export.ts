@@ -80,6 +80,8 @@ export async function exportCache(
   const vertex = deps.job.progress.vertex(`exporting cache to ${place}`);
   try {
     return await vertex.run(async () => {
+      checkForm(wanted);
+      if (wanted.type === "registry") await stream(deps, built, wanted, signal);
       const parcel = await pack(vertex, built, wanted, signal);
       await (wanted.type === "registry" ? sendAway : sendHome)(deps, vertex, built, wanted, parcel, signal);
       const { bytes: _, ...descriptor } = parcel.manifest;
@@ -90,6 +92,15 @@ export async function exportCache(
     if (!wanted.ignoresErrors || !isFault(error)) throw error;
     return new Map();
   }
+}
+
+/** @throws {Fault} `invalid` */
+function checkForm({ isManifest, options: { usesOciTypes } }: CacheExport): void {
+  if (isManifest && !usesOciTypes)
+    throw new Fault(
+      "invalid",
+      "invalid configuration for remote cache, OCI mediatypes are required for image-manifest cache format",
+    );
 }
 
 interface CacheParcel {
@@ -106,11 +117,6 @@ async function pack(
 ): Promise<CacheParcel> {
   const { outgoing } = built;
   const { usesOciTypes } = options;
-  if (isManifest && !usesOciTypes)
-    throw new Fault(
-      "invalid",
-      "invalid configuration for remote cache, OCI mediatypes are required for image-manifest cache format",
-    );
   const preparing = vertex.part("preparing build cache for export");
   const content = contentOf(built, isWhole);
   const blobs: OutgoingBlob[] = [];
@@ -152,30 +158,55 @@ function described({ mediaType, digest, size }: OutgoingBlob, { layer, created }
   return { mediaType, digest, size, annotations };
 }
 
+/** Layers that have not been compressed yet go as they are compressed. */
+async function stream(
+  deps: CacheExportDeps,
+  built: Built,
+  wanted: CacheExport,
+  signal: AbortSignal,
+): Promise<void> {
+  const layers = contentOf(built, wanted.isWhole).layers.map(({ layer }) => layer);
+  const pending = await built.outgoing.pending(layers, wanted.options);
+  if (pending.length === 0) return;
+  try {
+    await (await deps.exchange()).stream(await placeOf(deps, wanted), pending, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isFault(error)) throw error;
+    throw new Fault(error.kind, `error writing layer blob: ${error.message}`, { cause: error });
+  }
+}
+
+async function placeOf({ session }: CacheExportDeps, { attrs }: CacheExport) {
+  const reference = withDefaultTag(parseReference(attrs.get("ref") ?? ""));
+  const credentials = credentialsOf(await session(), reference.domain);
+  return { reference, credentials, isInsecure: flagOf(attrs, "registry.insecure", false) };
+}
+
 async function sendAway(
-  { session, exchange }: CacheExportDeps,
+  deps: CacheExportDeps,
   vertex: Vertex,
   _built: Built,
-  { attrs, isManifest }: CacheExport,
+  wanted: CacheExport,
   { layers, config, manifest }: CacheParcel,
   signal: AbortSignal,
 ): Promise<void> {
-  const reference = withDefaultTag(parseReference(attrs.get("ref") ?? ""));
-  const credentials = credentialsOf(await session(), reference.domain);
-  const place = { reference, credentials, isInsecure: flagOf(attrs, "registry.insecure", false) };
+  const place = await placeOf(deps, wanted);
+  const what = manifestName(wanted.isManifest);
   const parts: ReturnType<Vertex["part"]>[] = [];
   const watch = {
     blob: ({ digest }: OutgoingBlob) =>
       vertex.part(`writing ${digest === config.digest ? "config" : "layer"} ${digest}`).done,
-    last: () => void parts.push(vertex.part(`writing ${manifestName(isManifest)} ${manifest.digest}`)),
+    last: () => void parts.push(vertex.part(`writing ${what} ${manifest.digest}`)),
   };
   try {
-    await (await exchange()).send(place, { blobs: [...layers, config], manifest }, watch, signal);
+    const exchange = await deps.exchange();
+    await exchange.send(place, { blobs: [...layers, config], manifest }, watch, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!isFault(error)) throw error;
-    const what = parts.length === 0 ? "layer blob" : "manifest blob";
-    throw new Fault(error.kind, `error writing ${what}: ${error.message}`, { cause: error });
+    const failed = parts.length === 0 ? "layer blob" : "manifest blob";
+    throw new Fault(error.kind, `error writing ${failed}: ${error.message}`, { cause: error });
   }
   for (const part of parts) part.done();
 }

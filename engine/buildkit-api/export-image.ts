@@ -1,7 +1,7 @@
 import { Fault, isFault } from "#base/fault.ts";
 import type { Built } from "#engine/build/built.ts";
 import { imageConfigOf } from "#engine/build/stage-state.ts";
-import type { ContentExchange } from "#engine/images/content-exchange.ts";
+import type { ContentExchange, Place } from "#engine/images/content-exchange.ts";
 import type { ExportedImage } from "#engine/images/image-export.ts";
 import { imageIdOf } from "#engine/images/image-workshop.ts";
 import type { Digest } from "#oci/digest.ts";
@@ -29,18 +29,18 @@ export async function exportImage(
   return await vertex.run(async () => {
     vertex.part("exporting layers").done();
     const built = deps.hasInlineCache ? inlined(vertex, plain) : plain;
+    if (asked.isStored) await store(vertex, built, asked, signal);
+    const sendings = asked.pushes ? asked.names.map((name) => new Sending(deps, vertex, name, asked)) : [];
+    await sendings[0]?.layers(built, signal);
     const isLookedAt = asked.pushes || asked.isCanonical || asked.danglingName !== undefined;
     const exported = isLookedAt ? await built.export(asked.options, signal) : undefined;
-    const id = exported?.id ?? expectedId(built);
-    if (exported !== undefined) {
-      vertex.part(`exporting manifest ${exported.descriptor.digest}`).done();
-      vertex.part(`exporting config ${id}`).done();
-    }
+    if (exported === undefined) return responseOf(expectedId(built), asked.names, undefined);
+    vertex.part(`exporting manifest ${exported.descriptor.digest}`).done();
+    vertex.part(`exporting config ${exported.id}`).done();
     const names = namesOf(asked, exported);
-    if (asked.isStored) await store(deps, vertex, built, names, exported, signal);
-    if (asked.pushes && exported !== undefined)
-      for (const name of asked.names) await push(deps, vertex, name, asked, exported, signal);
-    return responseOf(id, names, exported);
+    if (asked.isStored) await nameByDigest(deps, vertex, names, exported);
+    for (const sending of sendings) await sending.whole(exported, signal);
+    return responseOf(exported.id, names, exported);
   });
 }
 
@@ -56,68 +56,96 @@ function expectedId({ state }: Built): Digest {
 }
 
 async function store(
-  { exchange }: ExportDeps,
   vertex: Vertex,
   built: Built,
-  names: readonly Reference[],
-  exported: ExportedImage | undefined,
+  { names }: ImageAttributes,
   signal: AbortSignal,
 ): Promise<void> {
   const writing = vertex.part(`writing image ${expectedId(built)}`);
-  const id = await built.commit(
-    names.filter(({ tag }) => tag !== undefined),
-    signal,
-  );
+  const tagged = names.filter(({ tag }) => tag !== undefined);
+  await built.commit(tagged, signal);
   writing.done();
+  for (const name of tagged) vertex.part(`naming to ${shownName(name)}`).done();
+}
+
+async function nameByDigest(
+  { exchange }: ExportDeps,
+  vertex: Vertex,
+  names: readonly Reference[],
+  { id, descriptor }: ExportedImage,
+): Promise<void> {
   for (const name of names) {
-    if (exported !== undefined && name.digest !== undefined)
-      await (await exchange()).remember(name, id, exported.descriptor.digest);
+    if (name.digest === undefined) continue;
+    await (await exchange()).remember(name, id, descriptor.digest);
     vertex.part(`naming to ${shownName(name)}`).done();
   }
 }
 
 function namesOf(
   { names, danglingName, isCanonical }: ImageAttributes,
-  exported: ExportedImage | undefined,
+  { descriptor: { digest } }: ExportedImage,
 ): readonly Reference[] {
-  if (exported === undefined) return names;
-  const { digest } = exported.descriptor;
   if (names.length === 0) return danglingName === undefined ? [] : [withDigest(danglingName, digest)];
   return isCanonical ? names.flatMap((name) => [name, withDigest(name, digest)]) : names;
 }
 
-async function push(
-  { session, exchange, job }: ExportDeps,
-  vertex: Vertex,
-  name: Reference,
-  { isInsecure, pushesByDigest }: ImageAttributes,
-  { id, descriptor, bytes, config, layers }: ExportedImage,
-  signal: AbortSignal,
-): Promise<void> {
-  const credentials = credentialsOf(await session(), name.domain);
-  const reference = pushesByDigest ? { domain: name.domain, path: name.path } : name;
-  const place = { reference, credentials, isInsecure };
-  const parcel = { blobs: [...layers, config], manifest: { ...descriptor, bytes } };
-  const pushing = vertex.part("pushing layers");
-  const manifest = { part: pushing };
-  const last = () => {
-    pushing.done();
-    manifest.part = vertex.part(`pushing manifest for ${formatReference(reference)}@${descriptor.digest}`);
-  };
-  const remote: ContentExchange = await exchange();
-  try {
-    await remote.send(place, parcel, { last }, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isFault(error)) throw error;
-    throw new Fault(error.kind, `failed to push ${formatReference(reference)}: ${error.message}`, {
-      cause: error,
-    });
-  } finally {
-    manifest.part.done();
+/** One name of the image, on its way to its registry. */
+class Sending {
+  readonly #deps: ExportDeps;
+  readonly #vertex: Vertex;
+  readonly #reference: Reference;
+  readonly #asked: ImageAttributes;
+  #part: ReturnType<Vertex["part"]> | undefined;
+
+  constructor(deps: ExportDeps, vertex: Vertex, name: Reference, asked: ImageAttributes) {
+    this.#deps = deps;
+    this.#vertex = vertex;
+    this.#reference = asked.pushesByDigest ? { domain: name.domain, path: name.path } : name;
+    this.#asked = asked;
   }
-  await remote.remember(reference, id, descriptor.digest);
-  job.signal.throwIfAborted();
+
+  /** Sends what has not been compressed yet, as it is compressed. @throws {Fault} */
+  async layers({ outgoing, state }: Built, signal: AbortSignal): Promise<void> {
+    const pending = await outgoing.pending(state.layers, this.#asked.options);
+    if (pending.length === 0) return;
+    this.#part = this.#vertex.part("pushing layers");
+    await this.#try(signal, async (exchange, place) => await exchange.stream(place, pending, signal));
+  }
+
+  /** @throws {Fault} */
+  async whole({ id, descriptor, bytes, config, layers }: ExportedImage, signal: AbortSignal): Promise<void> {
+    this.#part ??= this.#vertex.part("pushing layers");
+    const name = formatReference(this.#reference);
+    const last = () => {
+      this.#part?.done();
+      this.#part = this.#vertex.part(`pushing manifest for ${name}@${descriptor.digest}`);
+    };
+    await this.#try(signal, async (exchange, place) => {
+      const parcel = { blobs: [...layers, config], manifest: { ...descriptor, bytes } };
+      await exchange.send(place, parcel, { last }, signal);
+      await exchange.remember(this.#reference, id, descriptor.digest);
+    });
+    this.#part.done();
+  }
+
+  async #try(
+    signal: AbortSignal,
+    work: (exchange: ContentExchange, place: Place) => Promise<void>,
+  ): Promise<void> {
+    const { session, exchange } = this.#deps;
+    const reference = this.#reference;
+    const credentials = credentialsOf(await session(), reference.domain);
+    const { isInsecure } = this.#asked;
+    try {
+      await work(await exchange(), { reference, credentials, isInsecure });
+    } catch (error) {
+      this.#part?.done();
+      signal.throwIfAborted();
+      if (!isFault(error)) throw error;
+      const message = `failed to push ${formatReference(reference)}: ${error.message}`;
+      throw new Fault(error.kind, message, { cause: error });
+    }
+  }
 }
 
 /** What the client is told. */

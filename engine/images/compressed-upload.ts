@@ -7,12 +7,21 @@ import { gzipped } from "./gzip.ts";
 export class CompressedUpload {
   readonly #open: () => Promise<AsyncIterable<Uint8Array>>;
   readonly #tell: (plainBytes: number) => void;
+  readonly #compress: (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
   #whole: BlobInfo | undefined;
 
-  /** @param tell how much of the plain blob has been read */
-  constructor(open: () => Promise<AsyncIterable<Uint8Array>>, tell: (plainBytes: number) => void) {
+  /**
+   * @param tell how much of the plain blob has been read
+   * @param compress the same bytes give the same result
+   */
+  constructor(
+    open: () => Promise<AsyncIterable<Uint8Array>>,
+    tell: (plainBytes: number) => void,
+    compress: (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> = gzipped,
+  ) {
     this.#open = open;
     this.#tell = tell;
+    this.#compress = compress;
   }
 
   /** Undefined until the stream has been read to its end once. */
@@ -24,7 +33,7 @@ export class CompressedUpload {
   async *from(offset: number): AsyncGenerator<Uint8Array> {
     const hash = createHash("sha256");
     let size = 0;
-    for await (const chunk of gzipped(this.#watched())) {
+    for await (const chunk of this.#compress(this.#watched())) {
       hash.update(chunk);
       const skipped = Math.min(Math.max(offset - size, 0), chunk.length);
       size += chunk.length;

@@ -13,7 +13,8 @@ import { retrying } from "#engine/registry/retry.ts";
 import { steadyBlob } from "#engine/registry/steady-blob.ts";
 import { RepositoryWriter } from "#engine/registry/upload.ts";
 import { changing, type ImageDeps } from "./image-deps.ts";
-import type { OutgoingBlob } from "./image-export.ts";
+import { CompressedUpload } from "./compressed-upload.ts";
+import type { OutgoingBlob, PendingLayer } from "./image-export.ts";
 import { findPushedBlobs } from "./pushed-blobs.ts";
 import { fetchDocument } from "./remote-image.ts";
 
@@ -48,6 +49,12 @@ export interface ContentExchange {
    * @throws {Fault} `remote`, with the registry's words
    */
   send(place: Place, parcel: Parcel, watch: SendWatch, signal: AbortSignal): Promise<void>;
+  /**
+   * Sends layers, compressed as they go: nothing of that is written here, and what they became is known afterwards.
+   *
+   * @throws {Fault} `remote`, with the registry's words
+   */
+  stream(place: Place, layers: readonly PendingLayer[], signal: AbortSignal): Promise<void>;
   /** The image, if it is still here, is known to be there under that digest. */
   remember(reference: Reference, image: Digest, target: Digest): Promise<void>;
   /** @throws {Fault} `remote`; `invalid` for what is neither manifest nor index */
@@ -90,27 +97,56 @@ export class RegistryExchange implements ContentExchange {
     const writer = new RepositoryWriter(connected.endpoint, reference.path);
     const pushed = await findPushedBlobs(this.#images, reference);
     const repositoriesOf = (digest: Digest) => pushed.repositoriesOf(digest);
+    const unique = new Map(blobs.map((blob) => [blob.digest, blob]));
+    await this.#each([...unique.values()], signal, async (blob, until) => {
+      const done = watch.blob?.(blob);
+      await this.#sendBlob(reader, writer, blob, repositoriesOf, until);
+      done?.();
+    });
+    watch.last?.();
+    const name = reference.tag ?? manifest.digest;
+    await retrying(() => writer.putManifest(name, manifest, signal), tries, signal);
+  }
+
+  async stream(place: Place, layers: readonly PendingLayer[], signal: AbortSignal): Promise<void> {
+    if (layers.length === 0) return;
+    using connected = await this.#connect(place, signal);
+    const writer = new RepositoryWriter(connected.endpoint, place.reference.path);
+    await this.#each(layers, signal, async (layer, until) => {
+      const upload = new CompressedUpload(
+        () => layer.open(),
+        () => {},
+        (source) => layer.compress(source),
+      );
+      await writer.uploadAsItComes(
+        () => upload.whole,
+        (offset) => upload.from(offset),
+        () => {},
+        until,
+      );
+      if (upload.whole !== undefined) layer.became(upload.whole);
+    });
+  }
+
+  /** Several at once; the first failure stops the others, and nothing is under way any more when it is thrown. */
+  async #each<T>(
+    items: readonly T[],
+    signal: AbortSignal,
+    work: (item: T, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
-    const unique = new Map(blobs.map((blob) => [blob.digest, blob]));
-    const sendings = Array.from(unique.values(), async (blob) => {
+    const all = items.map(async (item) => {
       try {
-        await this.#uploads.run(async () => {
-          const done = watch.blob?.(blob);
-          await this.#sendBlob(reader, writer, blob, repositoriesOf, either);
-          done?.();
-        }, either);
+        await this.#uploads.run(() => work(item, either), either);
       } catch (error) {
         stop.abort(error);
         throw error;
       }
     });
-    await Promise.allSettled(sendings);
+    await Promise.allSettled(all);
     signal.throwIfAborted();
     if (stop.signal.aborted) throw stop.signal.reason;
-    watch.last?.();
-    const name = reference.tag ?? manifest.digest;
-    await retrying(() => writer.putManifest(name, manifest, signal), tries, signal);
   }
 
   async #sendBlob(

@@ -156,7 +156,7 @@ export async function exportLayer(
     return { mediaType, digest: layer.digest, size: layer.size };
   }
   const mediaType = typesOf[wanted][usesOciTypes ? 0 : 1];
-  const key = `${layer.digest} ${wanted} ${level ?? ""}`;
+  const key = keyOf(layer.digest, wanted, level);
   const make = async (until: AbortSignal) => {
     const plain = plainOf(await deps.content.open(layer.digest), compression);
     const blob = await deps.content.ingest(
@@ -171,6 +171,36 @@ export async function exportLayer(
   if (known === undefined) return { mediaType, ...(await make(signal)) };
   await deps.lease.protect({ kind: "blob", ref: known.digest });
   return { mediaType, ...known, make: async (until) => void (await make(until)) };
+}
+
+/** A plain layer that nobody has compressed yet in the way that is wanted. */
+export interface PendingLayer {
+  open(): Promise<AsyncIterable<Uint8Array>>;
+  compress(plain: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /** From here on it is known what the layer becomes. */
+  became(blob: Pick<Descriptor, "digest" | "size">): void;
+}
+
+/** Of the layers, each once. They can be compressed where they are sent, and need not be written down here. */
+export function pendingLayers(
+  { content, memory }: Pick<ExportDeps, "content" | "memory">,
+  layers: readonly BuiltLayer[],
+  { compression, level }: LayerOptions,
+): readonly PendingLayer[] {
+  const plain = layers.filter(({ mediaType }) => compressions.get(mediaType) === "uncompressed");
+  if (compression === "uncompressed") return [];
+  const unknown = [...new Set(plain.map(({ digest }) => digest))].filter(
+    (digest) => memory.find(keyOf(digest, compression, level)) === undefined,
+  );
+  return unknown.map((digest) => ({
+    open: () => content.open(digest),
+    compress: (source) => compressed(source, compression, level),
+    became: (blob) => memory.keep(keyOf(digest, compression, level), blob),
+  }));
+}
+
+function keyOf(digest: Digest, compression: LayerCompression, level: number | undefined): string {
+  return `${digest} ${compression} ${level ?? ""}`;
 }
 
 async function* plainOf(

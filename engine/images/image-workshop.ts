@@ -17,6 +17,7 @@ import type {
   ExportOptions,
   LayerOptions,
   OutgoingBlob,
+  PendingLayer,
 } from "./image-export.ts";
 import type { ImageRecord } from "./images.ts";
 import { storeImage } from "./store-image.ts";
@@ -132,6 +133,16 @@ export class ImageWorkshop {
   ): Promise<OutgoingBlob> {
     const { exportLayer } = await import("./image-export.ts");
     return await exportLayer(await this.#exportDeps(lease), layer, options, signal);
+  }
+
+  /** Those of the layers that are not known yet in the form that is wanted. */
+  async pendingLayers(
+    layers: readonly BuiltLayer[],
+    options: LayerOptions,
+    lease: Lease,
+  ): Promise<readonly PendingLayer[]> {
+    const { pendingLayers } = await import("./image-export.ts");
+    return pendingLayers(await this.#exportDeps(lease), layers, options);
   }
 
   /** Puts a document into the store for as long as the lease lasts. */
