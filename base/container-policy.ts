@@ -8,6 +8,8 @@ export interface ContainerPolicy {
   readonly connectsBridge: boolean;
   /** Whether 32-bit programs may make sockets by `socketcall`, whose families no filter can see. */
   readonly allowsSocketcall: boolean;
+  /** What steps of builds may be given: `network.host`, `security.insecure`. */
+  readonly buildEntitlements: readonly string[];
 }
 
 /** As Docker's daemon does it by itself. */
@@ -16,6 +18,7 @@ export const usualPolicy: ContainerPolicy = {
   pidsLimit: undefined,
   connectsBridge: true,
   allowsSocketcall: true,
+  buildEntitlements: ["network.host"],
 };
 
 /** Everything that few containers miss. */
@@ -24,4 +27,5 @@ export const hardenedPolicy: ContainerPolicy = {
   pidsLimit: 2048,
   connectsBridge: false,
   allowsSocketcall: false,
+  buildEntitlements: [],
 };

@@ -269,7 +269,18 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     const exchange = () => (opened ??= images.exchange(registries));
     const { contexts } = builds;
     const workerId = identity.id;
-    return new BuildKit({ builds, contexts, images, exchange, platform, workerId, hostGateway, now });
+    const entitlements = policy.buildEntitlements;
+    return new BuildKit({
+      builds,
+      contexts,
+      images,
+      exchange,
+      platform,
+      workerId,
+      hostGateway,
+      entitlements,
+      now,
+    });
   }
   const { authorizationPlugins } = access;
   const authorization =

@@ -1,4 +1,4 @@
-import { type ContainerPolicy, hardenedPolicy } from "#base/container-policy.ts";
+import { type ContainerPolicy, hardenedPolicy, usualPolicy } from "#base/container-policy.ts";
 import { Fault } from "#base/fault.ts";
 import type { FlagTable, FlagValues } from "../flags.ts";
 
@@ -18,7 +18,19 @@ export const policyFlags = {
     value: "N",
     help: "Processes in containers without a limit (default none)",
   },
+  "allow-insecure-entitlement": {
+    kind: "list",
+    value: "NAME",
+    help: "What builds may give their steps: security.insecure, network.host (given unless --hardened)",
+    check: checkEntitlement,
+  },
 } as const satisfies FlagTable;
+
+/** @throws {Fault} `invalid` */
+function checkEntitlement(name: string): void {
+  if (name !== "security.insecure" && name !== "network.host")
+    throw new Fault("invalid", `unknown entitlement ${JSON.stringify(name)}`);
+}
 
 type Values = FlagValues<typeof policyFlags>;
 
@@ -40,6 +52,10 @@ export function planPolicy(values: Values): ContainerPolicy {
     pidsLimit: pidsLimit ?? (isHardened ? hardenedPolicy.pidsLimit : undefined),
     connectsBridge: !isHardened && values.icc,
     allowsSocketcall: !isHardened,
+    buildEntitlements: [
+      ...(isHardened ? [] : usualPolicy.buildEntitlements),
+      ...values["allow-insecure-entitlement"],
+    ],
   };
 }
 
@@ -55,6 +71,7 @@ export function policyWords(values: Values): readonly string[] {
     ...(hardened ? ["--hardened"] : []),
     ...(noNewPrivileges ? ["--no-new-privileges"] : []),
     ...(icc ? [] : ["--icc=false"]),
+    ...values["allow-insecure-entitlement"].map((name) => `--allow-insecure-entitlement=${name}`),
     ...(pidsLimit === undefined ? [] : [`--default-pids-limit=${pidsLimit}`]),
   ];
 }

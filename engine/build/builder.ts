@@ -328,7 +328,17 @@ class BuildRun {
     if (stage !== undefined) return { kind: "layers", state: await stage };
     const named = await this.#deps.request.frontEnd?.context(name, signal);
     if (named?.kind === "files") return { kind: "context", root: named.root };
-    return { kind: "layers", state: await this.#image(named?.name ?? name, undefined) };
+    const isBuildKit = this.#deps.request.frontEnd !== undefined;
+    if (/^\d{1,5}$/.test(name) && named === undefined)
+      throw new Fault(
+        "invalid",
+        isBuildKit ? `invalid stage index ${name}` : `invalid from flag value ${name}: index out of bounds`,
+      );
+    try {
+      return { kind: "layers", state: await this.#image(named?.name ?? name, undefined) };
+    } catch (error) {
+      throw isBuildKit && isFault(error) ? metadataFault(name, error) : error;
+    }
   }
 
   /** How BuildKit's progress shows the stage. */
@@ -476,8 +486,8 @@ function withLabels(dockerfile: Dockerfile, { labels, target }: BuildRequest): D
   const pairs = names.map((name) => [quote(name), quote(labels[name] ?? "")] as const);
   const text = `LABEL ${names.map((name) => `${JSON.stringify(name)}=${JSON.stringify(labels[name])}`).join(" ")}`;
   const wanted = target.toLowerCase();
-  const byName = dockerfile.stages.findIndex(({ from }) => from.name === wanted && wanted !== "");
-  const index = target === "" ? dockerfile.stages.length - 1 : byName >= 0 ? byName : Number(target);
+  const byName = dockerfile.stages.findLastIndex(({ from }) => from.name === wanted);
+  const index = target === "" ? dockerfile.stages.length - 1 : byName;
   const stages = dockerfile.stages.map((stage) =>
     stage.index === index
       ? {

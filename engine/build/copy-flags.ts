@@ -26,6 +26,19 @@ export function parseChown(text: string, files: LayeredFiles, folders: readonly 
   };
 }
 
+/** What USER says as an owner; undefined for a name that the image does not know. */
+export function findOwner(user: string, files: LayeredFiles, folders: readonly string[]): Owner | undefined {
+  const [name = "", group] = user.split(":");
+  const entry = named(parsePasswd(read(files, "etc/passwd", folders)), name);
+  const uid = findNumber(name) ?? entry?.uid;
+  if (uid === undefined) return undefined;
+  const gid =
+    group === undefined
+      ? (entry?.gid ?? uid)
+      : (findNumber(group) ?? named(parseGroup(read(files, "etc/group", folders)), group)?.gid);
+  return gid === undefined ? undefined : { uid, gid };
+}
+
 function findNumber(text: string): number | undefined {
   if (!/^[0-9]+$/.test(text)) return undefined;
   const number = Number(text);
@@ -90,6 +103,6 @@ function bitsOf(classes: string, what: string, mode: number, isFolder: boolean):
 function badMode(text: string): Fault {
   return new Fault(
     "invalid",
-    `invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777, or symbolic`,
+    `invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`,
   );
 }

@@ -38,6 +38,8 @@ export interface CopyTools {
   readonly signal: AbortSignal;
   /** For what has no time of its own. */
   readonly mtime: TarTime;
+  /** Whether it is done as BuildKit does it, which asks for less and gives more to the new owner. */
+  readonly isBuildKit: boolean;
 }
 
 /**
@@ -55,10 +57,13 @@ export async function planCopyStep(
   const keyword = instruction.kind === "add" ? "ADD" : "COPY";
   const texts = instruction.sources.map((source) => variables.expand(source));
   const destination = variables.expand(instruction.destination);
+  checkChecksum(instruction, texts);
   try {
     const selected = await selectSources(tools, instruction, texts, from);
-    if (selected.length === 0) throw new Fault("invalid", "no source files were specified");
-    if (selected.length > 1 && !destination.endsWith("/")) throw needsFolder(keyword);
+    if (!tools.isBuildKit) {
+      if (selected.length === 0) throw new Fault("invalid", "no source files were specified");
+      if (selected.length > 1 && !destination.endsWith("/")) throw needsFolder(keyword);
+    }
     const request = requestOf(tools, state, instruction, destination);
     const entries = await planEntries(
       tools,
@@ -72,6 +77,12 @@ export async function planCopyStep(
     if (!isFault(error) || error.message.startsWith("When using ")) throw error;
     throw new Fault(error.kind, `${keyword} failed: ${error.message}`, { cause: error });
   }
+}
+
+function checkChecksum({ flags }: CopyInstruction, sources: readonly string[]): void {
+  if (flags.checksum === undefined) return;
+  if (sources.length !== 1) throw new Fault("invalid", "checksum can't be specified for multiple sources");
+  if (!sources.every(isRemote)) throw new Fault("invalid", "checksum requires HTTP(S) or Git sources");
 }
 
 function needsFolder(keyword: string): Fault {
@@ -89,9 +100,13 @@ async function selectSources(
 ): Promise<readonly Selected[]> {
   const { context, spool, remote, signal } = tools;
   const inline = instruction.inline.map((file) => inlineNode(tools, file));
-  if (from.kind === "layers")
-    return [...(await selectFromLayers(context, from.state.layers, texts, spool, signal)), ...inline];
   const selected: Selected[] = [];
+  if (from.kind === "layers") {
+    for (const text of texts)
+      for (const found of await selectFromLayers(context, from.state.layers, [text], spool, signal))
+        selected.push(withPivot(found, text, instruction.flags.parents));
+    return [...selected, ...inline];
+  }
   for (const text of texts)
     if (instruction.kind === "add" && isRemote(text))
       selected.push(await remote.fetch(text, instruction.flags, signal));
@@ -128,7 +143,7 @@ export function textNode(spool: Spool, text: string | Buffer, mode: number, mtim
 }
 
 function requestOf(
-  { context, variables, mtime }: CopyTools,
+  { context, variables, mtime, isBuildKit }: CopyTools,
   state: StageState,
   { kind, flags, sources, inline }: CopyInstruction,
   destination: string,
@@ -143,7 +158,8 @@ function requestOf(
   return {
     keyword: kind === "add" ? "ADD" : "COPY",
     destination: posix.resolve("/", state.config.WorkingDir ?? "/", destination),
-    isFolder: /(^|\/)\.?$/.test(destination) || sources.length + inline.length > 1,
+    isFolder: /(^|\/)\.?$/.test(destination) || (!isBuildKit && sources.length + inline.length > 1),
+    ...(isBuildKit && { ownsWay: true }),
     ...(owner !== undefined && { owner }),
     ...(flags.chmod !== undefined && { changeMode: parseChmod(variables.expand(flags.chmod)) }),
     exclude: flags.exclude.map((pattern) => variables.expand(pattern)),
@@ -152,7 +168,7 @@ function requestOf(
   };
 }
 
-/** Of ADD, archives of the context are unpacked; each is planned in its place. */
+/** Of ADD, archives of the context are unpacked; each is planned in its place. BuildKit gives their content to `--chown` too. */
 async function planEntries(
   tools: CopyTools,
   request: Omit<CopyRequest, "sources">,
@@ -174,7 +190,8 @@ async function planEntries(
       continue;
     }
     flush();
-    planned.push(...planArchive(request, await unpackFile(node, tools.spool), lookup));
+    const tree = await unpackFile(node, tools.spool);
+    planned.push(...planArchive(request, tree, lookup, tools.isBuildKit && flags.chown !== undefined));
   }
   flush();
   return unique(planned);
@@ -184,15 +201,18 @@ function planArchive(
   request: Omit<CopyRequest, "sources">,
   tree: FolderNode,
   lookup: ReturnType<typeof lookupIn>,
+  isOwned: boolean,
 ): readonly LayerEntry[] {
   const empty: Selected = { path: "", name: "", node: { ...tree, children: new Map() } };
-  const { changeMode: _, ...plain } = request;
-  const folders = planCopy({ ...plain, owner: { uid: 0, gid: 0 }, sources: [empty], parents: false }, lookup);
+  const { changeMode: _, owner, ...plain } = request;
+  const made = isOwned && owner !== undefined ? owner : { uid: 0, gid: 0 };
+  const folders = planCopy({ ...plain, owner: made, sources: [empty], parents: false }, lookup);
   const prefix = byteText(request.destination.slice(1));
   const content = [...nodesBelow(tree)].map(({ path, node }) => {
     const full = prefix === "" ? path : `${prefix}/${path}`;
     checkName(full);
-    return { path: full, node, mode: node.mode, uid: node.uid, gid: node.gid };
+    const { uid, gid } = isOwned ? made : node;
+    return { path: full, node, mode: node.mode, uid, gid };
   });
   return [...folders, ...content];
 }

@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { chmod, chown, mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, rename, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
 import type { KeyedLock } from "#base/keyed-lock.ts";
 import { removeTree } from "#engine/snapshots/folders.ts";
-import { extractInto } from "#engine/snapshots/rooted.ts";
+import { extractInto, packPath } from "#engine/snapshots/rooted.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import type { BuildContext } from "./build-deps.ts";
 import type { CopyFrom } from "./copy-step.ts";
@@ -25,6 +26,12 @@ export function mountInputs({ mount, destination, from }: StepMount): unknown {
   if (type !== "bind" || from === undefined) return base;
   if (from.kind === "layers") return { ...base, chain: from.state.layers.at(-1)?.chainId };
   return { ...base, content: digestOfEntries(contextEntries(from.root, source ?? "/")) };
+}
+
+function beginningOf({ mount }: StepMount, from: CopyFrom): unknown {
+  const source = mount.source ?? "/";
+  if (from.kind === "layers") return [source, from.state.layers.at(-1)?.chainId];
+  return [source, digestOfEntries(contextEntries(from.root, source))];
 }
 
 function contextEntries(
@@ -104,7 +111,7 @@ export class RunMounts {
         return { mounts: [resolvedMount("tmpfs", "tmpfs", destination, ["nosuid", "nodev", ...size])] };
       }
       case "cache":
-        return { mounts: [await this.#cache(step, undo)] };
+        return { mounts: [await this.#cache(step, undo, signal)] };
       case "bind":
         return { mounts: [await this.#bind(step, undo, signal)] };
       case "secret":
@@ -115,14 +122,15 @@ export class RunMounts {
     }
   }
 
-  #cacheName({ mount, destination }: StepMount): string {
-    return createHash("sha256")
-      .update(mount.id ?? destination)
-      .digest("hex")
-      .slice(0, 32);
+  /** A cache that begins with something is another one when it begins with something else. */
+  #cacheName(step: StepMount): string {
+    const { mount, destination, from } = step;
+    const hash = createHash("sha256").update(mount.id ?? destination);
+    if (from !== undefined) hash.update(`\0${JSON.stringify(beginningOf(step, from))}`);
+    return hash.digest("hex").slice(0, 32);
   }
 
-  async #cache(step: StepMount, undo: AsyncDisposableStack): Promise<ResolvedMount> {
+  async #cache(step: StepMount, undo: AsyncDisposableStack, signal: AbortSignal): Promise<ResolvedMount> {
     const { mount, destination } = step;
     const base = this.#cacheName(step);
     const isPrivate = mount.sharing === "private";
@@ -134,17 +142,45 @@ export class RunMounts {
       else this.#inUse.delete(name);
     });
     const folder = join(this.#context.folder, "cache", name);
-    const made = await mkdir(join(folder, "data"), { recursive: true, mode: 0o700 });
-    if (made !== undefined) {
-      await chmod(join(folder, "data"), mount.mode ?? 0o755);
-      await chown(join(folder, "data"), mount.uid ?? 0, mount.gid ?? 0);
-    }
+    await this.#locks.run(`new ${name}`, () => this.#beginCache(folder, step, signal));
     return resolvedMount("bind", join(folder, "data"), destination, [
       "rbind",
       mount.isReadOnly ? "ro" : "rw",
       "nosuid",
       "nodev",
     ]);
+  }
+
+  /** Whole or not at all: what an engine that was killed has begun lies in the folder that is emptied at the start. */
+  async #beginCache(folder: string, { mount, from }: StepMount, signal: AbortSignal): Promise<void> {
+    if (existsSync(join(folder, "data"))) return;
+    await using undo = new AsyncDisposableStack();
+    const data = join(await this.#room(undo), "data");
+    await mkdir(data, { mode: 0o755 });
+    if (from !== undefined) await this.#fill(data, from, mount.source ?? "/", signal);
+    if (from === undefined || mount.mode !== undefined) await chmod(data, mount.mode ?? 0o755);
+    if (from === undefined || mount.uid !== undefined || mount.gid !== undefined)
+      await chown(data, mount.uid ?? 0, mount.gid ?? 0);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await rename(data, join(folder, "data"));
+  }
+
+  async #fill(folder: string, from: CopyFrom, source: string, signal: AbortSignal): Promise<void> {
+    const extract = (archive: Readable) =>
+      extractInto({ kind: "folder", path: folder }, "/", archive, { noOverwriteDirNonDir: false }, signal);
+    if (from.kind === "context") {
+      const entries = layerArchive(contextEntries(from.root, source));
+      return await extract(Readable.from(entries, { objectMode: false }));
+    }
+    const { snapshots } = this.#context;
+    const { kind, path, places } = this.#inLayers(from, source);
+    if (kind !== "folder") throw new Fault("invalid", `invalid cache mount: ${source} is no folder`);
+    const mount = snapshots.mountOf(from.state.layers.at(-1)?.chainId ?? "");
+    const root = { kind: "overlay", snapshots: snapshots.root, mount, binds: [] } as const;
+    await extract((await packPath(root, `${path === "/" ? "" : path}/.`, signal)).tar);
+    const { mode, uid, gid } = await stat(places[0] ?? "");
+    await chown(folder, uid, gid);
+    await chmod(folder, mode & 0o7777);
   }
 
   async #bind(step: StepMount, undo: AsyncDisposableStack, signal: AbortSignal): Promise<ResolvedMount> {

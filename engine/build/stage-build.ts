@@ -15,11 +15,12 @@ import type { BuildContext } from "./build-deps.ts";
 import type { CachedResult, CacheSource, StepResult } from "./cache-source.ts";
 import type { ImageCache } from "./image-cache.ts";
 import { applyConfig, nop, shellOf } from "./config-steps.ts";
+import { findOwner } from "./copy-flags.ts";
 import { type CopyFrom, type CopyInstruction, type CopyTools, planCopyStep } from "./copy-step.ts";
 import { type ExecStep, runStep } from "./exec-step.ts";
 import { digestOfEntries } from "./files/digest.ts";
 import { layerArchive } from "./files/layer-archive.ts";
-import { type LayerEntry, planFolder } from "./files/layer-plan.ts";
+import { type LayerEntry, type Owner, planFolder } from "./files/layer-plan.ts";
 import type { FolderNode } from "./files/tree.ts";
 import { type FrontEnd, type HistoryStyle, isStep, type StageTitle, type StepProgress } from "./front-end.ts";
 import type { Spool } from "./files/spool.ts";
@@ -29,7 +30,7 @@ import { mountInputs, type RunMounts } from "./run-mounts.ts";
 import { resolvedMount, type StepMount } from "./step-mount.ts";
 import { runCommand, scriptPath } from "./run-command.ts";
 import type { CacheChoice, Operation, Solved, Solver } from "./solver.ts";
-import { lookupIn } from "./sources.ts";
+import { layerFolders, lookupIn } from "./sources.ts";
 import { runMounts } from "./stage-plan.ts";
 import { advance, chainOf, imageConfigOf, shortId, type StageState } from "./stage-state.ts";
 import { stepTitle } from "./step-title.ts";
@@ -109,7 +110,12 @@ export class StageBuild {
     this.#tools.signal.throwIfAborted();
     const { frontEnd } = this.#tools;
     if (frontEnd === undefined || this.#title === undefined) return await this.#dispatch(instruction);
-    await this.#waitForSources(instruction);
+    try {
+      await this.#waitForSources(instruction);
+    } catch (error) {
+      frontEnd.located(error, instruction.lines);
+      throw error;
+    }
     const title = () => stepTitle(instruction, this.#variables.expansion);
     const progress = isStep(instruction) ? frontEnd.step(this.#title, title()) : undefined;
     this.#progress = progress;
@@ -175,12 +181,22 @@ export class StageBuild {
             step.config.WorkingDir ?? "/",
             this.#now(),
             lookupIn(this.#tools.context, chainOf(state)),
+            this.#tools.frontEnd === undefined ? undefined : this.#userOwner(),
           )
         : [];
     const isMarked = instruction.kind === "cmd" && this.#tools.frontEnd !== undefined;
     const config = isMarked ? { ...step.config, ArgsEscaped: true } : step.config;
     await this.#commitConfig(step.createdBy, config, entries, instruction.text);
     this.#variables.setEnvironment(config.Env ?? []);
+  }
+
+  /** Whom BuildKit gives a new WORKDIR: the user of the steps, or root when there is no such one. */
+  #userOwner(): Owner | undefined {
+    const { context } = this.#tools;
+    const { User = "" } = this.#state.config;
+    return User === ""
+      ? undefined
+      : findOwner(User, context.files, layerFolders(context, chainOf(this.#state)));
   }
 
   /** A step that changes the config, and files only by the entries of a folder. */
@@ -229,9 +245,14 @@ export class StageBuild {
       description: instruction.text,
       createdBy:
         this.#copyText(instruction) ?? nop(`${keyword} ${chown}${plan.shownDigest} in ${destination} `),
-      inputs: [chainOf(this.#state), digestOfEntries(plan.entries), this.#tools.epoch],
+      inputs: [
+        instruction.flags.isLink ? "link" : chainOf(this.#state),
+        digestOfEntries(plan.entries),
+        this.#tools.epoch,
+      ],
     };
-    const solved = await this.#solve(operation, () => this.#addLayer(plan.entries));
+    const made = await this.#solve(operation, () => this.#addLayer(plan.entries));
+    const solved = instruction.flags.isLink ? await this.#stacked(made) : made;
     if (quick !== undefined) {
       await this.#tools.solver.alias(operation, { ...operation, ...quick }, solved);
       this.#tell(quick, solved);
@@ -254,6 +275,14 @@ export class StageBuild {
     return await solver.import(operation, choice, lease);
   }
 
+  /** The result of a COPY --link may have been made on top of other layers than those that are below it now. */
+  async #stacked(solved: Solved): Promise<Solved> {
+    const { context, lease, signal } = this.#tools;
+    const parent = chainOf(this.#state);
+    if (solved.layer === undefined) return solved;
+    return { ...solved, layer: await context.workshop.stack(parent, solved.layer, lease, signal) };
+  }
+
   /** The same copy from the same file system: nothing has to be read to know what comes of it. */
   #quickCopy(instruction: CopyInstruction, from: Extract<CopyFrom, { kind: "layers" }>) {
     const { sources, destination, flags, inline } = instruction;
@@ -264,13 +293,22 @@ export class StageBuild {
     if (inline.length > 0) return undefined;
     return {
       kind: "copy" as const,
-      inputs: ["quick", chainOf(this.#state), chain, texts, flags, WorkingDir, this.#tools.epoch],
+      inputs: [
+        this.#tools.frontEnd === undefined ? "quick" : "quick as BuildKit",
+        chainOf(this.#state),
+        chain,
+        texts,
+        flags,
+        WorkingDir,
+        this.#tools.epoch,
+      ],
     };
   }
 
   #copyTools(): CopyTools {
     const { context, spool, remote, signal } = this.#tools;
-    return { context, variables: this.#variables, spool, remote, signal, mtime: this.#now() };
+    const isBuildKit = this.#tools.frontEnd !== undefined;
+    return { context, variables: this.#variables, spool, remote, signal, mtime: this.#now(), isBuildKit };
   }
 
   async #from(name: string | undefined): Promise<CopyFrom> {
@@ -286,17 +324,14 @@ export class StageBuild {
     const mounts = await this.#stepMounts(instruction);
     const mayBeInsecure = this.#tools.frontEnd?.entitlements.includes("security.insecure") === true;
     if (instruction.security === "insecure" && !mayBeInsecure)
-      throw new Fault(
-        "invalid",
-        "security.insecure is not allowed: RUN --security=insecure needs the builder's permission",
-      );
+      throw new Fault("invalid", "security.insecure is not allowed");
     const env = mergeEnv(state.config.Env ?? [], declared.map(splitPair));
     const step: Omit<ExecStep, "mounts"> = {
       args,
       env: mergeEnv(env, this.#variables.proxies().map(splitPair)),
       user: state.config.User ?? "",
       workingDir: state.config.WorkingDir ?? "",
-      networkMode: networkOf(instruction.network, networkMode),
+      networkMode: networkOf(instruction.network, networkMode, this.#tools.frontEnd?.entitlements),
       isPrivileged: instruction.security === "insecure",
       ...(this.#tools.frontEnd !== undefined && { hostname: this.#tools.frontEnd.hostname }),
       limits,
@@ -490,9 +525,9 @@ export class StageBuild {
 }
 
 /** A RUN may ask for less than the build has, or for the same. */
-function networkOf(asked: string | undefined, build: string): string {
+function networkOf(asked: string | undefined, build: string, entitlements: readonly string[] = []): string {
   if (asked === undefined || asked === "default") return build;
-  if (asked === "host" && build !== "host")
+  if (asked === "host" && build !== "host" && !entitlements.includes("network.host"))
     throw new Fault("invalid", "network.host is not allowed: build with --network=host to let steps have it");
   return asked;
 }

@@ -64,10 +64,8 @@ export function planStages(dockerfile: Dockerfile, target: string, lookup: Looku
 }
 
 function findTarget(stages: readonly Stage[], target: string): number {
-  const byName = stages.findIndex(({ from }) => from.name === target.toLowerCase());
-  if (byName >= 0) return byName;
-  const index = /^\d{1,5}$/.test(target) ? Number(target) : -1;
-  if (stages[index] === undefined)
+  const index = stages.findLastIndex(({ from }) => from.name === target.toLowerCase());
+  if (index < 0)
     throw new Fault("invalid", `target stage ${JSON.stringify(target)} could not be found`, {
       detail: {
         meant: suggestion(

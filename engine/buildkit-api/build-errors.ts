@@ -20,9 +20,12 @@ export function buildError(
   const message = buildMessage(error);
   const status = statusOf(error);
   const details = source === undefined || where === undefined ? [] : [sourceDetail(source, where)];
-  const code = status.code === codes.unimplemented ? codes.unknown : status.code;
+  const code = plain.has(status.code) ? codes.unknown : status.code;
   return new RpcError({ code, message, details }, { cause: error });
 }
+
+/** What BuildKit has no code for when it is a build that fails so. */
+const plain: ReadonlySet<number> = new Set([codes.unimplemented, codes.notFound, codes.permissionDenied]);
 
 function lineOf({ detail }: Fault): Lines | undefined {
   const { line } = detail;
@@ -41,10 +44,12 @@ export function buildMessage(error: unknown): string {
   }
   if (/^Invalid (?:containerPort|proto)/.test(text)) return portText(error);
   if (error.detail["line"] !== undefined) return text.split("\n", 1)[0] ?? text;
-  const missing = /^(?:COPY|ADD) failed: .*?(?:stat )?(\S+): file does not exist$/s.exec(text);
+  const missing = /^(?:(?:COPY|ADD) failed: |file not found ).*?(?:stat )?(\S+): file does not exist$/s.exec(
+    text,
+  );
   if (missing !== null)
     return `failed to compute cache key: failed to calculate checksum: "/${(missing[1] ?? "").replace(/^\/+/, "")}": not found`;
-  return text;
+  return text.replace(/^(?:COPY|ADD) failed: /, "");
 }
 
 /** @see github.com/moby/buildkit, solver/errdefs/errdefs.proto, message Source */

@@ -27,6 +27,8 @@ export interface BuildKitDeps {
   readonly workerId: string;
   /** The address by which steps reach the host. */
   readonly hostGateway: () => string;
+  /** What clients may have steps given. */
+  readonly entitlements: readonly string[];
   readonly now: Clock;
 }
 

@@ -41,6 +41,7 @@ export interface ControlDeps {
   /** By which clients tell workers apart. */
   readonly workerId: string;
   readonly hostGateway: () => string;
+  readonly entitlements: readonly string[];
   readonly now: Clock;
 }
 
@@ -105,6 +106,12 @@ export async function solve(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const { ref, session, entitlements } = request;
+  const refused = entitlements.find((name) => !deps.entitlements.includes(name));
+  if (refused !== undefined)
+    throw new Fault(
+      "invalid",
+      `granting entitlement ${refused.slice(0, 200)} is not allowed by build daemon configuration`,
+    );
   const job = new Job({ ref, session, entitlements, now: deps.now, signal });
   deps.jobs.add(job);
   const record = history.begin(request);

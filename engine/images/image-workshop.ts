@@ -80,23 +80,29 @@ export class ImageWorkshop {
     lease: Lease,
     signal: AbortSignal,
   ): Promise<BuiltLayer | undefined> {
-    const { content, snapshots } = this.#deps;
+    const { content } = this.#deps;
     const { digest, size } = await content.ingest(
       abortable(archive, signal),
       { claim: claimOf(lease) },
       signal,
     );
     if (digest === emptyArchive) return undefined;
-    const chainId = parent === undefined ? digest : sha256Of(`${parent} ${digest}`);
+    const blob = { mediaType: mediaTypes.ociLayer, digest, size, diffId: digest };
+    return await this.stack(parent, blob, lease, signal);
+  }
+
+  /** A layer that is a blob already, on top of `parent`. The blob must be held. @throws {Fault} `exhausted` for a full disk */
+  async stack(
+    parent: Digest | undefined,
+    { mediaType, digest, size, diffId }: Omit<BuiltLayer, "chainId">,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<BuiltLayer> {
+    const { content, snapshots } = this.#deps;
+    const chainId = parent === undefined ? diffId : sha256Of(`${parent} ${diffId}`);
     await lease.protect({ kind: "snapshot", ref: chainId });
-    const mediaType = mediaTypes.ociLayer;
-    await snapshots.unpack(
-      chainId,
-      parent,
-      { path: content.pathOf(digest), mediaType, diffId: digest },
-      signal,
-    );
-    return { mediaType, digest, size, diffId: digest, chainId };
+    await snapshots.unpack(chainId, parent, { path: content.pathOf(digest), mediaType, diffId }, signal);
+    return { mediaType, digest, size, diffId, chainId };
   }
 
   /**

@@ -57,7 +57,10 @@ const parsers: Readonly<Record<string, Parse>> = {
     return { kind: "shell", words };
   }),
   HEALTHCHECK: (_raw, flags) => ({ kind: "healthcheck", check: parseHealthcheck(flags) }),
-  ONBUILD: plain((rest, keyword) => ({ kind: "onbuild", trigger: checkTrigger(required(rest, keyword)) })),
+  ONBUILD: ({ rest, keyword, heredocs }) => {
+    const documents = heredocs.map(({ content, name }) => `\n${content}${name}`);
+    return { kind: "onbuild", trigger: `${checkTrigger(required(rest, keyword))}${documents.join("")}` };
+  },
 };
 
 export const keywords: readonly string[] = [...Object.keys(parsers), "FROM"];
@@ -136,7 +139,7 @@ function parseCopy(raw: RawInstruction, flags: Flags, escape: string): Body {
   if (words.length < 2)
     throw new Fault(
       "invalid",
-      `${raw.keyword} requires at least two arguments, but only one was provided. Destination could not be determined.`,
+      `${raw.keyword} requires at least two arguments, but only one was provided. Destination could not be determined`,
     );
   const texts = (name: string) => {
     const value = reader.find(name);

@@ -69,7 +69,7 @@ function fieldOf(name: string, value: string | undefined): Partial<RunMount> {
 function check({ type, target, id, env }: RunMount): void {
   const needsTarget = type === "bind" || type === "cache" || type === "tmpfs";
   if (needsTarget && (target === undefined || target === ""))
-    throw new Fault("invalid", "target is required");
+    throw new Fault("invalid", 'invalid mount target "/"');
   if (type === "secret" && target === undefined && id === undefined && env === undefined)
     throw new Fault("invalid", `invalid secret mount: id or target is required`);
 }

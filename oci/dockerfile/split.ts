@@ -55,8 +55,9 @@ const heredocKeywords = new Set(["RUN", "COPY", "ADD"]);
  */
 export function splitDockerfile(source: string): SplitDockerfile {
   const text = source.replace(/^\uFEFF/, "");
-  const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
-  if (lines.at(-1) === "") lines.pop();
+  const written = text.split("\n");
+  if (written.at(-1) === "") written.pop();
+  const lines = written.map((line) => line.replace(/\r$/, ""));
   const { directives, next } = readDirectives(lines, text);
   const instructions: RawInstruction[] = [];
   let comments: readonly string[] = [];
@@ -69,7 +70,7 @@ export function splitDockerfile(source: string): SplitDockerfile {
     }
     const { line, end, hasEmpty } = joinLines(lines, at, directives.escape);
     const [, keyword = "", rest = ""] = /^(\S+)\s*([^]*)$/.exec(line.trim()) ?? [];
-    const heredocs = readHeredocs(lines, at, end, keyword, rest, directives.escape, text);
+    const heredocs = readHeredocs(written, at, end, keyword, rest, directives.escape, text);
     instructions.push({
       keyword: keyword.toUpperCase(),
       word: keyword,
@@ -158,6 +159,8 @@ function readHeredocs(
 ): { readonly found: readonly Heredoc[]; readonly end: number } {
   const found: Heredoc[] = [];
   let end = next;
+  // A trigger is written down as it stands, and read again when it runs.
+  const keepsTabs = keyword.toUpperCase() === "ONBUILD";
   for (const opening of heredocsOf(keyword, rest, escape)) {
     const content: string[] = [];
     for (;;) {
@@ -165,8 +168,8 @@ function readHeredocs(
       if (line === undefined)
         throw dockerfileFault("unterminated heredoc", { first: start + 1, last: start + 1 }, text);
       const bare = opening.chomps ? line.replace(/^\t+/, "") : line;
-      if (bare === opening.name) break;
-      content.push(`${bare}\n`);
+      if (bare.replace(/\r$/, "") === opening.name) break;
+      content.push(`${keepsTabs ? line : bare}\n`);
     }
     found.push({ ...opening, content: content.join("") });
   }

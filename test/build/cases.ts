@@ -7,6 +7,8 @@ export interface BuildCase {
   readonly flags?: readonly string[];
   /** Exit code of `docker build`; 0 unless told. */
   readonly code?: number;
+  /** The same for our classic API, where it follows Docker's. */
+  readonly classicCode?: number;
   /** Why the two may differ, where they do. */
   readonly differs?: string;
 }
@@ -140,12 +142,10 @@ buildkit(
   "FROM base\nENV N=world\nCOPY <<EOF /h/greeting\nhello $N\nEOF\nCOPY <<'EOF' /h/raw\nhello $N\nEOF\nCOPY <<-EOF /h/tabs\n\tin\n\t\tdeeper\nEOF",
 );
 buildkit("copy two heredocs", "FROM base\nCOPY <<one <<two /h/\n1\none\n2\ntwo");
-buildkit(
-  "copy exclude",
-  "# syntax=docker/dockerfile:1\nFROM base\nCOPY --exclude=*.txt --exclude=dir/sub . /x/",
-  { differs: "needs a newer frontend than the daemon has built in" },
-);
-buildkit("copy parents", "# syntax=docker/dockerfile:1\nFROM base\nCOPY --parents dir/sub/g dir/./f /x/", {
+buildkit("copy exclude", "FROM base\nCOPY --exclude=*.txt --exclude=dir/sub . /x/", {
+  differs: "needs a newer frontend than the daemon has built in",
+});
+buildkit("copy parents", "FROM base\nCOPY --parents dir/sub/g dir/./f /x/", {
   differs: "needs a newer frontend than the daemon has built in",
 });
 
@@ -233,5 +233,182 @@ classic("env without value", "FROM base\nENV x", { code: 1 });
 classic("unended quote", 'FROM base\nENV A="b', { code: 1 });
 classic("user who is not there", "FROM base\nUSER ghost\nRUN id", { code: 1 });
 classic("unused build args", "FROM base", { flags: ["--build-arg", "NOPE=1"] });
+
+// ------------------------------------------------------- newer instructions
+buildkit("stage hands its arguments on", "FROM base AS a\nARG X=1 Y\nFROM a\nRUN echo [$X][$Y] > /x", {
+  flags: ["--build-arg", "Y=given"],
+});
+buildkit(
+  "two stages of one name",
+  "FROM base AS a\nRUN echo 1 > /n\nFROM base AS a\nRUN echo 2 > /n\nFROM scratch\nCOPY --from=a /n /n",
+  { classicCode: 1 },
+);
+buildkit(
+  "names of stages in any case",
+  "FROM base AS One\nRUN echo 1 > /n\nFROM one AS two\nFROM scratch\nCOPY --from=oNe /n /n",
+);
+buildkit(
+  "working folder belongs to the user",
+  "FROM base\nUSER 5:6\nWORKDIR /made/by/user\nUSER nobody\nWORKDIR sub",
+);
+buildkit(
+  "copy heredoc with mode and owner",
+  "FROM base\nCOPY --chmod=0700 --chown=3:4 <<a <<b /h/\n1\na\n2\nb",
+);
+buildkit("add heredoc", "FROM base\nADD <<EOF /x/y\ntext\nEOF");
+buildkit("run two heredocs", "FROM base\nRUN <<one cat > /one && cat <<two > /two\n1\none\n2\ntwo", {
+  code: 0,
+});
+buildkit("run heredoc with a shell of its own", "FROM base\nRUN <<EOF sh -x\necho a > /a\nEOF");
+buildkit("run heredoc whose name is quoted", "FROM base\nENV A=1\nRUN <<'EOF'\necho $A \\$A > /a\nEOF");
+buildkit("onbuild heredoc", "FROM base AS p\nONBUILD RUN <<EOF\necho x > /x\nEOF\nFROM p");
+buildkit("copy chmod in letters", "FROM base\nCOPY --chmod=u=rwX,go=rX dir /d\nCOPY --chmod=a+x a.txt /a");
+buildkit("copy chmod of links and folders", "FROM base\nCOPY --chmod=755 links dir /d/");
+buildkit(
+  "copy link into a folder behind a link",
+  "FROM base\nRUN mkdir /real && ln -s /real /sym\nCOPY --link a.txt /sym/",
+  {
+    differs:
+      "COPY --link puts its layer on top without looking at what is below; here links are followed, as without --link",
+  },
+);
+buildkit(
+  "copy link of folders",
+  "FROM base\nRUN mkdir -p /d && echo old > /d/f && chmod 700 /d\nCOPY --link dir /d/\nCOPY --link --chown=7:8 --chmod=600 a.txt /d/new/",
+);
+buildkit(
+  "copy from a stage keeps hard links",
+  "FROM base AS one\nRUN mkdir /o && echo x > /o/a && ln /o/a /o/b && ln -s a /o/c\nFROM scratch\nCOPY --from=one /o /o",
+);
+buildkit(
+  "copy from a stage keeps set-id bits and sticky ones",
+  "FROM base AS one\nRUN mkdir -m 1777 /o && touch /o/s && chmod 6755 /o/s\nFROM scratch\nCOPY --from=one /o /o",
+);
+buildkit(
+  "copy from a stage with owner and mode",
+  "FROM base AS one\nRUN mkdir /o && touch /o/s && chown 9:9 /o/s\nFROM base\nCOPY --from=one --chown=1:2 --chmod=444 /o /o",
+);
+buildkit("copy by a class of letters", "FROM base\nCOPY [ab].* d?r/[^x] /z/");
+buildkit(
+  "copy with an exception to what is left out",
+  "FROM base\nCOPY --exclude=dir/* --exclude=!dir/f . /x/",
+);
+buildkit(
+  "copy exclude of a folder's content",
+  "FROM base\nCOPY --exclude=sub dir /x/\nCOPY --exclude=**/g dir /y/",
+);
+buildkit("add exclude", "FROM base\nADD --exclude=f dir /x/");
+buildkit("copy parents by wildcards", "FROM base\nCOPY --parents d*/f dir/sub/* /x/", {
+  differs: "needs a newer frontend than the daemon has built in",
+});
+buildkit(
+  "copy parents of a stage, from a place on",
+  "FROM base AS one\nRUN mkdir -p /a/b/c && touch /a/b/c/d\nFROM scratch\nCOPY --parents --from=one /a/./b/c/d /x/",
+  {
+    differs: "needs a newer frontend than the daemon has built in",
+  },
+);
+buildkit("copy to the root", "FROM base\nCOPY dir /\nCOPY a.txt /");
+buildkit(
+  "copy over what was removed",
+  "FROM base\nRUN mkdir -p /gone/x && touch /gone/x/y\nRUN rm -r /gone\nCOPY a.txt /gone",
+);
+buildkit("add archive that is kept whole", "FROM base\nADD --unpack=false files.tar.gz /t/");
+buildkit("add archive and file together", "FROM base\nADD files.tar a.txt /t/");
+buildkit("add chmod of an archive", "FROM base\nADD --chmod=700 files.tar /t/\nADD --chmod=700 a.txt /t/");
+buildkit(
+  "cache mount with owner and mode",
+  "FROM base\nRUN --mount=type=cache,target=/c,id=own,uid=5,gid=6,mode=0711 stat -c '%u %g %a' /c > /seen",
+);
+buildkit(
+  "cache mount that begins with a stage's folder",
+  "FROM base AS one\nRUN mkdir -p /o/p && echo x > /o/p/x\nFROM base\nRUN --mount=type=cache,target=/c,id=begun,from=one,source=/o/p cat /c/x > /seen && echo y > /c/y\nRUN --mount=type=cache,target=/c,id=begun,from=one,source=/o/p cat /c/y >> /seen",
+);
+buildkit(
+  "cache mounts shared, private and locked",
+  "FROM base\nRUN --mount=type=cache,target=/a,sharing=locked --mount=type=cache,target=/b,sharing=private --mount=type=cache,target=/c,sharing=shared,ro touch /a/x /b/x && ! touch /c/x",
+);
+buildkit(
+  "tmpfs mount of a size",
+  "FROM base\nRUN --mount=type=tmpfs,target=/t,size=1m ! dd if=/dev/zero of=/t/x bs=1k count=2000 && df -k /t | awk 'NR==2 {print $2}' > /seen",
+);
+buildkit(
+  "bind mount of one file of a stage",
+  "FROM base AS one\nRUN echo x > /file\nFROM base\nRUN --mount=from=one,source=/file,target=/m/f cat /m/f > /seen",
+);
+buildkit(
+  "bind mount of an image",
+  "FROM scratch AS none\nFROM base\nRUN --mount=from=base,source=/etc,target=/m test -e /m/passwd && echo yes > /seen",
+);
+buildkit(
+  "bind mount relative to the working folder",
+  "FROM base\nWORKDIR /w\nRUN --mount=target=sub,source=dir cat sub/f > seen",
+);
+buildkit("secret from the context of nobody", "FROM base\nRUN --mount=type=secret,id=s,required=true true", {
+  code: 1,
+});
+buildkit("mount of no known kind", "FROM base\nRUN --mount=type=nope,target=/x true", { code: 1 });
+buildkit(
+  "mount with a key that it does not have",
+  "FROM base\nRUN --mount=type=tmpfs,source=/a,target=/x true",
+  { code: 1 },
+);
+buildkit(
+  "variables in mounts",
+  "FROM base\nARG T=/seen\nENV S=a.txt\nRUN --mount=target=/m$T,source=$S cat /m/seen > $T",
+);
+buildkit("run that must not be insecure", "FROM base\nRUN --security=insecure true", { code: 1 });
+buildkit("run on a network that is none", "FROM base\nRUN --network=nope true", { code: 1 });
+buildkit("modifiers in modifiers", 'FROM base\nARG A\nENV B=${A:-${C:-d}} E=${B:+<${B}>} F="${G:-a b}"');
+buildkit("variable that must be there", "FROM base\nENV A=${B:?no B}", { code: 1 });
+buildkit("several arguments in one line", "FROM base\nARG A=1 B=$A C\nRUN echo $A $B $C > /x", {
+  flags: ["--build-arg", "C=3"],
+});
+buildkit(
+  "argument of another's default, before from",
+  "ARG N=base\nARG I=$N\nFROM ${I}\nARG I\nRUN echo $I > /x",
+);
+buildkit(
+  "platform of the build in from",
+  "FROM --platform=$BUILDPLATFORM base AS b\nARG TARGETOS\nRUN echo $TARGETOS > /x",
+);
+buildkit("expose with letters and addresses", "FROM base\nEXPOSE 80/TCP 127.0.0.1:81:82 83/sctp");
+buildkit("expose a protocol that is none", "FROM base\nEXPOSE 80/x", { code: 1 });
+buildkit(
+  "healthcheck with all its times",
+  "FROM base\nHEALTHCHECK --interval=1h --timeout=500ms --start-period=2s --start-interval=250ms --retries=1 CMD true",
+);
+buildkit(
+  "healthcheck of what was there is dropped",
+  "FROM base AS a\nHEALTHCHECK CMD true\nFROM a\nHEALTHCHECK NONE",
+);
+buildkit(
+  "commands of other shells",
+  'FROM base\nSHELL ["/bin/sh", "-e", "-c"]\nENTRYPOINT exec true\nCMD echo $A\nHEALTHCHECK CMD x',
+);
+buildkit("empty cmd", "FROM base\nCMD []\nENTRYPOINT []");
+buildkit("volume that a later step fills", "FROM base\nVOLUME /v\nRUN mkdir -p /v && echo x > /v/x");
+buildkit(
+  "labels with quotes and variables",
+  'FROM base\nENV A=1\nLABEL a="$A" b=\'$A\' "c d"=$A e="x\\\n y"',
+);
+buildkit("target by number", "FROM base\nRUN echo 0 > /n\nFROM base\nRUN exit 1", {
+  flags: ["--target", "0"],
+  code: 1,
+});
+buildkit(
+  "comments and empty lines everywhere",
+  "\n# a\n\nFROM base\n   # b\nRUN echo a \\\n\n# c\n   && echo b > /b\n",
+);
+buildkit("windows line ends", "FROM base\r\nRUN echo a \\\r\n  > /a\r\nCOPY <<EOF /b\r\nb\r\nEOF\r\n");
+buildkit("hash in a line", "FROM base\nRUN echo '#' > /a # not a comment\nENV A=b#c");
+buildkit(
+  "escapes in a shell's text",
+  'FROM base\nRUN echo "\\$HOME \\\\ \\"q\\"" > /a\nENV A=\\"x\\" B=\'\\\'',
+);
+buildkit(
+  "a step without a result in a stage for files only",
+  "FROM base AS a\nRUN true\nFROM scratch\nCOPY --from=a /etc/group /g\nENV A=1",
+);
 
 export const buildCases: readonly BuildCase[] = cases;

@@ -148,4 +148,13 @@ test("git: a repository as context and as a source, with ref and folder", async 
     succeeded,
   );
   assert.match(await build(`FROM base\nADD ${base}/repo.git#main:../.. /s\n`), /invalid git source/);
+  const commit = execFileSync("git", ["rev-parse", "HEAD"], { cwd: work, encoding: "utf8" }).trim();
+  const query = `ref=main&subdir=sub&checksum=${commit.slice(0, 12)}`;
+  assert.match(await build(`FROM base\nADD ${base}/repo.git?${query} /s\nRUN test -f /s/f\n`), succeeded);
+  assert.match(await build(`FROM base\nADD --checksum=${commit} ${base}/repo.git /s\n`), succeeded);
+  assert.match(
+    await build(`FROM base\nADD --checksum=${"0".repeat(40)} ${base}/repo.git /s\n`),
+    /expected checksum to match 0+, got [0-9a-f]{40}/,
+  );
+  assert.match(await build(`FROM base\nADD ${base}/repo.git?nope=1 /s\n`), /unexpected query \\"nope\\"/);
 });

@@ -24,7 +24,7 @@ export function testSuite(part: number, parts: number, bridgeCidr: string): void
     await engine[Symbol.asyncDispose]();
   });
 
-  for (const { name, dockerfile, flags = [], code = 0 } of buildCases.filter(
+  for (const { name, dockerfile, flags = [], classicCode, code = classicCode ?? 0 } of buildCases.filter(
     (_, index) => index % parts === part,
   ))
     test(`Dockerfile: ${name}`, async () => {

@@ -120,6 +120,7 @@ export class BuildKitClient implements Disposable {
     exporter: Named | undefined,
     signal: AbortSignal = none,
     caches: readonly Named[] = [],
+    entitlements: readonly string[] = [],
   ): Promise<Outcome> {
     const ref = randomBytes(12).toString("hex");
     const seen = new Seen();
@@ -130,6 +131,7 @@ export class BuildKitClient implements Disposable {
       session: this.sessionId,
       frontend: "dockerfile.v0",
       frontendAttrs: new Map(Object.entries(attrs)),
+      entitlements,
       exporters: type === "" ? [] : [{ type, attrs: new Map(Object.entries(exportAttrs)) }],
       cache: {
         exports: caches.map((cache) => ({

@@ -40,12 +40,14 @@ export interface CopyRequest {
   readonly parents: boolean;
   /** For folders that have to be made. */
   readonly mtime: TarTime;
+  /** Folders on the way to a copied folder are the owner's as well, as in BuildKit. */
+  readonly ownsWay?: boolean;
 }
 
 /**
  * Plans what a COPY puts where, as Docker does it: a folder's content goes to the destination, a file to the destination or, when
  * that is a folder, into it. Missing folders on the way are made; those
- * above a copied file for its owner, those above a copied folder for root.
+ * above a copied file for its owner, those above a copied folder for root unless the request says otherwise.
  *
  * @throws {Fault} `invalid` with Docker's texts
  */
@@ -57,9 +59,14 @@ export function planCopy(request: CopyRequest, lookup: Lookup): readonly LayerEn
 }
 
 /** The folder of WORKDIR and the folders on the way to it; nothing when it is there. @throws {Fault} `invalid` when it is a file */
-export function planFolder(path: string, mtime: TarTime, lookup: Lookup): readonly LayerEntry[] {
+export function planFolder(
+  path: string,
+  mtime: TarTime,
+  lookup: Lookup,
+  owner: Owner = root,
+): readonly LayerEntry[] {
   const planned = new Map<ByteText, LayerEntry>();
-  ensureFolder(path, { mtime, owner: root, mode: 0o755 }, lookup, planned);
+  ensureFolder(path, { mtime, owner, mode: 0o755 }, lookup, planned);
   return [...planned.values()];
 }
 
@@ -106,7 +113,8 @@ class Planner {
   }
 
   #addContent(folder: FolderNode, target: string): void {
-    this.#ensure(posix.dirname(target), root);
+    const { owner = root, ownsWay } = this.#request;
+    this.#ensure(posix.dirname(target), ownsWay === true ? owner : root);
     this.#ensure(target, this.#request.owner ?? root);
     const prefix = byteText(target.slice(1));
     for (const { path, node } of nodesBelow(folder)) {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, mkdir } from "node:fs/promises";
+import { mkdtemp, mkdir, readFile } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
 import { join, posix } from "node:path";
@@ -25,7 +25,7 @@ export function isRemote(source: string): boolean {
 export function isGit(source: string): boolean {
   return (
     /^(git:\/\/|ssh:\/\/|git@)/.test(source) ||
-    /^https?:\/\/[^#]+\.git(#.*)?$/.test(source) ||
+    /^https?:\/\/[^#?]+\.git(\?[^#]*)?(#.*)?$/.test(source) ||
     source.startsWith("github.com/")
   );
 }
@@ -47,7 +47,7 @@ export class RemoteSources {
   /** @throws {Fault} `invalid` for what cannot be fetched, or has another checksum than asked for */
   async fetch(source: string, flags: CopyFlags, signal: AbortSignal): Promise<Selected> {
     if (isGit(source)) {
-      const node = await this.clone(source, flags.keepsGitDir, signal);
+      const node = await this.clone(source, flags.keepsGitDir, signal, flags.checksum);
       return { path: "", name: source, node };
     }
     const node = await this.download(source, signal);
@@ -84,9 +84,13 @@ export class RemoteSources {
   }
 
   /** @throws {Fault} `invalid`; `precondition` when the host has no git */
-  async clone(source: string, keepsGitDir: boolean, signal: AbortSignal): Promise<FolderNode> {
-    const [address = "", fragment = ""] = source.replace(/^github\.com\//, "https://github.com/").split("#");
-    const [ref = "", folder = ""] = fragment.split(":");
+  async clone(
+    source: string,
+    keepsGitDir: boolean,
+    signal: AbortSignal,
+    checksum?: string,
+  ): Promise<FolderNode> {
+    const { address, ref, folder, keeps = keepsGitDir, commit = checksum } = gitSource(source);
     if (address.startsWith("-") || ref.startsWith("-") || folder.split("/").includes(".."))
       throw new Fault("invalid", `invalid git source: ${source.slice(0, 200)}`);
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -95,6 +99,7 @@ export class RemoteSources {
       await git(["init", "--quiet", target], signal);
       await fetchRef(target, address, ref === "" ? "HEAD" : ref, signal);
       await git(["-C", target, "checkout", "--quiet", "FETCH_HEAD"], signal);
+      if (commit !== undefined) await checkCommit(target, commit, signal);
       const path = posix.join("/", folder, ".");
       const { tar } = await packPath(
         { kind: "folder", path: target },
@@ -102,7 +107,7 @@ export class RemoteSources {
         signal,
       );
       const tree = await readTree(tar, this.#openSpool());
-      if (!keepsGitDir) tree.children.delete(".git");
+      if (!keeps) tree.children.delete(".git");
       return tree;
     } finally {
       await removeTree(target);
@@ -126,6 +131,52 @@ export class RemoteSources {
     const sha256 = hash.digest("hex");
     return { kind: "file", mode: 0o600, uid: 0, gid: 0, mtime, size: spool.size, sha256, spool, position: 0 };
   }
+}
+
+interface GitSource {
+  readonly address: string;
+  readonly ref: string;
+  readonly folder: string;
+  readonly keeps?: boolean;
+  readonly commit?: string;
+}
+
+const gitKeys = ["ref", "branch", "tag", "subdir", "checksum", "commit", "keep-git-dir", "submodules"];
+
+/**
+ * `…#ref:folder`, or `…?ref=…&subdir=…&checksum=…&keep-git-dir=…`.
+ *
+ * @throws {Fault} `invalid` for a key that is none
+ * @see Docker's documentation, "Build context", "URL queries"
+ */
+export function gitSource(source: string): GitSource {
+  const [before = "", fragment = ""] = source.replace(/^github\.com\//, "https://github.com/").split("#");
+  const [address = "", text = ""] = before.split("?");
+  const query = new URLSearchParams(text);
+  const unknown = [...query.keys()].find((key) => !gitKeys.includes(key));
+  if (unknown !== undefined)
+    throw new Fault("invalid", `unexpected query ${JSON.stringify(unknown.slice(0, 100))}`);
+  const [ref = "", folder = ""] = fragment.split(":");
+  const commit = query.get("checksum") ?? query.get("commit");
+  const asked = query.get("tag") ?? query.get("branch") ?? query.get("ref");
+  const keeps = query.get("keep-git-dir");
+  return {
+    address,
+    ref: asked ?? ref,
+    folder: query.get("subdir") ?? folder,
+    ...(keeps !== null && { keeps: keeps === "" || keeps === "1" || keeps === "true" }),
+    ...(commit !== null && { commit }),
+  };
+}
+
+/** @param wanted the commit's name, or its beginning @throws {Fault} `invalid` */
+async function checkCommit(target: string, wanted: string, signal: AbortSignal): Promise<void> {
+  if (!/^[0-9a-f]{7,64}$/.test(wanted))
+    throw new Fault("invalid", `invalid checksum ${wanted.slice(0, 100)}, expected hex commit hash`);
+  const head = (await readFile(join(target, ".git", "HEAD"), "utf8")).trim();
+  signal.throwIfAborted();
+  if (!head.startsWith(wanted))
+    throw new Fault("invalid", `expected checksum to match ${wanted}, got ${head.slice(0, 100)}`);
 }
 
 function request(url: URL, signal: AbortSignal): Promise<http.IncomingMessage> {
