@@ -273,7 +273,9 @@ test("events: replay, live and end; the short fields of before 1.52; digits of t
   assert.doesNotMatch(past.text, /"status"/);
   const wrong = await ask(engine.socket, "GET", "/events?since=10&until=5");
   assert.equal(messageIn(wrong), "`since` time (10) cannot be after `until` time (5)");
-  assert.equal((await ask(engine.socket, "GET", '/events?filters={"foo":["x"]}')).status, 400);
+  // As dockerd, which looks only at filters that it knows.
+  const unknown = await ask(engine.socket, "GET", `/events?until=5&filters={"foo":["x"]}`);
+  assert.deepEqual([unknown.status, unknown.text], [200, ""]);
   assert.equal(engine.events.listenerCount, 0);
 });
 
