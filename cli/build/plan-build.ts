@@ -9,6 +9,7 @@ import { type AgentSource, parseAgents } from "./options/ssh.ts";
 import type { Destination } from "./session/file-receive.ts";
 import type { SyncSource } from "./session/file-sync.ts";
 import type { SecretSource } from "./session/secrets.ts";
+import { cacheStores, withLocalDigest } from "./local-cache.ts";
 import { openSource } from "./open-source.ts";
 
 /** A build as the engine is asked for it. */
@@ -20,6 +21,8 @@ export interface BuildPlan {
   readonly exports: readonly Export[];
   readonly cacheImports: readonly CacheEntry[];
   readonly cacheExports: readonly CacheEntry[];
+  /** Folders of caches, by the name that the engine has for them. */
+  readonly stores: ReadonlyMap<string, string>;
   readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly agents: ReadonlyMap<string, AgentSource>;
   readonly entitlements: readonly string[];
@@ -49,7 +52,9 @@ export async function planBuild(options: BuildOptions, parts: PlanParts): Promis
   const entitlements = new Set(options.entitlements.map(checkEntitlement));
   const network = networkOf(options, entitlements);
   const cacheExports = options.cacheTo.map(parseCacheEntry);
-  const cacheImports = options.cacheFrom.map(parseCacheEntry);
+  const cacheImports = options.cacheFrom
+    .map(parseCacheEntry)
+    .flatMap((entry) => withLocalDigest(entry) ?? []);
   const outputs = outputsOf(options);
   const exports = outputs.map((output) => exportOf(output, tags, options.annotations, parts.isTerminal));
   const pushes = outputs.some(isPush) ? tags : [];
@@ -69,6 +74,7 @@ export async function planBuild(options: BuildOptions, parts: PlanParts): Promis
     exports,
     cacheImports,
     cacheExports,
+    stores: cacheStores(cacheImports, cacheExports),
     secrets,
     agents,
     entitlements: [...entitlements],

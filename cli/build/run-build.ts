@@ -7,6 +7,7 @@ import type { GrpcClient } from "#rpc/grpc-client.ts";
 import type { Method, Methods } from "#rpc/grpc-server.ts";
 import { askFrontEnd, type Definition, type FrontEndResult } from "./ask-front-end.ts";
 import { type Link, openLink } from "./link.ts";
+import { writeCacheIndexes } from "./local-cache.ts";
 import type { BuildPlan } from "./plan-build.ts";
 import type { BuildEvent } from "./progress/trace.ts";
 import { credentialsMethod, credentialsPath } from "./session/credentials.ts";
@@ -122,7 +123,8 @@ async function withLink<T>(
   work: (link: Link) => Promise<T>,
 ): Promise<T> {
   await using agents = await openAgents(plan);
-  using link = await openLink(deps.api, methodsOf(deps, plan, agents.methods), signal);
+  const more = new Map([...agents.methods, ...(await storeMethods(plan))]);
+  using link = await openLink(deps.api, methodsOf(deps, plan, more), signal);
   return await work(link);
 }
 
@@ -132,13 +134,19 @@ async function openAgents({ agents }: BuildPlan): Promise<AsyncDisposable & { re
   return await openAgentMethods(agents);
 }
 
-function methodsOf({ readAuth }: BuildDeps, plan: BuildPlan, agents: Methods): Methods {
+async function storeMethods({ stores }: BuildPlan): Promise<Methods> {
+  if (stores.size === 0) return new Map();
+  const { contentMethods } = await import("./session/content-store.ts");
+  return contentMethods(stores);
+}
+
+function methodsOf({ readAuth }: BuildDeps, plan: BuildPlan, more: Methods): Methods {
   const destinations = new Map(
     plan.exports.flatMap(({ destination }, index) =>
       destination === undefined ? [] : [[String(index), destination] as const],
     ),
   );
-  const methods = new Map<string, Method>([[credentialsPath, credentialsMethod(readAuth)], ...agents]);
+  const methods = new Map<string, Method>([[credentialsPath, credentialsMethod(readAuth)], ...more]);
   methods.set(syncPath, syncMethod(plan.folders));
   methods.set(secretPath, secretMethod(plan.secrets));
   if (destinations.size > 0) methods.set(sendPath, receiveMethod(destinations));
@@ -181,6 +189,7 @@ async function solve(
   watched.catch(() => {}); // the build's own failure is the better reason
   try {
     const { exporterResponse } = await solved;
+    writeCacheIndexes(plan.cacheExports, exporterResponse.get("cache.manifest"));
     return exporterResponse;
   } catch (error) {
     signal.throwIfAborted();

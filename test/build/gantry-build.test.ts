@@ -390,3 +390,41 @@ test("du, prune, ls, inspect and history show the engine as the one builder", ()
   assert.match(pruned.out, /^ID +\tRECLAIMABLE\tSIZE {6}\tLAST ACCESSED\n(?:.*\n)+Total:\t/);
   assert.doesNotMatch(buildx(["du", "--verbose"]).out, /remembered/);
 });
+
+test("a cache in a folder is written, and found again when the engine has forgotten", () => {
+  const context = contextOf({ Dockerfile: "FROM base\nRUN echo kept >/x\n" });
+  const cache = join(folder, "cache");
+  const sent = build(["--progress=plain", "--cache-to", `type=local,dest=${cache},mode=max`, context]);
+  assert.equal(sent.code, 0, sent.err);
+  const { manifests } = JSON.parse(readFileSync(join(cache, "index.json"), "utf8")) as {
+    manifests: { digest: string }[];
+  };
+  assert.equal(manifests.length, 1);
+  assert.ok(existsSync(join(cache, "blobs/sha256", manifests[0]?.digest.slice("sha256:".length) ?? "")));
+  assert.equal(buildx(["prune", "-af"]).code, 0);
+  const found = build(["--progress=plain", "--cache-from", `type=local,src=${cache}`, context]);
+  assert.equal(found.code, 0, found.err);
+  assert.match(found.err, /\[2\/2\] RUN echo kept >\/x\n#\d+ CACHED\n/);
+  const absent = build(["-q", "--cache-from", "type=local,src=nowhere", context]);
+  assert.equal(absent.code, 0, absent.err);
+});
+
+test("warnings are told at the end, in short or in full, and checks build nothing", () => {
+  const context = contextOf({ Dockerfile: "FROM base as x\n" });
+  const { err } = build(["--progress=plain", context]);
+  assert.match(
+    err,
+    /\n 1 warning found \(use gantry --debug to expand\):\n - FromAsCasing: 'as' and 'FROM' keywords' casing do not match \(line 1\)\n$/,
+  );
+  const done = spawnSync(gantry, ["--debug", "build", "--progress=plain", context], {
+    encoding: "utf8",
+    env: environment(),
+  });
+  assert.match(
+    done.stderr,
+    /\nMore info: https:\/\/docs.docker.com\S*\nDockerfile:1\n-+\n {3}1 \| >>> FROM base as x\n/,
+  );
+  const check = build(["--check", context]);
+  assert.equal(check.code, 1);
+  assert.match(check.out, /^Check complete, 1 warning has been found!\n\nWARNING: FromAsCasing - https:/);
+});

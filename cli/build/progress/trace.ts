@@ -154,10 +154,8 @@ export class Trace {
 
   #warning(warning: Warning): void {
     this.warnings.push(warning);
-    const step = this.#steps.get(warning.vertex ?? "");
-    if (step === undefined) return;
-    step.warnings.push(warning);
-    this.changed.add(step);
+    // One that comes when its step is over is told at the end only, as with BuildKit.
+    this.#steps.get(warning.vertex ?? "")?.warnings.push(warning);
   }
 
   #log({ vertex = "", timestamp, msg = new Uint8Array(0) }: NonNullable<BuildEvent["logs"]>[number]): void {
