@@ -9,7 +9,7 @@ const platform = message({ architecture: text(1), os: text(2), variant: text(3) 
 const exporter = message({ type: text(1), attrs: map(2, text) });
 const cacheEntry = message({ type: text(1), attrs: map(2, text) });
 const cacheOptions = message({ exports: many(4, cacheEntry), imports: many(5, cacheEntry) });
-const opMetadata = message({});
+const opMetadata = message({ ignoreCache: bool(1), description: map(2, text), caps: map(5, bool) });
 export const definition = message({ def: blobs(1), metadata: map(2, (number) => sub(number, opMetadata)) });
 
 export const solveRequest = message({

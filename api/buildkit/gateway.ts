@@ -13,6 +13,8 @@ export const gatewaySolveRequest = message({
   definition: sub(1, definition),
   frontend: text(2),
   frontendOpt: map(3, text),
+  allowResultReturn: bool(5),
+  allowResultArrayRef: bool(6),
   frontendInputs: map(13, (number) => sub(number, definition)),
   evaluate: bool(14),
 });

@@ -41,7 +41,7 @@ export async function askFrontEnd(
     const { result: answer = {} } = await control.unary(
       `${service}/Solve`,
       [gatewaySolveRequest, gatewaySolveResponse],
-      { frontend: "dockerfile.v0", ...asked },
+      { frontend: "dockerfile.v0", allowResultReturn: true, allowResultArrayRef: true, ...asked },
       signal,
       call,
     );

@@ -25,10 +25,10 @@ export interface Outcome {
 export async function buildOne(
   context: Context,
   options: BuildOptions,
-  how: { readonly progress?: string; readonly call: string },
+  how: { readonly progress?: string; readonly call: string; readonly builder?: string | undefined },
 ): Promise<Outcome> {
   const deps = buildDeps(context);
-  const display = openDisplay(context, how.progress ?? "auto");
+  const display = openDisplay(context, how.progress ?? "auto", how.builder ?? context.env["BUILDX_BUILDER"]);
   const plan = await planBuild(options, planParts(context));
   display.begin();
   if (how.call !== "build") return await callOne(context, deps, plan, display, how.call);

@@ -4,9 +4,11 @@ import { badOption } from "./options/bad-option.ts";
 import { Display, type ProgressMode } from "./progress/display.ts";
 import type { Size } from "./progress/screen.ts";
 
-/** @throws {Fault} `invalid` with buildx's text */
-export function openDisplay(context: Context, progress: string): Display {
+/** @throws {Fault} `invalid` with buildx's texts, also for a builder that is not the engine */
+export function openDisplay(context: Context, progress: string, builder?: string): Display {
   const name = currentContext(context);
+  if (builder !== undefined && builder !== "" && builder !== name)
+    throw badOption(`no builder ${JSON.stringify(builder)} found`);
   return new Display({
     mode: modeOf(context, progress),
     out: context.err,

@@ -1,5 +1,5 @@
 import { Fault, messageOf } from "#base/fault.ts";
-import { formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
+import { formatReference, parseReference } from "#oci/reference.ts";
 import type { BuildOptions } from "./build-options.ts";
 import { badOption } from "./options/bad-option.ts";
 import { type CacheEntry, parseCacheEntry } from "./options/cache.ts";
@@ -57,9 +57,7 @@ export async function planBuild(options: BuildOptions, parts: PlanParts): Promis
     .flatMap((entry) => withLocalDigest(entry) ?? []);
   const outputs = outputsOf(options);
   const exports = outputs.map((output) => exportOf(output, tags, options.annotations, parts.isTerminal));
-  const pushes = outputs.some(isPush) ? tags : [];
-  if (outputs.some(isPush) && tags.length === 0)
-    throw new Fault("invalid", "tag is needed when pushing to registry");
+  const pushes = outputs.filter(isPush).flatMap((output) => pushedNames(output, tags));
   const secrets = parseSecrets(options.secrets, parts.env);
   const agents = parseAgents(options.ssh, parts.env);
   const source = await openSource(options, parts);
@@ -84,7 +82,7 @@ export async function planBuild(options: BuildOptions, parts: PlanParts): Promis
 
 function checkTag(tag: string): string {
   try {
-    return formatReference(withDefaultTag(parseReference(tag)));
+    return formatReference(parseReference(tag));
   } catch (error) {
     const why = messageOf(error).replace(
       /^invalid reference format: repository name .* must be lowercase$/,
@@ -133,6 +131,14 @@ function outputsOf({ outputs, push, load }: BuildOptions): readonly Output[] {
 
 function isPush({ type, attrs }: Output): boolean {
   return type === "image" && /^(1|t|true)$/i.test(attrs["push"] ?? "");
+}
+
+/** @throws {Fault} `invalid` with buildx's text when there are none */
+function pushedNames({ attrs }: Output, tags: readonly string[]): readonly string[] {
+  const own = (attrs["name"] ?? "").split(",").filter((name) => name !== "");
+  const names = own.length > 0 ? own.map(checkTag) : tags;
+  if (names.length === 0) throw new Fault("invalid", "tag is needed when pushing to registry");
+  return names;
 }
 
 /** Images stay in the engine's own store, which is `moby` to it; pushing them is a step of ours. */

@@ -13,12 +13,9 @@ export async function pushAll(context: Context, names: readonly string[], displa
 }
 
 async function push(context: Context, name: string, display: Display): Promise<void> {
-  const reference = withDefaultTag(parseReference(name));
-  const repository = name.slice(0, name.length - (reference.tag ?? "").length - 1);
+  const { domain, path, tag = "latest" } = withDefaultTag(parseReference(name));
   const auth = await readAuth(context.config(), registryOf(name));
-  const messages = context
-    .engine()
-    .pushImage({ name: repository, tag: reference.tag ?? "latest" }, auth, context.signal);
+  const messages = context.engine().pushImage({ name: `${domain}/${path}`, tag }, auth, context.signal);
   for await (const { id, status, error, errorDetail, progressDetail } of messages) {
     const failure = errorDetail?.message ?? error;
     if (failure !== undefined) throw new Fault("remote", failure);

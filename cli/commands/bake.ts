@@ -57,11 +57,13 @@ export const bake = defineCommand({
     ["gantry buildx bake app --set app.args.V=2", "one target, with a variable"],
   ],
   async run(context, values, operands) {
-    const display = openDisplay(context, values.progress ?? context.env["BUILDKIT_PROGRESS"] ?? "auto");
+    const progress = values.progress ?? context.env["BUILDKIT_PROGRESS"] ?? "auto";
+    let display: Display | undefined;
     try {
+      display = openDisplay(context, progress, values.builder ?? context.env["BUILDX_BUILDER"]);
       return await run(context, values, operands, display);
     } catch (error) {
-      display.end();
+      display?.end();
       if (!(error instanceof TargetFailure)) throw buildFailure(context, error, "");
       throw buildFailure(context, error.cause, `target ${error.target}: `);
     }

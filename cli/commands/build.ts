@@ -123,6 +123,7 @@ async function run(context: Context, values: BuildValues, place: string): Promis
   const { code, imageId, metadata } = await buildOne(context, buildOptions(context, values, place), {
     ...(progress !== undefined && { progress }),
     call,
+    builder: values.builder,
   });
   if (call !== "build") return code;
   if (values.quiet && imageId !== undefined) context.out.write(`${imageId}\n`);
