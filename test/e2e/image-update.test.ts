@@ -171,7 +171,7 @@ test("image update: a second one waits for nobody and changes nothing", async ()
   await run("web", {});
   await publish("2");
   const outcomes = await Promise.all([update("--wait", "3s", reference), update("--wait", "3s", reference)]);
-  assert.deepEqual(outcomes.map(({ code }) => code).toSorted(), [0, 1]);
+  assert.deepEqual(new Set(outcomes.map(({ code }) => code)), new Set([0, 1]));
   assert.match(outcomes.map(({ out }) => out).join(), /another image update of this daemon is running/);
   assert.equal((await inspect("web")).Image, await imageId());
 });
