@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly access?: Access;
   /** Docker's, unless told. */
   readonly policy?: ContainerPolicy;
+  /** How often images are looked at for what was altered on disk; 0 for never. */
+  readonly scrubIntervalMs?: number;
   /** Which images may be used; all, unless told. Absolute paths. */
   readonly trust?: { readonly policy: string; readonly signatures?: string };
   /** Docker's, unless told. */

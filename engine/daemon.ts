@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -48,6 +49,8 @@ import { releaseMemory } from "#host/memory.ts";
 import { nativeMountHelper } from "#host/mount-helper.ts";
 import { runPs } from "#host/ps.ts";
 
+const weekMs = 7 * 86_400_000;
+
 export interface EngineOptions {
   /** Absolute; what must survive a reboot. */
   readonly root: string;
@@ -67,6 +70,8 @@ export interface EngineOptions {
   readonly registries?: RegistrySettings;
   /** Where the registry over the engine's own content is served; by default nowhere. */
   readonly registryServer?: RegistryServerSettings;
+  /** How often images are looked at for what was altered on disk: once a week, unless told; 0 for never. */
+  readonly scrubIntervalMs?: number;
   /** Which images may be used; without it all. */
   readonly trust?: TrustOptions;
   /** For containers that name no log driver; json-file without options by default. */
@@ -317,7 +322,24 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     networks.warm().then(() => launcher.warm()),
   );
   background("garbage was not collected", images.collect());
+  const scrubIntervalMs = options.scrubIntervalMs ?? weekMs;
+  if (scrubIntervalMs > 0) {
+    const scrubber = scrubbing(scrubIntervalMs);
+    background("images are not looked at", scrubber);
+    undo.defer(() => scrubber.then((one) => one[Symbol.asyncDispose]()).catch(() => {}));
+  }
   return undo.move();
+
+  function scrubbing(intervalMs: number): Promise<AsyncDisposable> {
+    return images.scrub({
+      intervalMs,
+      isBusy: () => (loadavg()[0] ?? 0) > availableParallelism() / 2,
+      freeBytes: () => {
+        const { bavail, bsize } = statfsSync(snapshots.root);
+        return bavail * bsize;
+      },
+    });
+  }
 
   async function listenOn(address: ListenAddress): Promise<void> {
     const { tcp } = access;

@@ -3,6 +3,7 @@ import { Fault, isFault, messageOf } from "#base/fault.ts";
 import { formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
+import { lockUpdates } from "../rollover/lock.ts";
 import { rebuild, type Rebuilt } from "../rollover/rebuild.ts";
 import { rollOver, type RollOverDeps, settle } from "../rollover/roll-over.ts";
 import type { Original } from "../rollover/same-settings.ts";
@@ -61,6 +62,7 @@ export const imageUpdate = defineCommand({
       },
       say: (line) => context.out.write(`${line}\n`),
     };
+    using _ = await lockUpdates(context);
     await settle(deps);
     const running = await runningContainers(deps);
     const wanted = values.all

@@ -12,7 +12,7 @@ export const imageVerify = defineCommand({
   flags: { all: bool("All images", "a") },
   operands: [0, Infinity],
   complete: ["image"],
-  examples: [["gantry image verify --all", "the scrubber: for a timer, at a quiet hour"]],
+  examples: [["gantry image verify --all", "what the scrubber does once a week, now"]],
   exitCodes: [
     [0, "all of them are sound"],
     [1, "at least one is not"],

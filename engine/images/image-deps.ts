@@ -34,7 +34,7 @@ export function changing<T>(deps: ImageDeps, work: () => Promise<T>): Promise<T>
 /** As Docker does: the actor is the image ID, and so is its name unless the event is about a name. */
 export function publish(
   deps: ImageDeps,
-  action: "load" | "save" | "import" | "pull" | "push" | "tag" | "untag" | "delete",
+  action: "load" | "save" | "import" | "pull" | "push" | "tag" | "untag" | "delete" | "alter",
   id: string,
   options: { readonly name?: string; readonly labels?: Readonly<Record<string, string>> | null | undefined },
 ): void {

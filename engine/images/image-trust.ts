@@ -1,7 +1,7 @@
 import { formatReference } from "#oci/reference.ts";
 import type { FoundSignature } from "#engine/trust/signature-source.ts";
 import type { TrustPolicy } from "#engine/trust/trust-policy.ts";
-import type { Verdict } from "#engine/trust/verdict.ts";
+import { refused, type Verdict } from "#engine/trust/verdict.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import type { ImageRecord } from "./images.ts";
 import { findMeant, resolveImage } from "./resolve.ts";
@@ -31,9 +31,12 @@ export class ImageTrust {
     return this.#deps.admission.gate?.policy;
   }
 
-  /** What the policy says; undefined without a policy. @throws {Fault} `not-found` */
+  /** What the policy says, or that the image was altered; undefined without a policy. @throws {Fault} `not-found` */
   async judge(name: string, signal: AbortSignal): Promise<Verdict | undefined> {
     const { id, manifest } = resolveImage(this.#deps.store, name);
+    const damage = this.#deps.store.damageOf(id);
+    if (damage !== undefined)
+      return refused(`it was found altered on disk at ${damage.foundAt}: ${damage.problems[0] ?? ""}`);
     return await this.#deps.admission.judge({ text: name, id, manifest }, signal);
   }
 

@@ -24,6 +24,7 @@ import type { ImportOptions } from "./import.ts";
 import { pruneImages, type PruneFilter } from "./prune.ts";
 import { removeImage } from "./remove.ts";
 import { resolveImage } from "./resolve.ts";
+import type { ScrubberOptions } from "./scrubber.ts";
 import { StoredSignatures } from "./stored-signatures.ts";
 import { tagImage } from "./tag.ts";
 
@@ -52,6 +53,8 @@ export interface LocalImagesDeps {
  */
 export class LocalImages implements Images, Disposable {
   readonly #deps: ImageDeps;
+  readonly #db: Database;
+  readonly #log: Log;
 
   constructor({ db, log, otherRoots = () => [], openGate, ...deps }: LocalImagesDeps) {
     const store = new ImageStore(db);
@@ -64,6 +67,8 @@ export class LocalImages implements Images, Disposable {
     const collector = new Collector({ content, snapshots, leases, roots, now, log });
     const gate = openGate?.(new StoredSignatures({ store, content }));
     const admission = new Admission({ store, content, gate });
+    this.#db = db;
+    this.#log = log;
     this.#deps = { ...deps, store, leases, collector, admission, lock: new KeyedLock() };
   }
 
@@ -149,6 +154,14 @@ export class LocalImages implements Images, Disposable {
   /** For those who ask where images come from. */
   trust(): ImageTrust {
     return new ImageTrust(this.#deps);
+  }
+
+  /** Looks for what was altered on disk, from now on until it is disposed of. */
+  async scrub(options: ScrubberOptions): Promise<AsyncDisposable> {
+    const { Scrubber } = await import("./scrubber.ts");
+    const scrubber = new Scrubber({ ...this.#deps, db: this.#db, log: this.#log }, options);
+    await scrubber.start();
+    return scrubber;
   }
 
   /** Removes blobs and layers that nothing needs. */

@@ -11,6 +11,25 @@ import { claimOf } from "./archive-index.ts";
 import type { ImageDeps } from "./image-deps.ts";
 import type { ImageRecord } from "./images.ts";
 
+/** What is known already of what images share. */
+export interface LookMemo {
+  readonly blobs: Map<Digest, readonly string[]>;
+  /** By chain ID, which a first layer that is plain has in common with its blob. */
+  readonly layers: Map<Digest, readonly string[]>;
+}
+
+export function emptyMemo(): LookMemo {
+  return { blobs: new Map(), layers: new Map() };
+}
+
+/** For looks that nobody waits for. */
+export interface LookOptions {
+  readonly memo: LookMemo;
+  /** Called often; resolves when work may go on. */
+  readonly pace: () => Promise<void>;
+  readonly skipsLayers: boolean;
+}
+
 /**
  * What of an image is not as it came: its record, every blob by its digest, and every unpacked layer against its blob. Reads all of
  * it, and keeps a mark on an image that was altered, which is refused from then on; one that is sound again loses its mark.
@@ -19,6 +38,7 @@ export async function verifyImage(
   deps: ImageDeps,
   image: ImageRecord,
   signal: AbortSignal,
+  options: LookOptions = { memo: emptyMemo(), pace: async () => {}, skipsLayers: false },
 ): Promise<readonly string[]> {
   await using lease = deps.leases.hold();
   const claim = claimOf(lease);
@@ -27,9 +47,17 @@ export async function verifyImage(
   for (const ref of image.chainIds) await lease.protect({ kind: "snapshot", ref });
   if (deps.store.findById(image.id) === undefined) throw new Fault("not-found", `No such image: ${image.id}`);
   const problems = [...(await recordProblems(deps.content, image))];
-  for (const digest of blobs) problems.push(...(await blobProblems(deps.content, digest, signal)));
+  for (const digest of blobs) {
+    const found =
+      options.memo.blobs.get(digest) ?? (await blobProblems(deps.content, digest, options, signal));
+    options.memo.blobs.set(digest, found);
+    problems.push(...found);
+  }
   // A layer whose blob is altered has nothing to be compared with.
-  if (problems.length === 0) problems.push(...(await layerProblems(deps, image, signal)));
+  const isCompared = problems.length === 0 && !options.skipsLayers;
+  if (isCompared) problems.push(...(await layerProblems(deps, image, options, signal)));
+  // What was found in a layer is not taken back without another look at it.
+  if (problems.length === 0 && options.skipsLayers) return problems;
   const foundAt = new Date(deps.now()).toISOString();
   await deps.store.markDamage(
     image.id,
@@ -81,10 +109,14 @@ export async function recordProblems(content: ContentStore, image: ImageRecord):
 async function blobProblems(
   content: ContentStore,
   digest: Digest,
+  { pace }: LookOptions,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   try {
-    for await (const _ of await content.open(digest)) signal.throwIfAborted();
+    for await (const _ of await content.open(digest)) {
+      signal.throwIfAborted();
+      await pace();
+    }
     return [];
   } catch (error) {
     if (!isFault(error, "internal") && !isFault(error, "not-found")) throw error;
@@ -95,6 +127,7 @@ async function blobProblems(
 async function layerProblems(
   { content, snapshots }: ImageDeps,
   image: ImageRecord,
+  { memo, pace }: LookOptions,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const problems: string[] = [];
@@ -102,9 +135,11 @@ async function layerProblems(
     const chainId = image.chainIds[index] ?? image.id;
     const diffId = parseDigest(image.config.rootfs.diff_ids[index] ?? "");
     const source = { path: content.pathOf(digest), mediaType, diffId };
-    const found = snapshots.hasLayer(chainId)
-      ? await snapshots.verify(chainId, source, signal)
-      : ["it is missing"];
+    const found =
+      memo.layers.get(chainId) ??
+      (snapshots.hasLayer(chainId) ? await snapshots.verify(chainId, source, signal) : ["it is missing"]);
+    memo.layers.set(chainId, found);
+    await pace();
     problems.push(...found.map((what) => `unpacked layer ${chainId}: ${what}`));
   }
   return problems;

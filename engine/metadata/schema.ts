@@ -13,6 +13,7 @@
  *   build_cache(key, record, used_at, uses) results of build steps; record is CacheRecord as JSON, used_at milliseconds since 1970
  *   image_artifacts(digest, subject, record) signatures of images, and indexes that lead to one; record is StoredArtifact as JSON
  *   image_damage(image_id, record)          images that were found altered on disk; record is ImageDamage as JSON
+ *   image_looks(image_id, at)               when the scrubber last saw an image sound; milliseconds since 1970
  *   registry_blobs(repository, digest, content, size, used_at)
  *                                           what a repository of the own registry has; content = the blob's digest in the store
  *   registry_manifests(repository, digest, content, size, media_type, artifact_type, subject, annotations)
@@ -107,5 +108,8 @@ export const migrations: readonly string[] = [
     repository TEXT NOT NULL,
     begun_at INTEGER NOT NULL
   ) WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE image_looks (image_id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
   `,
 ];

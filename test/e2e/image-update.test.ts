@@ -49,7 +49,7 @@ function update(...args: readonly string[]): Promise<{ readonly code: number | n
     readonly code: number | null;
     readonly out: string;
   }>();
-  const env = { ...process.env, DOCKER_HOST: `unix://${proxySocket}` };
+  const env = { ...process.env, DOCKER_HOST: `unix://${proxySocket}`, GANTRY_ROOT: folder };
   const words = ["image", "update", "--no-pull", "--wait", "200ms", "--health-timeout", "20s", ...args];
   const child = execFile(join(checkout, "bin/gantry"), words, { env }, (error, out, err) =>
     resolve({
@@ -165,6 +165,15 @@ test("image update: what ends, or is unhealthy, is taken back", async () => {
   const now = await inspect("web");
   assert.deepEqual([now.Id, now.State.Running], [old.Id, true]);
   assert.deepEqual(await names(), ["/web"]);
+});
+
+test("image update: a second one waits for nobody and changes nothing", async () => {
+  await run("web", {});
+  await publish("2");
+  const outcomes = await Promise.all([update("--wait", "3s", reference), update("--wait", "3s", reference)]);
+  assert.deepEqual(new Set(outcomes.map(({ code }) => code)), new Set([0, 1]));
+  assert.match(outcomes.map(({ out }) => out).join(), /another image update of this daemon is running/);
+  assert.equal((await inspect("web")).Image, await imageId());
 });
 
 test("image update: a health check that passes lets the new one in", async () => {
