@@ -5,6 +5,7 @@ import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import type { PullRequest } from "#engine/images/distribution.ts";
+import type { ImageWorkshop } from "#engine/images/image-workshop.ts";
 import type { ImageRecord, Progress } from "#engine/images/images.ts";
 import { LayeredFiles } from "#engine/runtime/layered-file.ts";
 import type { Digest } from "#oci/digest.ts";
@@ -100,6 +101,12 @@ export class Builder {
     signal: AbortSignal,
   ): Promise<ImageRecord> {
     return await findOrPull(this.#context, request, name, platform, () => {}, signal);
+  }
+
+  /** {@link ImageWorkshop.takeImage} */
+  get takeImage(): ImageWorkshop["takeImage"] {
+    const { workshop } = this.#context;
+    return (config, layers, read, signal) => workshop.takeImage(config, layers, read, signal);
   }
 
   /** An image's config as it is stored. */

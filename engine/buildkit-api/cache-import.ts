@@ -1,7 +1,6 @@
 import { Fault, isFault } from "#base/fault.ts";
-import { sha256Of } from "#engine/content/sha256.ts";
 import { CacheSource } from "#engine/build/cache-source.ts";
-import type { ContentExchange, RemoteContent } from "#engine/images/content-exchange.ts";
+import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import type { CacheRecordEntry } from "#oci/cache-config.ts";
 import {
@@ -13,13 +12,13 @@ import {
 } from "#oci/cache-config.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import { isDigest } from "#oci/digest.ts";
-import { type Manifest, parseManifestOrIndex } from "#oci/manifest.ts";
+import type { Manifest } from "#oci/manifest.ts";
 import { parseImageConfig } from "#oci/parse-image-config.ts";
 import { type Platform, selectPlatform } from "#oci/platform.ts";
 import { parseReference, withDefaultTag } from "#oci/reference.ts";
-import { MAX_DOCUMENT_BYTES, parseStrictJson } from "#oci/strict-json.ts";
+import { parseStrictJson } from "#oci/strict-json.ts";
 import type { CacheEntry } from "./attributes.ts";
-import { ClientContent } from "./client-content.ts";
+import { type Blobs, openLayout, readDocument } from "./client-layout.ts";
 import { flagOf } from "./image-attributes.ts";
 import type { Progress, Vertex } from "./progress.ts";
 import { credentialsOf } from "./registry-auth.ts";
@@ -34,8 +33,6 @@ export interface CacheImportDeps {
   readonly findImage: (name: string) => ImageRecord | undefined;
   readonly configOf: (image: ImageRecord) => Promise<Buffer>;
 }
-
-type Blobs = Pick<RemoteContent, "document" | "documentOf" | "blob" | "descriptor">;
 
 /**
  * Reads what a cache has, and nothing of its layers yet. Undefined when there is nothing to be had: progress tells why, and the build
@@ -110,22 +107,14 @@ async function openBlobs(
 
 async function openFolder(session: Session, attrs: CacheEntry["attrs"], signal: AbortSignal): Promise<Blobs> {
   const digest = attrs.get("digest") ?? "";
-  const folder = attrs.get("src") ?? "";
   if (!isDigest(digest)) throw new Fault("invalid", "local cache importer requires explicit digest");
-  const content = new ClientContent(session, `local:${folder}`);
-  const blob = ({ digest: wanted }: Descriptor, offset: number, until: AbortSignal) =>
-    content.read(wanted, offset, until);
-  const read = async (descriptor: Pick<Descriptor, "digest">, until: AbortSignal) =>
-    parseManifestOrIndex(await document(content.read(descriptor.digest, 0, until), descriptor.digest));
-  const root = await read({ digest }, signal);
-  const descriptor = { mediaType: root.mediaType, digest, size: 0 };
-  return { descriptor, document: root, documentOf: read, blob };
+  return await openLayout(session, `local:${attrs.get("src") ?? ""}`, digest, signal);
 }
 
 async function sourceOf(blobs: Blobs, platform: Platform, signal: AbortSignal): Promise<CacheSource> {
   const { document: root, blob } = blobs;
   const isConfig = ({ mediaType }: Descriptor) => mediaType === cacheConfigType;
-  const read = (descriptor: Descriptor) => document(blob(descriptor, 0, signal), descriptor.digest);
+  const read = (descriptor: Descriptor) => readDocument(blob(descriptor, 0, signal), descriptor.digest);
   if (root.kind === "index") {
     const config = root.manifests.find(isConfig);
     if (config !== undefined) return cacheOf(await read(config), root.manifests, blob);
@@ -166,18 +155,4 @@ function inlineRecords(config: Buffer): readonly CacheRecordEntry[] {
   const json = parseStrictJson(config, "image config") as Readonly<Record<string, unknown>>;
   const text = json[inlineCacheField];
   return typeof text === "string" ? parseInlineCache(text) : [];
-}
-
-/** @throws {Fault} `invalid` for one that is too large, or another one */
-async function document(source: AsyncIterable<Uint8Array>, digest: string): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of source) {
-    size += piece.length;
-    if (size > MAX_DOCUMENT_BYTES) throw new Fault("invalid", `${digest} is larger than a document may be`);
-    pieces.push(piece);
-  }
-  const bytes = Buffer.concat(pieces);
-  if (sha256Of(bytes) !== digest) throw new Fault("invalid", `unexpected content of ${digest}`);
-  return bytes;
 }

@@ -22,6 +22,7 @@ import { familiarReference, formatReference, parseReference, withDefaultTag } fr
 import { forwardAgent } from "./agent.ts";
 import { type BuildAttributes, parseAttributes } from "./attributes.ts";
 import { buildError, buildMessage, type ErrorSource } from "./build-errors.ts";
+import { importLayout } from "./client-layout.ts";
 import { importCache } from "./cache-import.ts";
 import { excludePatterns, topText, type Wanted, wantedFiles } from "./context-files.ts";
 import { syncFiles, type SyncRequest } from "./file-sync.ts";
@@ -32,6 +33,8 @@ import { PullParts } from "./pull-parts.ts";
 import { findSecret } from "./secrets.ts";
 import type { Session } from "./sessions.ts";
 import { receiveUpload, uploadHost } from "./upload.ts";
+
+const layoutScheme = "oci-layout://";
 
 export interface DockerfileBuildDeps {
   readonly builder: Builder;
@@ -514,6 +517,14 @@ class DockerfileBuild {
     }
     if (value.startsWith("local:"))
       return await this.#openLocal(name, value.slice("local:".length), stages, signal);
+    if (value.startsWith(layoutScheme)) {
+      const vertex = this.#deps.job.progress.vertex(`[context ${name}] ${value}`);
+      const address = value.slice(layoutScheme.length);
+      return await vertex.run(async () => ({
+        kind: "image",
+        name: await importLayout(this.#deps, address, signal),
+      }));
+    }
     if (value.startsWith("input:")) {
       const built = this.#deps.inputs.get(value.slice("input:".length));
       if (built === undefined) throw new Fault("invalid", `invalid input ${value} for build context ${name}`);

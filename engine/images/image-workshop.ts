@@ -4,6 +4,7 @@ import type { Descriptor } from "#oci/descriptor.ts";
 import { type Digest, parseDigest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
 import { mediaTypes } from "#oci/media-types.ts";
+import { parseImageConfig } from "#oci/parse-image-config.ts";
 import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
 import { abortable } from "#engine/content/abortable.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
@@ -20,6 +21,7 @@ import type {
   PendingLayer,
 } from "./image-export.ts";
 import type { ImageRecord } from "./images.ts";
+import { planLayers } from "./planned-image.ts";
 import { storeImage } from "./store-image.ts";
 import { verifyLayer } from "./unpack.ts";
 
@@ -128,6 +130,29 @@ export class ImageWorkshop {
       await verifyLayer(this.#deps, { descriptor: layer, diffId, chainId }, signal);
     else await snapshots.unpack(chainId, parent, { path: content.pathOf(digest), mediaType, diffId }, signal);
     return layer;
+  }
+
+  /**
+   * Makes an image without a name of one that is somewhere else, and returns its ID.
+   *
+   * @param read its blobs from an offset on
+   * @throws {Fault} `invalid` when it is none, or a blob is not what it should be; `exhausted`; what the source throws
+   */
+  async takeImage(
+    config: Uint8Array,
+    descriptors: readonly Descriptor[],
+    read: (blob: Descriptor, offset: number) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Digest> {
+    await using lease = this.hold();
+    const parsed = parseImageConfig(config);
+    const layers: BuiltLayer[] = [];
+    for (const { descriptor, diffId } of planLayers(parsed, descriptors)) {
+      const parent = layers.at(-1)?.chainId;
+      const from = (offset: number) => read(descriptor, offset);
+      layers.push(await this.takeLayer(parent, descriptor, diffId, from, lease, signal));
+    }
+    return await this.finish(parsed, layers, [], lease, signal);
   }
 
   /** A layer as it is to look elsewhere. */

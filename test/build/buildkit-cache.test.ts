@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { after, before, test } from "node:test";
 import { isFault } from "#base/fault.ts";
 import { BuildKitClient, type Named, type Offer, type Outcome } from "../support/buildkit-client.ts";
@@ -187,4 +192,46 @@ test("caches that are not there, or make no sense, are told and stop nothing; ex
     /^error writing layer blob: .*no basic auth credentials/,
   );
   assert.equal(await refused(registryCache("x", { "ignore-error": "true" }), { files }), "");
+});
+
+const buildx =
+  spawnSync("docker", ["buildx", "version"]).status === 0 ? false : "docker has no buildx plugin";
+
+test("buildx: pushes, and caches in a folder, a registry and the image, from one engine to another", {
+  skip: buildx,
+}, () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-buildx-"));
+  try {
+    const configs = process.env["DOCKER_CONFIG"] ?? join(process.env["HOME"] ?? "/root", ".docker");
+    const given = join(configs, "config.json");
+    const config = existsSync(given) ? (JSON.parse(readFileSync(given, "utf8")) as object) : {};
+    const auth = Buffer.from("u:secret").toString("base64");
+    writeFileSync(
+      join(folder, "config.json"),
+      JSON.stringify({ ...config, auths: { [registry.host]: { auth } } }),
+    );
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+    writeFileSync(join(folder, ".dockerignore"), "cache\nconfig.json\nbuildx\n");
+    const run = (engine: EngineUnderTest, ...flags: readonly string[]) => {
+      const env = { ...process.env, DOCKER_CONFIG: folder, DOCKER_HOST: `unix://${engine.socket}` };
+      const args = ["buildx", "build", "--progress=plain", ...flags, folder];
+      const { status, stderr } = spawnSync("docker", args, { encoding: "utf8", env });
+      assert.equal(status, 0, stderr);
+      return stderr;
+    };
+    const name = `${registry.host}/by/buildx:1`;
+    const local = join(folder, "cache");
+    const caches = ["inline", `local,dest=${local},mode=max`, `registry,ref=${name}-cache,mode=max`];
+    const written = run(writer, "--push", "-t", name, ...caches.map((cache) => `--cache-to=type=${cache}`));
+    assert.match(written, /pushing manifest for localhost:\d+\/by\/buildx:1@sha256:/);
+    assert.match(written, /exporting cache to client directory/);
+    for (const from of [`type=local,src=${local}`, `${name}-cache`, name]) {
+      const pruned = spawnSync("docker", ["-H", `unix://${reader.socket}`, "builder", "prune", "-af"]);
+      assert.equal(pruned.status, 0);
+      const taken = run(reader, `--cache-from=${from}`);
+      assert.match(taken, /RUN cat \/b >\/c; echo ran\n#\d+ CACHED/, from);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -11,7 +11,7 @@ import { unary } from "#rpc/grpc-server.ts";
 import { BuildKitClient, type Offer } from "../support/buildkit-client.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
-import { RegistryUnderTest } from "../support/registry.ts";
+import { Door, RegistryUnderTest } from "../support/registry.ts";
 import { TokenRegistry } from "../support/token-registry.ts";
 
 // What BuildKit's clients send to registries and get from them, with a registry that wants TLS and a password.
@@ -131,6 +131,31 @@ test("push: compression, media types, annotations, by digest, and not stored", a
     [{ "push-by-digest": "true" }, /^can't push tagged ref .* by digest$/],
   ] as const)
     assert.match(await failureOf(build(offer, { name, push: "true", ...attrs })), expected);
+});
+
+test("push: a connection that breaks is taken up again; a client that leaves in the middle leaves nothing half done", async () => {
+  await using plain = await RegistryUnderTest.start();
+  await using door = await Door.open(plain.port);
+  door.budget = 300_000;
+  const name = `localhost:${door.port}/broken:1`;
+  const { response } = await build({ files }, { name, push: "true" });
+  assert.ok(door.cuts > 0);
+  const { config } = await plain.manifest("broken", "1");
+  assert.equal(config.digest, response.get("containerimage.config.digest"));
+
+  door.holdsAfter = door.received + door.sent + 300_000;
+  const left = new AbortController();
+  using client = await BuildKitClient.open(engine.socket, { files });
+  const attrs = { name: `localhost:${door.port}/left:1`, push: "true", compression: "zstd" };
+  const building = client.build({}, { type: "image", attrs }, left.signal);
+  while (door.received + door.sent < door.holdsAfter) await new Promise((resolve) => setTimeout(resolve, 5));
+  left.abort();
+  await assert.rejects(building);
+  await assert.rejects(plain.manifest("left", "1"), /404/);
+  door.holdsAfter = Number.POSITIVE_INFINITY;
+  door.slam();
+  await build({ files }, attrs);
+  assert.equal((await plain.manifest("left", "1")).layers.length, 2);
 });
 
 test("tokens: the client asks the server of tokens itself, and its password stays with it", async () => {

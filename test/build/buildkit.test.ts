@@ -220,6 +220,10 @@ test("an OCI layout goes to a folder of the client blob by blob, as the options 
     manifest.layers.every(({ mediaType }) => mediaType === "application/vnd.oci.image.layer.v1.tar+zstd"),
   );
   assert.ok(manifest.layers.every(({ digest }) => store.has(digest)));
+  const from = { Dockerfile: "FROM layout\nRUN cat /a\n" };
+  const context = { "context:layout": `oci-layout://some-store:1@${descriptor.digest}` };
+  const { log } = await build({ files: from, stores: { "oci:some-store": store } }, context);
+  assert.match(log, /content of a/, "and comes back as a named context");
 
   const pieces: Buffer[] = [];
   const receive = (bytes: Buffer) => void pieces.push(bytes);
