@@ -42,7 +42,10 @@ async function load(engine: EngineUnderTest, reference: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "gantry-layers-"));
   try {
     const archive = makeLayeredArchive(folder, reference, layerBytes, true);
-    assert.match((await engine.upload("POST", "/images/load", createReadStream(archive))).body, /Loaded image/);
+    assert.match(
+      (await engine.upload("POST", "/images/load", createReadStream(archive))).body,
+      /Loaded image/,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -53,7 +56,10 @@ async function treeOf(engine: EngineUnderTest, name: string): Promise<string> {
   const container = await engine.dockerOk("create", name);
   const hash = createHash("sha256");
   for (const index of layerBytes.keys()) {
-    const { status, body } = await engine.api("GET", `/containers/${container}/archive?path=/random-${index}`);
+    const { status, body } = await engine.api(
+      "GET",
+      `/containers/${container}/archive?path=/random-${index}`,
+    );
     assert.equal(status, 200);
     hash.update(body);
   }
@@ -62,7 +68,12 @@ async function treeOf(engine: EngineUnderTest, name: string): Promise<string> {
 }
 
 /** Runs a command that its victim does not survive; returns whether it succeeded nevertheless. */
-async function endedIn(stage: Stage, victim: Victim, bytes: number, args: readonly string[]): Promise<boolean> {
+async function endedIn(
+  stage: Stage,
+  victim: Victim,
+  bytes: number,
+  args: readonly string[],
+): Promise<boolean> {
   const { door, engine, registry } = stage;
   [door.received, door.sent] = [0, 0];
   door.holdsAfter = bytes;
