@@ -42,10 +42,9 @@ function ask(
   body?: Buffer,
 ): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const options = {
-    ...{ host: "localhost", port: registry.port, path, method, headers, auth: "u:secret", agent: false },
-    ca: readFileSync(join(registry.folder, "ca.pem")),
-  };
+  const ca = readFileSync(join(registry.folder, "ca.pem"));
+  const [host, port, auth] = ["localhost", registry.port, "u:secret"];
+  const options = { host, port, path, method, headers, auth, agent: false, ca };
   const request = https.request(options, (answer) => {
     const chunks: Buffer[] = [];
     answer.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -77,9 +76,11 @@ async function manifestOf(registry: RegistryUnderTest, repository: string) {
 async function putIndex(registry: RegistryUnderTest, repository: string, isDockers: boolean): Promise<void> {
   const { body, type } = await manifestOf(registry, repository);
   const digest = `sha256:${createHash("sha256").update(body).digest("hex")}`;
-  const entry = (architecture: string) => ({
-    ...{ mediaType: type, digest, size: body.length, platform: { os: "linux", architecture } },
-  });
+  const size = body.length;
+  const entry = (architecture: string) => {
+    const platform = { os: "linux", architecture };
+    return { mediaType: type, digest, size, platform };
+  };
   const mediaType = isDockers ? mediaTypes.dockerList : mediaTypes.ociIndex;
   const architecture = process.arch === "x64" ? "amd64" : "arm64";
   const manifests = [entry("s390x"), entry(architecture)];

@@ -91,15 +91,12 @@ export class DockerDaemon implements AsyncDisposable {
   private constructor(program: string) {
     this.#folder = mkdtempSync(join(tmpdir(), "dockerd-test-"));
     const beside = [dirname(program), join(dirname(program), "../bin")].join(":");
-    this.#child = spawn(
-      program,
-      [
-        ...["--data-root", join(this.#folder, "root"), "--exec-root", join(this.#folder, "run")],
-        ...["--pidfile", join(this.#folder, "pid"), "-H", `unix://${this.socket}`],
-        ...["--iptables=false", "--bridge=none"],
-      ],
-      { stdio: "ignore", env: { ...process.env, PATH: `${beside}:${process.env["PATH"] ?? ""}` } },
-    );
+    const folders = ["--data-root", join(this.#folder, "root"), "--exec-root", join(this.#folder, "run")];
+    const places = [...folders, "--pidfile", join(this.#folder, "pid"), "-H", `unix://${this.socket}`];
+    this.#child = spawn(program, [...places, "--iptables=false", "--bridge=none"], {
+      stdio: "ignore",
+      env: { ...process.env, PATH: `${beside}:${process.env["PATH"] ?? ""}` },
+    });
   }
 
   get socket(): string {
