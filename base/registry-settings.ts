@@ -10,7 +10,18 @@ export interface RegistrySettings {
   readonly downloads: number;
   /** Layers at once, of all pushes together. */
   readonly uploads: number;
+  readonly proxies: ProxySettings;
 }
+
+/** Proxies of HTTP, by the scheme of what is asked for; empty for none. */
+export interface ProxySettings {
+  readonly http: string;
+  readonly https: string;
+  /** Hosts, domains and CIDRs that are reached without one, with commas between. */
+  readonly none: string;
+}
+
+export const noProxies: ProxySettings = { http: "", https: "", none: "" };
 
 /** Of this machine: nobody else can listen. */
 export const loopbackRanges: readonly string[] = ["::1/128", "127.0.0.0/8"];
@@ -22,4 +33,5 @@ export const usualRegistries: RegistrySettings = {
   certificates: "/etc/docker/certs.d",
   downloads: 3,
   uploads: 5,
+  proxies: noProxies,
 };

@@ -22,15 +22,11 @@ export const search = defineCommand({
     const options = { limit: values.limit, filters: parseFilterSpecs(values.filter) };
     const found = await context.engine().searchImages(term, options, auth, context.signal);
     context.out.write(
-      formatItems(
-        found.toSorted((a, b) => b.star_count - a.star_count),
-        columns(values["no-trunc"]),
-        {
-          format: values.format ?? "table",
-          table: "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
-          typeName: "*search.searchContext",
-        },
-      ),
+      formatItems(found, columns(values["no-trunc"]), {
+        format: values.format ?? "table",
+        table: "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
+        typeName: "*search.searchContext",
+      }),
     );
     return 0;
   },

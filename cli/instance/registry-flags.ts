@@ -23,6 +23,9 @@ export const registryFlags = {
     "N",
     `Layers that are pushed at once (default ${usualRegistries.uploads})`,
   ),
+  "http-proxy": text("URL", "Proxy for registries that are reached by http:// (default HTTP_PROXY)"),
+  "https-proxy": text("URL", "Proxy for registries that are reached by https:// (default HTTPS_PROXY)"),
+  "no-proxy": text("LIST", "Hosts, domains and CIDRs that are reached without a proxy (default NO_PROXY)"),
 };
 
 type Values = FlagValues<typeof registryFlags>;
@@ -32,7 +35,7 @@ const cidrPattern =
   /^(?:(?:\d{1,3}\.){3}\d{1,3}\/(?:\d|[12]\d|3[0-2])|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*\/(?:\d{1,2}|1[01]\d|12[0-8]))$/;
 
 /** @throws {Fault} `invalid` with Docker's texts */
-export function planRegistries(values: Values): RegistrySettings {
+export function planRegistries(values: Values, env: Environment): RegistrySettings {
   const certificates = values["registry-certs"] ?? usualRegistries.certificates;
   if (!isAbsolute(certificates))
     throw new Fault("invalid", `--registry-certs is ${certificates}: it must be an absolute path`);
@@ -42,17 +45,30 @@ export function planRegistries(values: Values): RegistrySettings {
     certificates,
     downloads: countOf(values, "max-concurrent-downloads", usualRegistries.downloads),
     uploads: countOf(values, "max-concurrent-uploads", usualRegistries.uploads),
+    proxies: {
+      http: values["http-proxy"] ?? variable(env, "HTTP_PROXY"),
+      https: values["https-proxy"] ?? variable(env, "HTTPS_PROXY"),
+      none: values["no-proxy"] ?? variable(env, "NO_PROXY"),
+    },
   };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** In capitals, or else in small letters, as everybody reads these. */
+function variable(env: Environment, name: string): string {
+  return env[name] || env[name.toLowerCase()] || "";
 }
 
 /** The context of an engine with these settings. */
 export function withRegistries(context: Context, values: Values): Context {
-  return { ...context, instance: { ...context.instance, registries: planRegistries(values) } };
+  return { ...context, instance: { ...context.instance, registries: planRegistries(values, context.env) } };
 }
 
 /** The flags again, as words for another start of the program. */
 export function registryWords(values: Values): readonly string[] {
-  const words = (["registry-certs", "max-concurrent-downloads", "max-concurrent-uploads"] as const).flatMap(
+  const counts = ["max-concurrent-downloads", "max-concurrent-uploads"] as const;
+  const words = (["registry-certs", ...counts, "http-proxy", "https-proxy", "no-proxy"] as const).flatMap(
     (name) => (values[name] === undefined ? [] : [`--${name}=${values[name]}`]),
   );
   return [

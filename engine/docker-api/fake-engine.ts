@@ -105,7 +105,7 @@ class FakeImages implements Images {
 }
 
 const refuse = () => Promise.reject(new Fault("not-implemented", "no registry here"));
-const noDistribution = { pull: refuse, push: refuse, inspect: refuse, login: refuse };
+const noDistribution = { pull: refuse, push: refuse, inspect: refuse, login: refuse, search: refuse };
 
 class FakeNetworks implements NetworkManagement {
   readonly #networks = new Map<string, NetworkRecord>(

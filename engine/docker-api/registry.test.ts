@@ -43,6 +43,15 @@ class Told implements Distribution {
     this.#work(() => {});
   }
 
+  async search(term: string, limit: number) {
+    const description = `${term}, ${limit}`;
+    return [
+      { name: "one", stars: 3, isOfficial: false, description },
+      { name: "two", stars: 30, isOfficial: true, description },
+      { name: "three", stars: 7, isOfficial: false, description },
+    ];
+  }
+
   #work(report: (line: object) => void): void {
     if (this.#line !== undefined) report({ status: this.#line });
     if (this.#failure !== undefined) throw this.#failure;
@@ -145,4 +154,34 @@ test("parseRegistryAuth: any base64, padded or not; rubbish is nobody", () => {
     username: "u",
     password: "p:q",
   });
+});
+
+test("GET /images/search: limit and filters are Docker's", async () => {
+  await using engine = await openFakeEngine({ distribution: new Told() });
+  const search = async (query: string) => await ask(engine.socket, "GET", `/images/search?${query}`);
+  const namesOf = async (filters: object) => {
+    const { text } = await search(`term=x&filters=${encodeURIComponent(JSON.stringify(filters))}`);
+    return (JSON.parse(text) as { readonly name: string }[]).map(({ name }) => name);
+  };
+  assert.deepEqual(JSON.parse((await search("term=a/b&limit=0")).text)[0], {
+    star_count: 3,
+    is_official: false,
+    name: "one",
+    is_automated: false,
+    description: "a/b, 25",
+  });
+  assert.deepEqual(await namesOf({ stars: { 5: true } }), ["two", "three"]);
+  assert.deepEqual(await namesOf({ stars: ["5", "10"], "is-automated": ["false"] }), ["two"]);
+  assert.deepEqual(await namesOf({ "is-official": ["false"] }), ["one", "three"]);
+  assert.deepEqual(await namesOf({ "is-automated": ["true"] }), []);
+  for (const [query, message] of [
+    ["limit=101", "limit 101 is outside the range of [1, 100]"],
+    ["limit=x", 'invalid limit specified: strconv.Atoi: parsing "x": invalid syntax'],
+    ['filters={"stars":["a"]}', `invalid filter 'stars=a': strconv.Atoi: parsing "a": invalid syntax`],
+    ['filters={"is-official":["a"]}', "invalid filter 'is-official=[a]'"],
+    ['filters={"x":["a"]}', "invalid filter 'x'"],
+  ] as const) {
+    const { status, text } = await search(`term=a&${encodeURI(query)}`);
+    assert.deepEqual([status, JSON.parse(text)], [400, { message }]);
+  }
 });

@@ -8,6 +8,7 @@ import { json, type StreamAnswer } from "./answer.ts";
 import type { Call, Route } from "./call.ts";
 import { progressLines } from "./progress.ts";
 import { parseRegistryAuth, parseRegistryConfig } from "./registry-auth.ts";
+import { searchAnswer } from "./search.ts";
 
 export interface RegistryRouteDeps {
   readonly distribution: Distribution;
@@ -39,7 +40,11 @@ export function registryRoutes({ distribution }: RegistryRouteDeps): readonly Ro
         return json({ IdentityToken: "", Status: "Login Succeeded" });
       },
     },
-    { method: "GET", path: "/images/search", handle: search },
+    {
+      method: "GET",
+      path: "/images/search",
+      handle: async (call) => await searchAnswer(distribution, call, credentialsOf(call)),
+    },
   ];
 }
 
@@ -111,13 +116,4 @@ function platformIn(text: string): Platform | undefined {
     if (isFault(error)) throw error;
   }
   throw new Fault("invalid", `failed to parse platform: ${text.slice(0, 200)}`);
-}
-
-/** Only Docker Hub can search, and it has an interface of its own for that. */
-function search({ query }: Call): never {
-  if (query.text("term") === "") throw new Fault("invalid", "term is required");
-  throw new Fault(
-    "not-implemented",
-    "searching Docker Hub is not supported: registries cannot be searched; gantry pull takes any name",
-  );
 }

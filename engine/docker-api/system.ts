@@ -6,6 +6,7 @@ import type { Containers } from "#engine/containers/containers.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { Images } from "#engine/images/images.ts";
 import { logDrivers } from "#engine/logs/log-options.ts";
+import { maskedProxy } from "#engine/registry/proxy.ts";
 import type { HostFacts } from "#host/facts.ts";
 import { type Answer, json } from "./answer.ts";
 import type { Route } from "./call.ts";
@@ -158,9 +159,9 @@ function infoView(deps: SystemDeps, version: number): object {
     MemTotal: host.memory,
     GenericResources: null,
     DockerRootDir: identity.root,
-    HttpProxy: "",
-    HttpsProxy: "",
-    NoProxy: "",
+    HttpProxy: maskedProxy(identity.registries.proxies.http),
+    HttpsProxy: maskedProxy(identity.registries.proxies.https),
+    NoProxy: identity.registries.proxies.none,
     Name: identity.hostname,
     Labels: [],
     ExperimentalBuild: false,

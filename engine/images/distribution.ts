@@ -1,6 +1,7 @@
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Platform } from "#oci/platform.ts";
 import type { Credentials } from "#engine/registry/credentials.ts";
+import type { FoundRepository } from "#engine/registry/search.ts";
 import type { Progress } from "./images.ts";
 
 export interface PullRequest {
@@ -47,6 +48,18 @@ export interface Distribution {
    * @throws {Fault} with Docker's texts
    */
   login(address: string, credentials: Credentials, signal: AbortSignal): Promise<void>;
+  /**
+   * Repositories that an index server knows: Docker Hub's, or the one that the term begins with, as in `HOST:PORT/TERM`.
+   *
+   * @param limit most results
+   * @throws {Fault} with Docker's texts
+   */
+  search(
+    term: string,
+    limit: number,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<readonly FoundRepository[]>;
 }
 
 /** Opens what it stands for with the first use. */
@@ -58,5 +71,7 @@ export function lazyDistribution(open: () => Promise<Distribution>): Distributio
     push: async (request, report, signal) => await (await get()).push(request, report, signal),
     inspect: async (name, credentials, signal) => await (await get()).inspect(name, credentials, signal),
     login: async (address, credentials, signal) => await (await get()).login(address, credentials, signal),
+    search: async (term, limit, credentials, signal) =>
+      await (await get()).search(term, limit, credentials, signal),
   };
 }

@@ -5,15 +5,17 @@ import { Slots } from "#base/slots.ts";
 
 const compress = promisify(deflateRaw);
 /** Each is compressed by itself, so that several are at once; what came before it is its dictionary, so nothing is lost by that. */
-const blockBytes = 256 * 1024;
+const blockBytes = 128 * 1024;
 /** As far as deflate looks back. */
 const dictionaryBytes = 32 * 1024;
 /** Of one stream, under way and done. */
-const blocksAhead = 8;
+const blocksAhead = 12;
 /** Of all streams: some of the thread pool's four threads stay free for files. */
 const threads = new Slots(Math.min(Math.max(availableParallelism(), 1), 3));
-/** Three quarters of the time of what Docker's daemon takes, for three in a hundred bytes more. */
-const usualLevel = 2;
+/** A fifth less time than the next but one, for three in a hundred bytes more. */
+const usualLevel = 1;
+/** What nearly every block becomes fits into one piece. */
+const chunkSize = 80 * 1024;
 /** Deflate, no name, no time, an unknown system: the same bytes always. @see RFC 1952, section 2.3 */
 const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 /** An empty block that is the last one. @see RFC 1951, section 3.2.3 */
@@ -55,7 +57,7 @@ async function compressed(
   signal: AbortSignal,
 ): Promise<Buffer> {
   const finishFlush = constants.Z_SYNC_FLUSH;
-  return await threads.run(() => compress(block, { ...options, finishFlush }), signal);
+  return await threads.run(() => compress(block, { ...options, finishFlush, chunkSize }), signal);
 }
 
 async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -22,6 +22,7 @@ import { discard } from "#engine/registry/exchange.ts";
 import { remoteDetail, remoteFault, statusText } from "#engine/registry/remote-fault.ts";
 import { Repository } from "#engine/registry/repository.ts";
 import { Slots } from "#base/slots.ts";
+import { searchIndex } from "#engine/registry/search.ts";
 import { steadyBlob } from "#engine/registry/steady-blob.ts";
 import { RepositoryWriter } from "#engine/registry/upload.ts";
 import type { Distribution, PullRequest, PushRequest } from "./distribution.ts";
@@ -152,6 +153,15 @@ export class RemoteDistribution implements Distribution {
       status: answer.status,
       isTransient: false,
     });
+  }
+
+  async search(
+    term: string,
+    limit: number,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): ReturnType<Distribution["search"]> {
+    return await searchIndex(this.#registry, term, limit, credentials, signal);
   }
 
   /** Where the image may be, one place after the other, until one has it. Mirrors are not told who asks. */

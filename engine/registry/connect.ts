@@ -5,7 +5,8 @@ import { bareHost, isIn, isLoopback, rangesOf } from "./addresses.ts";
 import { Authorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import { Endpoint } from "./endpoint.ts";
-import { Connections, discard } from "./exchange.ts";
+import { Connections, discard, type Trust } from "./exchange.ts";
+import { proxyFor } from "./proxy.ts";
 import { remoteDetail } from "./remote-fault.ts";
 import { secureContextFor } from "./tls-files.ts";
 
@@ -42,21 +43,10 @@ export async function connectRegistry(
   credentials: Credentials,
   signal: AbortSignal,
 ): Promise<ConnectedRegistry> {
-  const asked = URL.parse(origin.includes("://") ? origin : `https://${origin}`);
-  if (asked === null) throw new Error(`${origin} is no host of a registry`);
-  const isInsecure = await mayBeInsecure(asked.host, asked.hostname, deps.settings);
-  const isPlain = origin.startsWith("http://");
-  const candidates =
-    isPlain || !isInsecure ? [asked] : [asked, new URL(`http://${asked.host}${asked.pathname}`)];
   let failure: unknown;
-  for (const url of candidates) {
+  for (const { url, trust } of await placesOf(deps, origin)) {
     using undo = new DisposableStack();
-    const connections = undo.use(new Connections());
-    const trust = {
-      secureContext: await secureContextFor(deps.settings.certificates, asked.host, !isInsecure),
-      verifies: !isInsecure,
-      allowsLoopback: await isThisMachine(asked.hostname),
-    };
+    const connections = undo.use(new Connections(deps.settings.proxies));
     const authorizer = new Authorizer({ connections, trust, credentials, origin: url, now: deps.now });
     const endpoint = new Endpoint(url, connections, authorizer, trust);
     try {
@@ -73,19 +63,44 @@ export async function connectRegistry(
   throw failure;
 }
 
-/** By name, or by an address that its name has. */
-async function mayBeInsecure(
-  host: string,
-  hostname: string,
-  { insecure }: RegistrySettings,
-): Promise<boolean> {
-  if (insecure.includes(host) || insecure.includes(hostname)) return true;
-  const ranges = rangesOf([...loopbackRanges, ...insecure.filter((rule) => rule.includes("/"))]);
-  return (await addressesOf(hostname)).some((address) => isIn(ranges, address));
+/** Where a server may be reached, and what to make of whoever answers there. */
+export interface RegistryPlace {
+  readonly url: URL;
+  readonly trust: Trust;
 }
 
-async function isThisMachine(hostname: string): Promise<boolean> {
-  return (await addressesOf(hostname)).some(isLoopback);
+/** What is to be tried in turn: TLS, then plain HTTP where that is allowed. @param origin as {@link connectRegistry} */
+export async function placesOf(
+  { settings }: RegistryDeps,
+  origin: string,
+): Promise<readonly RegistryPlace[]> {
+  const asked = URL.parse(origin.includes("://") ? origin : `https://${origin}`);
+  if (asked === null) throw new Error(`${origin} is no host of a registry`);
+  const { host, hostname, pathname } = asked;
+  // What a name means behind a proxy is the proxy's to know.
+  const isProxied = proxyFor(asked, settings.proxies) !== undefined;
+  const addresses = isProxied && isIP(bareHost(hostname)) === 0 ? [] : await addressesOf(hostname);
+  const isInsecure = mayBeInsecure(host, hostname, addresses, settings);
+  const trust = {
+    secureContext: await secureContextFor(settings.certificates, host, !isInsecure),
+    verifies: !isInsecure,
+    allowsLoopback: addresses.some(isLoopback),
+  };
+  const urls =
+    origin.startsWith("http://") || !isInsecure ? [asked] : [asked, new URL(`http://${host}${pathname}`)];
+  return urls.map((url) => ({ url, trust }));
+}
+
+/** By name, or by an address that its name has. */
+function mayBeInsecure(
+  host: string,
+  hostname: string,
+  addresses: readonly string[],
+  { insecure }: RegistrySettings,
+): boolean {
+  if (insecure.includes(host) || insecure.includes(hostname)) return true;
+  const ranges = rangesOf([...loopbackRanges, ...insecure.filter((rule) => rule.includes("/"))]);
+  return addresses.some((address) => isIn(ranges, address));
 }
 
 /** None for a name that nobody knows: the connection will say so. */

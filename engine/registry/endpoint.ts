@@ -1,6 +1,14 @@
 import { Fault } from "#base/fault.ts";
 import type { Authorizer } from "./authorizer.ts";
-import { type Answer, type Connections, discard, type Request, textOf, type Trust } from "./exchange.ts";
+import {
+  type Answer,
+  type Connections,
+  discard,
+  type Request,
+  retryAfterSeconds,
+  textOf,
+  type Trust,
+} from "./exchange.ts";
 import { faultOfAnswer } from "./remote-fault.ts";
 
 /** A request by its path at the registry, or by the place that an upload was given there. */
@@ -43,7 +51,10 @@ export class Endpoint {
     if (expected.includes(answer.status)) return answer;
     const body = await textOf(answer).catch(() => Buffer.alloc(0));
     answer.body.destroy(); // what is still being sent to it is of no use
-    throw faultOfAnswer(answer.status, body.toString(), answer.headers["www-authenticate"]);
+    throw faultOfAnswer(answer.status, body.toString(), {
+      challenge: answer.headers["www-authenticate"],
+      retryAfterSeconds: retryAfterSeconds(answer),
+    });
   }
 
   /** The place that a header of an answer names. @throws {Fault} `forbidden` unless it is at this registry */

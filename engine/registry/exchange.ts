@@ -4,9 +4,11 @@ import type { LookupFunction } from "node:net";
 import { pipeline, Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { Fault } from "#base/fault.ts";
+import type { ProxySettings } from "#base/registry-settings.ts";
 import * as http from "#host/http.ts";
 import { bareHost, isLinkLocal, isLoopback } from "./addresses.ts";
 import { requestFault } from "./failure-text.ts";
+import { proxyFor } from "./proxy.ts";
 import { remoteFault } from "./remote-fault.ts";
 
 export interface Request {
@@ -23,6 +25,14 @@ export interface Answer {
   readonly body: IncomingMessage;
 }
 
+/** What an answer asks to wait; undefined when it says nothing that makes sense. @see RFC 9110, section 10.2.3 */
+export function retryAfterSeconds({ headers }: Pick<Answer, "headers">): number | undefined {
+  const { "retry-after": given = "", date = "" } = headers;
+  if (/^\d{1,9}$/.test(given)) return Number(given);
+  const ms = Date.parse(given) - Date.parse(date);
+  return Number.isNaN(ms) ? undefined : Math.max(0, Math.ceil(ms / 1000));
+}
+
 /** How to reach a server. */
 export interface Trust {
   readonly secureContext: SecureContext;
@@ -36,11 +46,17 @@ export interface Trust {
 const idleMs = 60_000;
 /** A registry that has got everything may take its time to put it away. */
 const answerMs = 600_000;
+const bodyAheadBytes = 1024 * 1024;
 const maxTextBytes = 1024 * 1024;
 
 /** Connections that are kept while an operation lasts. */
 export class Connections implements Disposable {
   readonly #agents = new Map<string, Agent>();
+  readonly #proxies: ProxySettings;
+
+  constructor(proxies: ProxySettings) {
+    this.#proxies = proxies;
+  }
 
   /**
    * Sends one request and resolves with the head of the answer, whatever its status. Redirects are not followed.
@@ -52,11 +68,13 @@ export class Connections implements Disposable {
     const { url, method, body } = request;
     checkHost(url, trust);
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const proxy = proxyFor(url, this.#proxies);
     const options = {
       method,
-      agent: this.#agentFor(url, trust),
+      agent: this.#agentFor(url, trust, proxy),
       headers: { "User-Agent": "gantry", ...request.headers, ...lengthOf(body) },
-      lookup: guardedLookup(trust),
+      // Of a proxy the operator has said where it is; what its names mean to it nobody here can know.
+      ...(proxy === undefined && { lookup: guardedLookup(trust) }),
     };
     const outgoing =
       url.protocol === "https:" ? http.https().request(url, options) : http.request(url, options);
@@ -75,11 +93,15 @@ export class Connections implements Disposable {
     outgoing.on("error", (error) => {
       signal.removeEventListener("abort", giveUp);
       reject(
-        signal.aborted ? signal.reason : error instanceof Fault ? error : requestFault(method, url, error),
+        signal.aborted
+          ? signal.reason
+          : error instanceof Fault
+            ? error
+            : requestFault(method, url, error, proxy !== undefined),
       );
     });
     if (body === undefined || body instanceof Uint8Array) outgoing.end(body);
-    else pipeline(Readable.from(body, { objectMode: false }), outgoing, () => {}); // a failure destroys the request
+    else pipeline(streamOf(body), outgoing, () => {}); // a failure destroys the request
     return await promise;
   }
 
@@ -88,8 +110,9 @@ export class Connections implements Disposable {
     this.#agents.clear();
   }
 
-  #agentFor(url: URL, trust: Trust): Agent {
+  #agentFor(url: URL, trust: Trust, proxy: URL | undefined): Agent {
     const key = `${url.origin} ${trust.verifies}`;
+    const proxyEnv = proxy && { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href };
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     const agent =
@@ -98,8 +121,9 @@ export class Connections implements Disposable {
             keepAlive: true,
             secureContext: trust.secureContext,
             rejectUnauthorized: trust.verifies,
+            ...(proxyEnv && { proxyEnv }),
           })
-        : new http.Agent({ keepAlive: true });
+        : new http.Agent({ keepAlive: true, ...(proxyEnv && { proxyEnv }) });
     this.#agents.set(key, agent);
     return agent;
   }
@@ -131,6 +155,11 @@ export async function textOf(answer: Answer, maxBytes = maxTextBytes): Promise<B
 export function discard({ body }: Answer): void {
   body.on("error", () => {});
   body.resume();
+}
+
+/** Goes on making the body while the connection takes what is there. */
+function streamOf(body: AsyncIterable<Uint8Array>): Readable {
+  return Readable.from(body, { objectMode: false, highWaterMark: bodyAheadBytes });
 }
 
 function lengthOf(body: Request["body"]): { readonly "Content-Length"?: string } {

@@ -4,6 +4,7 @@ import { remoteFault } from "./remote-fault.ts";
 interface Failure extends Error {
   readonly code?: string;
   readonly address?: string;
+  readonly hostname?: string;
   readonly port?: number;
   readonly syscall?: string;
   readonly reason?: string;
@@ -31,9 +32,10 @@ const dials: Readonly<Record<string, string>> = {
 };
 
 /** The failure of a request that got no answer, in the words of Docker's daemon: `Get "URL": dial tcp …`. */
-export function requestFault(method: string, url: URL, error: unknown): Fault {
+export function requestFault(method: string, url: URL, error: unknown, isProxied = false): Fault {
   const failure = firstOf(error);
-  const text = reasonOf(failure, url);
+  const reason = reasonOf(failure, url);
+  const text = isProxied && reason.startsWith("dial tcp") ? `proxyconnect tcp: ${reason}` : reason;
   const isTransient = !text.startsWith("tls: ") && !text.startsWith("http: ");
   return remoteFault(`${verb(method)} "${url.href}": ${text}`, { code: "", status: 0, isTransient }, error);
 }
@@ -52,8 +54,9 @@ function firstOf(error: unknown): Failure {
 
 function reasonOf(failure: Failure, url: URL): string {
   const { code = "", address = "", port } = failure;
-  if (code === "ENOTFOUND") return `dial tcp: lookup ${url.hostname}: no such host`;
-  if (code === "EAI_AGAIN") return `dial tcp: lookup ${url.hostname}: Temporary failure in name resolution`;
+  const { hostname = url.hostname } = failure;
+  if (code === "ENOTFOUND") return `dial tcp: lookup ${hostname}: no such host`;
+  if (code === "EAI_AGAIN") return `dial tcp: lookup ${hostname}: Temporary failure in name resolution`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return `tls: failed to verify certificate: x509: certificate is not valid for ${url.hostname}`;
   const dial = dials[code];

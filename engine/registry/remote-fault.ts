@@ -9,21 +9,28 @@ export interface RemoteDetail {
   readonly status: number;
   /** Whether another try may go better. */
   readonly isTransient: boolean;
+  /** What the registry asks to wait before it. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** A `remote` fault that {@link remoteDetail} can be asked about. */
 export function remoteFault(message: string, detail: RemoteDetail, cause?: unknown): Fault {
   return new Fault("remote", message, {
     ...(cause !== undefined && { cause }),
-    detail: { code: detail.code, status: detail.status, isTransient: detail.isTransient ? 1 : 0 },
+    detail: { ...detail, isTransient: detail.isTransient ? 1 : 0 },
   });
 }
 
 /** Undefined for anything that no registry is to blame for. */
 export function remoteDetail(error: unknown): RemoteDetail | undefined {
   if (!isFault(error, "remote")) return undefined;
-  const { code = "", status = 0, isTransient = 0 } = error.detail;
-  return { code: String(code), status: Number(status), isTransient: isTransient === 1 };
+  const { code = "", status = 0, isTransient = 0, retryAfterSeconds } = error.detail;
+  return {
+    code: String(code),
+    status: Number(status),
+    isTransient: isTransient === 1,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds: Number(retryAfterSeconds) }),
+  };
 }
 
 const usualCodes: Readonly<Record<number, readonly [code: string, message: string]>> = {
@@ -39,8 +46,14 @@ const maxMessageLength = 1000;
  *
  * @see OCI distribution-spec v1.1.1, error codes
  */
-export function faultOfAnswer(status: number, body: string, challenge = ""): Fault {
+export function faultOfAnswer(
+  status: number,
+  body: string,
+  told: { readonly challenge?: string | undefined; readonly retryAfterSeconds?: number | undefined } = {},
+): Fault {
+  const { challenge = "", retryAfterSeconds } = told;
   const isTransient = status === 408 || status === 429 || (status >= 500 && status !== 501);
+  const common = { status, isTransient, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
   const errors = errorsIn(body);
   const [first] = errors;
   if (first !== undefined) {
@@ -48,17 +61,16 @@ export function faultOfAnswer(status: number, body: string, challenge = ""): Fau
       message === "" ? wordsOf(code) : `${wordsOf(code)}: ${message}`,
     );
     const message = text.length === 1 ? (text[0] ?? "") : `errors:\n${text.join("\n")}\n`;
-    return remoteFault(message, { code: first.code, status, isTransient });
+    return remoteFault(message, { code: first.code, ...common });
   }
   const [code = "", usual = ""] = usualCodes[status === 401 && lacksScope(challenge) ? 403 : status] ?? [];
   if (code !== "") {
     const message = detailsIn(body) || usual;
-    return remoteFault(`${wordsOf(code)}: ${message}`, { code, status, isTransient });
+    return remoteFault(`${wordsOf(code)}: ${message}`, { code, ...common });
   }
   return remoteFault(`received unexpected HTTP status: ${status} ${statusText(status)}`.trimEnd(), {
     code: "",
-    status,
-    isTransient,
+    ...common,
   });
 }
 

@@ -146,6 +146,8 @@ export class Door implements AsyncDisposable {
   sent = 0;
   /** When so many bytes, in both directions together, have passed, nothing more does. */
   holdsAfter = Number.POSITIVE_INFINITY;
+  /** Called once, when it holds. */
+  onHold: () => void = () => {};
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -166,7 +168,12 @@ export class Door implements AsyncDisposable {
       ] as const) {
         this.#sockets.add(from);
         from.on("data", (bytes: Buffer) => {
-          if (this.received + this.sent >= this.holdsAfter) return void from.pause();
+          if (this.received + this.sent >= this.holdsAfter) {
+            const tell = this.onHold;
+            this.onHold = () => {};
+            tell();
+            return void from.pause();
+          }
           if (isAnswer) this.received += bytes.length;
           else this.sent += bytes.length;
           const room = this.budget;
@@ -208,8 +215,17 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A Docker archive of an image whose layers cannot be compressed; returns its path. */
-export function makeLayeredArchive(folder: string, reference: string, layerBytes: readonly number[]): string {
+/**
+ * A Docker archive of an image whose layers hold what no compression makes smaller; returns its path.
+ *
+ * @param isPlain whether they are stored as they are, or else by gzip
+ */
+export function makeLayeredArchive(
+  folder: string,
+  reference: string,
+  layerBytes: readonly number[],
+  isPlain = false,
+): string {
   const layers = layerBytes.map((bytes, index) => {
     const files = join(folder, `files-${index}`);
     mkdirSync(files);
@@ -219,7 +235,7 @@ export function makeLayeredArchive(folder: string, reference: string, layerBytes
   const archive = join(folder, "image");
   mkdirSync(archive);
   layers.forEach((layer, index) =>
-    writeFileSync(join(archive, `${index}.tar.gz`), gzipSync(layer, { level: 1 })),
+    writeFileSync(join(archive, `${index}.tar.gz`), isPlain ? layer : gzipSync(layer, { level: 1 })),
   );
   const config = {
     architecture: process.arch === "x64" ? "amd64" : "arm64",
