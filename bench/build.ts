@@ -7,7 +7,8 @@
 // pid is that of a daemon: its peak memory is shown, and its processor time with that of its children. A cgroup's processor time
 // (cpuacct or cgroup2) counts instead where one is given, for daemons whose helpers are not their children.
 // The image must be there already. Rounds are interleaved, and begin with another builder each time. Those whose names begin with
-// --ours (gantry) have a ratio to the best of the others.
+// --ours (gantry) have a ratio to the best of the others that have the same client, or none: with a small project, most of the time is
+// the client's.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,6 +18,7 @@ import { change, makeProject, type Project, projectNames } from "./build-project
 
 interface Builder {
   readonly name: string;
+  readonly kind: string;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly pid?: number;
@@ -56,6 +58,7 @@ function parseBuilder(given: string): Builder {
   };
   return {
     name,
+    kind,
     command: commands[kind] ?? [],
     environment:
       kind === "command" ? {} : { DOCKER_HOST: where, DOCKER_BUILDKIT: kind === "classic" ? "0" : "1" },
@@ -149,13 +152,22 @@ function shown(list: readonly number[], best: number | undefined): string {
 
 const isOurs = (index: number) => builders[index]?.name.startsWith(values.ours) === true;
 
+/** Of those that are asked by the same client, or are their own; undefined when there is none. */
+function bestFor(ours: number, medians: readonly number[]): number | undefined {
+  const others = medians.filter((number, index) => {
+    const kind = builders[index]?.kind;
+    return !isOurs(index) && number > 0 && (kind === "command" || kind === builders[ours]?.kind);
+  });
+  return others.length === 0 ? undefined : Math.min(...others);
+}
+
 function printRows(title: string, samples: readonly (readonly Sample[])[]): void {
   const row = (unit: string, value: (sample: Sample) => number) => {
-    const lists = samples.map((list) => list.map(value));
-    const others = lists.filter((_, index) => !isOurs(index)).map(median);
-    const best = Math.min(...others.filter((number) => number > 0));
-    const cells = lists.map((list, index) =>
-      median(list) > 0 ? shown(list, isOurs(index) && best < Infinity ? best : undefined) : "—",
+    const medians = samples.map((list) => median(list.map(value)));
+    const cells = samples.map((list, index) =>
+      medians[index] === 0
+        ? "—"
+        : shown(list.map(value), isOurs(index) ? bestFor(index, medians) : undefined),
     );
     console.log(`| ${[title, unit, ...cells].join(" | ")} |`);
   };
@@ -175,9 +187,9 @@ try {
     for (const { name: what, options, changes } of cases) {
       const samples: Sample[][] = builders.map(() => []);
       for (let round = 0; round < Number(values.rounds); round++) {
-        if (changes) change(project);
         for (let turn = 0; turn < builders.length; turn++) {
           const index = (turn + round) % builders.length;
+          if (changes) change(project); // each time: builders of one engine may share results
           samples[index]?.push(await measure(builders[index] as Builder, project, options));
         }
       }

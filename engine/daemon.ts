@@ -123,6 +123,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   const snapshots = new OverlaySnapshotter({ root: join(root, "snapshots"), db, log });
   // From here on nobody else makes or starts anything of this engine's: what is found is all there is.
   await spawner.alone();
+  undo.defer(() => snapshots[Symbol.dispose]());
   await snapshots.reconcile();
   const registry = new ContainerRegistry(db);
   const buildCache = new CacheStore(db, () => Date.now());

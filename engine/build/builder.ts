@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostConfig } from "#api/docker/container.ts";
-import { Fault, isFault } from "#base/fault.ts";
+import { Fault, isFault, messageOf } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Lease } from "#engine/gc/leases.ts";
 import type { PullRequest } from "#engine/images/distribution.ts";
@@ -158,13 +158,31 @@ export class Builder {
       const state = request.frontEnd === undefined ? built : withConfigLabels(built, request.labels);
       await cache.markUsed([...used]);
       const held = undo.move();
-      return builtOf({ context: this.#context, state, results, lease }, () => held.disposeAsync());
+      return builtOf({ context: this.#context, state, results, lease }, async () => {
+        await held.disposeAsync();
+        void this.#settle();
+      });
     } catch (error) {
       await lease.release();
-      void workshop.tidy();
+      void this.#leave();
       throw error;
     } finally {
       for (const spool of spools) spool[Symbol.dispose]();
+    }
+  }
+
+  /** What a build leaves that did not come to its end. */
+  async #leave(): Promise<void> {
+    await this.#settle();
+    await this.#context.workshop.tidy();
+  }
+
+  /** Steps that were done are of use to the next build, if this daemon runs it or another one. */
+  async #settle(): Promise<void> {
+    try {
+      await this.#context.workshop.settle();
+    } catch (error) {
+      this.#context.log.warn("results of a build are not on disk", { error: messageOf(error) });
     }
   }
 }

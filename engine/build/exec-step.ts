@@ -11,7 +11,6 @@ import { placeholders } from "#engine/runtime/placeholders.ts";
 import { explainStartFailure } from "#engine/runtime/runtime-errors.ts";
 import { usernsModeOf } from "#engine/runtime/userns-mode.ts";
 import { validateHostConfig } from "#engine/runtime/validate.ts";
-import { diffOf } from "#engine/snapshots/rooted.ts";
 import { openAttach } from "#engine/supervise/shim-client.ts";
 import type { ResolvedMount } from "#engine/volumes/volumes.ts";
 import { containerFolder } from "#engine/runtime/paths.ts";
@@ -79,7 +78,7 @@ export async function runStep(
     );
   }
   const made = [...placeholders, ...step.mounts.map(({ destination }) => destination)];
-  const layer = await workshop.addLayer(parent, diffOf(snapshots.root, mount, made, signal), lease, signal);
+  const layer = await workshop.turnIntoLayer(id, parent, made, lease, signal);
   await output.ended(id);
   return layer;
 }

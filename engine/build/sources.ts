@@ -1,5 +1,8 @@
+import { randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { join, posix } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { Fault } from "#base/fault.ts";
 import { decompressed } from "#engine/images/decompress.ts";
 import { packPath } from "#engine/snapshots/rooted.ts";
@@ -11,8 +14,10 @@ import type { BuildContext } from "./build-deps.ts";
 import type { Lookup } from "./files/layer-plan.ts";
 import { cleanSource, hasWildcards, missing, type Selected, selectNodes } from "./files/select.ts";
 import { Spool } from "./files/spool.ts";
-import { type FileNode, findNode, type FolderNode, readText } from "./files/tree.ts";
+import { emptyFolder, type FileNode, findNode, type FolderNode, readText } from "./files/tree.ts";
 import { readTree } from "./files/tree-builder.ts";
+
+const readBytes = 1 << 18;
 
 /** Absolute folders of the layers, the topmost first. */
 export function layerFolders({ snapshots }: BuildContext, chain: Digest | undefined): readonly string[] {
@@ -73,17 +78,23 @@ function matches(tree: FolderNode, start: string, pattern: string): readonly Sel
 }
 
 async function packTree(
-  { snapshots }: BuildContext,
+  { snapshots, folder }: BuildContext,
   layers: readonly BuiltLayer[],
   path: string,
   isFolder: boolean,
   spool: Spool,
   signal: AbortSignal,
 ): Promise<FolderNode> {
-  const mount = snapshots.mountOf(layers.at(-1)?.chainId ?? "");
-  const root = { kind: "overlay", snapshots: snapshots.root, mount, binds: [] } as const;
-  const { tar } = await packPath(root, isFolder ? `${path === "/" ? "" : path}/.` : path, signal);
-  return await readTree(tar, spool);
+  const top = layers.at(-1);
+  if (top === undefined) return emptyFolder();
+  const archive = join(folder, "tmp", randomUUID());
+  try {
+    await mkdir(dirname(archive), { recursive: true, mode: 0o700 });
+    await snapshots.copyOut(top.chainId, isFolder ? `${path === "/" ? "" : path}/.` : path, archive, signal);
+    return await readTree(createReadStream(archive, { highWaterMark: readBytes }), spool);
+  } finally {
+    await rm(archive, { force: true });
+  }
 }
 
 /** An archive of everything that the layers make together. */

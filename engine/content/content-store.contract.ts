@@ -145,4 +145,23 @@ export function contentStoreContract(name: string, open: () => Promise<ContentSt
     await assert.rejects(readFile(path), { code: "ENOENT" });
     await rm(folder, { recursive: true });
   });
+
+  test(`${name}: a volatile blob is there like another one, before and after it settles`, async (t) => {
+    const store = await open();
+    const claimed: string[] = [];
+    const fill = async (path: string) => {
+      await writeFile(path, content);
+      return { digest, size: content.length };
+    };
+    await store.ingestFile(fill, async (hash) => void claimed.push(hash));
+    await store.ingest(pieces(), { isVolatile: true }, t.signal);
+    assert.deepEqual(claimed, [digest]);
+    assert.deepEqual(await store.read(digest, 100), content);
+    await store.settle();
+    await store.settle();
+    assert.deepEqual(await store.find(digest), { digest, size: content.length });
+    assert.deepEqual(await store.list(), [{ digest, size: content.length }]);
+    await store.remove(digest);
+    assert.equal(await store.find(digest), undefined);
+  });
 }

@@ -15,6 +15,8 @@ export interface Expected {
    * collection can come between. When it throws, so does the ingest, and nothing is left behind.
    */
   readonly claim?: (digest: Digest) => Promise<void>;
+  /** The blob is of no use to who does not call {@link ContentStore.settle}: it can be read, but is not on disk yet. */
+  readonly isVolatile?: boolean;
 }
 
 /** A blob that is known before it comes. */
@@ -43,6 +45,17 @@ export interface ContentStore {
    *   `exhausted` when the disk is full. Nothing is left behind then.
    */
   ingest(source: AsyncIterable<Uint8Array>, expected: Expected, signal: AbortSignal): Promise<BlobInfo>;
+  /**
+   * Takes a file in that `fill` makes at the path it is given and says everything about; volatile in any case.
+   *
+   * @throws what `fill` and `claim` throw; nothing is left behind then
+   */
+  ingestFile(
+    fill: (path: string) => Promise<BlobInfo>,
+    claim: (digest: Digest) => Promise<void>,
+  ): Promise<BlobInfo>;
+  /** Brings volatile blobs to the disk: they survive a power cut, and this process, from then on. */
+  settle(): Promise<void>;
   /**
    * Takes a blob in that comes from afar, going on where an earlier try was broken off, also one of a daemon that was killed.
    * `sourceFrom` is called with the offset to go on at, and once more with 0 when what was there turns out to be rotten; not at

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -125,4 +126,22 @@ test("file store: a transfer that is broken off is gone on with, also by the nex
   await writeFile(partial, Buffer.alloc(1000));
   await store.dropPartial(() => false);
   assert.deepEqual(await readdir(join(folder, "partial")), []);
+});
+
+test("file store: a volatile blob is gone with its store, a settled one is not", async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "gantry-content-"));
+  t.after(() => rm(root, { recursive: true }));
+  const one = (text: string) =>
+    (async function* () {
+      yield Buffer.from(text);
+    })();
+  const store = await openFileStore(root);
+  const settled = await store.ingest(one("settled"), { isVolatile: true }, t.signal);
+  const before = store.pathOf(settled.digest);
+  await store.settle();
+  assert.equal(readFileSync(before, "latin1"), "settled", "who got that path still reads it");
+  const lost = await store.ingest(one("lost"), { isVolatile: true }, t.signal);
+  const next = await openFileStore(root);
+  assert.deepEqual(await next.list(), [settled]);
+  assert.equal(await next.find(lost.digest), undefined);
 });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { constants } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Fault, isFault } from "#base/fault.ts";
@@ -41,6 +41,11 @@ class FileStore implements ContentStore {
   readonly #ingest: string;
   readonly #partial: string;
   readonly #transfers = new KeyedLock();
+  readonly #settling = new KeyedLock();
+  /** Blobs that are on no disk yet, and the files they are in for now. */
+  readonly #volatile = new Map<Digest, string>();
+  /** Files of blobs that have settled: who got such a path may be about to open it. */
+  readonly #settled = new Map<Digest, string>();
   #ingests = 0;
 
   constructor(folders: { readonly blobs: string; readonly ingest: string; readonly partial: string }) {
@@ -61,13 +66,66 @@ class FileStore implements ContentStore {
       undo.defer(() => rm(path, { force: true }));
       const info = await writeBlob(file, source, expected, signal);
       await expected.claim?.(info.digest);
-      await rename(path, this.pathOf(info.digest));
+      if (expected.isVolatile === true) {
+        undo.move();
+        await this.#keepVolatile(info.digest, path);
+        return info;
+      }
+      await rename(path, this.#placeOf(info.digest));
       undo.move();
       await syncFolder(this.#blobs);
       return info;
     } catch (error) {
       throw asFault(error);
     }
+  }
+
+  async ingestFile(
+    fill: (path: string) => Promise<BlobInfo>,
+    claim: (digest: Digest) => Promise<void>,
+  ): Promise<BlobInfo> {
+    const path = join(this.#ingest, String(++this.#ingests));
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => rm(path, { force: true }));
+    const info = await fill(path);
+    await claim(info.digest);
+    undo.move();
+    await this.#keepVolatile(info.digest, path);
+    return info;
+  }
+
+  async settle(): Promise<void> {
+    await this.#settling.run("", async () => {
+      const blobs = [...this.#volatile];
+      if (blobs.length === 0) return;
+      for (const path of this.#settled.values()) await rm(path, { force: true });
+      this.#settled.clear();
+      for (const [digest, path] of blobs) await this.#settleOne(digest, path);
+      await syncFolder(this.#blobs);
+    });
+  }
+
+  async #settleOne(digest: Digest, path: string): Promise<void> {
+    try {
+      await using file = await open(path, "r");
+      await file.datasync();
+      if (this.#volatile.get(digest) !== path) return; // removed or replaced meanwhile
+      const second = `${path}-settled`;
+      await link(path, second);
+      await rename(second, this.#placeOf(digest));
+      // Two names of one file: the rename has done nothing.
+      await rm(second, { force: true });
+      this.#volatile.delete(digest);
+      this.#settled.set(digest, path);
+    } catch (error) {
+      throw asFault(error);
+    }
+  }
+
+  /** The same content that is there already stays: somebody may be about to open it. */
+  async #keepVolatile(digest: Digest, path: string): Promise<void> {
+    if (this.#volatile.has(digest)) await rm(path, { force: true });
+    else this.#volatile.set(digest, path);
   }
 
   async resume(
@@ -79,11 +137,14 @@ class FileStore implements ContentStore {
       const { digest, claim } = blob;
       if (claim !== undefined) await claim(digest);
       const known = await this.find(digest);
-      if (known !== undefined) return known;
+      if (known !== undefined) {
+        if (this.#volatile.has(digest)) await this.settle();
+        return known;
+      }
       const path = join(this.#partial, hexOf(digest));
       try {
         await this.#transfer(path, blob, sourceFrom, signal);
-        await rename(path, this.pathOf(digest));
+        await rename(path, this.#placeOf(digest));
         await syncFolder(this.#blobs);
         return { digest, size: blob.size };
       } catch (error) {
@@ -115,7 +176,7 @@ class FileStore implements ContentStore {
   }
 
   async adopt(path: string, digest: Digest): Promise<void> {
-    await rename(path, this.pathOf(digest));
+    await rename(path, this.#placeOf(digest));
     await syncFolder(this.#blobs);
   }
 
@@ -153,11 +214,19 @@ class FileStore implements ContentStore {
   }
 
   pathOf(digest: Digest): string {
+    return this.#volatile.get(digest) ?? this.#placeOf(digest);
+  }
+
+  #placeOf(digest: Digest): string {
     return join(this.#blobs, hexOf(digest));
   }
 
   async remove(digest: Digest): Promise<void> {
-    await rm(this.pathOf(digest), { force: true });
+    const others = [this.#volatile.get(digest), this.#settled.get(digest)];
+    this.#volatile.delete(digest);
+    this.#settled.delete(digest);
+    for (const path of others) if (path !== undefined) await rm(path, { force: true });
+    await rm(this.#placeOf(digest), { force: true });
   }
 
   async list(): Promise<readonly BlobInfo[]> {
@@ -208,7 +277,7 @@ async function writeBlob(
       checkGrowth(writer.size + chunk.length, expected);
       await writer.write(chunk);
     }
-    const info = { size: writer.size, digest: await writer.finish() };
+    const info = { size: writer.size, digest: await writer.finish({ syncs: expected.isVolatile !== true }) };
     checkWhole(info, expected);
     return info;
   } finally {

@@ -1,4 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
 import { type Digest, hexOf } from "#oci/digest.ts";
@@ -24,6 +27,18 @@ export function openMemoryStore(): ContentStore {
       blobs.set(info.digest, content);
       return info;
     },
+    async ingestFile(fill, claim) {
+      const path = join(tmpdir(), randomUUID());
+      try {
+        const info = await fill(path);
+        await claim(info.digest);
+        blobs.set(info.digest, await readFile(path));
+        return info;
+      } finally {
+        await rm(path, { force: true });
+      }
+    },
+    async settle() {},
     async resume({ digest, size, claim }, sourceFrom, signal) {
       if (blobs.has(digest)) await claim?.(digest);
       else await this.ingest(sourceFrom(0), { digest, size, ...(claim && { claim }) }, signal);

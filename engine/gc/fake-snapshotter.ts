@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { Fault } from "#base/fault.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
-import type { LayerSource, Snapshotter } from "#engine/snapshots/snapshotter.ts";
+import type { FinishedSnapshot, LayerSource, Snapshotter } from "#engine/snapshots/snapshotter.ts";
 
 interface Node {
   readonly kind: "layer" | "container";
@@ -56,6 +56,23 @@ export class FakeSnapshotter implements Snapshotter {
     if (parent !== undefined && !this.#nodes.has(parent)) throw new Fault("not-found", `no layer ${parent}`);
     this.#nodes.set(containerId, { kind: "container", parent, bytes: 0 });
   }
+
+  async finish(): Promise<FinishedSnapshot> {
+    return { digest: sha256Of(""), size: 0, bytes: 0 };
+  }
+
+  async turn(containerId: string, chainId: string, { bytes }: FinishedSnapshot): Promise<void> {
+    const parent = this.#nodes.get(containerId)?.parent;
+    this.#nodes.delete(containerId);
+    this.add(chainId, parent, bytes);
+  }
+
+  /** There are no files. */
+  async copyOut(_chainId: string, path: string): Promise<void> {
+    throw new Fault("not-found", `no ${path} here`);
+  }
+
+  async settle(): Promise<void> {}
 
   mountOf(key: string): { lower: string[] } {
     const lower: string[] = [];

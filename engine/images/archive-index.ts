@@ -134,11 +134,16 @@ class Head {
 }
 
 /** Puts bytes into the store as a blob that the lease protects. */
-export async function storeBlob(deps: ArchiveDeps, bytes: Uint8Array, signal: AbortSignal): Promise<Digest> {
+export async function storeBlob(
+  deps: ArchiveDeps,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+  isVolatile = false,
+): Promise<Digest> {
   const source = (async function* () {
     yield bytes;
   })();
-  const { digest } = await deps.content.ingest(source, { claim: claimOf(deps.lease) }, signal);
+  const { digest } = await deps.content.ingest(source, { claim: claimOf(deps.lease), isVolatile }, signal);
   return digest;
 }
 

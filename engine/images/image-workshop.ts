@@ -72,7 +72,7 @@ export class ImageWorkshop {
   }
 
   /**
-   * Takes a plain tar stream in and unpacks it on top of `parent`; undefined when there is nothing in it.
+   * Takes a plain tar stream in and unpacks it on top of `parent`; undefined when there is nothing in it. Volatile before {@link settle}.
    *
    * @throws {Fault} `invalid` for an archive that cannot be; `exhausted` for a full disk
    */
@@ -85,7 +85,7 @@ export class ImageWorkshop {
     const { content } = this.#deps;
     const { digest, size } = await content.ingest(
       abortable(archive, signal),
-      { claim: claimOf(lease) },
+      { claim: claimOf(lease), isVolatile: true },
       signal,
     );
     if (digest === emptyArchive) return undefined;
@@ -93,7 +93,11 @@ export class ImageWorkshop {
     return await this.stack(parent, blob, lease, signal);
   }
 
-  /** A layer that is a blob already, on top of `parent`. The blob must be held. @throws {Fault} `exhausted` for a full disk */
+  /**
+   * A layer that is a blob already, on top of `parent`. The blob must be held. Volatile before {@link settle}.
+   *
+   * @throws {Fault} `exhausted` for a full disk
+   */
   async stack(
     parent: Digest | undefined,
     { mediaType, digest, size, diffId }: Omit<BuiltLayer, "chainId">,
@@ -103,8 +107,52 @@ export class ImageWorkshop {
     const { content, snapshots } = this.#deps;
     const chainId = parent === undefined ? diffId : sha256Of(`${parent} ${diffId}`);
     await lease.protect({ kind: "snapshot", ref: chainId });
-    await snapshots.unpack(chainId, parent, { path: content.pathOf(digest), mediaType, diffId }, signal);
+    const source = { path: content.pathOf(digest), mediaType, diffId, isVolatile: true };
+    await snapshots.unpack(chainId, parent, source, signal);
     return { mediaType, digest, size, diffId, chainId };
+  }
+
+  /**
+   * Makes a layer of what a process has changed in a snapshot of its own, which is gone then; undefined, and the snapshot is still there, when that is
+   * nothing. Volatile before {@link settle}.
+   *
+   * @param placeholders mount points that the runtime made
+   * @throws {Fault} `exhausted` for a full disk
+   */
+  async turnIntoLayer(
+    containerId: string,
+    parent: Digest | undefined,
+    placeholders: readonly string[],
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<BuiltLayer | undefined> {
+    const { content, snapshots } = this.#deps;
+    let bytes = 0;
+    const info = await content.ingestFile(async (path) => {
+      const finished = await snapshots.finish(containerId, path, placeholders, signal);
+      bytes = finished.bytes;
+      return finished;
+    }, claimOf(lease));
+    if (info.digest === emptyArchive) return undefined;
+    const layer = await this.#layerOf(info, parent, lease);
+    await snapshots.turn(containerId, layer.chainId, { ...info, bytes });
+    return layer;
+  }
+
+  /** Layers made so far survive a power cut from then on. Images that are finished do without. */
+  async settle(): Promise<void> {
+    await this.#deps.snapshots.settle();
+    await this.#deps.content.settle();
+  }
+
+  async #layerOf(
+    { digest, size }: { readonly digest: Digest; readonly size: number },
+    parent: Digest | undefined,
+    lease: Lease,
+  ): Promise<BuiltLayer> {
+    const chainId = parent === undefined ? digest : sha256Of(`${parent} ${digest}`);
+    await lease.protect({ kind: "snapshot", ref: chainId });
+    return { mediaType: mediaTypes.ociLayer, digest, size, diffId: digest, chainId };
   }
 
   /**
@@ -229,7 +277,8 @@ export class ImageWorkshop {
     const id = imageIdOf(config);
     const known = await changing(deps, async () => this.#nameKnown(id, names));
     if (!known) {
-      const image = await storeImage({ content: deps.content, lease }, config, layers, signal);
+      const image = await storeImage({ content: deps.content, lease }, config, layers, signal, true);
+      await this.settle();
       const lastTaggedAt = new Date(deps.now()).toISOString();
       const tagged = names.length === 0 ? {} : { lastTaggedAt };
       await commitImages(deps, [{ ...image, names }], tagged);

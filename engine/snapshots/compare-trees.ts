@@ -1,4 +1,4 @@
-import type { BigIntStats } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
 import { findXattr, listXattrs } from "#host/sys.ts";
 
@@ -44,7 +44,7 @@ async function differenceOf(
   if (one.uid !== other.uid || one.gid !== other.gid) return "another owner";
   if (one.rdev !== other.rdev) return "another device";
   if (!sameXattrs(bytes(expected), bytes(actual))) return "other extended attributes";
-  if (one.isDirectory()) return undefined;
+  if (one.isDirectory() || isWhiteout(one)) return undefined;
   if (one.nlink !== other.nlink) return "another number of hard links";
   if (one.size !== other.size) return `${other.size} bytes instead of ${one.size}`;
   if (one.mtimeNs !== other.mtimeNs) return "another time of change";
@@ -52,6 +52,11 @@ async function differenceOf(
     return (await target(expected)).equals(await target(actual)) ? undefined : "another target";
   if (one.isFile() && !(await sameContent(expected, actual))) return "altered content";
   return undefined;
+}
+
+/** Made without a time, and possibly one device with many names. */
+function isWhiteout({ rdev, mode }: BigIntStats): boolean {
+  return rdev === 0n && (Number(mode) & constants.S_IFMT) === constants.S_IFCHR;
 }
 
 async function findStat(path: string): Promise<BigIntStats | undefined> {

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { Fault } from "#base/fault.ts";
+import { sha256Of } from "#engine/content/sha256.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { TarEntry } from "#oci/tar/entry.ts";
 import { TarReader } from "#oci/tar/reader.ts";
-import type { LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
+import type { FinishedSnapshot, LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
 
 interface Snapshot {
   readonly id: number;
@@ -55,6 +56,25 @@ export class MemorySnapshotter implements Snapshotter {
     this.#checkParent(parent);
     this.#add(containerId, "container", parent, 0);
   }
+
+  /** Nothing was written that could have changed. */
+  async finish(containerId: string): Promise<FinishedSnapshot> {
+    this.#get(containerId);
+    return { digest: sha256Of(""), size: 0, bytes: 0 };
+  }
+
+  async turn(containerId: string, chainId: Digest, { bytes }: FinishedSnapshot): Promise<void> {
+    const { parent } = this.#get(containerId);
+    this.#snapshots.delete(containerId);
+    if (!this.hasLayer(chainId)) this.#add(chainId, "layer", parent as Digest | undefined, bytes);
+  }
+
+  /** There are no files. */
+  async copyOut(_chainId: string, path: string): Promise<void> {
+    throw new Fault("not-found", `no ${path} here`);
+  }
+
+  async settle(): Promise<void> {}
 
   mountOf(key: string): OverlayMount {
     const snapshot = this.#get(key);

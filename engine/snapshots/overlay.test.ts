@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -8,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
+import { setXattr } from "#host/sys.ts";
 import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { blobOf, digestOf, tarOf } from "./layer-fixtures.ts";
 import { OverlaySnapshotter } from "./overlay.ts";
@@ -27,9 +29,11 @@ async function open(root?: string): Promise<Opened> {
   const folder = root ?? (await mkdtemp(join(tmpdir(), "gantry-snapshots-")));
   await mkdir(join(folder, "snapshots"));
   const db = openEngineDatabase(join(folder, "db"));
+  const started: OverlaySnapshotter[] = [];
   const start = async () => {
     const snapshotter = new OverlaySnapshotter({ root: join(folder, "snapshots"), db, log: silentLog });
     await snapshotter.reconcile();
+    started.push(snapshotter);
     return snapshotter;
   };
   return {
@@ -42,7 +46,8 @@ async function open(root?: string): Promise<Opened> {
         .all()
         .map((row) => String(row["id"]));
       assert.deepEqual(readdirSync(join(folder, "snapshots")).sort(), [...ids, "empty"].sort());
-      assert.deepEqual(workers(), []);
+      for (const snapshotter of started) snapshotter[Symbol.dispose]();
+      while (workers().length > 0) await once(process, "SIGCHLD");
       db[Symbol.dispose]();
       if (root === undefined) await rm(folder, { recursive: true });
     },
@@ -122,7 +127,8 @@ test("OverlaySnapshotter: a daemon that is killed while it unpacks leaves nothin
   await using subject = await open();
   const source = blobOf(subject.folder, slowArchive());
   const program = `
-    import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
+    import { setXattr } from "#host/sys.ts";
+import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
     import { OverlaySnapshotter } from "#engine/snapshots/overlay.ts";
     import { silentLog } from "#base/log.ts";
     const db = openEngineDatabase(process.argv[1] + "/other.db");
@@ -215,4 +221,89 @@ test("OverlaySnapshotter.remove: takes trees that are deeper than a path can be 
   execFileSync("perl", ["-e", dig, join(subject.snapshotter.root, "1", "fs")]);
   await subject.snapshotter.remove("c");
   assert.deepEqual(readdirSync(subject.snapshotter.root), ["empty"]);
+});
+
+test("OverlaySnapshotter: what a container wrote becomes a layer, as if its archive were unpacked", {
+  skip,
+}, async (t) => {
+  await using subject = await open();
+  const { snapshotter, folder } = subject;
+  const base = tarOf([
+    { path: "gone", content: "1" },
+    { path: "same", content: "2" },
+    { path: "d", type: "directory" },
+    { path: "d/old", content: "3" },
+    { path: "hidden", type: "directory" },
+    { path: "hidden/below", content: "4" },
+  ]);
+  await snapshotter.unpack(chain, undefined, blobOf(folder, base), t.signal);
+  await snapshotter.prepare("step", chain, t.signal);
+  const upper = join(snapshotter.root, snapshotter.mountOf("step").upper ?? "");
+  execFileSync("sh", ["-ec", written, "sh", upper, join(snapshotter.root, "1", "fs")]);
+  for (const [path, mark, value] of marks)
+    setXattr(join(upper, path), `trusted.overlay.${mark}`, Buffer.from(value));
+  const archive = join(folder, "archive");
+  const placeholders = ["/etc/hosts", "/made/by/mount"];
+  const finished = await snapshotter.finish("step", archive, placeholders, t.signal);
+  const layer = digestOf("layer above");
+  await snapshotter.turn("step", layer, finished);
+  await snapshotter.settle();
+  assert.equal(digestOf(readFileSync(archive)), finished.digest);
+  assert.deepEqual(snapshotter.list(), [{ key: layer, kind: "layer", parent: chain }]);
+  const names = execFileSync("tar", ["-tf", archive]).toString().trim().split("\n");
+  assert.deepEqual(names, shownNames);
+  const source = {
+    path: archive,
+    mediaType: "application/vnd.oci.image.layer.v1.tar",
+    diffId: finished.digest,
+  };
+  assert.deepEqual(await snapshotter.verify(layer, source, t.signal), []);
+  assert.equal((await subject.reopen()).hasLayer(layer), true);
+});
+
+/** $1 is the upper folder, $2 the layer below. */
+const written = `cd "$1"; mknod -m 0 gone c 0 0; mknod -m 0 unseen c 0 0; cp -a "$2/same" same
+  mkdir d new new/sub hidden etc made made/by made/by/mount; touch etc/hosts .dockerenv
+  echo 5 > hidden/above; echo 6 > d/more; ln d/more new/link; ln -s ../d new/sub/l; chmod 4755 d/more
+  python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("new/socket")'; touch -d 2001-01-01 new`;
+/** As overlayfs leaves them. */
+const marks = [
+  ["hidden", "opaque", "y"],
+  ["new", "opaque", "y"],
+  ["d", "impure", "y"],
+  ["d/more", "origin", "x"],
+  ["", "impure", "y"],
+] as const;
+const shownNames = [
+  ".dockerenv",
+  "d/",
+  "d/more",
+  ".wh.gone",
+  "hidden/",
+  "hidden/.wh..wh..opq",
+  "hidden/above",
+  "new/",
+  "new/link",
+  "new/sub/",
+  "new/sub/l",
+];
+
+test("OverlaySnapshotter: a volatile layer is gone with the daemon; who needs it for good settles it", {
+  skip,
+}, async (t) => {
+  await using subject = await open();
+  const { snapshotter, folder } = subject;
+  const volatile = () => ({ ...blobOf(folder, tarOf([{ path: "f", content: "hi" }])), isVolatile: true });
+  const [one, two] = [digestOf("one"), digestOf("two")];
+  await snapshotter.unpack(one, undefined, volatile(), t.signal);
+  await snapshotter.unpack(two, one, volatile(), t.signal);
+  assert.ok(snapshotter.hasLayer(two));
+  assert.equal((await subject.reopen()).hasLayer(two), false);
+  await snapshotter.remove(two);
+  await snapshotter.remove(one);
+  await snapshotter.unpack(one, undefined, volatile(), t.signal);
+  const durable = blobOf(folder, tarOf([{ path: "f", content: "hi" }]));
+  await snapshotter.unpack(two, one, durable, t.signal);
+  const next = await subject.reopen();
+  assert.ok(next.hasLayer(one) && next.hasLayer(two));
 });

@@ -9,15 +9,19 @@ import type { Digest } from "#oci/digest.ts";
 import { beforehand } from "./beforehand.ts";
 import { bytesIn, removeTree } from "./folders.ts";
 import { emptyFolder, maxDepth } from "./overlay-mount.ts";
+import { ResidentWorkers } from "./resident-workers.ts";
+import type { FinishedLayer, UnpackResult } from "./rooted/jobs.ts";
 import { unpackEarly, unpackLayer } from "./rooted.ts";
 import { Slots } from "#base/slots.ts";
 import { type SnapshotRow, SnapshotTable } from "./snapshot-table.ts";
-import type { EarlyLayer, LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
+import type { EarlyLayer, FinishedSnapshot, LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
 
 /** More would only wait for the disk and for each other. */
 const unpacksAtOnce = 2;
 /** Of layers that are not ready, which may wait for long: they take nobody else's place. */
 const earlyAtOnce = 2;
+/** A disk that takes longer to write what it was given is none. */
+const syncMaxMs = 600_000;
 
 /**
  * Snapshots as overlayfs layers.
@@ -28,13 +32,14 @@ const earlyAtOnce = 2;
  *
  * @see docs/formats/snapshots.md
  */
-export class OverlaySnapshotter implements Snapshotter {
+export class OverlaySnapshotter implements Snapshotter, Disposable {
   readonly root: string;
   readonly #table: SnapshotTable;
   readonly #log: Log;
   readonly #locks = new KeyedLock();
   readonly #unpacks = new Slots(unpacksAtOnce);
   readonly #early = new Slots(earlyAtOnce);
+  readonly #residents = new ResidentWorkers();
   /** Parents of what is being made, by how many: not to be removed. */
   readonly #wanted = new Map<string, number>();
   /** Layers whose root is marked opaque: overlayfs does not look at that mark, so what is below is left out of the mount. */
@@ -59,6 +64,7 @@ export class OverlaySnapshotter implements Snapshotter {
   ): Promise<void> {
     await this.#locks.run(chainId, async () => {
       signal.throwIfAborted();
+      if (source.isVolatile !== true) await this.#settle([chainId, parent]);
       if (this.hasLayer(chainId)) return;
       const { early } = source;
       await this.#wanting(parent, async () => {
@@ -102,6 +108,60 @@ export class OverlaySnapshotter implements Snapshotter {
         undo.move();
       });
     });
+  }
+
+  async finish(
+    containerId: string,
+    archive: string,
+    placeholders: readonly string[],
+    signal: AbortSignal,
+  ): Promise<FinishedSnapshot> {
+    const mount = this.mountOf(containerId);
+    return await this.#unpacks.run(
+      () =>
+        this.#residents.run<FinishedLayer>(
+          { do: "finish", snapshots: this.root, mount, placeholders, archive },
+          signal,
+        ),
+      signal,
+    );
+  }
+
+  async turn(containerId: string, chainId: Digest, { bytes }: FinishedSnapshot): Promise<void> {
+    await this.#locks.run(chainId, async () => {
+      if (this.hasLayer(chainId)) return await this.remove(containerId);
+      const row = this.#get(containerId);
+      const { parent } = row;
+      if (this.#chain(this.#parentOf(row)).length >= maxDepth)
+        throw new Fault("invalid", "max depth exceeded");
+      await removeTree(join(this.root, String(row.id), "work"));
+      const layer = {
+        key: chainId,
+        kind: "layer",
+        bytes,
+        ...(parent === undefined ? {} : { parent }),
+      } as const;
+      await this.#table.turn(row, layer);
+    });
+  }
+
+  async copyOut(chainId: Digest, path: string, archive: string, signal: AbortSignal): Promise<void> {
+    const mount = this.mountOf(chainId);
+    await this.#unpacks.run(
+      () => this.#residents.run({ do: "copy", snapshots: this.root, mount, path, archive }, signal),
+      signal,
+    );
+  }
+
+  async settle(): Promise<void> {
+    const rows = this.#table.volatile();
+    if (rows.length === 0) return;
+    await this.#residents.run({ do: "sync", folder: this.root }, AbortSignal.timeout(syncMaxMs));
+    await this.#table.settle(rows);
+  }
+
+  [Symbol.dispose](): void {
+    this.#residents[Symbol.dispose]();
   }
 
   mountOf(key: string): OverlayMount {
@@ -171,7 +231,7 @@ export class OverlaySnapshotter implements Snapshotter {
     const id = this.#table.takeId();
     await using undo = await this.#makeFolder(id);
     const { bytes } = await this.#unpackInto(id, source, below, signal);
-    await this.#commit(id, chainId, parent, bytes);
+    await this.#commit(id, chainId, parent, bytes, source.isVolatile === true);
     undo.move();
   }
 
@@ -206,7 +266,7 @@ export class OverlaySnapshotter implements Snapshotter {
     const made = await beforehand(this.#early, early, work, signal);
     if (made === undefined) return false;
     await early.ready;
-    await this.#commit(made.id, chainId, parent, made.bytes);
+    await this.#commit(made.id, chainId, parent, made.bytes, false);
     undo.move();
     return true;
   }
@@ -223,29 +283,40 @@ export class OverlaySnapshotter implements Snapshotter {
       throw new Fault("not-found", `snapshot ${parent} not found`);
   }
 
-  async #commit(id: number, chainId: Digest, parent: Digest | undefined, bytes: number): Promise<void> {
+  async #commit(
+    id: number,
+    chainId: Digest,
+    parent: Digest | undefined,
+    bytes: number,
+    isVolatile: boolean,
+  ): Promise<void> {
+    if (!isVolatile) await this.#settle([parent]);
     this.#below(parent);
     await rmdir(join(this.root, String(id), "work"));
-    await this.#insert({
+    const row = {
       id,
       key: chainId,
       kind: "layer",
       bytes,
       ...(parent === undefined ? {} : { parent }),
-    });
+    } as const;
+    if (isVolatile) this.#table.insertVolatile(row);
+    else await this.#insert(row);
   }
 
-  #unpackInto(id: number, source: LayerSource, below: readonly SnapshotRow[], signal: AbortSignal) {
-    return unpackLayer(
-      {
-        snapshots: this.root,
-        folder: String(id),
-        lower: below.map((layer) => `${layer.id}/fs`),
-        blob: source.path,
-        diffId: source.diffId,
-      },
-      signal,
-    );
+  async #settle(keys: readonly (string | undefined)[]): Promise<void> {
+    if (keys.some((key) => key !== undefined && this.#table.isVolatile(key))) await this.settle();
+  }
+
+  #unpackInto(
+    id: number,
+    { path: blob, diffId, isVolatile = false }: LayerSource,
+    below: readonly SnapshotRow[],
+    signal: AbortSignal,
+  ): Promise<UnpackResult> {
+    const lower = below.map((layer) => `${layer.id}/fs`);
+    const job = { snapshots: this.root, folder: String(id), lower, blob, diffId, isVolatile };
+    return isVolatile ? this.#residents.run({ do: "unpack", ...job }, signal) : unpackLayer(job, signal);
   }
 
   /** Of a full disk the caller hears by its name, and what was begun goes again when the stack is not moved away. */

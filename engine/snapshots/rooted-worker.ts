@@ -1,13 +1,16 @@
 import { readSync, writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { dieWithParent } from "#host/sys.ts";
-import type { RootedJob, RootedReply } from "./rooted/jobs.ts";
+import { enterLayer, enterNewLayer, enterView } from "./rooted/enter.ts";
+import type { ResidentJob, RootedJob, RootedReply } from "./rooted/jobs.ts";
 import { faultOf, perform } from "./rooted/perform.ts";
+import { ResidentRoom } from "./rooted/resident-room.ts";
 
 /**
  * The program of a process that works on files of containers and images, locked into their root. It reads one job from
- * descriptor 3, does it, answers there, and ends. Every module is loaded before it enters the root, so nothing in there is ever
- * run or linked. It ends with the daemon, however that ends.
+ * descriptor 3, does it, answers there, and ends; as `resident` it takes one after the other, until one fails or none comes any
+ * more. Every module is loaded before it enters the root, so nothing in there is ever run or linked. It ends with the daemon,
+ * however that ends.
  */
 const control = 3;
 
@@ -15,22 +18,46 @@ dieWithParent();
 // Node writes what it compiled when it ends, by a path: nothing may be left to write once that path means another place.
 flushCompileCache();
 process.umask(0);
-const job = readLine();
-if (job !== undefined) await answer(job as RootedJob);
+if (process.argv[2] === "resident") await stay();
+else {
+  const job = readLine();
+  if (job !== undefined) await answer(job as RootedJob);
+}
 process.exit(0);
+
+/** What a failure has left open ends with the process. */
+async function stay(): Promise<void> {
+  const room = new ResidentRoom();
+  for (let job = readLine(); job !== undefined; job = readLine())
+    try {
+      const done = await perform(job as ResidentJob, { tellHead: () => {}, ask, ...room.ways });
+      room.leave();
+      send({ done: done ?? null });
+    } catch (error) {
+      return sendFault(error);
+    }
+}
 
 async function answer(work: RootedJob): Promise<void> {
   try {
-    const tellHead = (head: unknown) => send({ head });
-    const done = await perform(work, tellHead, (head) => {
-      tellHead(head);
-      return readLine();
-    });
-    send({ done: done ?? null });
+    send({ done: (await perform(work, { tellHead, ask, enterLayer, enterNewLayer, enterView })) ?? null });
   } catch (error) {
-    const { kind, message } = faultOf(error);
-    send({ fault: { kind, message } });
+    sendFault(error);
   }
+}
+
+function tellHead(head: unknown): void {
+  send({ head });
+}
+
+function ask(head: unknown): unknown {
+  tellHead(head);
+  return readLine();
+}
+
+function sendFault(error: unknown): void {
+  const { kind, message } = faultOf(error);
+  send({ fault: { kind, message } });
 }
 
 /** What the daemon says; undefined when it went away without saying anything. */

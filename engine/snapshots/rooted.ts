@@ -1,13 +1,10 @@
 import type { PathStat } from "#api/docker/path-stat.ts";
-import { spawn } from "node:child_process";
-import { getCompileCacheDir } from "node:module";
-import { dirname } from "node:path";
 import { finished, Readable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { Fault } from "#base/fault.ts";
 import type { Arrival } from "#engine/content/arrival.ts";
 import type { PathChange, RootedJob, RootedReply, RootSpec, UnpackResult } from "./rooted/jobs.ts";
 import type { OverlayMount } from "./snapshotter.ts";
+import { spawnWorker } from "./spawn-worker.ts";
 
 /**
  * Work on the files of containers and images. Each call is a process of its own that is locked into the tree, so a hostile one
@@ -131,7 +128,6 @@ export async function unpackEarly(
   return await run.done;
 }
 
-const workerFile = fileURLToPath(new URL("./rooted-worker.ts", import.meta.url));
 const maxStderr = 4096;
 
 interface Run<Result> {
@@ -159,22 +155,6 @@ function tarOf(run: Run<unknown>): Readable {
   const tar = Readable.from(chunks(), { objectMode: false });
   tar.once("close", run.kill);
   return tar;
-}
-
-function spawnWorker() {
-  const child = spawn(process.execPath, ["--no-warnings", workerFile], {
-    stdio: ["pipe", "pipe", "pipe", "pipe"],
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...compileCache() },
-    cwd: "/",
-  });
-  const control = child.stdio[3] as Readable & NodeJS.WritableStream;
-  return Object.assign(child, { control });
-}
-
-/** Halves the time a worker takes to start, if the daemon keeps such a cache for itself. */
-function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
-  const folder = getCompileCacheDir();
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
 }
 
 function start<Result>(job: RootedJob, signal: AbortSignal): Run<Result> {

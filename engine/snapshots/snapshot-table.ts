@@ -16,6 +16,8 @@ export class SnapshotTable {
   readonly #db: Database;
   readonly #rows = new Map<string, SnapshotRow>();
   readonly #children = new Map<string, number>();
+  /** Layers that are on no disk yet: a daemon that dies before they are knows nothing of them. */
+  readonly #volatile = new Set<SnapshotRow>();
   #nextId: number;
 
   constructor(db: Database) {
@@ -53,12 +55,48 @@ export class SnapshotTable {
 
   /** Seen when it resolves. A layer is durable then; a container's is so with the container's own row, which follows. */
   async insert(row: SnapshotRow): Promise<void> {
-    await this.#db.write(() => {
-      this.#db.sql
-        .prepare("INSERT INTO snapshots (id, key, kind, parent, bytes) VALUES (?, ?, ?, ?, ?)")
-        .run(row.id, row.key, row.kind, row.parent ?? null, row.bytes ?? null);
-    }, durabilityOf(row));
+    await this.#db.write(() => this.#write(row), durabilityOf(row));
     this.#keep(row);
+  }
+
+  /** Seen at once, and gone with the process before {@link settle}. */
+  insertVolatile(row: SnapshotRow): void {
+    this.#volatile.add(row);
+    this.#keep(row);
+  }
+
+  isVolatile(key: string): boolean {
+    const row = this.#rows.get(key);
+    return row !== undefined && this.#volatile.has(row);
+  }
+
+  /** In the order in which they came, so that none is without its parent. */
+  volatile(): readonly SnapshotRow[] {
+    return [...this.#volatile];
+  }
+
+  /** Writes rows of {@link volatile}, whose folders are on disk now; durable with the next durable write. */
+  async settle(rows: readonly SnapshotRow[]): Promise<void> {
+    let written: readonly SnapshotRow[] = [];
+    try {
+      await this.#db.write(() => {
+        written = rows.filter((row) => this.#volatile.delete(row));
+        for (const row of written) this.#write(row);
+      }, "ordered");
+    } catch (error) {
+      for (const row of written) this.#volatile.add(row);
+      throw error;
+    }
+  }
+
+  /** The row of a container's snapshot becomes that of a layer. Its number stays its own. */
+  async turn(container: SnapshotRow, layer: Omit<SnapshotRow, "id">): Promise<void> {
+    const row = { ...layer, id: container.id };
+    this.#forget(container);
+    this.insertVolatile(row);
+    await this.#db.write(() => {
+      this.#db.sql.prepare("DELETE FROM snapshots WHERE id = ?").run(container.id);
+    }, "ordered");
   }
 
   /**
@@ -67,6 +105,7 @@ export class SnapshotTable {
    */
   async delete(row: SnapshotRow): Promise<void> {
     this.#forget(row);
+    if (this.#volatile.delete(row)) return;
     try {
       await this.#db.write(() => {
         this.#db.sql.prepare("DELETE FROM snapshots WHERE id = ?").run(row.id);
@@ -75,6 +114,12 @@ export class SnapshotTable {
       this.#keep(row);
       throw error;
     }
+  }
+
+  #write({ id, key, kind, parent, bytes }: SnapshotRow): void {
+    this.#db.sql
+      .prepare("INSERT INTO snapshots (id, key, kind, parent, bytes) VALUES (?, ?, ?, ?, ?)")
+      .run(id, key, kind, parent ?? null, bytes ?? null);
   }
 
   #forget(row: SnapshotRow): void {

@@ -21,6 +21,17 @@ export interface LayerSource {
   readonly diffId: Digest;
   /** What is not there yet; absent when both the blob and the parent are. */
   readonly early?: EarlyLayer;
+  /** The layer is of no use to who does not call {@link Snapshotter.settle}: it is there, but not on disk yet. */
+  readonly isVolatile?: boolean;
+}
+
+/** What a container wrote, as a layer. */
+export interface FinishedSnapshot {
+  /** Of the archive, which is plain. */
+  readonly digest: Digest;
+  readonly size: number;
+  /** Bytes on disk. */
+  readonly bytes: number;
 }
 
 /** Lets a layer be unpacked before it may be: it becomes one when `ready` resolves, and nothing stays when that rejects. */
@@ -67,6 +78,29 @@ export interface Snapshotter {
   verify(chainId: Digest, source: LayerSource, signal: AbortSignal): Promise<readonly string[]>;
   /** Makes the writable folder of a container. @throws {Fault} `not-found` when the parent is not there; `already-exists` */
   prepare(containerId: string, parent: Digest | undefined, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes what a container that is no more has changed to the new file `archive`, and makes its folder what that would be
+   * unpacked: {@link Snapshotter.turn} makes a layer of it then.
+   *
+   * @param placeholders mount points that the runtime made; they do not count while they are empty
+   */
+  finish(
+    containerId: string,
+    archive: string,
+    placeholders: readonly string[],
+    signal: AbortSignal,
+  ): Promise<FinishedSnapshot>;
+  /** Makes a layer, volatile as in {@link LayerSource}, of a finished snapshot, which is gone then. */
+  turn(containerId: string, chainId: Digest, finished: FinishedSnapshot): Promise<void>;
+  /**
+   * Writes a file or folder of a layer, with what is below, to the new file `archive`: its root is the path's last part; of a path that
+   * ends in `/.`, the content of the folder.
+   *
+   * @throws {Fault} `not-found`; `exhausted` when the disk is full
+   */
+  copyOut(chainId: Digest, path: string, archive: string, signal: AbortSignal): Promise<void>;
+  /** Brings volatile layers to the disk: they survive a power cut from then on. */
+  settle(): Promise<void>;
   /** Of a container's snapshot or, read-only, of a layer. @throws {Fault} `not-found` */
   mountOf(key: string): OverlayMount;
   /** Bytes on disk of one snapshot without its parents. */

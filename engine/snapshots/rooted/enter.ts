@@ -32,7 +32,7 @@ import type { OverlayMount } from "../snapshotter.ts";
 import type { Bind, RootSpec } from "./jobs.ts";
 
 /** CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SYS_ADMIN (for `trusted.` attributes), MKNOD, SETFCAP. */
-const needed = [0, 1, 3, 4, 21, 27, 31];
+export const needed = [0, 1, 3, 4, 21, 27, 31];
 
 /** Where a layer is written and, under it, the merged view of the layers below. */
 export interface LayerRoom {
@@ -113,6 +113,11 @@ export function enterTree(root: RootSpec, access: "read" | "write" | "rootfs"): 
 function leaveMountNamespace(): void {
   unshare(CLONE.NEWNS | CLONE.FS);
   mount(null, "/", null, MS.REC | MS.SLAVE, null);
+}
+
+/** Locks this process into what the layers make together, to be read. */
+export function enterView(snapshots: string, mount: OverlayMount): void {
+  enterTree({ kind: "overlay", snapshots, mount, binds: [] }, "read");
 }
 
 function enterOverlay(

@@ -50,6 +50,8 @@ export type RootedJob =
       readonly arriving?: { readonly path: string; readonly size: number };
       /** `lower` is not known yet: it is asked for, by a head of `lower`, when it is needed. */
       readonly lacksLower?: boolean;
+      /** Not on disk when it is done: a `sync` follows before anybody relies on it. */
+      readonly isVolatile?: boolean;
     }
   | { readonly do: "export"; readonly root: RootSpec }
   | { readonly do: "pack"; readonly root: RootSpec; readonly path: string }
@@ -69,10 +71,35 @@ export type RootedJob =
       readonly snapshots: string;
       readonly mount: OverlayMount;
       readonly placeholders: readonly string[];
+    }
+  | {
+      /** Turns what a container wrote into a layer, where it is. */
+      readonly do: "finish";
+      readonly snapshots: string;
+      readonly mount: OverlayMount;
+      readonly placeholders: readonly string[];
+      /** A new file, for the layer's archive. */
+      readonly archive: string;
+    }
+  | {
+      /** As `pack`, of what the layers make together, into a new file. */
+      readonly do: "copy";
+      readonly snapshots: string;
+      readonly mount: OverlayMount;
+      readonly path: string;
+      readonly archive: string;
+    }
+  | {
+      /** Everything in the file system of that folder is on disk when it is done. */
+      readonly do: "sync";
+      readonly folder: string;
     };
 
 /** What the head of a job asks that lacks its `lower`; the answer is a line of JSON, the list. */
 export const lowerWanted = "lower";
+
+/** What a worker does that stays: all but what talks by streams, or enters other places than layers. */
+export type ResidentJob = Extract<RootedJob, { readonly do: "unpack" | "finish" | "copy" | "sync" }>;
 
 /** Lines of JSON that come back on descriptor 3. The last one is `done` or `fault`. */
 export type RootedReply<Result = unknown> =
@@ -87,6 +114,14 @@ export interface PathChange {
 }
 
 export interface UnpackResult {
+  /** Bytes on disk, files rounded up to 4 KiB. */
+  readonly bytes: number;
+}
+
+export interface FinishedLayer {
+  /** Of the archive. */
+  readonly digest: Digest;
+  readonly size: number;
   /** Bytes on disk, files rounded up to 4 KiB. */
   readonly bytes: number;
 }

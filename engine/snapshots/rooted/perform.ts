@@ -4,20 +4,29 @@ import { closeSync, constants, openSync, statSync } from "node:fs";
 import { basename } from "node:path/posix";
 import { Fault, isFault } from "#base/fault.ts";
 import { syncFileSystem } from "#host/sys.ts";
-import type { ByteText, TarEntry } from "#oci/tar/entry.ts";
 import { TarReader } from "#oci/tar/reader.ts";
 import { type UpperChange, visitChanges } from "./changes.ts";
 import { CopyWriter } from "./copy-writer.ts";
-import { enterLayer, enterNewLayer, enterTree } from "./enter.ts";
+import { enterLayer, type enterNewLayer, enterTree } from "./enter.ts";
+import { finishLayer, openNewFile } from "./finish-layer.ts";
 import { Growth } from "./growth.ts";
-import { lowerWanted, type PathChange, type RootedJob, type RootSpec, type UnpackResult } from "./jobs.ts";
+import {
+  type FinishedLayer,
+  lowerWanted,
+  type PathChange,
+  type RootedJob,
+  type RootSpec,
+  type UnpackResult,
+} from "./jobs.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { type Owners, ownersOf } from "./owners.ts";
+import type { OverlayMount } from "../snapshotter.ts";
 import { absolutePath, lstatIn, statPath } from "./path-stat.ts";
 import { byteText, codeOf, shown, splitPath } from "./paths.ts";
 import { openArriving, openSource, type Source } from "./sources.ts";
 import { TarOut } from "./tar-out.ts";
 import { addTree } from "./walk.ts";
+import { addChange } from "./write-diff.ts";
 
 const stdin = 0;
 const stdout = 1;
@@ -25,21 +34,27 @@ const stdout = 1;
 type JobOf<Kind extends RootedJob["do"]> = Extract<RootedJob, { readonly do: Kind }>;
 
 /**
- * Does the one job of this process. Archives come in on descriptor 0 and go out on 1; `tellHead` sends what the caller needs
- * before the archive, `ask` waits for the answer to it.
- */
-export async function perform(
-  job: RootedJob,
-  tellHead: (head: unknown) => void,
-  ask: (head: unknown) => unknown,
-): Promise<unknown> {
+/** How a job reaches whoever gave it, and comes into a layer's folder: for good, or until it is done. */
+export interface Ways {
+  /** Sends what the caller needs before the archive. */
+  readonly tellHead: (head: unknown) => void;
+  /** The same, and waits for the answer. */
+  readonly ask: (head: unknown) => unknown;
+  readonly enterLayer: typeof enterLayer;
+  readonly enterNewLayer: typeof enterNewLayer;
+  /** What the layers make together, to be read. */
+  readonly enterView: (snapshots: string, mount: OverlayMount) => void;
+}
+
+/** Does a job of this process. Archives come in on descriptor 0 and go out on 1. */
+export async function perform(job: RootedJob, ways: Ways): Promise<unknown> {
   switch (job.do) {
     case "unpack":
-      return await unpack(job, ask);
+      return await unpack(job, ways);
     case "export":
       return exportTree(job);
     case "pack":
-      return pack(job, tellHead);
+      return pack(job, ways.tellHead);
     case "stat":
       enterTree(job.root, "read");
       return statPath(job.path);
@@ -49,16 +64,22 @@ export async function perform(
       return changes(job);
     case "diff":
       return diff(job);
+    case "finish":
+      return finish(job, ways);
+    case "copy":
+      return copy(job, ways);
+    case "sync":
+      return sync(job.folder);
     default:
       return job satisfies never;
   }
 }
 
-async function unpack(job: JobOf<"unpack">, ask: (head: unknown) => unknown): Promise<UnpackResult> {
-  const source = await openLayer(job);
+async function unpack(job: JobOf<"unpack">, { ask, enterNewLayer: enter }: Ways): Promise<UnpackResult> {
+  const { fd, source } = await openLayer(job);
   const hash = createHash("sha256");
   const known = job.lower.length > 0 ? () => job.lower : undefined;
-  const room = enterNewLayer(
+  const room = enter(
     job.snapshots,
     job.folder,
     job.lacksLower === true ? () => ask(lowerWanted) as readonly string[] : known,
@@ -74,17 +95,31 @@ async function unpack(job: JobOf<"unpack">, ask: (head: unknown) => unknown): Pr
   if (diffId !== job.diffId)
     throw new Fault("invalid", `layer has diff ID ${diffId}, its image says ${job.diffId}`);
   layer.finish();
-  const folder = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
-  syncFileSystem(folder);
-  closeSync(folder);
+  closeSync(fd);
+  if (job.isVolatile !== true) sync("/");
   return { bytes: layer.bytes };
 }
 
+function sync(path: string): void {
+  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  syncFileSystem(folder);
+  closeSync(folder);
+}
+
+function finish(job: JobOf<"finish">, { enterLayer: enter }: Ways): FinishedLayer {
+  const archive = openNewFile(job.archive);
+  const { upper, lower } = writableOf(job.mount);
+  return finishLayer(enter(job.snapshots, splitPath(upper)[0], lower), archive, job.placeholders);
+}
+
 /** One that was still coming when the job was given may be there by now. */
-async function openLayer({ blob, arriving }: JobOf<"unpack">): Promise<Source> {
-  if (arriving === undefined) return openSource(openBlob(blob), { tools: false });
-  const growth = new Growth(stdin);
-  return await openArriving(openIfThere(arriving.path) ?? openBlob(blob), growth, arriving.size);
+async function openLayer({
+  blob,
+  arriving,
+}: JobOf<"unpack">): Promise<{ readonly fd: number; readonly source: Source }> {
+  const fd = (arriving && openIfThere(arriving.path)) ?? openBlob(blob);
+  if (arriving === undefined) return { fd, source: openSource(fd, { tools: false }) };
+  return { fd, source: await openArriving(fd, new Growth(stdin), arriving.size) };
 }
 
 function openIfThere(path: string): number | undefined {
@@ -122,14 +157,25 @@ function pack(job: JobOf<"pack">, tellHead: (head: unknown) => void): void {
   enterTree(job.root, "read");
   const stat: PathStat = statPath(job.path);
   tellHead(stat);
-  const absolute = absolutePath(job.path);
-  const out = new TarOut(stdout, ownersIn(job.root));
+  addPath(new TarOut(stdout, ownersIn(job.root)), job.path);
+}
+
+function addPath(out: TarOut, path: string): void {
+  const absolute = absolutePath(path);
   addTree(
     out,
     absolute === "/" ? "" : byteText(absolute),
     byteText(absolute === "/" ? "/" : basename(absolute)),
   );
   out.end();
+}
+
+function copy({ snapshots, mount, path, archive }: JobOf<"copy">, { enterView }: Ways): void {
+  const file = openNewFile(archive);
+  enterView(snapshots, mount);
+  statPath(path);
+  addPath(new TarOut(file), path);
+  closeSync(file);
 }
 
 async function extract(job: JobOf<"extract">): Promise<void> {
@@ -163,19 +209,10 @@ function changes(job: JobOf<"changes" | "diff">): readonly PathChange[] {
   return found;
 }
 
-/** The upper folder as a layer archive. @see OCI image-spec v1.1.1, layer.md#whiteouts */
+/** The upper folder as a layer archive. */
 function diff(job: JobOf<"changes" | "diff">): void {
   const out = new TarOut(stdout);
-  visitUpper(job, true, ({ path, disk, kind, stat, hidesLower }) => {
-    const name = path.slice(1);
-    if (kind === "deleted") {
-      const [folder, last] = splitPath(name);
-      out.header(whiteout(folder === "" ? `.wh.${last}` : `${folder}/.wh.${last}`));
-      return;
-    }
-    out.add(disk, name, stat);
-    if (hidesLower) out.header(whiteout(`${name}/.wh..wh..opq`));
-  });
+  visitUpper(job, true, (change) => addChange(out, change));
   out.end();
 }
 
@@ -184,15 +221,17 @@ function visitUpper(
   asLayer: boolean,
   visit: (change: UpperChange) => void,
 ): void {
-  const { upper, lower } = job.mount;
-  if (upper === undefined) throw new Fault("invalid", "nothing can have changed in a layer");
+  const { upper, lower } = writableOf(job.mount);
   const room = enterLayer(job.snapshots, splitPath(upper)[0], lower);
   visitChanges(room, { placeholders: job.placeholders, asLayer }, visit);
 }
 
-function whiteout(path: ByteText): TarEntry {
-  const none = { linkPath: "", mode: 0, uid: 0, gid: 0, size: 0, major: 0, minor: 0 };
-  return { type: "file", path, ...none, mtime: { seconds: 0, nanoseconds: 0 } };
+function writableOf({ upper, lower }: OverlayMount): {
+  readonly upper: string;
+  readonly lower: readonly string[];
+} {
+  if (upper === undefined) throw new Fault("invalid", "nothing can have changed in a layer");
+  return { upper, lower };
 }
 
 const archiveCodes = new Set([

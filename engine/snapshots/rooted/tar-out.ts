@@ -14,14 +14,17 @@ const bufferBytes = 1 << 20;
 export class TarOut {
   readonly #fd: number;
   readonly #owners: Owners;
+  readonly #watch: ((bytes: Uint8Array) => void) | undefined;
   readonly #buffer = Buffer.allocUnsafe(bufferBytes);
   #fill = 0;
   /** First name of each file with several. */
   readonly #firstNames = new Map<string, ByteText>();
 
-  constructor(fd: number, owners: Owners = ownersOf(undefined)) {
+  /** @param watch sees what is written, in order; the bytes are its own only while it runs */
+  constructor(fd: number, owners: Owners = ownersOf(undefined), watch?: (bytes: Uint8Array) => void) {
     this.#fd = fd;
     this.#owners = owners;
+    this.#watch = watch;
   }
 
   /** Adds what is at `disk` as `name`. What has vanished meanwhile, and sockets, are left out. */
@@ -125,6 +128,7 @@ export class TarOut {
   }
 
   #flush(): void {
+    this.#watch?.(this.#buffer.subarray(0, this.#fill));
     for (let at = 0; at < this.#fill; ) at += writeSync(this.#fd, this.#buffer, at, this.#fill - at);
     this.#fill = 0;
   }

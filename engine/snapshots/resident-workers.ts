@@ -1,0 +1,132 @@
+import { Fault } from "#base/fault.ts";
+import type { ResidentJob, RootedReply } from "./rooted/jobs.ts";
+import { spawnWorker } from "./spawn-worker.ts";
+
+const idleMs = 5000;
+const maxStderr = 4096;
+
+/**
+ * Processes that work on layers, locked into one after the other, for who makes many: starting one costs ten times as much as a
+ * small layer. One that fails, or whose job is aborted, ends; so does one that nobody wants for five seconds.
+ */
+export class ResidentWorkers implements Disposable {
+  readonly #idle: Worker[] = [];
+  readonly #all = new Set<Worker>();
+  #isClosed = false;
+
+  /** @throws {Fault} as the job does */
+  async run<Result>(job: ResidentJob, signal: AbortSignal): Promise<Result> {
+    signal.throwIfAborted();
+    if (this.#isClosed) throw new Fault("unavailable", "the engine is stopping");
+    const worker = this.#idle.pop() ?? this.#start();
+    const result = await worker.run(job, signal);
+    if (this.#isClosed) worker.end();
+    else {
+      this.#idle.push(worker);
+      worker.endAfter(idleMs);
+    }
+    return result as Result;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    for (const worker of this.#all) worker.end();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(() => {
+      this.#all.delete(worker);
+      const at = this.#idle.indexOf(worker);
+      if (at >= 0) this.#idle.splice(at, 1);
+    });
+    this.#all.add(worker);
+    return worker;
+  }
+}
+
+interface Under {
+  readonly job: ResidentJob;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+class Worker {
+  readonly #child = spawnWorker(["resident"]);
+  #under: Under | undefined;
+  #partial = "";
+  #stderr = "";
+  #timer: NodeJS.Timeout | undefined;
+  readonly #gone: () => void;
+
+  /** `gone` is called when it has ended, or takes no more jobs. */
+  constructor(gone: () => void) {
+    this.#gone = gone;
+    const { control, stdin, stdout, stderr } = this.#child;
+    for (const stream of [control, stdin, stdout, stderr]) stream.on("error", () => {});
+    stdin.end();
+    stdout.resume();
+    stderr.on("data", (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-maxStderr);
+    });
+    control.on("data", (chunk: Buffer) => this.#read(chunk));
+    this.#child.once("error", (error) =>
+      this.#fail(new Fault("internal", `cannot start a worker: ${error.message}`)),
+    );
+    this.#child.once("close", (code, name) => {
+      gone();
+      clearTimeout(this.#timer);
+      const { job, signal } = this.#under ?? {};
+      const reason = signal?.aborted
+        ? (signal.reason as Error)
+        : new Fault(
+            "internal",
+            `worker ended (${name ?? code}) in the middle of ${job?.do}: ${this.#stderr}`,
+          );
+      this.#fail(reason);
+    });
+  }
+
+  async run(job: ResidentJob, signal: AbortSignal): Promise<unknown> {
+    clearTimeout(this.#timer);
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#under = { job, resolve, reject, signal };
+    const kill = () => void this.#child.kill("SIGKILL");
+    signal.addEventListener("abort", kill, { once: true });
+    this.#child.control.write(`${JSON.stringify(job)}\n`);
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener("abort", kill);
+    }
+  }
+
+  end(): void {
+    this.#gone();
+    this.#child.control.end();
+  }
+
+  endAfter(milliseconds: number): void {
+    this.#timer = setTimeout(() => this.end(), milliseconds).unref();
+  }
+
+  #read(chunk: Buffer): void {
+    const lines = (this.#partial + chunk.toString("latin1")).split("\n");
+    this.#partial = lines.pop() ?? "";
+    for (const line of lines) {
+      const reply = JSON.parse(Buffer.from(line, "latin1").toString()) as RootedReply;
+      if ("done" in reply) this.#settle()?.resolve(reply.done);
+      else if ("fault" in reply) this.#fail(new Fault(reply.fault.kind, reply.fault.message));
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#settle()?.reject(error);
+  }
+
+  #settle(): Under | undefined {
+    const under = this.#under;
+    this.#under = undefined;
+    return under;
+  }
+}
