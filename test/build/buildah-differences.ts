@@ -17,6 +17,9 @@ const reasons: Readonly<Record<string, string>> = {
   "several arguments in one line": "buildah lets an argument see those before it in its line",
   "expose a protocol that is none": "buildah takes it as it is",
   "volume that a later step fills": "buildah drops it, as Docker's classic builder does; BuildKit keeps it",
+  "copy several to no folder": "buildah makes a folder of it; BuildKit puts one file over the other",
+  "add tar with owner": "buildah leaves an archive's content to its owners, as Docker's classic builder does",
+  "target by number": "buildah takes numbers for names; neither Docker's classic builder nor BuildKit does",
   "copy by a wildcard that matches nothing": "buildah refuses it, as Docker's classic builder does",
 };
 
