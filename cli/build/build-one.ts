@@ -86,7 +86,7 @@ async function callOne(
     const answer = await runCall(deps, plan, request, (event) => display.take(event), context.signal);
     display.end();
     const { showAnswer } = await import("./show-answer.ts");
-    const code = showAnswer(context.out, request, format, answer);
+    const code = showAnswer(context, request, format, answer);
     return { code, imageId: undefined, metadata: "{}" };
   } finally {
     display.end();

@@ -23,7 +23,7 @@ export async function checkMany(
   let code = 0;
   for (const [name, answer] of answers) {
     if (targets.length > 1) context.out.write(`\n${name}\n`);
-    code = Math.max(code, showAnswer(context.out, request, undefined, answer));
+    code = Math.max(code, showAnswer(context, request, undefined, answer));
   }
   return code;
 }

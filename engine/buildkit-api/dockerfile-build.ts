@@ -62,8 +62,8 @@ export async function buildDockerfile(
   const asked = parseAttributes(attributes);
   if (asked.platforms.length > 1)
     throw new Fault(
-      "not-implemented",
-      "Multi-platform build is not supported for the docker driver.\nSwitch to a different driver, or build one platform at a time",
+      "invalid",
+      "docker exporter does not currently support exporting manifest lists: build one platform at a time",
     );
   const build = new DockerfileBuild(deps, asked);
   const ready = Promise.withResolvers<void>();

@@ -124,7 +124,10 @@ classic(
 );
 classic("copy with numeric owner", "FROM base\nCOPY --chown=55:66 dir /a/b/c\nCOPY --chown=7 a.txt /n/");
 classic("copy with named owner", "FROM base\nCOPY --chown=nobody:nogroup a.txt /n/");
-classic("copy for nobody who is there", "FROM base\nCOPY --chown=ghost a.txt /n/", { code: 1 });
+classic("copy for nobody who is there", "FROM base\nCOPY --chown=ghost a.txt /n/", {
+  code: 1,
+  differs: "BuildKit gives it to root",
+});
 classic(
   "copy from stage",
   "FROM base AS one\nRUN mkdir -p /out/sub && echo 1 > /out/1 && ln -s 1 /out/l && chown 5:6 /out/1\nFROM base\nCOPY --from=one /out /got\nCOPY --from=0 /out/1 /one",
