@@ -19,6 +19,7 @@ const reasons: Readonly<Record<string, string>> = {
   "volume that a later step fills": "buildah drops it, as Docker's classic builder does; BuildKit keeps it",
   "copy several to no folder": "buildah makes a folder of it; BuildKit puts one file over the other",
   "add tar with owner": "buildah leaves an archive's content to its owners, as Docker's classic builder does",
+  "stage hands its arguments on": "buildah's stages hand nothing on, as those of Docker's classic builder",
   "target by number": "buildah takes numbers for names; neither Docker's classic builder nor BuildKit does",
   "copy by a wildcard that matches nothing": "buildah refuses it, as Docker's classic builder does",
 };
