@@ -53,9 +53,12 @@ test("unixTransport: nobody there is unavailable, and names the socket", async (
   );
 });
 
-test("unixTransport: an abort ends the waiting", async (t) => {
+test("unixTransport: an abort ends the waiting, for an answer and for a connection", async (t) => {
   const socket = await serve(t, () => {});
-  await assert.rejects(dockerClient(unixTransport(socket)).ping(AbortSignal.timeout(20)), {
-    name: "AbortError",
-  });
+  const client = dockerClient(unixTransport(socket));
+  await assert.rejects(client.ping(AbortSignal.timeout(20)), { name: "AbortError" });
+  const stop = new AbortController();
+  const pinging = client.ping(stop.signal);
+  stop.abort();
+  await assert.rejects(pinging, { name: "AbortError" });
 });

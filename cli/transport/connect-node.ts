@@ -12,15 +12,17 @@ export async function connectionOf(
     (isFlowing) => (isFlowing ? socket.resume() : socket.pause()),
     () => signal.removeEventListener("abort", abort),
   );
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const abort = () => {
-    queue.end(new DOMException("The operation was aborted", "AbortError"));
+    const aborted = new DOMException("The operation was aborted", "AbortError");
+    queue.end(aborted);
+    reject(aborted);
     socket.destroy();
   };
   signal.addEventListener("abort", abort, { once: true });
   socket.on("data", (bytes: Buffer) => queue.push(bytes));
   socket.on("end", () => queue.end());
   socket.on("close", () => queue.end());
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once(ready, () => resolve());
   socket.on("error", (error) => {
     reject(error);

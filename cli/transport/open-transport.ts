@@ -33,7 +33,7 @@ function connectTo(endpoint: Endpoint): Connect {
         ? await connectUnix(endpoint.path, signal)
         : await connectTcp(endpoint, signal);
     } catch (cause) {
-      signal.throwIfAborted();
+      if (signal.aborted) throw cause;
       throw unreachable(endpoint, cause);
     }
   };
