@@ -1,9 +1,9 @@
 # Sourced by start.sh and test.sh: brings a Debian machine with Node and npm to where the engine can run. Does only what is
 # missing, a line for each step. POSIX sh: nothing of ours runs yet.
 
-# What the engine runs, also to read archives that are packed with xz or bzip2 and for `docker top`, and what its native program
-# is built with.
-engine_packages="crun nftables iproute2 xz-utils bzip2 procps gcc libc6-dev"
+# What the engine runs, also to read archives that are packed with xz or bzip2, to compress what is pushed, and for `docker top`,
+# and what its native program is built with.
+engine_packages="crun nftables iproute2 xz-utils bzip2 isal procps gcc libc6-dev"
 # Where the kernel has AppArmor, what loads the profile that containers have by default.
 case $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) in Y*) engine_packages="$engine_packages apparmor" ;; esac
 

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { constants, crc32, deflateRaw } from "node:zlib";
 import { Slots } from "#base/slots.ts";
+import { hasIgzip, throughIgzip } from "./igzip.ts";
 
 const compress = promisify(deflateRaw);
 /** Each is compressed by itself, so that several are at once; what came before it is its dictionary, so nothing is lost by that. */
@@ -16,16 +17,47 @@ const threads = new Slots(Math.min(Math.max(availableParallelism(), 1), 3));
 const usualLevel = 1;
 /** What nearly every block becomes fits into one piece. */
 const chunkSize = 80 * 1024;
+/** Up to here a process would take longer to start. */
+const shortBytes = 1024 * 1024;
 /** Deflate, no name, no time, an unknown system: the same bytes always. @see RFC 1952, section 2.3 */
 const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 /** An empty block that is the last one. @see RFC 1951, section 3.2.3 */
 const lastBlock = Buffer.from([3, 0]);
 
-/** The stream as one gzip member. The same bytes give the same result, however they come in pieces. */
-export async function* gzipped(
+/**
+ * The stream as one gzip member. The same bytes give the same result, however they come in pieces, for as long as the host has the
+ * same programs. Without a level whatever is fastest is used.
+ */
+export async function* gzipped(source: AsyncIterable<Uint8Array>, level?: number): AsyncGenerator<Buffer> {
+  if (level !== undefined || !hasIgzip()) return yield* inBlocks(source, level ?? usualLevel);
+  const { isLong, whole } = await lookAhead(source);
+  yield* isLong ? throughIgzip(whole) : inBlocks(whole, usualLevel);
+}
+
+/** Whether the stream is worth a process. */
+async function lookAhead(
   source: AsyncIterable<Uint8Array>,
-  level = usualLevel,
-): AsyncGenerator<Buffer> {
+): Promise<{ readonly isLong: boolean; readonly whole: AsyncGenerator<Uint8Array> }> {
+  const chunks = source[Symbol.asyncIterator]();
+  const head: Uint8Array[] = [];
+  let size = 0;
+  let next = await chunks.next();
+  for (; next.done !== true && size < shortBytes; next = await chunks.next()) {
+    head.push(next.value);
+    size += next.value.length;
+  }
+  async function* whole() {
+    try {
+      yield* head.splice(0);
+      for (; next.done !== true; next = await chunks.next()) yield next.value;
+    } finally {
+      await chunks.return?.();
+    }
+  }
+  return { isLong: next.done !== true, whole: whole() };
+}
+
+async function* inBlocks(source: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Buffer> {
   const running: Promise<Buffer>[] = [];
   const over = new AbortController();
   let [crc, size] = [0, 0];
