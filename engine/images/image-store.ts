@@ -209,7 +209,9 @@ export class ImageStore {
       sql
         .prepare("INSERT OR REPLACE INTO image_artifacts (digest, subject, record) VALUES (?, ?, ?)")
         .run(artifact.descriptor.digest, artifact.subject, JSON.stringify(artifact));
-    for (const id of deletedImages) sql.prepare("DELETE FROM image_damage WHERE image_id = ?").run(id);
+    for (const id of deletedImages)
+      for (const table of ["image_damage", "image_looks"])
+        sql.prepare(`DELETE FROM ${table} WHERE image_id = ?`).run(id);
   }
 
   #keepArtifact(artifact: StoredArtifact): void {

@@ -144,8 +144,11 @@ export class Scrubber implements AsyncDisposable {
     if (looks.length === 0 && gone.length === 0) return;
     const { db } = this.#deps;
     await db.write(() => {
-      const insert = db.sql.prepare("INSERT OR REPLACE INTO image_looks (image_id, at) VALUES (?, ?)");
-      for (const { imageId, at } of looks) insert.run(imageId, at);
+      // One that was removed meanwhile stays removed.
+      const insert = db.sql.prepare(
+        "INSERT OR REPLACE INTO image_looks (image_id, at) SELECT id, ? FROM images WHERE id = ?",
+      );
+      for (const { imageId, at } of looks) insert.run(at, imageId);
       const remove = db.sql.prepare("DELETE FROM image_looks WHERE image_id = ?");
       for (const id of gone) remove.run(id);
     });

@@ -10,5 +10,8 @@ export async function removeEverything(engine: EngineUnderTest): Promise<void> {
     if (!RepoTags.includes("test:latest")) await engine.api("DELETE", `/images/${Id}?force=1`);
   await engine.api("POST", "/build/prune?all=1");
   await engine.api("POST", "/networks/prune");
-  await engine.api("POST", `/volumes/prune?filters=${encodeURIComponent('{"all":["1"]}')}`);
+  // A prune leaves those with options of the driver's.
+  const { json: volumes } = await engine.api("GET", "/volumes");
+  for (const { Name } of (volumes as { Volumes: { Name: string }[] }).Volumes)
+    await engine.api("DELETE", `/volumes/${Name}`);
 }
