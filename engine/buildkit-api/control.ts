@@ -22,6 +22,8 @@ import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { Platform } from "#oci/platform.ts";
 import { exportCache, parseCacheExports } from "./cache-export.ts";
 import { exportResult, type Exporter } from "./export.ts";
+import { noLists } from "./export-image.ts";
+import { flagOf } from "./image-attributes.ts";
 import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
 import type { History } from "./history.ts";
 import { Job, type Jobs } from "./jobs.ts";
@@ -141,6 +143,7 @@ async function result(
   if ((request.frontendAttrs.get("requestid") ?? "") !== "")
     return await deps.solving.ask(job, request.frontend, request.frontendAttrs);
   const exporters = exportersOf(request);
+  if (exporters.some(isForOne)) job.onePlatform = noLists;
   const caches = parseCacheExports(request.cache?.exports ?? []);
   const built =
     request.frontend === ""
@@ -171,6 +174,12 @@ async function returned(job: Job) {
   const built = await job.find(answer.id);
   if (built === undefined) throw new Fault("not-found", `no such result: ${answer.id.slice(0, 200)}`);
   return built;
+}
+
+/** Whether an index has no place where it goes. */
+function isForOne({ type, attrs }: Exporter): boolean {
+  if (type === "image") return !flagOf(attrs, "push", false);
+  return type === "moby" || type === "docker";
 }
 
 function exportersOf({
