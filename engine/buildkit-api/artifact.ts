@@ -166,7 +166,7 @@ async function writeIndex(
   const document = {
     schemaVersion: 2,
     mediaType,
-    manifests: manifests.map(({ bytes: _, ...descriptor }) => descriptor),
+    manifests: manifests.map(withoutBytes),
     ...(Object.keys(indexAnnotations).length > 0 && { annotations: indexAnnotations }),
   };
   const { descriptor, bytes } = await write(outgoing, mediaType, document, signal);
@@ -187,4 +187,8 @@ async function write(
   const bytes = Buffer.from(JSON.stringify(document));
   const digest = await outgoing.document(bytes, signal);
   return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+}
+
+function withoutBytes({ bytes: _, ...descriptor }: Artifact["manifests"][number]): Descriptor {
+  return descriptor;
 }

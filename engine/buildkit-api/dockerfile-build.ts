@@ -33,11 +33,13 @@ import { credentialsOf } from "./registry-auth.ts";
 import { PullParts } from "./pull-parts.ts";
 import { findSecret } from "./secrets.ts";
 import type { Session } from "./sessions.ts";
+import { SharedParts } from "./shared-parts.ts";
 import { mountedNames } from "./mounted-names.ts";
 import { pinnedBase } from "./pinned-base.ts";
 import { type BuildAccount, type PlatformImage, type Solved, solvedOf } from "./solved.ts";
 import { receiveUpload, uploadHost } from "./upload.ts";
 
+const maxPlatforms = 32;
 const layoutScheme = "oci-layout://";
 
 export interface DockerfileBuildDeps {
@@ -66,6 +68,8 @@ export async function buildDockerfile(
   const asked = parseAttributes(attributes);
   if (asked.platforms.length > 1 && deps.job.onePlatform !== undefined)
     throw new Fault("invalid", deps.job.onePlatform);
+  if (asked.platforms.length > maxPlatforms)
+    throw new Fault("invalid", `too many platforms: at most ${maxPlatforms} in one build`);
   const attest = parseAttestRequest(attributes);
   const startedAt = deps.job.progress.now();
   const host = formatPlatform(deps.builder.platform);
@@ -129,28 +133,6 @@ export async function askDockerfile(
     return await new DockerfileBuild(deps, parseAttributes(attributes), shared, undefined).ask(signal);
   } finally {
     shared.dispose();
-  }
-}
-
-/** What the client sends once, however many platforms are built of it. */
-class SharedParts {
-  readonly spools: Disposable[] = [];
-  /** Names of bases by the name with the digest that stands for them. */
-  readonly pinned = new Map<string, string>();
-  readonly told = new Set<string>();
-  /** Where warnings about the Dockerfile are shown. */
-  definition: Vertex | undefined;
-  readonly #once = new Map<string, Promise<unknown>>();
-
-  /** The same key means the same work. */
-  async once<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const known = (this.#once.get(key) as Promise<T> | undefined) ?? work();
-    this.#once.set(key, known);
-    return await known;
-  }
-
-  dispose(): void {
-    for (const spool of this.spools) spool[Symbol.dispose]();
   }
 }
 
@@ -325,7 +307,10 @@ class DockerfileBuild {
       base: async (image, asked) => {
         const named = this.#contextValue(image);
         if (named !== undefined && !named.startsWith("docker-image://")) return {};
-        const name = named?.slice("docker-image://".length) ?? image;
+        const target = asked ?? (platform === "" ? host : parsePlatform(platform, host));
+        const pinned = named === undefined ? await this.#pinned(image, target, signal) : undefined;
+        const other = pinned?.kind === "image" ? pinned.name : image;
+        const name = named?.slice("docker-image://".length) ?? other;
         const wanted = asked === undefined ? platform : formatPlatform(asked);
         try {
           const known = pulls ? undefined : this.#deps.findImage(name);

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { nodesBelow, noTime } from "#engine/build/files/tree.ts";
+import { nodesBelow } from "#engine/build/files/tree.ts";
 import { Spool } from "#engine/build/files/spool.ts";
 import { readTree } from "#engine/build/files/tree-builder.ts";
 import { byteText, shown } from "#engine/snapshots/rooted/paths.ts";
@@ -31,7 +31,8 @@ export async function exportTar(
     for (const image of solved.images) {
       const said = await filesOf(solved, image, vertex, job.progress.now(), signal);
       const prefix = attrs.get("attestation-prefix") ?? "";
-      parts.push({ image, said, prefix, below: isSplit ? folderOf(image) : "" });
+      const madeAt = image.built.epoch ?? Number(job.progress.now() / 1_000_000_000n);
+      parts.push({ image, said, madeAt, prefix, below: isSplit ? folderOf(image) : "" });
     }
     const sending = vertex.part("sending tarball");
     await sendArchive(await session(), index, archiveOf(parts, signal), sending.moved, signal);
@@ -43,15 +44,17 @@ export async function exportTar(
 interface Part {
   readonly image: PlatformImage;
   readonly said: readonly Attestation[];
-  /** Of the names of attestations. */
+  /** The time of files with attestations. */
+  readonly madeAt: number;
+  /** Of their names. */
   readonly prefix: string;
   readonly below: string;
 }
 
 async function* archiveOf(parts: readonly Part[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  for (const { image, said, prefix, below } of parts) {
+  for (const { image, said, madeAt, prefix, below } of parts) {
     const { built } = image;
-    if (below !== "") yield tarHeader(entryOf(`${below}/`, "directory", 0o755, 0, built.epoch));
+    if (below !== "") yield tarHeader(entryOf(`${below}/`, "directory", 0o755, 0, built.epoch ?? 0));
     const change = (entry: TarEntry) => placed(entry, below, built.epoch);
     const digests = said.length === 0 ? undefined : new FileDigests(below === "" ? "" : `${below}/`);
     const isPlain = below === "" && built.epoch === undefined && digests === undefined;
@@ -61,7 +64,7 @@ async function* archiveOf(parts: readonly Part[], signal: AbortSignal): AsyncGen
     for (const one of said) {
       const bytes = fileBytes(one, digests?.subjects ?? []);
       const path = `${below === "" ? "" : `${below}/`}${prefix}${one.path}`;
-      yield tarHeader(entryOf(path, "file", 0o600, bytes.length, built.epoch));
+      yield tarHeader(entryOf(path, "file", 0o600, bytes.length, madeAt));
       yield bytes;
       yield tarPadding(bytes.length);
     }
@@ -88,9 +91,9 @@ function entryOf(
   type: "file" | "directory",
   mode: number,
   size: number,
-  epoch: number | undefined,
+  seconds: number,
 ): TarEntry {
-  const mtime = { seconds: epoch ?? 0, nanoseconds: 0 };
+  const mtime = { seconds, nanoseconds: 0 };
   return { type, path, linkPath: "", mode, uid: 0, gid: 0, size, mtime, major: 0, minor: 0 };
 }
 
@@ -158,7 +161,8 @@ async function exportFolder(
     spool.write(position, bytes);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const size = bytes.length;
-    const owned = { mode: 0o600, uid: 0, gid: 0, mtime: noTime };
+    const mtime = { seconds: Number(job.progress.now() / 1_000_000_000n), nanoseconds: 0 };
+    const owned = { mode: 0o600, uid: 0, gid: 0, mtime };
     root.children.set(byteText(path), { kind: "file", size, sha256, spool, position, ...owned });
   }
   const tree = { root, below: isSplit ? folderOf(image) : "", epoch: image.built.epoch };
