@@ -189,6 +189,6 @@ async function write(
   return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
 }
 
-function withoutBytes({ bytes: _, ...descriptor }: Artifact["manifests"][number]): Descriptor {
-  return descriptor;
+function withoutBytes({ bytes, ...descriptor }: Artifact["manifests"][number]): Descriptor {
+  return { ...descriptor, size: bytes.length };
 }

@@ -1,7 +1,5 @@
 import { imageConfigOf } from "#engine/build/stage-state.ts";
 import { imageIdOf } from "#engine/images/image-workshop.ts";
-import { takeInventory } from "#engine/sbom/inventory.ts";
-import { sbomDocument } from "#engine/sbom/write-sbom.ts";
 import own from "../../package.json" with { type: "json" };
 import { provenanceOf, provenanceTypes } from "./provenance.ts";
 import type { Vertex } from "./progress.ts";
@@ -48,6 +46,8 @@ export async function attestationsOf(
 }
 
 async function sbomOf({ built }: PlatformImage, vertex: Vertex, signal: AbortSignal): Promise<Attestation> {
+  const { takeInventory } = await import("#engine/sbom/inventory.ts");
+  const { sbomDocument } = await import("#engine/sbom/write-sbom.ts");
   const part = vertex.part("generating sbom");
   const config = imageConfigOf(built.state);
   const created = Math.floor(Date.parse(config.created ?? "") / 1000);

@@ -147,10 +147,8 @@ test("buildx, bake: several platforms in one build, with provenance in folders a
   write("many/Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY a /$TARGETARCH\n");
   write("many/a", "a");
   const both = "--platform=linux/amd64,linux/arm64";
-  const text = await docker(
-    ...["buildx", "build", "--progress=plain", both, "--provenance=mode=min", "--output=type=local,dest=two"],
-    ...["--metadata-file=meta.json", "many"],
-  );
+  const said = ["--provenance=mode=min", "--output=type=local,dest=two", "--metadata-file=meta.json"];
+  const text = await docker("buildx", "build", "--progress=plain", both, ...said, "many");
   assert.match(text, /\[linux\/arm64 1\/1\] COPY a \/arm64/);
   const read = (path: string) => readFileSync(join(folder, path), "utf8");
   assert.equal(read("two/linux_amd64/amd64"), "a");
