@@ -111,7 +111,7 @@ function predicateV1(
         invocationId: account.ref,
         startedOn: timeText(account.startedAt),
         finishedOn: timeText(finishedAt),
-        ...(Object.keys(notes).length > 0 && { buildkit_metadata: notes }),
+        buildkit_metadata: notes,
         buildkit_completeness: { request: isComplete, resolvedDependencies: false },
         ...(isReproducible && { buildkit_reproducible: true }),
       },
@@ -141,7 +141,6 @@ const told = new Set([
   "context",
   "cgroup-parent",
   "multi-platform",
-  "frontend.caps",
 ]);
 
 function argumentsOf(attributes: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
