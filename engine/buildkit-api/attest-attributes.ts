@@ -20,6 +20,11 @@ export interface AttestRequest {
 
 /** @throws {Fault} `invalid` with BuildKit's texts */
 export function parseAttestRequest(attributes: ReadonlyMap<string, string>): AttestRequest {
+  for (const name of attributes.keys()) {
+    const [, type] = /^attest:(.*)$/s.exec(name) ?? [];
+    if (type !== undefined && type !== "provenance" && type !== "sbom")
+      throw new Fault("invalid", `unknown attestation type ${quoted(type)}`);
+  }
   const provenance = attributes.get("attest:provenance");
   const sbom = attributes.get("attest:sbom");
   return {
@@ -31,7 +36,7 @@ export function parseAttestRequest(attributes: ReadonlyMap<string, string>): Att
 function parseProvenance(fields: ReadonlyMap<string, string>): ProvenanceRequest | undefined {
   if (flagOf(fields, "disabled", false)) return undefined;
   const mode = fields.get("mode") ?? "max";
-  if (!["min", "max", ""].includes(mode)) throw new Fault("invalid", `invalid mode ${quoted(mode)}`);
+  if (!["min", "max"].includes(mode)) throw new Fault("invalid", `invalid mode ${quoted(mode)}`);
   const version = (fields.get("version") ?? "") === "" ? "v0.2" : fields.get("version");
   if (version !== "v0.2" && version !== "v1")
     throw new Fault("invalid", `invalid provenance SLSA version: ${version?.slice(0, 100)}`);
@@ -39,9 +44,19 @@ function parseProvenance(fields: ReadonlyMap<string, string>): ProvenanceRequest
     isWhole: mode !== "min",
     version,
     builderId: fields.get("builder-id") ?? "",
-    isReproducible: flagOf(fields, "reproducible", false),
-    isInlineOnly: flagOf(fields, "inline-only", false),
+    isReproducible: isReproducible(fields),
+    isInlineOnly: /^(1|t|T|true|TRUE|True)$/.test(fields.get("inline-only") ?? ""),
   };
+}
+
+function isReproducible(fields: ReadonlyMap<string, string>): boolean {
+  try {
+    return flagOf(fields, "reproducible", false);
+  } catch (error) {
+    const value = quoted(fields.get("reproducible") ?? "");
+    const message = `failed to parse reproducible flag ${value}: strconv.ParseBool: parsing ${value}: invalid syntax`;
+    throw new Fault("invalid", message, { cause: error });
+  }
 }
 
 /** Packages are looked up here: nothing of the image is run for it. */

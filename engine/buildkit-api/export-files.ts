@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
-import { nodesBelow } from "#engine/build/files/tree.ts";
+import { Fault } from "#base/fault.ts";
+import { type FolderNode, nodesBelow } from "#engine/build/files/tree.ts";
 import { Spool } from "#engine/build/files/spool.ts";
 import { readTree } from "#engine/build/files/tree-builder.ts";
 import { byteText, shown } from "#engine/snapshots/rooted/paths.ts";
@@ -24,7 +25,7 @@ export async function exportTar(
   { index, attrs }: Exporter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const isSplit = flagOf(attrs, "platform-split", solved.isMulti);
+  const isSplit = solved.isMulti;
   const vertex = job.progress.vertex("exporting to client tarball");
   await vertex.run(async () => {
     const parts: Part[] = [];
@@ -130,17 +131,21 @@ export async function exportLocal(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const vertex = deps.job.progress.vertex("exporting to client directory");
+  const owners = new Map<string, string>();
   await vertex.run(async () => {
-    for (const image of solved.images) await exportFolder(deps, solved, image, exporter, vertex, signal);
+    for (const image of solved.images)
+      await exportFolder(deps, solved, image, exporter, owners, vertex, signal);
   });
   return new Map();
 }
 
+/** @param owners the platforms of files that are there already, by their paths, where all share a folder */
 async function exportFolder(
   { job, session, folder }: ExportDeps,
   solved: Solved,
   image: PlatformImage,
   { index, attrs }: Exporter,
+  owners: Map<string, string>,
   vertex: Vertex,
   signal: AbortSignal,
 ): Promise<void> {
@@ -152,8 +157,10 @@ async function exportFolder(
   const subjects = [...nodesBelow(root)].flatMap(({ path, node }) =>
     node.kind === "file" ? [{ name: shown(path), digest: { sha256: node.sha256 } }] : [],
   );
+  if (!isSplit) takePaths(root, image.platform, owners);
+  const isShared = solved.isMulti && !isSplit;
   const extra = said.map((one) => ({
-    path: `${attrs.get("attestation-prefix") ?? ""}${one.path}`,
+    path: `${attrs.get("attestation-prefix") ?? ""}${isShared ? sharedName(one.path, image) : one.path}`,
     bytes: fileBytes(one, subjects),
   }));
   for (const { path, bytes } of extra) {
@@ -168,6 +175,25 @@ async function exportFolder(
   const tree = { root, below: isSplit ? folderOf(image) : "", epoch: image.built.epoch };
   await sendTree(await session(), index, tree, sending.moved, signal);
   sending.done();
+}
+
+/** @throws {Fault} `invalid` when another platform has a file by the same name */
+function takePaths(root: FolderNode, platform: string, owners: Map<string, string>): void {
+  for (const { path, node } of nodesBelow(root)) {
+    if (node.kind === "folder") continue;
+    const owner = owners.get(path);
+    if (owner !== undefined)
+      throw new Fault(
+        "invalid",
+        `cannot overwrite ${shown(path)} from ${owner} with ${platform} when split option is disabled`,
+      );
+    owners.set(path, platform);
+  }
+}
+
+/** `provenance.linux_arm64.json` */
+function sharedName(path: string, image: PlatformImage): string {
+  return path.replace(/\.[^.]*$/, (end) => `.${folderOf(image)}${end}`);
 }
 
 /** What only goes inline does not go beside files. */

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { readContentRequest, readContentResponse } from "#api/buildkit/content.ts";
+import { buildHistoryEvent, buildHistoryRequest } from "#api/buildkit/control.ts";
 import { isFault } from "#base/fault.ts";
+import type { Codec } from "#base/protobuf.ts";
 import { TarReader } from "#oci/tar/reader.ts";
 import type { TarEntry } from "#oci/tar/entry.ts";
 import { BuildKitClient, type Offer } from "../support/buildkit-client.ts";
@@ -179,8 +183,44 @@ test("provenance: less of it, in its newer form, or none", async () => {
     ["mode=x", 'invalid mode "x"'],
     ["version=v9", "invalid provenance SLSA version: v9"],
     ["foo", "invalid value foo"],
+    ["mode=", 'invalid mode ""'],
+    [
+      "reproducible=x",
+      'failed to parse reproducible flag "x": strconv.ParseBool: parsing "x": invalid syntax',
+    ],
   ] as const)
     assert.equal(await failureOf(layout(files, { "attest:provenance": value })), expected);
+});
+
+test("provenance: of every build that history remembers, whether it goes anywhere or not", async () => {
+  await build({ files }, { "build-arg:FOO": "told" }, { type: "moby", attrs: { name: "remembered" } });
+  using client = await BuildKitClient.open(engine.socket, {});
+  const call = async <A, B>(
+    method: string,
+    [request, response]: readonly [Codec<A>, Codec<B>],
+    asked: Partial<A>,
+  ) => {
+    using open = client.control.open(method, {}, AbortSignal.timeout(10_000));
+    await open.send(request.encode(asked));
+    open.finish();
+    const answers: B[] = [];
+    for await (const message of open.messages()) answers.push(response.decode(message));
+    return answers;
+  };
+  const history = "/moby.buildkit.v1.Control/ListenBuildHistory";
+  const events = await call(history, [buildHistoryRequest, buildHistoryEvent], { earlyExit: true });
+  const [attestation] = events.at(-1)?.record?.result?.attestations ?? [];
+  assert.equal(attestation?.mediaType, "application/vnd.in-toto+json");
+  const content = "/containerd.services.content.v1.Content/Read";
+  const { digest = "" } = attestation;
+  const pieces = await call(content, [readContentRequest, readContentResponse], { digest });
+  const bytes = Buffer.concat(pieces.map(({ data }) => data));
+  assert.equal(bytes.length, attestation.size);
+  assert.match(bytes.toString(), /"build-arg:FOO":"told"/);
+  await assert.rejects(
+    call(content, [readContentRequest, readContentResponse], { digest: "sha256:none" }),
+    /content sha256:none: not found/,
+  );
 });
 
 test("SBOM: what is in the image, by this engine's own inventory", async () => {
@@ -323,6 +363,33 @@ test("several platforms: they are pushed, not stored, and each begins with its o
     /"\/none": not found/,
   );
 });
+
+test("several platforms: what fails for one stops the others, and a client that leaves stops all", async () => {
+  const running = (then: string) => ({
+    Dockerfile: `FROM --platform=linux/amd64 base\nARG TARGETARCH\nRUN test $TARGETARCH = amd64 && sleep 98765; ${then}\n`,
+  });
+  assert.match(
+    await failureOf(build({ files: running("exit 3") }, both, { type: "oci" })),
+    /did not complete successfully: exit code: 3$/,
+  );
+  const leave = new AbortController();
+  const client = await BuildKitClient.open(engine.socket, { files: running("touch /there; sleep 98765") });
+  const building = client.build(both, { type: "oci" }, leave.signal);
+  while (!(await isSleeping())) await new Promise((resolve) => setTimeout(resolve, 20));
+  leave.abort();
+  await assert.rejects(building);
+  client[Symbol.dispose]();
+  while (await isSleeping()) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+async function isSleeping(): Promise<boolean> {
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (words === "sleep\u000098765\u0000") return true;
+  }
+  return false;
+}
 
 test("rewrite-timestamp: no file of the layers is newer than SOURCE_DATE_EPOCH, and the same build gives the same image", async () => {
   const own = { Dockerfile: "FROM base\nRUN echo a > /new\n", a: "" };

@@ -171,6 +171,14 @@ target "default" {
   await docker("buildx", "bake", "--progress=plain", "-f", "many.hcl");
   assert.equal(read("linked/linux_arm64/copy"), "a");
   await assert.rejects(docker("buildx", "build", both, "-t", "many", "many"), /manifest lists/);
+  const shared = "--output=type=local,dest=shared,platform-split=false";
+  await docker("buildx", "build", both, "--provenance=true", shared, "many");
+  assert.match(read("shared/provenance.linux_arm64.json"), /"name": "arm64"/);
+  write("many/Same", "FROM scratch\nCOPY a /a\n");
+  await assert.rejects(
+    docker("buildx", "build", both, shared, "-f", "many/Same", "many"),
+    /cannot overwrite a from linux\/amd64 with linux\/arm64 when split option is disabled/,
+  );
 });
 
 test("docker compose build: services with targets, arguments, secrets and contexts", {
