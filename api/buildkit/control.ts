@@ -128,8 +128,8 @@ export const buildHistoryRequest = message({
 const any = message({ typeUrl: text(1), value: bytes(2) });
 export const rpcStatus = message({ code: int(1), message: text(2), details: many(3, any) });
 
-const descriptor = message({ mediaType: text(1), digest: text(2), size: int(3) });
-const resultInfo = message({ result: sub(1, descriptor) });
+const descriptor = message({ mediaType: text(1), digest: text(2), size: int(3), annotations: map(5, text) });
+const resultInfo = message({ result: sub(1, descriptor), attestations: many(2, descriptor) });
 export const historyEventTypes = { started: 0, complete: 1, deleted: 2 } as const;
 export const buildHistoryEvent = message({
   type: int(1),
@@ -145,6 +145,7 @@ export const buildHistoryEvent = message({
       completedAt: sub(7, timestamp),
       exporterResponse: map(9, text),
       result: sub(10, resultInfo),
+      results: map(11, (number) => sub(number, resultInfo)),
       pinned: bool(14),
       cachedSteps: int(15),
       totalSteps: int(16),

@@ -14,7 +14,7 @@ import { type Dockerfile, parseDockerfile } from "#oci/dockerfile/parse.ts";
 import { formatPlatform, normalisePlatform, parsePlatform, type Platform } from "#oci/platform.ts";
 import type { Reference } from "#oci/reference.ts";
 import type { BuildContext, BuildDeps } from "./build-deps.ts";
-import { type Built, builtOf } from "./built.ts";
+import { type BaseImage, type Built, builtOf } from "./built.ts";
 import type { CopyFrom } from "./copy-step.ts";
 import { Spool } from "./files/spool.ts";
 import type { FolderNode } from "./files/tree.ts";
@@ -133,6 +133,7 @@ export class Builder {
     const { workshop, cache } = this.#context;
     const used = new Set<string>();
     const results: StepResult[] = [];
+    const bases: BaseImage[] = [];
     await using undo = new AsyncDisposableStack();
     const lease = undo.use(workshop.hold());
     const spools: Spool[] = [];
@@ -147,6 +148,7 @@ export class Builder {
         lease,
         used,
         results,
+        bases,
         signal,
         openSpool: () => {
           const spool = new Spool(join(this.#context.folder, "tmp"));
@@ -158,7 +160,8 @@ export class Builder {
       const state = request.frontEnd === undefined ? built : withConfigLabels(built, request.labels);
       await cache.markUsed([...used]);
       const held = undo.move();
-      return builtOf({ context: this.#context, state, results, lease }, async () => {
+      const { epoch } = run;
+      return builtOf({ context: this.#context, state, results, bases, epoch, lease }, async () => {
         await held.disposeAsync();
         void this.#settle();
       });
@@ -197,6 +200,7 @@ interface RunDeps {
   readonly lease: Lease;
   readonly used: Set<string>;
   readonly results: StepResult[];
+  readonly bases: BaseImage[];
   readonly openSpool: () => Spool;
   readonly signal: AbortSignal;
 }
@@ -218,6 +222,14 @@ class BuildRun {
       request.platform === "" ? context.platform : parsePlatform(request.platform, context.platform);
     const platforms = platformArgs(this.#platform, context.platform);
     this.#global = globalArgs(deps.dockerfile, platforms, request.args);
+  }
+
+  /** What SOURCE_DATE_EPOCH says. @throws {Fault} `invalid` */
+  get epoch(): number | undefined {
+    const epoch = this.#deps.request.args["SOURCE_DATE_EPOCH"] ?? this.#global.get("SOURCE_DATE_EPOCH");
+    if (epoch === undefined || epoch === null || epoch === "") return undefined;
+    if (!/^\d{1,12}$/.test(epoch)) throw new Fault("invalid", `invalid SOURCE_DATE_EPOCH: ${epoch}`);
+    return Number(epoch);
   }
 
   async build(signal: AbortSignal): Promise<StageState> {
@@ -268,11 +280,8 @@ class BuildRun {
       await admit(context, name, image);
       imports.push(new ImageCache(image, await context.workshop.layersOf(image, lease)));
     }
-    const epoch = request.args["SOURCE_DATE_EPOCH"] ?? this.#global.get("SOURCE_DATE_EPOCH");
-    if (epoch !== undefined && epoch !== null && epoch !== "") {
-      if (!/^\d{1,12}$/.test(epoch)) throw new Fault("invalid", `invalid SOURCE_DATE_EPOCH: ${epoch}`);
-      this.#usedArgs.add("SOURCE_DATE_EPOCH");
-    }
+    const { epoch } = this;
+    if (epoch !== undefined) this.#usedArgs.add("SOURCE_DATE_EPOCH");
     return {
       context,
       solver,
@@ -288,7 +297,7 @@ class BuildRun {
       // Nobody signs caches: where signatures are asked for, what they have is not taken for a step's result.
       sources: context.images.admission.hasPolicy ? [] : (request.cacheSources ?? []),
       solved: (result) => this.#deps.results.push(result),
-      ...(epoch !== undefined && epoch !== null && epoch !== "" && { epoch: Number(epoch) }),
+      ...(epoch !== undefined && { epoch }),
       networkMode: request.networkMode,
       limits: request.limits,
       history: request.frontEnd === undefined ? classicHistory : buildkitHistory,
@@ -351,7 +360,7 @@ class BuildRun {
     const index = findStage(this.#deps.dockerfile.stages, name, before);
     const stage = index === undefined ? undefined : this.#stages.get(index);
     if (stage !== undefined) return { kind: "layers", state: await stage };
-    const named = await this.#deps.request.frontEnd?.context(name, signal);
+    const named = await this.#deps.request.frontEnd?.context(name, this.#platform, signal);
     if (named?.kind === "files") return { kind: "context", root: named.root };
     const isBuildKit = this.#deps.request.frontEnd !== undefined;
     if (/^\d{1,5}$/.test(name) && named === undefined)
@@ -386,13 +395,15 @@ class BuildRun {
     const { context, lease, signal } = this.#deps;
     let step: StepProgress | undefined;
     try {
-      const named = await frontEnd.context(image, signal);
+      const wanted = platform === undefined ? this.#platform : parsePlatform(platform, context.platform);
+      const named = await frontEnd.context(image, wanted, signal);
       if (named?.kind === "files")
         return await contextStage(context, this.#platform, named.root, lease, signal);
       const name = named?.name ?? image;
       // Stages that begin with the same image have one step for it.
-      const isShown = named === undefined && !this.#images.has(imageKey(name, platform));
-      step = isShown ? frontEnd.step(title, `FROM ${shownImage(name)}`) : undefined;
+      const shown = named === undefined ? name : named.shown;
+      const isShown = shown !== undefined && !this.#images.has(imageKey(name, platform));
+      step = isShown ? frontEnd.step(title, `FROM ${shownImage(shown)}`) : undefined;
       let isHere = true;
       const state = await this.#image(name, platform, (progress) => {
         isHere = false;
@@ -445,6 +456,12 @@ class BuildRun {
         "not-found",
         `image with reference ${name} was found but its platform (${formatPlatform(normalisePlatform(image))}) does not match the specified platform (${formatPlatform(wanted)})`,
       );
+    this.#deps.bases.push({
+      name,
+      platform: normalisePlatform(image),
+      digest: record.descriptor.digest,
+      layers,
+    });
     return {
       image,
       config: config ?? {},

@@ -1,6 +1,7 @@
 import type { Instruction } from "#oci/dockerfile/instruction.ts";
 import type { Lines } from "#oci/dockerfile/source.ts";
 import type { Progress } from "#engine/images/images.ts";
+import type { Platform } from "#oci/platform.ts";
 import type { FolderNode } from "./files/tree.ts";
 
 /** Where the progress of one step goes. */
@@ -17,7 +18,12 @@ export interface StepProgress {
 /** What a name of `--build-context` stands for. */
 export type NamedContext =
   | { readonly kind: "files"; readonly root: FolderNode }
-  | { readonly kind: "image"; readonly name: string };
+  | {
+      readonly kind: "image";
+      readonly name: string;
+      /** What progress calls it, where it is the base of a step like any other. */
+      readonly shown?: string;
+    };
 
 /**
  * What BuildKit's clients have beyond the classic API: progress by step, secrets, ssh agents, named contexts, and a history that is
@@ -28,8 +34,16 @@ export interface FrontEnd {
   step(stage: StageTitle, name: string): StepProgress;
   /** Lines of the Dockerfile that an error comes from. */
   located(error: unknown, lines: Lines): void;
-  /** Undefined when the client has named none. */
-  context(name: string, signal: AbortSignal): Promise<NamedContext | undefined>;
+  /**
+   * Undefined when the client has named none.
+   *
+   * @param platform that an image by this name is to have
+   */
+  context(
+    name: string,
+    platform: Platform | undefined,
+    signal: AbortSignal,
+  ): Promise<NamedContext | undefined>;
   /** Undefined when the client has none. */
   secret(id: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /**

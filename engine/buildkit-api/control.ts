@@ -22,12 +22,16 @@ import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { Platform } from "#oci/platform.ts";
 import { exportCache, parseCacheExports } from "./cache-export.ts";
 import { exportResult, type Exporter } from "./export.ts";
+import { noLists } from "./export-image.ts";
+import { flagOf } from "./image-attributes.ts";
 import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
 import type { History } from "./history.ts";
 import { Job, type Jobs } from "./jobs.ts";
+import { contentMethods, resultsTold } from "./kept-provenance.ts";
 import { sessionMethod } from "./session-stream.ts";
 import type { Sessions } from "./sessions.ts";
 import { RpcError } from "#rpc/status.ts";
+import type { Solved } from "./solved.ts";
 import type { Solving } from "./solving.ts";
 import { pruneCache, usageRecords } from "./usage.ts";
 
@@ -81,6 +85,7 @@ export function controlMethods(deps: ControlDeps, history: History): Methods {
         exporterResponse: await solve(deps, history, request, signal),
       })),
     ],
+    ...contentMethods((digest) => history.findBlob(digest)),
     [`${service}/Session`, sessionMethod(deps.sessions)],
     [
       `${service}/ListenBuildHistory`,
@@ -116,8 +121,9 @@ export async function solve(
   deps.jobs.add(job);
   const record = history.begin(request);
   try {
-    const response = await result(deps, job, request, signal);
-    record.end(job.progress.counts, response, undefined);
+    const { response, solved } = await result(deps, job, request, signal);
+    const results = solved === undefined ? undefined : resultsTold(solved, deps.now());
+    record.end(job.progress.counts, response, undefined, results);
     return response;
   } catch (error) {
     record.end(job.progress.counts, new Map(), error);
@@ -132,35 +138,36 @@ async function result(
   job: Job,
   request: SolveRequest,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<{ readonly response: ReadonlyMap<string, string>; readonly solved?: Solved }> {
   if ((request.definition?.def ?? []).length > 0)
     throw new Fault(
       "not-implemented",
       "solving a definition of operations is not supported: build a Dockerfile",
     );
   if ((request.frontendAttrs.get("requestid") ?? "") !== "")
-    return await deps.solving.ask(job, request.frontend, request.frontendAttrs);
+    return { response: await deps.solving.ask(job, request.frontend, request.frontendAttrs) };
   const exporters = exportersOf(request);
+  if (exporters.some(isForOne)) job.onePlatform = noLists;
   const caches = parseCacheExports(request.cache?.exports ?? []);
-  const built =
+  const solved =
     request.frontend === ""
       ? await returned(job)
       : await job.find(await deps.solving.solve(job, request.frontend, request.frontendAttrs, new Map()));
   const response = new Map<string, string>();
-  if (built === undefined) return response;
+  if (solved === undefined) return { response };
   const builder = await deps.builds.builder();
   const { exchange } = deps;
   const session = () => deps.sessions.get(job.session, signal);
   const hasInlineCache = caches.hasInline;
   for (const exporter of exporters) {
     const target = { job, session, exchange, hasInlineCache, folder: builder.folder };
-    for (const [name, value] of await exportResult(target, built, exporter, signal))
+    for (const [name, value] of await exportResult(target, solved, exporter, signal))
       response.set(name, value);
   }
   for (const cache of caches.others)
-    for (const [name, value] of await exportCache({ job, session, exchange }, built, cache, signal))
+    for (const [name, value] of await exportCache({ job, session, exchange }, solved, cache, signal))
       response.set(name, value);
-  return response;
+  return { response, solved };
 }
 
 /** What the client's own gateway has made; undefined for nothing. */
@@ -171,6 +178,12 @@ async function returned(job: Job) {
   const built = await job.find(answer.id);
   if (built === undefined) throw new Fault("not-found", `no such result: ${answer.id.slice(0, 200)}`);
   return built;
+}
+
+/** Whether an index has no place where it goes. */
+function isForOne({ type, attrs }: Exporter): boolean {
+  if (type === "image") return !flagOf(attrs, "push", false);
+  return type === "moby" || type === "docker";
 }
 
 function exportersOf({

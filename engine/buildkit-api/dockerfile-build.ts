@@ -10,16 +10,17 @@ import type { NamedContext, StageTitle, StepProgress } from "#engine/build/front
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import { openContext } from "#engine/build/open-context.ts";
-import { metadataFault } from "#engine/build/base-image.ts";
+import { metadataFault, shownImage } from "#engine/build/base-image.ts";
 import { type Answer, rangesOf } from "#engine/build/check/answers.ts";
 import { answerAbout, type CheckSubject, DockerfileCheck } from "#engine/build/check/dockerfile-check.ts";
 import { type CheckWarning, shortWarning } from "#oci/dockerfile/check/findings.ts";
 import type { Stage } from "#oci/dockerfile/instruction.ts";
 import type { Lines } from "#oci/dockerfile/source.ts";
-import { formatPlatform, parsePlatform } from "#oci/platform.ts";
+import { formatPlatform, normalisePlatform, parsePlatform } from "#oci/platform.ts";
 import type { Platform } from "#oci/platform.ts";
 import { familiarReference, formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import { forwardAgent } from "./agent.ts";
+import { parseAttestRequest } from "./attest-attributes.ts";
 import { type BuildAttributes, parseAttributes } from "./attributes.ts";
 import { buildError, buildMessage, type ErrorSource } from "./build-errors.ts";
 import { importLayout } from "./client-layout.ts";
@@ -32,8 +33,13 @@ import { credentialsOf } from "./registry-auth.ts";
 import { PullParts } from "./pull-parts.ts";
 import { findSecret } from "./secrets.ts";
 import type { Session } from "./sessions.ts";
+import { SharedParts } from "./shared-parts.ts";
+import { mountedNames } from "./mounted-names.ts";
+import { pinnedBase } from "./pinned-base.ts";
+import { type BuildAccount, type PlatformImage, type Solved, solvedOf } from "./solved.ts";
 import { receiveUpload, uploadHost } from "./upload.ts";
 
+const maxPlatforms = 32;
 const layoutScheme = "oci-layout://";
 
 export interface DockerfileBuildDeps {
@@ -42,7 +48,7 @@ export interface DockerfileBuildDeps {
   readonly session: Session;
   readonly job: Job;
   /** Results of earlier builds of the job, by the name that stands for them. */
-  readonly inputs: ReadonlyMap<string, Promise<Built>>;
+  readonly inputs: ReadonlyMap<string, Promise<Solved>>;
   readonly exchange: () => Promise<ContentExchange>;
   readonly platform: Platform;
   /** Undefined when the image is not here. */
@@ -58,19 +64,58 @@ export async function buildDockerfile(
   deps: DockerfileBuildDeps,
   attributes: ReadonlyMap<string, string>,
   signal: AbortSignal,
-): Promise<{ readonly built: Promise<Built> }> {
+): Promise<{ readonly built: Promise<Solved> }> {
   const asked = parseAttributes(attributes);
-  if (asked.platforms.length > 1)
-    throw new Fault(
-      "invalid",
-      "docker exporter does not currently support exporting manifest lists: build one platform at a time",
-    );
-  const build = new DockerfileBuild(deps, asked);
+  if (asked.platforms.length > 1 && deps.job.onePlatform !== undefined)
+    throw new Fault("invalid", deps.job.onePlatform);
+  if (asked.platforms.length > maxPlatforms)
+    throw new Fault("invalid", `too many platforms: at most ${maxPlatforms} in one build`);
+  const attest = parseAttestRequest(attributes);
+  const startedAt = deps.job.progress.now();
+  const host = formatPlatform(deps.builder.platform);
+  const wanted = asked.platforms.map((text) => formatPlatform(parsePlatform(text, deps.builder.platform)));
+  const platforms = wanted.length === 0 ? [host] : [...new Set(wanted)];
+  const shared = new SharedParts();
+  const builds = platforms.map((_, index) => {
+    const own = wanted.length > 1 ? { ...asked, platforms: platforms.slice(index, index + 1) } : asked;
+    return new DockerfileBuild(deps, own, shared, wanted.length > 1 ? platforms[index] : undefined);
+  });
+  const [first] = builds;
+  if (first === undefined) throw new TypeError("a build without a platform");
   const ready = Promise.withResolvers<void>();
-  const built = build.run(ready.resolve, signal);
-  void built.catch(ready.reject).finally(() => build.dispose());
+  const running = runAll(builds, ready.resolve, signal);
+  const built = running.then((all) => {
+    const images = all.map(
+      (one, index): PlatformImage => ({ platform: platforms[index] ?? host, built: one }),
+    );
+    const { ref } = deps.job;
+    const { filename } = asked;
+    const { pinned: namesOf } = shared;
+    const account = { ref, attributes, filename, ...first.told, startedAt, platform: host, namesOf, attest };
+    const isMulti = wanted.length > 1 || attributes.get("multi-platform") === "true";
+    return solvedOf(images, isMulti, account);
+  });
+  void built.catch(ready.reject).finally(() => shared.dispose());
   await ready.promise;
   return { built };
+}
+
+/** Side by side; the first failure stops the others. @param ready called when the first one has read the Dockerfile */
+async function runAll(
+  builds: readonly DockerfileBuild[],
+  ready: () => void,
+  signal: AbortSignal,
+): Promise<readonly Built[]> {
+  const stop = new AbortController();
+  const either = builds.length === 1 ? signal : AbortSignal.any([signal, stop.signal]);
+  const running = builds.map((build) => build.run(ready, either));
+  for (const one of running) one.catch((error: unknown) => stop.abort(error));
+  const settled = await Promise.allSettled(running);
+  const built = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  if (built.length === builds.length) return built;
+  for (const one of built) await one[Symbol.asyncDispose]();
+  signal.throwIfAborted();
+  throw stop.signal.reason;
 }
 
 /**
@@ -83,33 +128,42 @@ export async function askDockerfile(
   attributes: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const build = new DockerfileBuild(deps, parseAttributes(attributes));
+  const shared = new SharedParts();
   try {
-    return await build.ask(signal);
+    return await new DockerfileBuild(deps, parseAttributes(attributes), shared, undefined).ask(signal);
   } finally {
-    build.dispose();
+    shared.dispose();
   }
 }
 
-/** One build of a Dockerfile. */
+/** One build of a Dockerfile, for one platform. */
 class DockerfileBuild {
   readonly #deps: DockerfileBuildDeps;
   readonly #asked: BuildAttributes;
-  readonly #spools: Disposable[] = [];
+  readonly #shared: SharedParts;
+  /** In front of the names of steps; undefined where there is one only. */
+  readonly #platform: string | undefined;
   readonly #lines = new WeakMap<object, Lines>();
   readonly #contexts = new Map<string, Promise<NamedContext | undefined>>();
   readonly #stepsOf = new Map<number, number>();
   #source: ErrorSource | undefined;
-  /** Where warnings about the Dockerfile are shown. */
-  #definition: Vertex | undefined;
+  #names: Pick<BuildAccount, "secrets" | "agents"> = { secrets: [], agents: [] };
 
-  constructor(deps: DockerfileBuildDeps, asked: BuildAttributes) {
+  constructor(
+    deps: DockerfileBuildDeps,
+    asked: BuildAttributes,
+    shared: SharedParts,
+    platform: string | undefined,
+  ) {
     this.#deps = deps;
     this.#asked = asked;
+    this.#shared = shared;
+    this.#platform = platform;
   }
 
-  dispose(): void {
-    for (const spool of this.#spools) spool[Symbol.dispose]();
+  /** What it has read. */
+  get told(): Pick<BuildAccount, "dockerfile" | "secrets" | "agents"> {
+    return { dockerfile: this.#source?.text ?? "", ...this.#names };
   }
 
   /** @param ready called when the Dockerfile is read and makes sense */
@@ -119,7 +173,7 @@ class DockerfileBuild {
 
   async ask(signal: AbortSignal): Promise<Answer> {
     return await this.#blaming(async () => {
-      const files = await this.#openFiles(signal);
+      const files = await this.#files(signal);
       this.#source = { filename: this.#asked.filename, text: files.dockerfile };
       const subject = this.#subject(files.dockerfile, signal);
       return await answerAbout(this.#asked.request, subject, () => files.ignore(signal));
@@ -140,10 +194,11 @@ class DockerfileBuild {
   async #run(ready: () => void, signal: AbortSignal): Promise<Built> {
     const { builder, job } = this.#deps;
     const { filename, args, target, platforms } = this.#asked;
-    const files = await this.#openFiles(signal);
+    const files = await this.#files(signal);
     this.#source = { filename, text: files.dockerfile };
     const check = new DockerfileCheck(this.#subject(files.dockerfile, signal));
     const plan = this.#readStages(check);
+    this.#names = mountedNames(plan);
     this.#tellOfBases(plan);
     const ignore = await files.ignore(signal);
     const bases = plan.map(({ index }) => check.readBases(false).froms[index]?.image ?? "");
@@ -151,7 +206,7 @@ class DockerfileBuild {
       check.findings.isStrict || (!this.#asked.pulls && bases.every((name) => this.#isHere(name)));
     if (isFirst) await this.#checkStages(check, ignore);
     ready();
-    const caches = this.#caches(signal);
+    const caches = this.#shared.once("caches", () => this.#caches(signal));
     caches.catch(() => {}); // whoever waits for it is told
     const root = await files.context(this.#wanted(plan), ignore, signal);
     const request: BuildRequest = {
@@ -174,7 +229,7 @@ class DockerfileBuild {
       frontEnd: {
         step: (stage, name) => this.#step(stage, name),
         located: (error, lines) => this.#locate(error, lines),
-        context: (name, until) => this.#context(name, plan, until),
+        context: (name, wanted, until) => this.#context(name, wanted, plan, until),
         secret: (id, until) => findSecret(this.#deps.session, id, until),
         agent: (id, path, until) => forwardAgent(this.#deps.session, id, path, until),
         hostname: this.#asked.hostname,
@@ -222,8 +277,11 @@ class DockerfileBuild {
 
   #warn(warnings: readonly CheckWarning[]): void {
     const { filename = "", text = "" } = this.#source ?? {};
-    for (const warning of warnings)
-      this.#definition?.warn({
+    for (const warning of warnings) {
+      const key = `warning ${JSON.stringify([warning.rule, warning.lines, shortWarning(warning)])}`;
+      if (this.#shared.told.has(key)) continue;
+      this.#shared.told.add(key);
+      this.#shared.definition?.warn({
         level: 1,
         short: Buffer.from(shortWarning(warning)),
         detail: [Buffer.from(warning.rule.description)],
@@ -231,6 +289,7 @@ class DockerfileBuild {
         info: { filename, data: Buffer.from(text), language: "Dockerfile" },
         ranges: rangesOf(warning.lines),
       });
+    }
   }
 
   #subject(source: string, signal: AbortSignal): CheckSubject {
@@ -248,7 +307,10 @@ class DockerfileBuild {
       base: async (image, asked) => {
         const named = this.#contextValue(image);
         if (named !== undefined && !named.startsWith("docker-image://")) return {};
-        const name = named?.slice("docker-image://".length) ?? image;
+        const target = asked ?? (platform === "" ? host : parsePlatform(platform, host));
+        const pinned = named === undefined ? await this.#pinned(image, target, signal) : undefined;
+        const other = pinned?.kind === "image" ? pinned.name : image;
+        const name = named?.slice("docker-image://".length) ?? other;
         const wanted = asked === undefined ? platform : formatPlatform(asked);
         try {
           const known = pulls ? undefined : this.#deps.findImage(name);
@@ -271,7 +333,7 @@ class DockerfileBuild {
 
   #openSpool(): Spool {
     const spool = new Spool(join(this.#deps.builder.folder, "tmp"));
-    this.#spools.push(spool);
+    this.#shared.spools.push(spool);
     return spool;
   }
 
@@ -284,8 +346,12 @@ class DockerfileBuild {
     const kept = isWorth
       ? contexts.open(`${session.sharedKey} ${name}`, openSpool)
       : withoutKept(openSpool());
-    this.#spools.push(kept);
+    this.#shared.spools.push(kept);
     return kept;
+  }
+
+  async #files(signal: AbortSignal) {
+    return await this.#shared.once("files", () => this.#openFiles(signal));
   }
 
   /** The Dockerfile, and how to get the files of the context. */
@@ -358,8 +424,18 @@ class DockerfileBuild {
     request: SyncRequest,
     signal: AbortSignal,
   ): Promise<FolderNode> {
+    const key = JSON.stringify([title, request]);
+    return await this.#shared.once(key, () => this.#transferOnce(title, part, request, signal));
+  }
+
+  async #transferOnce(
+    title: string,
+    part: string,
+    request: SyncRequest,
+    signal: AbortSignal,
+  ): Promise<FolderNode> {
     const vertex = this.#deps.job.progress.vertex(title);
-    this.#definition ??= vertex;
+    this.#shared.definition ??= vertex;
     return await vertex.run(async () => {
       const transfer = vertex.part(part, "transferring");
       let bytes = 0;
@@ -382,7 +458,7 @@ class DockerfileBuild {
     const vertex = job.progress.vertex(
       `[internal] load ${isUpload ? "remote build context" : "git source"} ${isUpload ? "" : remote}`.trim(),
     );
-    this.#definition ??= vertex;
+    this.#shared.definition ??= vertex;
     return await vertex.run(async () => {
       const opened = await openContext(
         {
@@ -405,7 +481,7 @@ class DockerfileBuild {
   /** BuildKit looks every base up before it begins. */
   #tellOfBases(stages: readonly Stage[]): void {
     const names = new Set(stages.map(({ from }) => from.name));
-    const shown = new Set<string>();
+    const shown = this.#shared.told;
     for (const { from } of stages) {
       const { image } = from;
       const isOther = image === "scratch" || image.includes("$") || names.has(image.toLowerCase());
@@ -413,10 +489,10 @@ class DockerfileBuild {
         isOther ||
         this.#asked.contexts.has(image) ||
         this.#deps.findImage(image) === undefined ||
-        shown.has(image)
+        shown.has(`base ${image}`)
       )
         continue;
-      shown.add(image);
+      shown.add(`base ${image}`);
       const name = formatReference(withDefaultTag(parseReference(image)));
       this.#deps.job.progress.vertex(`[internal] load metadata for ${name}`).start().done();
     }
@@ -434,7 +510,7 @@ class DockerfileBuild {
     const { session, exchange, job, platform, findImage, builder } = this.#deps;
     const configOf = (image: ImageRecord) => builder.configOf(image);
     const deps = { session, exchange, platform, progress: job.progress, findImage, configOf };
-    const opened = (connection: Disposable) => void this.#spools.push(connection);
+    const opened = (connection: Disposable) => void this.#shared.spools.push(connection);
     if (!this.#asked.usesCache) return [];
     const sources = await Promise.all(
       this.#asked.cacheFrom.map((entry) => importCache(deps, entry, opened, signal)),
@@ -456,9 +532,8 @@ class DockerfileBuild {
     const at = (this.#stepsOf.get(index) ?? 0) + 1;
     this.#stepsOf.set(index, at);
     const count = `${String(at).padStart(String(steps).length)}/${steps}`;
-    const vertex: Vertex = this.#deps.job.progress.vertex(
-      `[${name === "" ? "" : `${name} `}${count}] ${text}`,
-    );
+    const words = [this.#platform, name, count].filter((word) => word !== undefined && word !== "");
+    const vertex: Vertex = this.#deps.job.progress.vertex(`[${words.join(" ")}] ${text}`);
     vertex.start();
     const layers = new PullParts(vertex);
     return {
@@ -476,14 +551,38 @@ class DockerfileBuild {
 
   async #context(
     name: string,
+    platform: Platform | undefined,
     stages: readonly Stage[],
     signal: AbortSignal,
   ): Promise<NamedContext | undefined> {
     const value = this.#contextValue(name);
-    if (value === undefined) return undefined;
+    if (value === undefined) return await this.#pinned(name, platform, signal);
     const known = this.#contexts.get(name) ?? this.#openNamed(name, value, stages, signal);
     this.#contexts.set(name, known);
     return await known;
+  }
+
+  /** Images of one name for several platforms cannot all have it here: those of the others go by their digests. */
+  async #pinned(
+    name: string,
+    platform: Platform | undefined,
+    signal: AbortSignal,
+  ): Promise<NamedContext | undefined> {
+    if (this.#platform === undefined || platform === undefined) return undefined;
+    const { job, session, exchange, findImage, builder } = this.#deps;
+    const here = findImage(name);
+    const key = formatPlatform(platform);
+    if (here === undefined && key === formatPlatform(builder.platform)) return undefined;
+    if (here !== undefined && formatPlatform(normalisePlatform(here.config)) === key) return undefined;
+    return await this.#shared.once(`pinned ${key} ${name}`, async () => {
+      const vertex = job.progress.vertex(`[${key} internal] load metadata for ${shownImage(name)}`);
+      const pinned = await vertex.run(
+        async () => await pinnedBase({ session, exchange }, name, platform, signal),
+      );
+      if (pinned === undefined) return undefined;
+      this.#shared.pinned.set(pinned, name);
+      return { kind: "image", name: pinned, shown: name };
+    });
   }
 
   /** By its name as it stands, or by that of the image that it stands for. */
@@ -528,7 +627,7 @@ class DockerfileBuild {
     if (value.startsWith("input:")) {
       const built = this.#deps.inputs.get(value.slice("input:".length));
       if (built === undefined) throw new Fault("invalid", `invalid input ${value} for build context ${name}`);
-      return { kind: "image", name: await (await built).commit([], signal) };
+      return { kind: "image", name: await imageFor(await built, this.#platform).commit([], signal) };
     }
     if (/^(https?|git|ssh):\/\/|^git@/.test(value)) {
       const vertex = this.#deps.job.progress.vertex(`[context ${name}] ${value}`);
@@ -571,6 +670,11 @@ class DockerfileBuild {
     if (!(await isArchive(file))) throw new Fault("invalid", `${address} is no archive`);
     return await unpackFile(file, this.#openSpool());
   }
+}
+
+/** Of a result for several platforms, the one for this one. */
+function imageFor({ images, ...whole }: Solved, platform: string | undefined): Pick<Built, "commit"> {
+  return images.find((image) => image.platform === platform)?.built ?? whole;
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}

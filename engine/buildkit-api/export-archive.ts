@@ -1,11 +1,14 @@
-import type { Built } from "#engine/build/built.ts";
+import { Fault } from "#base/fault.ts";
+import type { Outgoing } from "#engine/build/built.ts";
 import { archiveOfExport } from "#engine/images/export-archive.ts";
-import type { ExportedImage, OutgoingBlob } from "#engine/images/image-export.ts";
+import type { OutgoingBlob } from "#engine/images/image-export.ts";
+import { type Artifact, artifactOf, isIndex } from "./artifact.ts";
 import { ClientContent } from "./client-content.ts";
 import type { Exporter, ExportDeps } from "./export.ts";
-import { inlined, responseOf } from "./export-image.ts";
+import { noLists, preparedImages, responseOf } from "./export-image.ts";
 import { sendArchive } from "./file-send.ts";
-import { exportOptions, flagOf, parseImageAttributes } from "./image-attributes.ts";
+import { flagOf, parseImageAttributes } from "./image-attributes.ts";
+import type { Solved } from "./solved.ts";
 
 /** By this name clients offer the folder of an output. */
 const outputStore = "export";
@@ -18,40 +21,44 @@ const outputStore = "export";
  */
 export async function exportArchive(
   { job, session, hasInlineCache }: ExportDeps,
-  plain: Built,
+  solved: Solved,
   exporter: Exporter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const { type, attrs, index } = exporter;
-  const { names } = parseImageAttributes(exporter);
-  const options = exportOptions(attrs, type === "oci");
+  const asked = parseImageAttributes(exporter, isIndex(solved));
+  const { names } = asked;
+  const { outgoing } = solved;
+  const isDocker = type === "docker";
+  if (isDocker && isIndex(solved)) throw new Fault("invalid", noLists);
   const isArchive = flagOf(attrs, "tar", true);
   const vertex = job.progress.vertex(`exporting to ${type} image format`);
   return await vertex.run(async () => {
     vertex.part("exporting layers").done();
-    const built = hasInlineCache ? inlined(vertex, plain) : plain;
-    const exported = await built.export(options, signal);
-    for (const layer of exported.layers) await built.outgoing.ensure(layer, signal);
-    vertex.part(`exporting manifest ${exported.descriptor.digest}`).done();
-    vertex.part(`exporting config ${exported.id}`).done();
+    const images = await preparedImages({ hasInlineCache }, vertex, solved, asked, signal);
+    const artifact = await artifactOf({ job, vertex }, solved, images, asked, signal);
+    const { descriptor, image, manifests } = artifact;
+    const blobs = [...artifact.blobs, ...manifests, descriptor];
+    for (const blob of artifact.blobs) await outgoing.ensure(blob, signal);
     if (isArchive) {
       const sending = vertex.part("sending tarball");
-      const read = (digest: OutgoingBlob["digest"]) => built.outgoing.read(digest, 0);
-      const archive = archiveOfExport(exported, names, type === "docker", read);
+      const read = (digest: OutgoingBlob["digest"]) => outgoing.read(digest, 0);
+      const archived = { descriptor, blobs, image: isDocker ? image : undefined };
+      const archive = archiveOfExport(archived, names, read);
       await sendArchive(await session(), index, archive, sending.moved, signal);
       sending.done();
-    } else await sendBlobs(new ClientContent(await session(), outputStore), built, exported, signal);
-    return responseOf(exported.id, names, exported);
+    } else await sendBlobs(new ClientContent(await session(), outputStore), outgoing, blobs, signal);
+    return responseOf(manifests.length === 0 ? image?.id : undefined, names, descriptor);
   });
 }
 
 async function sendBlobs(
   content: ClientContent,
-  { outgoing }: Built,
-  { layers, config, descriptor }: ExportedImage,
+  outgoing: Outgoing,
+  blobs: Artifact["blobs"],
   signal: AbortSignal,
 ): Promise<void> {
-  const unique = new Map([...layers, config, descriptor].map((blob) => [blob.digest, blob]));
+  const unique = new Map(blobs.map((blob) => [blob.digest, blob]));
   for (const blob of unique.values())
     if (!(await content.has(blob, signal)))
       await content.write(blob, (offset) => outgoing.read(blob.digest, offset), signal);

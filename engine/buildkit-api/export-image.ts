@@ -2,50 +2,77 @@ import { Fault, isFault } from "#base/fault.ts";
 import type { Built } from "#engine/build/built.ts";
 import { imageConfigOf } from "#engine/build/stage-state.ts";
 import type { ContentExchange, Place } from "#engine/images/content-exchange.ts";
-import type { ExportedImage } from "#engine/images/image-export.ts";
 import { imageIdOf } from "#engine/images/image-workshop.ts";
+import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import { formatInlineCache } from "#oci/cache-config.ts";
 import { formatReference, repositoryOf, type Reference, withDigest } from "#oci/reference.ts";
+import { type Artifact, artifactOf, isIndex } from "./artifact.ts";
 import type { Exporter, ExportDeps } from "./export.ts";
 import { inlineRecordsOf } from "./cache-records.ts";
 import { type ImageAttributes, parseImageAttributes } from "./image-attributes.ts";
 import type { Vertex } from "./progress.ts";
 import { credentialsOf } from "./registry-auth.ts";
+import type { PlatformImage, Solved } from "./solved.ts";
+
+/** What Docker says of what its image store cannot hold. */
+export const noLists =
+  "docker exporter does not currently support exporting manifest lists: build one platform at a time";
 
 /**
- * Makes a result an image of this engine, sends it to the registries of its names, or both.
+ * Makes a result an image of this engine, sends it to the registries of its names, or both. An image of several platforms is sent only.
  *
  * @throws {Fault} `invalid` for attributes that make no sense; `remote` with the registry's words
  */
 export async function exportImage(
   deps: ExportDeps,
-  plain: Built,
+  solved: Solved,
   exporter: Exporter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const asked = parseImageAttributes(exporter);
+  const asked = parseImageAttributes(exporter, isIndex(solved));
+  if (solved.isMulti && !asked.pushes) throw new Fault("invalid", noLists);
   const vertex = deps.job.progress.vertex("exporting to image");
   return await vertex.run(async () => {
     vertex.part("exporting layers").done();
-    const built = deps.hasInlineCache ? inlined(vertex, plain) : plain;
-    if (asked.isStored) await store(vertex, built, asked, signal);
+    const images = await preparedImages(deps, vertex, solved, asked, signal);
+    const only = solved.isMulti ? undefined : images[0]?.built;
+    if (asked.isStored && only !== undefined) await store(vertex, only, asked, signal);
     const sendings = asked.pushes ? asked.names.map((name) => new Sending(deps, vertex, name, asked)) : [];
-    await sendings[0]?.layers(built, signal);
+    for (const { built } of images) await sendings[0]?.layers(built, signal);
     const isLookedAt = asked.pushes || asked.isCanonical || asked.danglingName !== undefined;
-    const exported = isLookedAt ? await built.export(asked.options, signal) : undefined;
-    if (exported === undefined) return responseOf(expectedId(built), asked.names, undefined);
-    vertex.part(`exporting manifest ${exported.descriptor.digest}`).done();
-    vertex.part(`exporting config ${exported.id}`).done();
-    const names = namesOf(asked, exported);
-    if (asked.isStored) await nameByDigest(deps, vertex, names, exported);
-    for (const sending of sendings) await sending.whole(exported, signal);
-    return responseOf(exported.id, names, exported);
+    if (!isLookedAt && only !== undefined) return responseOf(expectedId(only), asked.names, undefined);
+    const artifact = await artifactOf({ job: deps.job, vertex }, solved, images, asked, signal);
+    const names = namesOf(asked, artifact);
+    if (asked.isStored) await nameByDigest(deps, vertex, names, artifact);
+    for (const sending of sendings) await sending.whole(artifact, signal);
+    return responseOf(artifact.image?.id, names, artifact.descriptor);
   });
 }
 
+/** The images of a result as they are to be exported: with their cache, with times that SOURCE_DATE_EPOCH allows. */
+export async function preparedImages(
+  { hasInlineCache }: Pick<ExportDeps, "hasInlineCache">,
+  vertex: Vertex,
+  { images }: Solved,
+  { rewritesTimes }: ImageAttributes,
+  signal: AbortSignal,
+): Promise<readonly PlatformImage[]> {
+  const prepared: PlatformImage[] = [];
+  for (const { platform, built: plain } of images) {
+    let built = plain;
+    if (rewritesTimes && plain.epoch !== undefined) {
+      const part = vertex.part(`rewriting layers with source-date-epoch ${plain.epoch}`);
+      built = await plain.rewritten(plain.epoch, signal);
+      part.done();
+    }
+    prepared.push({ platform, built: hasInlineCache ? inlined(vertex, built) : built });
+  }
+  return prepared;
+}
+
 /** The image tells how its layers came to be. */
-export function inlined(vertex: Vertex, built: Built): Built {
+function inlined(vertex: Vertex, built: Built): Built {
   vertex.part("preparing layers for inline cache").done();
   const records = inlineRecordsOf(built);
   return records.length === 0 ? built : built.withInlineCache(formatInlineCache(records));
@@ -72,18 +99,19 @@ async function nameByDigest(
   { exchange }: ExportDeps,
   vertex: Vertex,
   names: readonly Reference[],
-  { id, descriptor }: ExportedImage,
+  { image, descriptor }: Artifact,
 ): Promise<void> {
+  if (image === undefined) return;
   for (const name of names) {
     if (name.digest === undefined) continue;
-    await (await exchange()).remember(name, id, descriptor.digest);
+    await (await exchange()).remember(name, image.id, descriptor.digest);
     vertex.part(`naming to ${shownName(name)}`).done();
   }
 }
 
 function namesOf(
   { names, danglingName, isCanonical }: ImageAttributes,
-  { descriptor: { digest } }: ExportedImage,
+  { descriptor: { digest } }: Artifact,
 ): readonly Reference[] {
   if (names.length === 0) return danglingName === undefined ? [] : [withDigest(danglingName, digest)];
   return isCanonical ? names.flatMap((name) => [name, withDigest(name, digest)]) : names;
@@ -113,7 +141,7 @@ class Sending {
   }
 
   /** @throws {Fault} */
-  async whole({ id, descriptor, bytes, config, layers }: ExportedImage, signal: AbortSignal): Promise<void> {
+  async whole({ image, descriptor, bytes, manifests, blobs }: Artifact, signal: AbortSignal): Promise<void> {
     this.#part ??= this.#vertex.part("pushing layers");
     const name = formatReference(this.#reference);
     const last = () => {
@@ -121,9 +149,9 @@ class Sending {
       this.#part = this.#vertex.part(`pushing manifest for ${name}@${descriptor.digest}`);
     };
     await this.#try(signal, async (exchange, place) => {
-      const parcel = { blobs: [...layers, config], manifest: { ...descriptor, bytes } };
+      const parcel = { blobs, manifests, manifest: { ...descriptor, bytes } };
       await exchange.send(place, parcel, { last }, signal);
-      await exchange.remember(this.#reference, id, descriptor.digest);
+      if (image !== undefined) await exchange.remember(this.#reference, image.id, descriptor.digest);
     });
     this.#part.done();
   }
@@ -148,16 +176,16 @@ class Sending {
   }
 }
 
-/** What the client is told. */
+/** What the client is told. @param id of the only image */
 export function responseOf(
-  id: Digest,
+  id: Digest | undefined,
   names: readonly Reference[],
-  exported: ExportedImage | undefined,
+  descriptor: Descriptor | undefined,
 ): ReadonlyMap<string, string> {
   return new Map([
-    ["containerimage.digest", exported?.descriptor.digest ?? id],
-    ["containerimage.config.digest", id],
-    ...(exported === undefined ? [] : [["containerimage.descriptor", encoded(exported.descriptor)] as const]),
+    ["containerimage.digest", descriptor?.digest ?? id ?? ""],
+    ...(id === undefined ? [] : [["containerimage.config.digest", id] as const]),
+    ...(descriptor === undefined ? [] : [["containerimage.descriptor", encoded(descriptor)] as const]),
     ...(names.length === 0 ? [] : [["image.name", names.map(shownName).join(",")] as const]),
   ]);
 }

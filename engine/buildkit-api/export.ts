@@ -1,13 +1,11 @@
 import { Fault } from "#base/fault.ts";
-import type { Built } from "#engine/build/built.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
-import { formatPlatform } from "#oci/platform.ts";
 import { exportArchive } from "./export-archive.ts";
 import { exportImage } from "./export-image.ts";
-import { sendArchive, sendTree } from "./file-send.ts";
-import { flagOf } from "./image-attributes.ts";
+import { exportLocal, exportTar } from "./export-files.ts";
 import type { Job } from "./jobs.ts";
 import type { Session } from "./sessions.ts";
+import type { Solved } from "./solved.ts";
 
 export interface Exporter {
   readonly type: string;
@@ -34,57 +32,25 @@ export interface ExportDeps {
  */
 export async function exportResult(
   deps: ExportDeps,
-  built: Built,
+  solved: Solved,
   exporter: Exporter,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   switch (exporter.type) {
     case "moby":
     case "image":
-      return await exportImage(deps, built, exporter, signal);
+      return await exportImage(deps, solved, exporter, signal);
     case "docker":
     case "oci":
-      return await exportArchive(deps, built, exporter, signal);
+      return await exportArchive(deps, solved, exporter, signal);
     case "tar":
-      return await exportTar(deps, built, exporter, signal);
+      return await exportTar(deps, solved, exporter, signal);
     case "local":
-      return await exportLocal(deps, built, exporter, signal);
+      return await exportLocal(deps, solved, exporter, signal);
     default:
       throw new Fault(
         "not-found",
         `exporter ${JSON.stringify(exporter.type.slice(0, 200))} could not be found`,
       );
   }
-}
-
-async function exportTar(
-  { job, session }: ExportDeps,
-  built: Built,
-  { index }: Exporter,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const vertex = job.progress.vertex("exporting to client tarball");
-  await vertex.run(async () => {
-    const sending = vertex.part("sending tarball");
-    await sendArchive(await session(), index, await built.files(signal), sending.moved, signal);
-    sending.done();
-  });
-  return new Map();
-}
-
-async function exportLocal(
-  { job, session, folder }: ExportDeps,
-  built: Built,
-  { index, attrs }: Exporter,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const platform = flagOf(attrs, "platform-split", false) ? formatPlatform(built.state.image) : "";
-  const vertex = job.progress.vertex("exporting to client directory");
-  await vertex.run(async () => {
-    const sending = vertex.part(`copying files ${platform}`.trimEnd());
-    const tree = { archive: await built.files(signal), below: platform.replaceAll("/", "_") };
-    await sendTree(await session(), index, tree, folder, sending.moved, signal);
-    sending.done();
-  });
-  return new Map();
 }

@@ -1,9 +1,13 @@
 import { bytesMessage, packet, packetTypes, type stat } from "#api/buildkit/session.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
-import { Spool } from "#engine/build/files/spool.ts";
-import { emptyFolder, type FileNode, nodesBelow, type TreeNode } from "#engine/build/files/tree.ts";
-import { readTree } from "#engine/build/files/tree-builder.ts";
+import {
+  emptyFolder,
+  type FileNode,
+  type FolderNode,
+  nodesBelow,
+  type TreeNode,
+} from "#engine/build/files/tree.ts";
 import { byteText, shown } from "#engine/snapshots/rooted/paths.ts";
 import { toGoMode } from "#api/buildkit/go-mode.ts";
 import type { ClientCall } from "#rpc/grpc-client.ts";
@@ -50,13 +54,15 @@ async function drain(call: ClientCall): Promise<void> {
 
 /** Files for a folder of the client. */
 export interface SentTree {
-  readonly archive: AsyncIterable<Uint8Array>;
+  readonly root: FolderNode;
   /** A folder there that is to have them; empty for none. */
   readonly below: string;
+  /** The time that all of them have, in seconds since 1970, instead of their own. */
+  readonly epoch: number | undefined;
 }
 
 /**
- * Sends a file tree, which comes as an archive, to the client's folder. Owners do not go along.
+ * Sends a file tree to the client's folder. Owners do not go along.
  *
  * @throws {Fault} with what the client says
  * @see github.com/tonistiigi/fsutil, send.go
@@ -64,13 +70,10 @@ export interface SentTree {
 export async function sendTree(
   session: Session,
   index: number,
-  { archive, below }: SentTree,
-  folder: string,
+  { root: tree, below, epoch }: SentTree,
   moved: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  using spool = new Spool(folder);
-  const tree = await readTree(archive, spool);
   const root = below === "" ? tree : { ...emptyFolder(), children: new Map([[byteText(below), tree]]) };
   using call = open(session, index, signal);
   const files: (FileNode | undefined)[] = [];
@@ -82,7 +85,7 @@ export async function sendTree(
   const list = async () => {
     for (const { path, node } of nodesBelow(root)) {
       files.push(node.kind === "file" ? node : undefined);
-      await send(packet.encode({ type: packetTypes.stat, stat: statOf(shown(path), node) }));
+      await send(packet.encode({ type: packetTypes.stat, stat: statOf(shown(path), node, epoch) }));
     }
     await send(packet.encode({ type: packetTypes.stat }));
   };
@@ -112,8 +115,9 @@ async function sendFile(
   await send(packet.encode({ type: packetTypes.data, id }));
 }
 
-function statOf(path: string, node: TreeNode): Partial<MessageOf<typeof stat>> {
-  const { kind, mode, uid, gid, mtime } = node;
+function statOf(path: string, node: TreeNode, epoch: number | undefined): Partial<MessageOf<typeof stat>> {
+  const { kind, mode, uid, gid } = node;
+  const mtime = epoch === undefined ? node.mtime : { seconds: epoch, nanoseconds: 0 };
   return {
     path,
     mode: toGoMode(kind, mode),

@@ -8,10 +8,10 @@ import {
 import { nothing } from "#api/buildkit/session.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
-import type { Built } from "#engine/build/built.ts";
 import { type Methods, type ServerCall, unary } from "#rpc/grpc-server.ts";
 import type { Job, Jobs } from "./jobs.ts";
 import { inputIdOf, inputOf } from "./inputs.ts";
+import type { Solved } from "./solved.ts";
 import type { Solving } from "./solving.ts";
 
 export interface GatewayDeps {
@@ -38,8 +38,11 @@ const capabilities = [
   "solve.inlinereturn",
 ];
 
-/** Without these, clients leave such caches out and say nothing; with them, they are told that there are none here. */
-const caches = ["cache.gha", "cache.s3"];
+/**
+ * Without the caches, clients leave them out and say nothing; with them, they are told that there are none here. With the other,
+ * they may ask for attestations.
+ */
+const operations = ["cache.gha", "cache.s3", "exporter.image.attestations"];
 
 /**
  * The part of the gateway that clients use which run no front end of their own: they ask for the Dockerfile front end, and return its
@@ -56,7 +59,7 @@ export function gatewayMethods(deps: GatewayDeps): Methods {
       unary(nothing, pongResponse, async (_, call) => {
         await jobOf(call);
         const enabled = (id: string) => ({ id, enabled: true });
-        return { frontendCaps: capabilities.map(enabled), llbCaps: caches.map(enabled) };
+        return { frontendCaps: capabilities.map(enabled), llbCaps: operations.map(enabled) };
       }),
     ],
     [
@@ -104,7 +107,7 @@ async function solve(
     return { result: { ref: { id: input, def: inputOf(input) } } };
   }
   if (request.frontend === "") return { result: { ref: { id: "" } } };
-  const inputs = new Map<string, Promise<Built>>();
+  const inputs = new Map<string, Promise<Solved>>();
   for (const [name, definition] of request.frontendInputs) {
     const built = jobs.adopt(inputIdOf(definition) ?? "", job);
     if (built === undefined)

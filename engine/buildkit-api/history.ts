@@ -7,6 +7,7 @@ import type {
 import { historyEventTypes } from "#api/buildkit/control.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import type { Clock } from "#base/time.ts";
+import type { ResultsTold } from "./kept-provenance.ts";
 import { timeOf } from "./progress.ts";
 import { statusOf } from "#rpc/status.ts";
 
@@ -18,10 +19,17 @@ type Request = MessageOf<typeof buildHistoryRequest>;
 const maxRecords = 50;
 const maxPinned = 50;
 
+interface Entry {
+  record: Record;
+  isOver: boolean;
+  /** What the record names, by digest. */
+  blobs: ReadonlyMap<string, Buffer>;
+}
+
 /** The last builds, for as long as the engine runs. */
 export class History {
   readonly #now: Clock;
-  readonly #records = new Map<string, { record: Record; isOver: boolean }>();
+  readonly #records = new Map<string, Entry>();
   readonly #watching = new Set<(event: Event) => void>();
 
   constructor(now: Clock) {
@@ -29,9 +37,10 @@ export class History {
   }
 
   begin({ ref, frontendAttrs, exporters, internal }: MessageOf<typeof solveRequest>) {
-    const entry = {
+    const entry: Entry = {
       record: { ref, frontendAttrs, exporters, createdAt: timeOf(this.#now()) } as Record,
       isOver: false,
+      blobs: new Map(),
     };
     if (!internal) {
       this.#records.set(ref, entry);
@@ -42,10 +51,13 @@ export class History {
         counts: { readonly cached: number; readonly total: number; readonly completed: number },
         exporterResponse: ReadonlyMap<string, string>,
         error: unknown,
+        results?: ResultsTold,
       ) => {
         entry.isOver = true;
+        entry.blobs = results?.blobs ?? entry.blobs;
         entry.record = {
           ...entry.record,
+          ...results?.told,
           completedAt: timeOf(this.#now()),
           exporterResponse,
           cachedSteps: counts.cached,
@@ -58,6 +70,15 @@ export class History {
         this.#forgetOld();
       },
     };
+  }
+
+  /** A blob that one of the records names. */
+  findBlob(digest: string): Buffer | undefined {
+    for (const { blobs } of this.#records.values()) {
+      const found = blobs.get(digest);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   update({ ref, pinned, delete: isDeleted }: MessageOf<typeof updateBuildHistoryRequest>): void {

@@ -18,14 +18,28 @@ export interface ImageAttributes {
   /** The name, with its digest, of an image without one. */
   readonly danglingName: Reference | undefined;
   readonly options: ExportOptions;
+  /** The same, with the annotations of one platform's manifest. */
+  readonly optionsFor: (platform: string) => ExportOptions;
+  readonly indexAnnotations: Annotations;
+  readonly indexDescriptorAnnotations: Annotations;
+  /** Files in layers are no newer than SOURCE_DATE_EPOCH. */
+  readonly rewritesTimes: boolean;
 }
+
+type Annotations = Readonly<Record<string, string>>;
 
 type Attributes = ReadonlyMap<string, string>;
 
-/** @throws {Fault} `invalid` with BuildKit's texts; `not-implemented` for what would have an effect here that it has not */
-export function parseImageAttributes({ attrs }: Exporter): ImageAttributes {
-  if (flagOf(attrs, "rewrite-timestamp", false))
-    throw new Fault("not-implemented", "rewrite-timestamp is not supported by this engine");
+/**
+ * @param hasIndex whether it becomes an index, which alone has annotations of its own
+ * @throws {Fault} `invalid` with BuildKit's texts
+ */
+export function parseImageAttributes({ type, attrs }: Exporter, hasIndex: boolean): ImageAttributes {
+  const isOci = type === "oci";
+  const indexAnnotations = annotationsOf(attrs, "index");
+  const indexDescriptorAnnotations = annotationsOf(attrs, "index-descriptor");
+  if (!hasIndex && Object.keys({ ...indexAnnotations, ...indexDescriptorAnnotations }).length > 0)
+    throw new Fault("invalid", "index annotations not supported for single platform export");
   const dangling = attrs.get("dangling-name-prefix") ?? "";
   return {
     names: namesOf(attrs),
@@ -35,7 +49,11 @@ export function parseImageAttributes({ attrs }: Exporter): ImageAttributes {
     isStored: flagOf(attrs, "store", true),
     isCanonical: flagOf(attrs, "name-canonical", false),
     danglingName: dangling === "" ? undefined : parseReference(dangling),
-    options: exportOptions(attrs),
+    options: exportOptions(attrs, isOci),
+    optionsFor: (platform) => exportOptions(attrs, isOci, platform),
+    indexAnnotations,
+    indexDescriptorAnnotations,
+    rewritesTimes: flagOf(attrs, "rewrite-timestamp", false),
   };
 }
 
@@ -54,14 +72,15 @@ function namesOf(attrs: Attributes): readonly Reference[] {
 }
 
 /** @param ociByDefault which media types an exporter has where the client does not say */
-export function exportOptions(attrs: Attributes, ociByDefault = false): ExportOptions {
+export function exportOptions(attrs: Attributes, ociByDefault = false, platform?: string): ExportOptions {
   const level = levelOf(attrs);
   return {
     compression: compressionOf(attrs),
     ...(level !== undefined && { level }),
     isForced: flagOf(attrs, "force-compression", false),
     usesOciTypes: flagOf(attrs, "oci-mediatypes", ociByDefault),
-    ...annotationsOf(attrs),
+    annotations: annotationsOf(attrs, "manifest", platform),
+    descriptorAnnotations: annotationsOf(attrs, "manifest-descriptor", platform),
   };
 }
 
@@ -96,19 +115,16 @@ function levelOf(attrs: Attributes): number | undefined {
   return Math.min(Math.max(Number(text), 0), highest);
 }
 
-/** `annotation.key`, `annotation-manifest[os/arch].key`: there is one manifest, so that the platform does not matter. */
-function annotationsOf(attrs: Attributes): Pick<ExportOptions, "annotations" | "descriptorAnnotations"> {
-  const manifest: Record<string, string> = {};
-  const descriptor: Record<string, string> = {};
+/** `annotation.key`, `annotation-manifest[os/arch].key` */
+function annotationsOf(attrs: Attributes, wanted: string, platform?: string): Annotations {
+  const found: Record<string, string> = {};
   for (const [name, value] of attrs) {
-    const [, kind = "manifest", key] =
-      /^annotation(?:-(manifest|manifest-descriptor|index|index-descriptor))?(?:\[[^\]]*\])?\.(.+)$/s.exec(
+    const [, kind = "manifest", only, key] =
+      /^annotation(?:-(manifest|manifest-descriptor|index|index-descriptor))?(?:\[([^\]]*)\])?\.(.+)$/s.exec(
         name,
       ) ?? [];
-    if (key === undefined) continue;
-    if (kind.startsWith("index"))
-      throw new Fault("invalid", "index annotations not supported for single platform export");
-    (kind === "manifest" ? manifest : descriptor)[key] = value;
+    if (key === undefined || kind !== wanted) continue;
+    if (only === undefined || platform === undefined || only === platform) found[key] = value;
   }
-  return { annotations: manifest, descriptorAnnotations: descriptor };
+  return found;
 }

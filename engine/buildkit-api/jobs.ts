@@ -1,9 +1,9 @@
 import { Fault } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
-import type { Built } from "#engine/build/built.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Progress } from "./progress.ts";
 import type { RpcStatus } from "#rpc/status.ts";
+import type { Solved } from "./solved.ts";
 
 const maxRefLength = 256;
 const maxResults = 100;
@@ -15,7 +15,7 @@ export type Returned =
 
 /** A result, there or to come, that goes with the last of the jobs that need it. */
 export interface Held {
-  readonly built: Promise<Built>;
+  readonly built: Promise<Solved>;
   users: number;
 }
 
@@ -25,6 +25,8 @@ export class Job {
   readonly session: string;
   readonly entitlements: readonly string[];
   readonly progress: Progress;
+  /** Why there can be one platform only; undefined where there can be several. */
+  onePlatform: string | undefined;
   /** Aborted when the client gives up, or the job is over. */
   readonly signal: AbortSignal;
   readonly #results = new Map<string, Held>();
@@ -50,7 +52,7 @@ export class Job {
    *
    * @throws {Fault} `exhausted`
    */
-  keep(built: Promise<Built>): string {
+  keep(built: Promise<Solved>): string {
     built.catch(() => {}); // whoever asks for it is told
     if (this.#results.size >= maxResults) throw new Fault("exhausted", "too many results in one build");
     const id = `${this.ref}-${this.#results.size}`;
@@ -58,7 +60,7 @@ export class Job {
     return id;
   }
 
-  find(id: string): Promise<Built> | undefined {
+  find(id: string): Promise<Solved> | undefined {
     return this.#results.get(id)?.built;
   }
 
@@ -67,7 +69,7 @@ export class Job {
   }
 
   /** Holds another job's result as well. */
-  adopt(id: string, held: Held): Promise<Built> {
+  adopt(id: string, held: Held): Promise<Solved> {
     if (!this.#results.has(id)) {
       this.#results.set(id, held);
       held.users += 1;
@@ -126,7 +128,7 @@ export class Jobs {
   }
 
   /** A result of any of them: builds that wait for each other hand theirs on. */
-  adopt(id: string, job: Job): Promise<Built> | undefined {
+  adopt(id: string, job: Job): Promise<Solved> | undefined {
     for (const other of this.#jobs.all()) {
       const found = other.findHeld(id);
       if (found !== undefined) return job.adopt(id, found);

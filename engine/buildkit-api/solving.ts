@@ -1,12 +1,12 @@
 import { Fault, isFault } from "#base/fault.ts";
 import type { Builds } from "#engine/build/build-service.ts";
-import type { Built } from "#engine/build/built.ts";
 import type { KeptContexts } from "#engine/build/files/kept-contexts.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 import type { Platform } from "#oci/platform.ts";
 import type { DockerfileBuildDeps } from "./dockerfile-build.ts";
 import type { Job } from "./jobs.ts";
+import type { Solved } from "./solved.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface SolvingDeps {
@@ -36,7 +36,7 @@ export class Solving {
     job: Job,
     frontend: string,
     attributes: ReadonlyMap<string, string>,
-    inputs: ReadonlyMap<string, Promise<Built>>,
+    inputs: ReadonlyMap<string, Promise<Solved>>,
   ): Promise<string> {
     const deps = await this.#open(job, frontend, inputs);
     const { buildDockerfile } = await import("./dockerfile-build.ts");
@@ -58,7 +58,7 @@ export class Solving {
   async #open(
     job: Job,
     frontend: string,
-    inputs: ReadonlyMap<string, Promise<Built>>,
+    inputs: ReadonlyMap<string, Promise<Solved>>,
   ): Promise<DockerfileBuildDeps> {
     if (frontend !== "dockerfile.v0")
       throw new Fault("not-found", `invalid frontend: ${frontend.slice(0, 200)}`);

@@ -30,6 +30,8 @@ export interface Place {
 /** What is put into a repository: blobs, and the manifest that makes something of them. */
 export interface Parcel {
   readonly blobs: readonly OutgoingBlob[];
+  /** What the manifest lists, where it is an index: sent by their digests. */
+  readonly manifests?: readonly (Descriptor & { readonly bytes: Uint8Array })[];
   readonly manifest: Descriptor & { readonly bytes: Uint8Array };
 }
 
@@ -87,7 +89,7 @@ export class RegistryExchange implements ContentExchange {
 
   async send(
     place: Place,
-    { blobs, manifest }: Parcel,
+    { blobs, manifests = [], manifest }: Parcel,
     watch: SendWatch,
     signal: AbortSignal,
   ): Promise<void> {
@@ -103,6 +105,8 @@ export class RegistryExchange implements ContentExchange {
       await this.#sendBlob(reader, writer, blob, repositoriesOf, until);
       done?.();
     });
+    for (const child of new Map(manifests.map((one) => [one.digest, one])).values())
+      await retrying(() => writer.putManifest(child.digest, child, signal), tries, signal);
     watch.last?.();
     const name = reference.tag ?? manifest.digest;
     await retrying(() => writer.putManifest(name, manifest, signal), tries, signal);

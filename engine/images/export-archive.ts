@@ -3,21 +3,26 @@ import { type Digest, hexOf } from "#oci/digest.ts";
 import { mediaTypes } from "#oci/media-types.ts";
 import { familiarReference, formatReference, type Reference } from "#oci/reference.ts";
 import { tarEnd, tarHeader, tarPadding } from "#oci/tar/writer.ts";
-import type { ExportedImage } from "./image-export.ts";
 
 /** Reads a blob that is there. */
 export type ReadBlob = (digest: Digest) => AsyncIterable<Uint8Array>;
 
+/** A manifest or index, and everything that belongs to it. */
+export interface ArchivedImage {
+  readonly descriptor: Descriptor;
+  /** With the manifest, and each other one. */
+  readonly blobs: readonly Descriptor[];
+  /** For `docker load`. */
+  readonly image: { readonly id: Digest; readonly layers: readonly Descriptor[] } | undefined;
+}
+
 /**
  * An archive with an OCI layout of the image, and for `docker load` what that looks for in older versions. The same image gives the
  * same bytes.
- *
- * @param isDocker whether it is for `docker load`
  */
 export async function* archiveOfExport(
-  { id, descriptor, config, layers }: ExportedImage,
+  { descriptor, blobs, image }: ArchivedImage,
   names: readonly Reference[],
-  isDocker: boolean,
   read: ReadBlob,
 ): AsyncGenerator<Uint8Array> {
   yield* text("oci-layout", { imageLayoutVersion: "1.0.0" });
@@ -26,7 +31,8 @@ export async function* archiveOfExport(
     mediaType: mediaTypes.ociIndex,
     manifests: indexEntries(descriptor, names),
   });
-  if (isDocker) {
+  if (image !== undefined) {
+    const { id, layers } = image;
     const entry = {
       Config: pathOf(id),
       RepoTags: names.length === 0 ? null : names.map(familiarReference),
@@ -35,8 +41,8 @@ export async function* archiveOfExport(
     yield* text("manifest.json", [entry]);
   }
   for (const path of ["blobs", "blobs/sha256"]) yield header(path, "directory", 0);
-  const blobs = new Map([descriptor, config, ...layers].map(({ digest, size }) => [digest, size]));
-  for (const [digest, size] of blobs) {
+  const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
+  for (const [digest, size] of sizes) {
     yield header(pathOf(digest), "file", size);
     yield* read(digest);
     yield tarPadding(size);

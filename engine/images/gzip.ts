@@ -54,7 +54,7 @@ async function lookAhead(
       await chunks.return?.();
     }
   }
-  return { isLong: next.done !== true, whole: whole() };
+  return { isLong: size >= shortBytes, whole: whole() };
 }
 
 async function* inBlocks(source: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Buffer> {

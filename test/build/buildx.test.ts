@@ -141,6 +141,46 @@ target "variant" {
   assert.equal(await docker("run", "--rm", "variant:2"), "2\n");
 });
 
+test("buildx, bake: several platforms in one build, with provenance in folders and in the metadata file", {
+  skip: lacks("buildx"),
+}, async () => {
+  write("many/Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY a /$TARGETARCH\n");
+  write("many/a", "a");
+  const both = "--platform=linux/amd64,linux/arm64";
+  const said = ["--provenance=mode=min", "--output=type=local,dest=two", "--metadata-file=meta.json"];
+  const text = await docker("buildx", "build", "--progress=plain", both, ...said, "many");
+  assert.match(text, /\[linux\/arm64 1\/1\] COPY a \/arm64/);
+  const read = (path: string) => readFileSync(join(folder, path), "utf8");
+  assert.equal(read("two/linux_amd64/amd64"), "a");
+  assert.match(read("two/linux_arm64/provenance.json"), /"name": "arm64"/);
+  assert.match(read("meta.json"), /"buildx\.build\.provenance\/linux\/arm64"/);
+  write(
+    "many.hcl",
+    `target "base" {
+  context = "many"
+  platforms = ["linux/amd64", "linux/arm64"]
+}
+target "default" {
+  contexts = { base = "target:base" }
+  dockerfile-inline = "FROM base\\nARG TARGETARCH\\nCOPY --from=base /$TARGETARCH /copy\\n"
+  platforms = ["linux/amd64", "linux/arm64"]
+  output = ["type=local,dest=linked"]
+}
+`,
+  );
+  await docker("buildx", "bake", "--progress=plain", "-f", "many.hcl");
+  assert.equal(read("linked/linux_arm64/copy"), "a");
+  await assert.rejects(docker("buildx", "build", both, "-t", "many", "many"), /manifest lists/);
+  const shared = "--output=type=local,dest=shared,platform-split=false";
+  await docker("buildx", "build", both, "--provenance=true", shared, "many");
+  assert.match(read("shared/provenance.linux_arm64.json"), /"name": "arm64"/);
+  write("many/Same", "FROM scratch\nCOPY a /a\n");
+  await assert.rejects(
+    docker("buildx", "build", both, shared, "-f", "many/Same", "many"),
+    /cannot overwrite a from linux\/amd64 with linux\/arm64 when split option is disabled/,
+  );
+});
+
 test("docker compose build: services with targets, arguments, secrets and contexts", {
   skip: lacks("compose"),
 }, async () => {
