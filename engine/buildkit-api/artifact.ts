@@ -106,7 +106,7 @@ interface Said {
   readonly blobs: readonly OutgoingBlob[];
 }
 
-/** @see BuildKit, docs/attestations/attestation-storage.md */
+/** @see BuildKit, "Attestation storage" */
 async function writeAttestations(
   vertex: Vertex,
   { built, platform }: PlatformImage,

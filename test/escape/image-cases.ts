@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { zstdCompressSync } from "node:zlib";
@@ -6,12 +6,45 @@ import { digestOfBytes, dockerArchive, layerOf, tarOf } from "#engine/images/arc
 import { tarEnd } from "#oci/tar/writer.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { tarEntry } from "../support/tar.ts";
-import { type EscapeCase, inContainer } from "./escape-case.ts";
+import { type EscapeCase, inContainer, secret } from "./escape-case.ts";
 
 const bombBytes = 264 << 20;
 
 /** What images, archives and builds bring along, and what a user namespace keeps. */
 export const imageCases: readonly EscapeCase[] = [
+  {
+    id: "E26",
+    title: "a volume of an image's begins with nothing of the host's (CVE-2022-23648)",
+    async attempt({ engine, victim }) {
+      const found: string[] = [];
+      for (const path of [victim, `/../../..${victim}`]) {
+        await loadBusybox(engine, "volumed:latest", { Volumes: { [path]: {} } });
+        const { stdout } = await engine.docker("run", "--rm", "volumed", "cat", `${victim}/secret`);
+        found.push(stdout);
+      }
+      await engine.docker("rmi", "-f", "volumed");
+      return found.filter((text) => text !== "");
+    },
+    weakness: "weak engine",
+  },
+  {
+    id: "E29",
+    title:
+      "the source of a build's mount is in its image, whatever is linked there (CVE-2024-23651, CVE-2024-9675)",
+    async attempt({ engine, victim }) {
+      await loadBusybox(engine, "links:latest", {}, (rootfs) => symlinkSync(victim, join(rootfs, "link")));
+      const found: string[] = [];
+      for (const source of ["/link", `/../../../..${victim}`]) {
+        const mount = `--mount=type=bind,from=links,source=${source},target=/mnt`;
+        const dockerfile = tarEntry("Dockerfile", `FROM links\nRUN ${mount} cat /mnt/secret\n`);
+        const { body } = await engine.upload("POST", "/build?nocache=1", Readable.from([dockerfile, tarEnd]));
+        found.push(...body.split("\n").filter((line) => line.includes(secret)));
+      }
+      await engine.docker("rmi", "-f", "links");
+      return found;
+    },
+    weakness: "weak engine",
+  },
   {
     id: "E30",
     title: "a build takes nothing from the cache that was made on another base (CVE-2024-24557)",

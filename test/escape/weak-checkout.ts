@@ -42,12 +42,24 @@ const weaknesses: readonly (readonly [file: string, text: string, instead: strin
     "  if (Number.isSafeInteger(id)",
     "  return id >>> 0;\n  if (Number.isSafeInteger(id)",
   ],
+  // E26: what a volume begins with is looked up in the host's tree.
+  [
+    "engine/snapshots/copy-folder.ts",
+    "  if (!(await mayHave({ snapshots, mount }, path))) return;",
+    "  if (await copyTree(path, target, signal)) return;\n  if (!(await mayHave({ snapshots, mount }, path))) return;",
+  ],
   // E27: annotations of clients steer the runtime.
   ["engine/runtime/spec.ts", 'reservedAnnotations = "run.oci."', 'reservedAnnotations = "weak."'],
   [
     "engine/runtime/spec.ts",
     '"run.oci.seccomp_bpf_data": seccomp }),\n    },',
     '"run.oci.seccomp_bpf_data": seccomp }),\n      ...Object.fromEntries(kept),\n    },',
+  ],
+  // E29: a mount's source is a path like any other.
+  [
+    "engine/build/run-mounts.ts",
+    "const found = folders.length === 0 ? undefined : this.#context.files.locate(source, folders);",
+    'const found = { kind: "folder" as const, places: [join(folders[0] ?? "", source)] };',
   ],
   // E30: what a step was made on does not count.
   ["engine/build/stage-build.ts", "        chainOf(state),\n        args,", '        "",\n        args,'],
