@@ -163,7 +163,7 @@ export class RegistryExchange implements ContentExchange {
     const { digest, size } = blob;
     if (await retrying(() => reader.hasBlob(digest, signal), tries, signal)) return;
     for (const from of repositoriesOf(digest).slice(0, maxMounts))
-      if (await isMounted(writer, digest, from, signal)) return;
+      if (await writer.mount(digest, from, signal)) return;
     const { content } = this.#images;
     if (blob.make !== undefined && (await content.find(digest)) === undefined) await blob.make(signal);
     const sourceFrom = async function* (offset: number) {
@@ -230,21 +230,6 @@ export class RegistryExchange implements ContentExchange {
       ? { ...this.#settings, insecure: [...this.#settings.insecure, reference.domain] }
       : this.#settings;
     return connectRegistry({ settings, now: this.#images.now }, origin, credentials, signal);
-  }
-}
-
-/** A registry that refuses gets the blob in the ordinary way. */
-async function isMounted(
-  writer: RepositoryWriter,
-  digest: Digest,
-  from: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    return await writer.mount(digest, from, signal);
-  } catch (error) {
-    if (remoteDetail(error) === undefined) throw error;
-    return false;
   }
 }
 

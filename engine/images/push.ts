@@ -7,7 +7,6 @@ import { type Reference, withDigest } from "#oci/reference.ts";
 import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
 import type { BlobInfo } from "#engine/content/content-store.ts";
 import type { Lease } from "#engine/gc/leases.ts";
-import { remoteDetail } from "#engine/registry/remote-fault.ts";
 import type { Repository } from "#engine/registry/repository.ts";
 import { retrying } from "#engine/registry/retry.ts";
 import type { Slots } from "#base/slots.ts";
@@ -164,26 +163,11 @@ async function isThere(
     return true;
   }
   for (const from of known.repositoriesOf(digest).slice(0, maxMounts))
-    if (await isMounted(writer, digest, from, signal)) {
+    if (await writer.mount(digest, from, signal)) {
       line?.tell(`Mounted from ${from}`);
       return true;
     }
   return false;
-}
-
-/** A registry that refuses gets the blob in the ordinary way. */
-async function isMounted(
-  writer: RepositoryWriter,
-  digest: Digest,
-  from: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    return await writer.mount(digest, from, signal);
-  } catch (error) {
-    if (remoteDetail(error) === undefined) throw error;
-    return false;
-  }
 }
 
 async function send(

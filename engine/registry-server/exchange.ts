@@ -53,4 +53,6 @@ function drain(request: IncomingMessage, response: ServerResponse): void {
     taken += chunk.length;
     if (taken > MAX_DRAIN_BYTES) request.socket.destroy();
   });
+  // Who read it piece by piece may have left it standing still: a listener alone does not set it going then.
+  request.resume();
 }

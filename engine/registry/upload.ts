@@ -16,12 +16,17 @@ export class RepositoryWriter {
     this.#name = name;
   }
 
-  /**
-   * Makes the blob of another repository one of this, too; false when the registry does not do that.
-   *
-   * @throws {Fault} `remote`
-   */
+  /** Makes the blob of another repository one of this, too; false when the registry does not do that, or refuses. */
   async mount(digest: Digest, from: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#mount(digest, from, signal);
+    } catch (error) {
+      if (remoteDetail(error) === undefined) throw error;
+      return false;
+    }
+  }
+
+  async #mount(digest: Digest, from: string, signal: AbortSignal): Promise<boolean> {
     const query = new URLSearchParams({ mount: digest, from });
     const path = `/v2/${this.#name}/blobs/uploads/?${String(query)}`;
     const scopes = [...this.#scopes, `repository:${from}:pull`];
