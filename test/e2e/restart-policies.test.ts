@@ -21,6 +21,7 @@ after(async () => {
 function cutPower(): void {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
     if (commandOf(pid).startsWith("gantry-shim\0shim") && commandOf(pid).includes(engine.run)) {
+      process.kill(Number(pid), "SIGSTOP"); // it must not see the end of its container
       for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" "))
         if (child !== "") process.kill(Number(child), "SIGKILL");
       process.kill(Number(pid), "SIGKILL");

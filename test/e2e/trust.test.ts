@@ -17,11 +17,11 @@ function writePolicy(document: object): void {
 }
 
 /** The daemon says in its log when it has read the policy again. */
-async function changePolicy(document: object, expected = "trust policy read again"): Promise<void> {
+async function changePolicy(document: object, expected = /trust policy read again/): Promise<void> {
   const before = engine.log.length;
   writePolicy(document);
   process.kill(engine.pid, "SIGHUP");
-  while (!engine.log.slice(before).includes(expected)) await new Promise((resolve) => setTimeout(resolve, 5));
+  await engine.untilLog(expected, before);
 }
 
 function gantry(...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
@@ -94,8 +94,7 @@ test("trust: create and start are refused by a policy, until the image is signed
   assert.match(start.stderr, /refused by the trust policy/);
   const id = (await engine.docker("inspect", "-f", "{{.Image}}", "early")).stdout.trim();
   assert.match((await engine.docker("run", "--rm", id, "true")).stderr, /refused by the trust policy/);
-  assert.match(
-    engine.log,
+  await engine.untilLog(
     /"level":"warn","msg":"image refused by the trust policy","area":"trust","use":"start"/,
   );
   assert.equal((await gantry("trust", "policy", "test", "acme/app:1")).code, 1);
@@ -107,7 +106,7 @@ test("trust: create and start are refused by a policy, until the image is signed
   assert.equal((await engine.docker("run", "--rm", id, "echo", "fine")).stdout, "fine\n");
   assert.equal((await engine.docker("start", "-a", "early")).code, 0);
   await engine.docker("rm", "early");
-  assert.match(engine.log, /"msg":"image accepted by the trust policy"/);
+  await engine.untilLog(/"msg":"image accepted by the trust policy"/);
   assert.match((await gantry("trust", "verify", "--key", "acme.pub", "acme/app:1")).out, /trusted/);
   assert.match((await gantry("trust", "verify", "acme/app:1")).out, /trusted: scope/);
   assert.match((await gantry("trust", "policy", "show")).out, /sigstoreSigned/);
@@ -157,7 +156,7 @@ test("trust: what is saved brings its signature along; without it, load refuses 
 });
 
 test("trust: a policy that makes no sense leaves the old one in force, and an engine does not start with it", async () => {
-  await changePolicy({ default: [{ type: "reject" }], more: 1 }, "the old one stays in force");
+  await changePolicy({ default: [{ type: "reject" }], more: 1 }, /the old one stays in force/);
   assert.match((await gantry("trust", "policy", "show")).out, /sigstoreSigned/);
   await assert.rejects(
     EngineUnderTest.start("10.219.0.1/16", undefined, ["--trust-policy", policy]),

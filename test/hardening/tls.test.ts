@@ -198,7 +198,7 @@ test("SIGHUP reads the certificates again, and keeps the old ones when the new m
   };
   const reload = async (expected: RegExp) => {
     process.kill(engine.pid, "SIGHUP");
-    while (!expected.test(engine.log)) await new Promise((resolve) => setTimeout(resolve, 5));
+    await engine.untilLog(expected);
   };
   const before = await fingerprint();
   const fresh = authority.issue(join(folder, "fresh"), { name: "engine", usage: "serverAuth" });
@@ -243,5 +243,5 @@ test("TCP without TLS, or TLS for anyone, is refused unless it was asked for in 
     (await run("curl", ["-s", "--unix-socket", `${folder}/second.sock`, "http://d/_ping"])).stdout,
     "OK",
   );
-  assert.match(open.log, /everyone who can reach this address is root/);
+  await open.untilLog(/everyone who can reach this address is root/);
 });

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { instanceName } from "#base/instance-name.ts";
 import { kernelNames } from "#engine/network/kernel-names.ts";
 import { assertNoLeaks, type InstancePlaces, networkLinks } from "../../tools/leaks.ts";
+import { ProgramLog } from "./program-log.ts";
 
 export const checkout = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -31,7 +32,7 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly #flags: readonly string[];
   readonly #foreignLinks: ReadonlySet<string> = new Set(networkLinks());
   #child: ChildProcess | undefined;
-  #log = "";
+  readonly #log = new ProgramLog();
 
   /**
    * @param root its root folder, where that matters; must not exist yet
@@ -73,7 +74,12 @@ export class EngineUnderTest implements AsyncDisposable {
 
   /** What the daemon has logged so far, of all its lives. */
   get log(): string {
-    return this.#log;
+    return this.#log.text;
+  }
+
+  /** Waits until it has logged that, after the first `from` characters of the log. */
+  untilLog(expected: RegExp, from = 0): Promise<void> {
+    return this.#log.until(expected, from);
   }
 
   /** Starts the daemon; resolves with the milliseconds until its first answer. */
@@ -85,11 +91,9 @@ export class EngineUnderTest implements AsyncDisposable {
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     this.#child = child;
-    child.stderr?.on("data", (bytes: Buffer) => {
-      this.#log += bytes.toString();
-    });
+    this.#log.follow(child.stderr);
     while (!(await this.#answers())) {
-      if (child.exitCode !== null) throw new Error(`the engine ended at once:\n${this.#log}`);
+      if (child.exitCode !== null) throw new Error(`the engine ended at once:\n${this.#log.text}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     return performance.now() - begin;

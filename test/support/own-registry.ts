@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkout } from "./engine.ts";
+import { ProgramLog } from "./program-log.ts";
 import { freePort } from "./registry.ts";
 
 /** `gantry registry` on a folder and a port of its own. */
@@ -13,7 +14,7 @@ export class OwnRegistry implements AsyncDisposable {
   readonly port: number;
   readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
-  #log = "";
+  readonly #log = new ProgramLog();
 
   /** @param root its root folder, where that matters */
   static async start(flags: readonly string[] = [], root?: string): Promise<OwnRegistry> {
@@ -39,7 +40,12 @@ export class OwnRegistry implements AsyncDisposable {
   }
 
   get log(): string {
-    return this.#log;
+    return this.#log.text;
+  }
+
+  /** Waits until it has logged that. */
+  untilLog(expected: RegExp): Promise<void> {
+    return this.#log.until(expected);
   }
 
   async up(): Promise<void> {
@@ -50,11 +56,9 @@ export class OwnRegistry implements AsyncDisposable {
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     this.#child = child;
-    child.stderr?.on("data", (bytes: Buffer) => {
-      this.#log += bytes.toString();
-    });
+    this.#log.follow(child.stderr);
     while (!(await this.#isListening())) {
-      if (child.exitCode !== null) throw new Error(`the registry ended at once:\n${this.#log}`);
+      if (child.exitCode !== null) throw new Error(`the registry ended at once:\n${this.#log.text}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
