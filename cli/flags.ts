@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { findBool } from "#base/go-bool.ts";
 
 /** What the completion of an operand or a flag's value is taken from. */
 export type CompletionKind =
@@ -220,8 +221,8 @@ function checked(
 }
 
 function parseBool(name: string, spec: FlagSpec, text: string): boolean {
-  if (["true", "1", "t", "T", "TRUE", "True"].includes(text)) return true;
-  if (["false", "0", "f", "F", "FALSE", "False"].includes(text)) return false;
+  const value = findBool(text);
+  if (value !== undefined) return value;
   throw badValue(name, spec, text, `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 

@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { Exit } from "../failure.ts";
 import { isBadOption } from "./options/bad-option.ts";
 import { isBuildFailure } from "./run-build.ts";
-import { drawExcerpt } from "./source-excerpt.ts";
+import { drawExcerpt } from "#oci/dockerfile/excerpt.ts";
 
 const sourceType = "github.com/moby/buildkit/errdefs.Source+json";
 

@@ -1,6 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { drawExcerpt } from "./source-excerpt.ts";
+import { drawExcerpt } from "#oci/dockerfile/excerpt.ts";
 
 interface Lint {
   readonly warnings?: readonly LintWarning[] | null;

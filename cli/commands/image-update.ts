@@ -1,6 +1,6 @@
 import { parseDuration } from "#base/duration.ts";
 import { Fault, isFault, messageOf } from "#base/fault.ts";
-import { formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
+import { parseReference } from "#oci/reference.ts";
 import { type Context, defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
 import { lockUpdates } from "../rollover/lock.ts";
@@ -8,6 +8,7 @@ import { rebuild, type Rebuilt } from "../rollover/rebuild.ts";
 import { rollOver, type RollOverDeps, settle } from "../rollover/roll-over.ts";
 import type { Original } from "../rollover/same-settings.ts";
 import { pullImage } from "../streams/pull-image.ts";
+import { canonicalName } from "../packages/canonical-name.ts";
 
 type Details = Original & {
   readonly Image: string;
@@ -66,8 +67,8 @@ export const imageUpdate = defineCommand({
     await settle(deps);
     const running = await runningContainers(deps);
     const wanted = values.all
-      ? new Set(running.map(({ Config }) => canonical(Config.Image)).filter((name) => name !== undefined))
-      : new Set(names.map((name) => canonical(name) ?? refuseId(name)));
+      ? new Set(running.map(({ Config }) => canonicalName(Config.Image)).filter((name) => name !== undefined))
+      : new Set(names.map((name) => canonicalName(name) ?? refuseId(name)));
     const way = values.rebuild ? "rebuild" : values["no-pull"] ? "none" : "pull";
     let isAllDone = true;
     for (const name of wanted) isAllDone = (await updateOne(context, deps, name, way)) && isAllDone;
@@ -104,7 +105,7 @@ async function renew(
 ): Promise<Rebuilt> {
   if (way === "rebuild") {
     const containers = (await runningContainers(deps)).filter(
-      ({ Config }) => canonical(Config.Image) === name,
+      ({ Config }) => canonicalName(Config.Image) === name,
     );
     return await rebuild(context, name, containers);
   }
@@ -117,7 +118,7 @@ async function renew(
 /** Containers that run an older image under the name. */
 async function rollAll(deps: RollOverDeps, name: string, imageId: string): Promise<boolean> {
   const all = await runningContainers(deps);
-  const behind = all.filter(({ Config, Image }) => canonical(Config.Image) === name && Image !== imageId);
+  const behind = all.filter(({ Config, Image }) => canonicalName(Config.Image) === name && Image !== imageId);
   if (behind.length === 0) deps.say(`${name}: up to date`);
   let isAllDone = true;
   for (const container of behind) {
@@ -158,17 +159,6 @@ async function runningContainers({ client, signal }: RollOverDeps): Promise<read
 async function imageIdOf({ client, signal }: RollOverDeps, name: string): Promise<string> {
   const path = `/images/${name.split("/").map(encodeURIComponent).join("/")}/json`;
   return (await client.api.json<{ readonly Id: string }>("GET", path, {}, signal)).Id;
-}
-
-/** Undefined for an ID: it never means another image. */
-function canonical(name: string): string | undefined {
-  if (/^(?:sha256:)?[0-9a-f]{64}$/.test(name)) return undefined;
-  try {
-    return formatReference(withDefaultTag(parseReference(name)));
-  } catch (error) {
-    if (isFault(error, "invalid")) return undefined;
-    throw error;
-  }
 }
 
 function refuseId(name: string): never {

@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import { collect } from "#base/collect.ts";
 import { Fault, isFault, messageOf } from "#base/fault.ts";
 import { parseParagraphs } from "#engine/sbom/control.ts";
 import { outputOf } from "../bootstrap/run-program.ts";
@@ -123,14 +124,8 @@ async function unpack(
   signal: AbortSignal,
 ): Promise<Buffer> {
   if (path.endsWith(".gz")) return gunzipSync(bytes, { maxOutputLength: Math.max(maxBytes, 1) });
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of outputOf(["xz", "-dc"], { input: bytes, signal })) {
-    size += chunk.length;
-    if (size > maxBytes) throw new Fault("invalid", `${path} is larger than it says`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const tooLarge = () => new Fault("invalid", `${path} is larger than it says`);
+  return Buffer.concat(await collect(outputOf(["xz", "-dc"], { input: bytes, signal }), maxBytes, tooLarge));
 }
 
 /** The name is a paragraph's first field: all but the wanted ones are passed over without being read. */

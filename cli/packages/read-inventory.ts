@@ -1,10 +1,9 @@
-import { isFault } from "#base/fault.ts";
 import type { DockerClient } from "#client/docker-client.ts";
 import { type Digest, parseDigest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
-import { formatReference, parseReference, withDefaultTag } from "#oci/reference.ts";
 import { takeInventory } from "#engine/sbom/inventory.ts";
 import type { Inventory } from "#engine/sbom/package.ts";
+import { canonicalName } from "./canonical-name.ts";
 import { openSavedImage } from "./saved-image.ts";
 
 /** An image of the daemon's, and what is in it. */
@@ -43,16 +42,7 @@ export async function readContents(
 }
 
 function nameOf(typed: string, { RepoTags }: Inspected): string | undefined {
-  const tags = (RepoTags ?? []).map(canonical);
-  const meant = canonical(typed);
+  const tags = (RepoTags ?? []).map(canonicalName);
+  const meant = canonicalName(typed);
   return tags.find((tag) => tag === meant) ?? tags[0];
-}
-
-function canonical(text: string): string | undefined {
-  try {
-    return formatReference(withDefaultTag(parseReference(text)));
-  } catch (error) {
-    if (isFault(error, "invalid")) return undefined; // an ID
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { RequestOptions } from "node:https";
+import { collect } from "#base/collect.ts";
 import { messageOf } from "#base/fault.ts";
 import { https, request } from "#host/http.ts";
 import type { PluginAddress, PluginTls } from "./find-plugin.ts";
@@ -50,7 +51,7 @@ function post(
     address,
     { method: "POST", path: `/${method}`, headers, signal, agent: false },
     (response) => {
-      collect(response).then((answer) => resolve({ status: response.statusCode ?? 0, answer }), reject);
+      textOf(response).then((answer) => resolve({ status: response.statusCode ?? 0, answer }), reject);
     },
   );
   outgoing.on("error", reject);
@@ -78,15 +79,9 @@ function readTls({ verifies, ca, cert, key }: PluginTls): RequestOptions {
   };
 }
 
-async function collect(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw new Error("its answer is too long");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+async function textOf(response: IncomingMessage): Promise<string> {
+  const tooLarge = () => new Error("its answer is too long");
+  return Buffer.concat(await collect(response, MAX_ANSWER_BYTES, tooLarge)).toString("utf8");
 }
 
 /** As Go tells it. */

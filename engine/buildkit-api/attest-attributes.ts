@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { findBool } from "#base/go-bool.ts";
 import { flagOf } from "./image-attributes.ts";
 
 /** What `--provenance` says. @see github.com/moby/buildkit, frontend/attestations */
@@ -45,7 +46,7 @@ function parseProvenance(fields: ReadonlyMap<string, string>): ProvenanceRequest
     version,
     builderId: fields.get("builder-id") ?? "",
     isReproducible: isReproducible(fields),
-    isInlineOnly: /^(1|t|T|true|TRUE|True)$/.test(fields.get("inline-only") ?? ""),
+    isInlineOnly: findBool(fields.get("inline-only") ?? "") === true,
   };
 }
 

@@ -1,17 +1,18 @@
 import { Fault, isFault } from "#base/fault.ts";
+import { findBool } from "#base/go-bool.ts";
 import type { Built } from "#engine/build/built.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { LayerOptions, OutgoingBlob } from "#engine/images/image-export.ts";
 import { cacheAnnotations, cacheConfigType, formatCacheConfig } from "#oci/cache-config.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import { mediaTypes } from "#oci/media-types.ts";
-import { parseReference, withDefaultTag } from "#oci/reference.ts";
+import { parseReference } from "#oci/reference.ts";
+import { cachePlaceOf } from "./cache-place.ts";
 import { contentOf, type PlacedLayer } from "./cache-records.ts";
 import { ClientContent } from "./client-content.ts";
 import { exportOptions, flagOf } from "./image-attributes.ts";
 import type { Job } from "./jobs.ts";
 import type { Vertex } from "./progress.ts";
-import { credentialsOf } from "./registry-auth.ts";
 import type { Session } from "./sessions.ts";
 
 /** Where a client wants a cache. */
@@ -57,7 +58,7 @@ function parseExport({ type = "", attrs = new Map() }: Entry): CacheExport {
       isWhole: attrs.get("mode") === "max",
       options: exportOptions(attrs, true),
       isManifest: flagOf(attrs, "image-manifest", true),
-      ignoresErrors: /^(1|t|T|true|TRUE|True)$/.test(attrs.get("ignore-error") ?? ""),
+      ignoresErrors: findBool(attrs.get("ignore-error") ?? "") === true,
     };
   } catch (error) {
     if (!isFault(error)) throw error;
@@ -169,18 +170,12 @@ async function stream(
   const pending = await built.outgoing.pending(layers, wanted.options);
   if (pending.length === 0) return;
   try {
-    await (await deps.exchange()).stream(await placeOf(deps, wanted), pending, signal);
+    await (await deps.exchange()).stream(cachePlaceOf(await deps.session(), wanted.attrs), pending, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!isFault(error)) throw error;
     throw new Fault(error.kind, `error writing layer blob: ${error.message}`, { cause: error });
   }
-}
-
-async function placeOf({ session }: CacheExportDeps, { attrs }: CacheExport) {
-  const reference = withDefaultTag(parseReference(attrs.get("ref") ?? ""));
-  const credentials = credentialsOf(await session(), reference.domain);
-  return { reference, credentials, isInsecure: flagOf(attrs, "registry.insecure", false) };
 }
 
 async function sendAway(
@@ -191,7 +186,7 @@ async function sendAway(
   { layers, config, manifest }: CacheParcel,
   signal: AbortSignal,
 ): Promise<void> {
-  const place = await placeOf(deps, wanted);
+  const place = cachePlaceOf(await deps.session(), wanted.attrs);
   const what = manifestName(wanted.isManifest);
   const parts: ReturnType<Vertex["part"]>[] = [];
   const watch = {

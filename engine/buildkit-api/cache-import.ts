@@ -15,13 +15,11 @@ import { isDigest } from "#oci/digest.ts";
 import type { Manifest } from "#oci/manifest.ts";
 import { parseImageConfig } from "#oci/parse-image-config.ts";
 import { type Platform, selectPlatform } from "#oci/platform.ts";
-import { parseReference, withDefaultTag } from "#oci/reference.ts";
 import { parseStrictJson } from "#oci/strict-json.ts";
 import type { CacheEntry } from "./attributes.ts";
 import { type Blobs, openLayout, readDocument } from "./client-layout.ts";
-import { flagOf } from "./image-attributes.ts";
+import { cachePlaceOf } from "./cache-place.ts";
 import type { Progress, Vertex } from "./progress.ts";
-import { credentialsOf } from "./registry-auth.ts";
 import type { Session } from "./sessions.ts";
 
 export interface CacheImportDeps {
@@ -94,10 +92,7 @@ async function openBlobs(
   signal: AbortSignal,
 ): Promise<Blobs> {
   if (type === "registry") {
-    const reference = withDefaultTag(parseReference(attrs.get("ref") ?? ""));
-    const credentials = credentialsOf(session, reference.domain);
-    const isInsecure = flagOf(attrs, "registry.insecure", false);
-    const content = await (await exchange()).open({ reference, credentials, isInsecure }, signal);
+    const content = await (await exchange()).open(cachePlaceOf(session, attrs), signal);
     opened(content);
     return content;
   }

@@ -1,3 +1,4 @@
+import { collect } from "#base/collect.ts";
 import { Fault } from "#base/fault.ts";
 import type { Builder } from "#engine/build/builder.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
@@ -63,14 +64,8 @@ export async function importLayout(
 
 /** @throws {Fault} `invalid` for one that is too large, or another one */
 export async function readDocument(source: AsyncIterable<Uint8Array>, digest: string): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of source) {
-    size += piece.length;
-    if (size > MAX_DOCUMENT_BYTES) throw new Fault("invalid", `${digest} is larger than a document may be`);
-    pieces.push(piece);
-  }
-  const bytes = Buffer.concat(pieces);
+  const tooLarge = () => new Fault("invalid", `${digest} is larger than a document may be`);
+  const bytes = Buffer.concat(await collect(source, MAX_DOCUMENT_BYTES, tooLarge));
   if (sha256Of(bytes) !== digest) throw new Fault("invalid", `unexpected content of ${digest}`);
   return bytes;
 }

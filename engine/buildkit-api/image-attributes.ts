@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { findBool } from "#base/go-bool.ts";
 import type { ExportOptions, LayerCompression } from "#engine/images/image-export.ts";
 import { parseReference, type Reference, withDefaultTag } from "#oci/reference.ts";
 import type { Exporter } from "./export.ts";
@@ -88,8 +89,8 @@ export function exportOptions(attrs: Attributes, ociByDefault = false, platform?
 export function flagOf(attrs: Attributes, name: string, otherwise: boolean): boolean {
   const value = attrs.get(name);
   if (value === undefined) return otherwise;
-  if (/^(1|t|T|true|TRUE|True)?$/.test(value)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
+  const known = value === "" ? true : findBool(value);
+  if (known !== undefined) return known;
   throw new Fault(
     "invalid",
     `non-bool value specified for ${name}: strconv.ParseBool: parsing ${JSON.stringify(value.slice(0, 100))}: invalid syntax`,

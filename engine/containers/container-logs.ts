@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { Fault } from "#base/fault.ts";
+import { goJson } from "#base/go-json.ts";
 import type { ForwardedLog } from "#engine/logs/forwarders.ts";
 import type { OpenedLog } from "#engine/logs/forwarding-thread.ts";
 import { readLog } from "#engine/logs/json-file.ts";
@@ -90,13 +91,6 @@ export function shimLogArguments(paths: EnginePaths, record: ContainerRecord): r
 }
 
 /** Without NULs, which no argument can have. */
-function goJson(value: Readonly<Record<string, string>>): string {
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
-
 function attributesOf(info: LogInfo): readonly (readonly [string, string])[] {
   const found = new Map(extraAttributes(info));
   if (info.options["tag"]) found.set("tag", renderTag(info));

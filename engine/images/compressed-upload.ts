@@ -1,3 +1,4 @@
+import { bytesFrom } from "#base/bytes-from.ts";
 import { createHash } from "node:crypto";
 import type { BlobInfo } from "#engine/content/content-store.ts";
 import { digestOf } from "#engine/content/sha256.ts";
@@ -31,13 +32,16 @@ export class CompressedUpload {
 
   /** The compressed bytes from `offset` on; they are the same each time. */
   async *from(offset: number): AsyncGenerator<Uint8Array> {
+    yield* bytesFrom(this.#compressed(), offset);
+  }
+
+  async *#compressed(): AsyncGenerator<Uint8Array> {
     const hash = createHash("sha256");
     let size = 0;
     for await (const chunk of this.#compress(this.#watched())) {
       hash.update(chunk);
-      const skipped = Math.min(Math.max(offset - size, 0), chunk.length);
       size += chunk.length;
-      if (skipped < chunk.length) yield chunk.subarray(skipped);
+      yield chunk;
     }
     this.#whole ??= { digest: digestOf(hash), size };
   }

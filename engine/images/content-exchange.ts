@@ -1,10 +1,11 @@
+import { bytesFrom } from "#base/bytes-from.ts";
 import { Fault } from "#base/fault.ts";
 import type { RegistrySettings } from "#base/registry-settings.ts";
 import { Slots } from "#base/slots.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { Index, Manifest } from "#oci/manifest.ts";
-import { formatReference, type Reference, withDigest } from "#oci/reference.ts";
+import { formatReference, type Reference } from "#oci/reference.ts";
 import { connectRegistry, originsOf } from "#engine/registry/connect.ts";
 import { type Credentials, anonymous } from "#engine/registry/credentials.ts";
 import { remoteDetail } from "#engine/registry/remote-fault.ts";
@@ -12,10 +13,10 @@ import { Repository } from "#engine/registry/repository.ts";
 import { retrying } from "#engine/registry/retry.ts";
 import { steadyBlob } from "#engine/registry/steady-blob.ts";
 import { RepositoryWriter } from "#engine/registry/upload.ts";
-import { changing, type ImageDeps } from "./image-deps.ts";
+import type { ImageDeps } from "./image-deps.ts";
 import { CompressedUpload } from "./compressed-upload.ts";
 import type { OutgoingBlob, PendingLayer } from "./image-export.ts";
-import { findPushedBlobs } from "./pushed-blobs.ts";
+import { findPushedBlobs, presenceOf, rememberPushed } from "./pushed-blobs.ts";
 import { fetchDocument } from "./remote-image.ts";
 
 /** A repository, and who asks for it. */
@@ -74,7 +75,6 @@ export interface RemoteContent extends Disposable {
 }
 
 const tries = 3;
-const maxMounts = 3;
 
 export class RegistryExchange implements ContentExchange {
   readonly #images: ImageDeps;
@@ -161,30 +161,17 @@ export class RegistryExchange implements ContentExchange {
     signal: AbortSignal,
   ): Promise<void> {
     const { digest, size } = blob;
-    if (await retrying(() => reader.hasBlob(digest, signal), tries, signal)) return;
-    for (const from of repositoriesOf(digest).slice(0, maxMounts))
-      if (await writer.mount(digest, from, signal)) return;
+    if ((await presenceOf({ reader, writer, repositoriesOf }, digest, signal)) !== undefined) return;
     const { content } = this.#images;
     if (blob.make !== undefined && (await content.find(digest)) === undefined) await blob.make(signal);
     const sourceFrom = async function* (offset: number) {
-      let at = 0;
-      for await (const chunk of (await content.open(digest)) as AsyncIterable<Uint8Array>) {
-        const skipped = Math.min(Math.max(offset - at, 0), chunk.length);
-        at += chunk.length;
-        if (skipped < chunk.length) yield chunk.subarray(skipped);
-      }
+      yield* bytesFrom((await content.open(digest)) as AsyncIterable<Uint8Array>, offset);
     };
     await writer.upload({ digest, size }, sourceFrom, () => {}, signal);
   }
 
   async remember(reference: Reference, image: Digest, target: Digest): Promise<void> {
-    const { store } = this.#images;
-    await changing(this.#images, async () => {
-      if (store.findById(image) === undefined) return;
-      const isNamed = store.findName(reference)?.imageId === image;
-      const names = [withDigest(reference, target), ...(isNamed ? [reference] : [])];
-      await store.apply({ names: names.map((name) => ({ reference: name, imageId: image, target })) });
-    });
+    await rememberPushed(this.#images, reference, image, target);
   }
 
   /** Mirrors come first, and are not told who asks. */

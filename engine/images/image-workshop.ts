@@ -1,3 +1,4 @@
+import { bytesFrom } from "#base/bytes-from.ts";
 import { Fault } from "#base/fault.ts";
 import { familiarReference, formatReference, type Reference } from "#oci/reference.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
@@ -231,12 +232,7 @@ export class ImageWorkshop {
 
   /** A blob from an offset on. @throws {Fault} `not-found` */
   async *blobFrom(digest: Digest, offset: number): AsyncGenerator<Uint8Array> {
-    let at = 0;
-    for await (const chunk of (await this.#deps.content.open(digest)) as AsyncIterable<Uint8Array>) {
-      const skipped = Math.min(Math.max(offset - at, 0), chunk.length);
-      at += chunk.length;
-      if (skipped < chunk.length) yield chunk.subarray(skipped);
-    }
+    yield* bytesFrom((await this.#deps.content.open(digest)) as AsyncIterable<Uint8Array>, offset);
   }
 
   /** The config of an image as it is stored. */

@@ -1,9 +1,10 @@
+import { bytesFrom } from "#base/bytes-from.ts";
 import { Fault } from "#base/fault.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import { type Digest, parseDigest } from "#oci/digest.ts";
 import { parseManifest } from "#oci/manifest.ts";
 import { mediaTypes } from "#oci/media-types.ts";
-import { type Reference, withDigest } from "#oci/reference.ts";
+import { type Reference } from "#oci/reference.ts";
 import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
 import type { BlobInfo } from "#engine/content/content-store.ts";
 import type { Lease } from "#engine/gc/leases.ts";
@@ -13,11 +14,11 @@ import type { Slots } from "#base/slots.ts";
 import type { RepositoryWriter } from "#engine/registry/upload.ts";
 import { storeBlob } from "./archive-index.ts";
 import { CompressedUpload } from "./compressed-upload.ts";
-import { changing, type ImageDeps } from "./image-deps.ts";
+import type { ImageDeps } from "./image-deps.ts";
 import type { ImageRecord, Progress } from "./images.ts";
 import { LayerProgress } from "./layer-progress.ts";
 import { pushSignatures } from "./push-signatures.ts";
-import { findPushedBlobs, type PushedBlobs } from "./pushed-blobs.ts";
+import { findPushedBlobs, presenceOf, type PushedBlobs, rememberPushed } from "./pushed-blobs.ts";
 import { signatureArtifacts } from "./stored-signatures.ts";
 
 export interface PushDeps extends ImageDeps {
@@ -41,7 +42,6 @@ interface KnowingTask extends PushTask {
 }
 
 const tries = 3;
-const maxMounts = 3;
 
 /** What plain layers become on their way. */
 const compressedTypes: ReadonlyMap<string, string> = new Map([
@@ -74,7 +74,7 @@ export async function pushImage(deps: PushDeps, task: PushTask, signal: AbortSig
   const tag = reference.tag ?? "";
   const { descriptor, bytes } = manifest;
   await retrying(() => task.writer.putManifest(tag, { ...descriptor, bytes }, signal), tries, signal);
-  await remember(deps, task, descriptor.digest);
+  await rememberPushed(deps, reference, image.id, descriptor.digest);
   if (isSigned)
     for (const signature of await pushSignatures({ ...deps, ...task }, descriptor.digest, signal))
       report({ status: `signature pushed: ${signature}` });
@@ -158,16 +158,12 @@ async function isThere(
   line: LayerProgress | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (await retrying(() => reader.hasBlob(digest, signal), tries, signal)) {
-    line?.tell("Layer already exists");
-    return true;
-  }
-  for (const from of known.repositoriesOf(digest).slice(0, maxMounts))
-    if (await writer.mount(digest, from, signal)) {
-      line?.tell(`Mounted from ${from}`);
-      return true;
-    }
-  return false;
+  const presence = await presenceOf({ reader, writer, ...known }, digest, signal);
+  if (presence === undefined) return false;
+  line?.tell(
+    presence.mountedFrom === undefined ? "Layer already exists" : `Mounted from ${presence.mountedFrom}`,
+  );
+  return true;
 }
 
 async function send(
@@ -178,12 +174,11 @@ async function send(
   signal: AbortSignal,
 ): Promise<void> {
   const sourceFrom = async function* (offset: number) {
-    let current = 0;
-    for await (const chunk of (await content.open(digest)) as AsyncIterable<Uint8Array>) {
-      const skipped = Math.min(Math.max(offset - current, 0), chunk.length);
+    let current = offset;
+    for await (const chunk of bytesFrom((await content.open(digest)) as AsyncIterable<Uint8Array>, offset)) {
       current += chunk.length;
       line?.advance("Pushing", current, size);
-      if (skipped < chunk.length) yield chunk.subarray(skipped);
+      yield chunk;
     }
   };
   await writer.upload({ digest, size }, sourceFrom, retryLine(line), signal);
@@ -218,14 +213,4 @@ async function manifestFor(
 
 function bare({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
-}
-
-/** The name has that digest at its registry now. */
-async function remember(deps: PushDeps, { reference, image }: PushTask, target: Digest): Promise<void> {
-  await changing(deps, async () => {
-    if (deps.store.findById(image.id) === undefined) return;
-    const isStillNamed = deps.store.findName(reference)?.imageId === image.id;
-    const names = [withDigest(reference, target), ...(isStillNamed ? [reference] : [])];
-    await deps.store.apply({ names: names.map((name) => ({ reference: name, imageId: image.id, target })) });
-  });
 }

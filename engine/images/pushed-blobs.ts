@@ -1,9 +1,13 @@
 import { isFault } from "#base/fault.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import { parseManifestOrIndex } from "#oci/manifest.ts";
-import type { Reference } from "#oci/reference.ts";
+import type { Digest } from "#oci/digest.ts";
+import { type Reference, withDigest } from "#oci/reference.ts";
 import { MAX_DOCUMENT_BYTES } from "#oci/strict-json.ts";
-import type { ImageDeps } from "./image-deps.ts";
+import type { Repository } from "#engine/registry/repository.ts";
+import { retrying } from "#engine/registry/retry.ts";
+import type { RepositoryWriter } from "#engine/registry/upload.ts";
+import { changing, type ImageDeps } from "./image-deps.ts";
 import type { ImageName } from "./image-store.ts";
 
 /** What is known of blobs at registries, from the images that came from there or went there. */
@@ -49,4 +53,39 @@ async function layersOf(
     if (isFault(error)) return []; // it is only a hint
     throw error;
   }
+}
+
+const tries = 3;
+const maxMounts = 3;
+
+/** The repository has the blob, or gets it from another one of the registry; undefined when neither. @throws {Fault} `remote` */
+export async function presenceOf(
+  {
+    reader,
+    writer,
+    repositoriesOf,
+  }: Pick<PushedBlobs, "repositoriesOf"> & { readonly reader: Repository; readonly writer: RepositoryWriter },
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<{ readonly mountedFrom?: string } | undefined> {
+  if (await retrying(() => reader.hasBlob(digest, signal), tries, signal)) return {};
+  for (const from of repositoriesOf(digest).slice(0, maxMounts))
+    if (await writer.mount(digest, from, signal)) return { mountedFrom: from };
+  return undefined;
+}
+
+/** The image, if it is still here, has that digest at its registry now, under a digest's name and, if it has it still, its own. */
+export async function rememberPushed(
+  deps: ImageDeps,
+  reference: Reference,
+  imageId: Digest,
+  target: Digest,
+): Promise<void> {
+  const { store } = deps;
+  await changing(deps, async () => {
+    if (store.findById(imageId) === undefined) return;
+    const isNamed = store.findName(reference)?.imageId === imageId;
+    const names = [withDigest(reference, target), ...(isNamed ? [reference] : [])];
+    await store.apply({ names: names.map((name) => ({ reference: name, imageId, target })) });
+  });
 }

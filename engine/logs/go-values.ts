@@ -1,12 +1,13 @@
 import { parseDuration } from "#base/duration.ts";
 import { Fault } from "#base/fault.ts";
+import { findBool } from "#base/go-bool.ts";
 
 // Values of log options, read as dockerd reads them, with its texts.
 
 /** @throws {Fault} `invalid` with the text of Go's strconv.ParseBool */
 export function parseBool(text: string): boolean {
-  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
+  const value = findBool(text);
+  if (value !== undefined) return value;
   throw new Fault("invalid", `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 

@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { findBool } from "#base/go-bool.ts";
 import { findAddress } from "./cidr.ts";
 
 /** What the driver options of a bridge network say. */
@@ -26,16 +27,12 @@ export type GatewayMode = "nat" | "nat-unprotected" | "routed" | "isolated";
 const prefix = "com.docker.network";
 const defaultMtu = 1500;
 const gatewayModes: readonly GatewayMode[] = ["nat", "nat-unprotected", "routed", "isolated"];
-const flags: Readonly<Record<string, boolean>> = {
-  ...Object.fromEntries(["1", "t", "T", "TRUE", "true", "True"].map((text) => [text, true])),
-  ...Object.fromEntries(["0", "f", "F", "FALSE", "false", "False"].map((text) => [text, false])),
-};
 
 /** Options that it does not know are left alone, as Docker leaves them. @throws {Fault} `invalid` for values that make no sense */
 export function readBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
   const text = (key: string) => options[`${prefix}.${key}`] ?? "";
   const flag = (key: string, byDefault = true) => {
-    const value = text(key) === "" ? byDefault : flags[text(key)];
+    const value = text(key) === "" ? byDefault : findBool(text(key));
     if (value === undefined)
       throw unparsable(key, text(key), `strconv.ParseBool: parsing "${text(key)}": invalid syntax`);
     return value;

@@ -1,3 +1,4 @@
+import { collect } from "#base/collect.ts";
 import { describeType, fallbackFor, isAccepted } from "./accept.ts";
 import { type Answer, empty, type RegistryRequest } from "./answer.ts";
 import { isKnown } from "./blob-requests.ts";
@@ -91,12 +92,5 @@ async function putManifest(request: RegistryRequest, name: string, reference: Re
 async function readDocument({ message, body }: RegistryRequest): Promise<Buffer> {
   const tooLarge = () => refusal("SIZE_INVALID", `manifests have at most ${MAX_DOCUMENT_BYTES} bytes`, 413);
   if (Number(message.headers["content-length"] ?? 0) > MAX_DOCUMENT_BYTES) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body()) {
-    size += chunk.length;
-    if (size > MAX_DOCUMENT_BYTES) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  return Buffer.concat(await collect(body(), MAX_DOCUMENT_BYTES, tooLarge));
 }

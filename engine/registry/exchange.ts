@@ -3,6 +3,7 @@ import { lookup as lookupAll } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { pipeline, Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
+import { collect } from "#base/collect.ts";
 import { Fault } from "#base/fault.ts";
 import type { ProxySettings } from "#base/registry-settings.ts";
 import * as http from "#host/http.ts";
@@ -131,24 +132,18 @@ export class Connections implements Disposable {
 
 /** Reads a short answer. @throws {Fault} `remote` when it is not short, or breaks off */
 export async function textOf(answer: Answer, maxBytes = maxTextBytes): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const tooLarge = () =>
+    remoteFault(`the registry's answer is longer than ${maxBytes} bytes`, {
+      code: "",
+      status: answer.status,
+      isTransient: false,
+    });
   try {
-    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes)
-        throw remoteFault(`the registry's answer is longer than ${maxBytes} bytes`, {
-          code: "",
-          status: answer.status,
-          isTransient: false,
-        });
-      chunks.push(chunk);
-    }
+    return Buffer.concat(await collect(answer.body, maxBytes, tooLarge));
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw remoteFault("unexpected EOF", { code: "", status: 0, isTransient: true }, error);
   }
-  return Buffer.concat(chunks);
 }
 
 /** Frees the connection of an answer that nobody wants to read. */

@@ -1,3 +1,4 @@
+import { bytesFrom } from "#base/bytes-from.ts";
 import type { Digest } from "#oci/digest.ts";
 import { isDigest } from "#oci/digest.ts";
 import { Fault } from "#base/fault.ts";
@@ -91,16 +92,12 @@ export class Repository {
    *
    * @throws {Fault} `remote`
    */
-  async *blob(digest: Digest, offset: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  async *blob(digest: Digest, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const headers = offset === 0 ? {} : { Range: `bytes=${offset}-` };
     const answer = await this.#ask("GET", `blobs/${digest}`, headers, [200, 206], signal);
-    let toSkip = answer.status === 206 ? skipOf(answer, offset) : offset;
+    const toSkip = answer.status === 206 ? skipOf(answer, offset) : offset;
     try {
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-        const skipped = Math.min(toSkip, chunk.length);
-        toSkip -= skipped;
-        if (skipped < chunk.length) yield chunk.subarray(skipped);
-      }
+      yield* bytesFrom(answer.body as AsyncIterable<Buffer>, toSkip);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Fault) throw error;

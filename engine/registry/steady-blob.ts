@@ -24,7 +24,7 @@ export async function* steadyBlob(
   offset: number,
   onWait: (seconds: number) => void,
   signal: AbortSignal,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<Uint8Array> {
   const patience = new Patience(maxFailures);
   let at = offset;
   while (at < size) {

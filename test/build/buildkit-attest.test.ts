@@ -5,13 +5,13 @@ import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { readContentRequest, readContentResponse } from "#api/buildkit/content.ts";
 import { buildHistoryEvent, buildHistoryRequest } from "#api/buildkit/control.ts";
-import { isFault } from "#base/fault.ts";
 import type { Codec } from "#base/protobuf.ts";
 import { TarReader } from "#oci/tar/reader.ts";
 import type { TarEntry } from "#oci/tar/entry.ts";
 import { BuildKitClient, type Offer } from "../support/buildkit-client.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
+import { failureOf } from "../support/failure.ts";
 import { RegistryUnderTest } from "../support/registry.ts";
 
 // What a build says of itself, images for several platforms, and layers without times of their own.
@@ -36,16 +36,6 @@ async function build(
 ) {
   using client = await BuildKitClient.open(engine.socket, offer);
   return await client.build(attrs, exporter);
-}
-
-async function failureOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (isFault(error)) return error.message;
-    throw error;
-  }
-  throw new assert.AssertionError({ message: "nothing failed" });
 }
 
 interface Descriptor {

@@ -6,11 +6,11 @@ import {
   fetchTokenRequest,
   fetchTokenResponse,
 } from "#api/buildkit/session.ts";
-import { isFault } from "#base/fault.ts";
 import { unary } from "#rpc/grpc-server.ts";
 import { BuildKitClient, type Offer } from "../support/buildkit-client.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
+import { failureOf } from "../support/failure.ts";
 import { Door, RegistryUnderTest } from "../support/registry.ts";
 import { TokenRegistry } from "../support/token-registry.ts";
 
@@ -37,16 +37,6 @@ const known = () => ({ [registry.host]: { username: "u", secret: "secret" } });
 async function build(offer: Offer, attrs: Record<string, string> = {}, type = "image") {
   using client = await BuildKitClient.open(engine.socket, offer);
   return await client.build({}, { type, attrs });
-}
-
-async function failureOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (isFault(error)) return error.message;
-    throw error;
-  }
-  throw new assert.AssertionError({ message: "nothing failed" });
 }
 
 const files = { Dockerfile: "FROM base\nCOPY a /a\n", a: "in a\n" };

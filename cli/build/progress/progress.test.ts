@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { drawExcerpt } from "../source-excerpt.ts";
+import { drawExcerpt } from "#oci/dockerfile/excerpt.ts";
 import { LineScreen } from "./line-screen.ts";
 import { PlainPrinter } from "./plain.ts";
 import { rawJson } from "./raw-json.ts";

@@ -1,5 +1,7 @@
 import type { timestamp } from "#api/buildkit/control.ts";
+import { goJson } from "#base/go-json.ts";
 import type { MessageOf } from "#base/protobuf.ts";
+import { formatTime } from "#base/time.ts";
 import type { BuildEvent } from "./trace.ts";
 
 /** An event as a line of JSON, in the form of BuildKit's own client. */
@@ -13,14 +15,6 @@ export function rawJson(event: BuildEvent, write: (line: string) => void): void 
   const given = Object.entries(lists).filter(([, list]) => list.length > 0);
   if (given.length === 0) return;
   write(`${goJson(Object.fromEntries(given))}\n`);
-}
-
-/** As Go writes JSON that may stand in HTML. */
-function goJson(value: unknown): string {
-  return JSON.stringify(value)
-    .replaceAll("<", "\\u003c")
-    .replaceAll(">", "\\u003e")
-    .replaceAll("&", "\\u0026");
 }
 
 function vertexOf(vertex: NonNullable<BuildEvent["vertexes"]>[number]) {
@@ -80,12 +74,10 @@ type Time = Partial<MessageOf<typeof timestamp>> | undefined;
 
 function times(given: Readonly<Record<string, Time>>): Readonly<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const [name, time] of Object.entries(given)) if (time !== undefined) found[name] = rfc3339(time);
+  for (const [name, time] of Object.entries(given)) if (time !== undefined) found[name] = shownTime(time);
   return found;
 }
 
-/** With nanoseconds, without zeros at the end. */
-function rfc3339({ seconds = 0, nanos = 0 }: NonNullable<Time>): string {
-  const fraction = nanos === 0 ? "" : `.${String(nanos).padStart(9, "0").replace(/0+$/, "")}`;
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}${fraction}Z`;
+function shownTime({ seconds = 0, nanos = 0 }: NonNullable<Time>): string {
+  return formatTime(BigInt(seconds) * 1_000_000_000n + BigInt(nanos));
 }

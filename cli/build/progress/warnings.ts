@@ -1,4 +1,4 @@
-import { drawExcerpt } from "../source-excerpt.ts";
+import { drawExcerpt } from "#oci/dockerfile/excerpt.ts";
 import type { Warning } from "./trace.ts";
 
 const decode = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? new Uint8Array(0)).toString("utf8");

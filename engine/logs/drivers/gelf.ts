@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
 import { Fault, messageOf } from "#base/fault.ts";
+import { goJson } from "#base/go-json.ts";
 import { extraAttributes, type LogInfo } from "../log-info.ts";
 import { renderTag } from "../tag-template.ts";
 import { openUdp } from "./datagrams.ts";
@@ -115,20 +116,17 @@ function messageWriter(info: LogInfo, { hostname }: DriverHost): (record: Forwar
     ...[...extraAttributes(info)].map(([name, value]) => [`_${name}`, value] as const),
   ]);
   const sorted = [...extra].sort(([a], [b]) => (a < b ? -1 : 1));
-  const rest = sorted.map(([name, value]) => `,${goJson(name)}:${goJson(value)}`).join("");
-  const start = `{"version":"1.1","host":${goJson(hostname)},"short_message":`;
+  const rest = sorted.map(([name, value]) => `,${jsonOf(name)}:${jsonOf(value)}`).join("");
+  const start = `{"version":"1.1","host":${jsonOf(hostname)},"short_message":`;
   return (record) => {
     const seconds = Number(record.time / 1_000_000n) / 1000;
-    const message = goJson(record.text.toString());
+    const message = jsonOf(record.text.toString());
     return Buffer.from(`${start}${message},"timestamp":${seconds},"level":${syslogPriority(record)}${rest}}`);
   };
 }
 
-function goJson(text: string): string {
-  return JSON.stringify(text.toWellFormed()).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+function jsonOf(text: string): string {
+  return goJson(text.toWellFormed());
 }
 
 function hasText({ text }: ForwardedRecord): boolean {

@@ -2,6 +2,7 @@ import type { PathStat } from "#api/docker/path-stat.ts";
 import { type BigIntStats, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path/posix";
 import { Fault } from "#base/fault.ts";
+import { formatTime } from "#base/time.ts";
 import { codeOf } from "./paths.ts";
 
 /** A path of the API as an absolute one: cleaned, but a last `/` or `/.` stays, because it means "what the link leads to". */
@@ -24,7 +25,7 @@ export function statPath(path: string): PathStat {
     name: absolute === "/" ? "/" : basename(absolute),
     size: Number(stat.size),
     mode: goMode(stat),
-    mtime: rfc3339(stat.mtimeNs),
+    mtime: formatTime(stat.mtimeNs),
     linkTarget: stat.isSymbolicLink() ? linkTarget(absolute) : "",
   };
 }
@@ -64,11 +65,4 @@ function goMode(stat: BigIntStats): number {
   if ((mode & 0o2000) !== 0) bits += 2 ** 22;
   if ((mode & 0o1000) !== 0) bits += 2 ** 20;
   return bits;
-}
-
-function rfc3339(ns: bigint): string {
-  const nanoseconds = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  const whole = new Date(Number((ns - nanoseconds) / 1_000_000n)).toISOString().slice(0, 19);
-  const fraction = String(nanoseconds).padStart(9, "0").replace(/0+$/, "");
-  return `${whole}${fraction === "" ? "" : `.${fraction}`}Z`;
 }

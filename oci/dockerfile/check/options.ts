@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { findBool } from "#base/go-bool.ts";
 import type { CheckRule } from "./rules.ts";
 
 /** What of the check is wanted. */
@@ -42,8 +43,8 @@ function replace(set: Set<string>, names: readonly string[]): void {
 }
 
 function booleanOf(option: string, value: string): boolean {
-  if (/^(1|t|T|true|TRUE|True)$/.test(value)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
+  const known = findBool(value);
+  if (known !== undefined) return known;
   const shown = JSON.stringify(value.slice(0, 100));
   throw failure(
     `failed to parse check option ${JSON.stringify(option.slice(0, 100))}: strconv.ParseBool: parsing ${shown}: invalid syntax`,

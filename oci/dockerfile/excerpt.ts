@@ -1,7 +1,4 @@
-interface Lines {
-  readonly first: number;
-  readonly last: number;
-}
+import type { Lines } from "./source.ts";
 
 const rule = "--------------------";
 /** Lines around the ones that are meant, together. */
