@@ -15,7 +15,7 @@ export interface Transport {
 }
 
 export interface TransportRequest {
-  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With its query. */
   readonly path: string;
   /** Several values are several lines. */

@@ -24,6 +24,53 @@ const nouns = [
 const below = ["oci", "api", "host", "base"];
 const engineWide = [...below, "engine/metadata", "engine/events"];
 
+const pure = ["api", "base"];
+const clusterBelow = ["api", "client", "rpc", "host", "base"];
+const clientSide = ["api", "client", "base", "orchestrator/machinery"];
+const clusterNouns = [
+  "storage",
+  "machinery",
+  "kinds",
+  "pki",
+  "authn",
+  "authz",
+  "admission",
+  "audit",
+  "apiserver",
+  "informers",
+  "controllers",
+  "scheduler",
+  "node",
+  "proxy",
+  "dns",
+].map((noun) => `orchestrator/${noun}`);
+
+const hypervisorNouns = [
+  "vms",
+  "qemu",
+  "disks",
+  "images",
+  "networks",
+  "cloud-init",
+  "tasks",
+  "metadata",
+  "access",
+].map((noun) => `hypervisor/${noun}`);
+const hypervisorBelow = ["api", "host", "base"];
+const hypervisorArrows = {
+  "hypervisor/metadata": hypervisorBelow,
+  "hypervisor/access": [...hypervisorBelow, "hypervisor/metadata"],
+  "hypervisor/tasks": [...hypervisorBelow, "hypervisor/metadata"],
+  "hypervisor/cloud-init": ["api", "base"],
+  "hypervisor/qemu": hypervisorBelow,
+  "hypervisor/images": [...hypervisorBelow, "hypervisor/metadata", "hypervisor/tasks"],
+  "hypervisor/disks": [...hypervisorBelow, "hypervisor/metadata", "hypervisor/tasks", "hypervisor/qemu"],
+  "hypervisor/networks": [...hypervisorBelow, "hypervisor/metadata"],
+  "hypervisor/vms": [...hypervisorBelow, ...hypervisorNouns],
+  "hypervisor/rest-api": [...hypervisorBelow, ...hypervisorNouns],
+  "hypervisor/daemon": [...hypervisorBelow, ...hypervisorNouns, "hypervisor/rest-api"],
+};
+
 /** Who may import whom. Anything that is not here is an error; a room may always import itself. */
 export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -98,8 +145,33 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "engine/docker-api": [...below, ...nouns.filter((noun) => noun !== "engine/registry-server")],
   "engine/daemon": [...below, ...nouns, "engine/docker-api", "engine/buildkit-api"],
   "orchestrator/storage": ["rpc", "host", "base"],
+  "orchestrator/machinery": pure,
+  "orchestrator/kinds": [...pure, "orchestrator/machinery"],
+  "orchestrator/pki": [...pure, "host"],
+  "orchestrator/authn": [...pure, "host", "orchestrator/machinery"],
+  "orchestrator/authz": [...pure, "orchestrator/machinery", "orchestrator/authn"],
+  "orchestrator/admission": [...pure, "orchestrator/machinery", "orchestrator/authn", "orchestrator/authz"],
+  "orchestrator/audit": [...pure, "host", "orchestrator/machinery", "orchestrator/authn"],
+  "orchestrator/apiserver": [
+    ...clusterBelow,
+    "orchestrator/storage",
+    "orchestrator/machinery",
+    "orchestrator/kinds",
+    "orchestrator/authn",
+    "orchestrator/authz",
+    "orchestrator/admission",
+    "orchestrator/audit",
+  ],
+  "orchestrator/informers": clientSide,
+  "orchestrator/controllers": [...clientSide, "host", "orchestrator/informers", "orchestrator/pki"],
+  "orchestrator/scheduler": [...clientSide, "orchestrator/informers"],
+  "orchestrator/node": [...clientSide, "host", "rpc", "orchestrator/informers", "orchestrator/pki"],
+  "orchestrator/proxy": [...clientSide, "host", "orchestrator/informers"],
+  "orchestrator/dns": [...clientSide, "host", "orchestrator/informers"],
+  "orchestrator/daemon": [...clusterBelow, ...clusterNouns],
+  ...hypervisorArrows,
   cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust", "engine/sbom"],
-  bin: ["engine/daemon", "cli", "base", "host"],
+  bin: ["engine/daemon", "orchestrator/daemon", "hypervisor/daemon", "cli", "base", "host"],
   bench: ["base", "host", "client", "api", "engine/logs"],
 };
 
@@ -145,7 +217,7 @@ function targetOf(file: string, specifier: string): string | undefined {
 
 function roomOf(file: string): string {
   const [area = "", ...rest] = file.split("/");
-  if (area !== "engine" && area !== "orchestrator") return area;
+  if (area !== "engine" && area !== "orchestrator" && area !== "hypervisor") return area;
   return rest.length === 1 ? `${area}/daemon` : `${area}/${rest[0]}`;
 }
 

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 bin=node_modules/.bin
 $bin/tsc -p tsconfig.json
 $bin/tsc -p tsconfig.neutral.json
-$bin/oxlint --type-aware bin base api oci client host rpc engine orchestrator cli test tools bench
+$bin/oxlint --type-aware bin base api oci client host rpc engine orchestrator $(test -d hypervisor && echo hypervisor) cli test tools bench
 $bin/biome format --error-on-warnings .
 $bin/knip --no-progress
 node --test test/architecture.test.ts

@@ -1,0 +1,29 @@
+/** Who makes a request. @see Kubernetes API 1.36, authentication/v1 UserInfo */
+export interface User {
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export const anonymous: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
+
+/** What a connection and a request say of who makes it. */
+export interface Credentials {
+  /** Of a client certificate that TLS has verified against the client CA. */
+  readonly certificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  /** The `Authorization` header. */
+  readonly authorization?: string;
+  /** Audiences that a token may be for; absent: the API server's own. */
+  readonly audiences?: readonly string[];
+}
+
+/** One way to tell who somebody is; a chain of them is one too. */
+export interface Authenticator {
+  /**
+   * Undefined when the credentials are not of its kind, or there are none.
+   *
+   * @throws {StatusError} `Unauthorized` for those that are of its kind and wrong
+   */
+  authenticate(credentials: Credentials, signal: AbortSignal): Promise<User | undefined>;
+}
