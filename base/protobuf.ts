@@ -129,6 +129,38 @@ export function bigInt(number: number): Field<bigint> {
   };
 }
 
+/** Repeated {@link int}s, packed or one by one. */
+export function ints(number: number): Field<readonly number[]> {
+  return {
+    number,
+    initial: () => [],
+    read: (reader, wire, before) => {
+      if (wire !== bytesWire) return append(before, Number(BigInt.asIntN(64, reader.varint(wire))));
+      let list = before;
+      for (const packed = reader.nested(wire); !packed.isDone; )
+        list = append(list, Number(BigInt.asIntN(64, packed.value())));
+      return list;
+    },
+    write: (writer, at, values) => {
+      if (values.length === 0) return;
+      const inner = new Writer();
+      for (const value of values) inner.value(BigInt.asUintN(64, BigInt(value)));
+      writer.bytes(at, inner.finish());
+    },
+  };
+}
+
+export function double(number: number): Field<number> {
+  return {
+    number,
+    initial: () => 0,
+    read: (reader, wire) => reader.double(wire),
+    write: (writer, at, value) => {
+      if (value !== 0) writer.double(at, value);
+    },
+  };
+}
+
 /** A message, or undefined where there is none. */
 export function sub<T>(number: number, codec: Codec<T>): Field<Partial<T> | undefined> {
   return {
@@ -247,6 +279,18 @@ export class Reader {
     return this.#take(this.#varint());
   }
 
+  /** One of a packed list. */
+  value(): bigint {
+    if (--this.#budget.left < 0) throw new Fault("invalid", "protobuf: too many values in a message");
+    return this.#varint();
+  }
+
+  double(wire: number): number {
+    if (wire !== fixed64Wire) throw wrongWire(wire);
+    const eight = this.#take(8n);
+    return new DataView(eight.buffer, eight.byteOffset, 8).getFloat64(0, true);
+  }
+
   nested(wire: number): Reader {
     return new Reader(this.bytes(wire), this.#budget);
   }
@@ -297,6 +341,18 @@ export class Writer {
   varint(number: number, value: bigint): void {
     this.#add(varintOf(BigInt(number) << 3n));
     this.#add(varintOf(value));
+  }
+
+  /** One of a packed list. */
+  value(value: bigint): void {
+    this.#add(varintOf(value));
+  }
+
+  double(number: number, value: number): void {
+    const eight = new Uint8Array(8);
+    new DataView(eight.buffer).setFloat64(0, value, true);
+    this.#add(varintOf((BigInt(number) << 3n) | BigInt(fixed64Wire)));
+    this.#add(eight);
   }
 
   bytes(number: number, value: Uint8Array): void {
