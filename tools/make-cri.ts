@@ -1,9 +1,8 @@
 /**
  * Writes api/cri/messages.ts and api/cri/services.ts: the messages and methods of the Container Runtime Interface.
  *
- *   zcat protobuf-fields.json.gz | node tools/make-cri.ts
+ *   zcat protobuf-fields.json.gz | node tools/make-cri.ts && biome format --write api/cri
  */
-import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 
 type FieldOf = readonly [number: number, type: string, label: string];
@@ -109,4 +108,3 @@ function servicesText(): string {
 
 const files = { "api/cri/messages.ts": messagesText(), "api/cri/services.ts": servicesText() };
 for (const [file, text] of Object.entries(files)) writeFileSync(file, text);
-execFileSync("node_modules/.bin/biome", ["format", "--write", ...Object.keys(files)]);
