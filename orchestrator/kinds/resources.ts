@@ -1,0 +1,18 @@
+import { readFileSync } from "node:fs";
+import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import { strategies } from "./strategies.ts";
+
+/** Every built-in resource: all of v1 and autoscaling/v2 as Kubernetes 1.36 serves them, ordered by group, version and name. */
+export const resources: readonly ResourceDefinition[] = readResources();
+
+function readResources(): readonly ResourceDefinition[] {
+  const table: readonly Omit<ResourceDefinition, "strategy">[] = JSON.parse(
+    readFileSync(new URL("data/resources.json", import.meta.url), "utf8"),
+  );
+  return table.map((resource) => ({ ...resource, strategy: strategies[keyOf(resource)] ?? {} }));
+}
+
+/** e.g. `pods` or `deployments.apps` */
+function keyOf(resource: Omit<ResourceDefinition, "strategy">): string {
+  return resource.group === "" ? resource.resource : `${resource.resource}.${resource.group}`;
+}
