@@ -64,7 +64,7 @@ const partialObjects: readonly (readonly [string, Property])[] = [
 function typeData(inputs: SchemaInputs, name: string, definition: Property): unknown {
   const message = messageOf(inputs.protobuf, wireName(name));
   const fields: Record<string, FieldData> = {};
-  for (const [field, property] of Object.entries(definition.properties ?? {}).toSorted()) {
+  for (const [field, property] of Object.entries(definition.properties ?? {})) {
     fields[field] = fieldData(inputs, {
       name,
       field,
