@@ -295,6 +295,11 @@ export const commands: Entries = {
     async () => (await import("./commands/registry.ts")).command,
     own,
   ),
+  kubeconfig: command(
+    "Print what kubectl needs to reach the cluster",
+    async () => (await import("./commands/kubeconfig.ts")).command,
+    own,
+  ),
   completion: command(
     "Print completion for a shell",
     async () => (await import("./commands/completion.ts")).completion,

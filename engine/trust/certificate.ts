@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { Fault } from "#base/fault.ts";
-import { derTags, objectIdOf, readDer, readDerList } from "./der.ts";
+import { derTags, objectIdOf, readDer, readDerList } from "#base/der.ts";
 
 /** What verification needs of a certificate, read from its DER once. */
 export interface Certificate {

@@ -8,7 +8,7 @@ import { parseReference } from "#oci/reference.ts";
 import { parseCertificate } from "./certificate.ts";
 import { issue } from "./certificates.fixture.ts";
 import { parseContainersPolicy } from "./containers-policy.ts";
-import { readDer } from "./der.ts";
+import { readDer } from "#base/der.ts";
 import { identityMatches } from "./image-identity.ts";
 import { generateKey, openPrivateKey, sealPrivateKey } from "./key-file.ts";
 import { decodeCbor, encodeCbor } from "./cbor.ts";

@@ -1,4 +1,4 @@
-import { Fault } from "#base/fault.ts";
+import { Fault } from "./fault.ts";
 
 /** One element of DER: its tag octet, its content, and the octets of both together. */
 export interface DerElement {

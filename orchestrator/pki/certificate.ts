@@ -1,0 +1,149 @@
+import { createHash, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { derTags, readDer, readDerList } from "#base/der.ts";
+import type { Subject } from "#base/distinguished-name.ts";
+import { Fault } from "#base/fault.ts";
+import {
+  addressBytes,
+  alternativeNames,
+  bits,
+  extension,
+  integer,
+  name,
+  objectId,
+  octets,
+  sequence,
+  tagged,
+  time,
+  toPem,
+  yes,
+} from "./der-writer.ts";
+
+export type KeyUsage = "digital signature" | "key encipherment" | "cert sign" | "crl sign";
+export type ExtendedKeyUsage = "server auth" | "client auth";
+
+export interface CertificateRequest {
+  readonly subject: Subject;
+  readonly publicKey: KeyObject;
+  readonly usages: readonly (KeyUsage | ExtendedKeyUsage)[];
+  /** DNS names and addresses. */
+  readonly names?: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly isAuthority?: boolean;
+}
+
+/** Whose key signs. */
+export interface Issuer {
+  readonly certificate: X509Certificate;
+  readonly key: KeyObject;
+}
+
+/** Of RFC 5280's KeyUsage, bit 0 is the highest. */
+const usageBits: Readonly<Record<KeyUsage, number>> = {
+  "digital signature": 0x80,
+  "key encipherment": 0x20,
+  "cert sign": 0x04,
+  "crl sign": 0x02,
+};
+const extendedUsages: Readonly<Record<ExtendedKeyUsage, string>> = {
+  "server auth": "1.3.6.1.5.5.7.3.1",
+  "client auth": "1.3.6.1.5.5.7.3.2",
+};
+
+/**
+ * Signs a certificate, with the P-256 key of an authority, or with its own when `issuer` is a key.
+ *
+ * @returns PEM
+ * @see RFC 5280, 4.1
+ */
+export function issueCertificate(request: CertificateRequest, issuer: Issuer | KeyObject): string {
+  const isSelfSigned = !("certificate" in issuer);
+  const key = isSelfSigned ? issuer : issuer.key;
+  const subject = name(request.subject);
+  const body = sequence(
+    tagged(0xa0, integer(Buffer.of(2))),
+    integer(newSerial()),
+    ecdsaWithSha256,
+    isSelfSigned ? subject : subjectBytes(issuer.certificate),
+    sequence(time(request.notBefore), time(request.notAfter)),
+    subject,
+    request.publicKey.export({ type: "spki", format: "der" }),
+    tagged(0xa3, sequence(...extensionsOf(request, isSelfSigned ? undefined : issuer.certificate))),
+  );
+  return toPem("CERTIFICATE", sequence(body, ecdsaWithSha256, bits(sign("sha256", body, key))));
+}
+
+const ecdsaWithSha256 = sequence(objectId("1.2.840.10045.4.3.2"));
+
+/** 127 random bits and never zero. */
+function newSerial(): Buffer {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes;
+}
+
+function extensionsOf(request: CertificateRequest, issuer: X509Certificate | undefined): readonly Buffer[] {
+  const { usages, names = [], isAuthority = false, publicKey, subject } = request;
+  const keyUsage = usages.reduce(
+    (sum, usage) => sum | (usage in usageBits ? usageBits[usage as KeyUsage] : 0),
+    0,
+  );
+  const extended = usages.flatMap((usage) => extendedUsages[usage as ExtendedKeyUsage] ?? []);
+  const issuerKey = issuer?.publicKey ?? publicKey;
+  return [
+    ...(keyUsage === 0
+      ? []
+      : [extension("2.5.29.15", bits(Buffer.of(keyUsage), trailingZeros(keyUsage)), true)]),
+    ...(extended.length > 0 ? [extension("2.5.29.37", sequence(...extended.map(objectId)))] : []),
+    extension("2.5.29.19", sequence(...(isAuthority ? [yes] : [])), true),
+    ...(isAuthority ? [extension("2.5.29.14", octets(keyIdOf(publicKey)))] : []),
+    extension("2.5.29.35", sequence(tagged(0x80, keyIdOf(issuerKey)))),
+    // With an empty subject the names are all there is, and must be understood.
+    ...(names.length > 0
+      ? [
+          extension(
+            "2.5.29.17",
+            alternativeNames(names),
+            subject.commonName === "" && subject.organizations.length === 0,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** SHA-1 of the key's bits. @see RFC 5280, 4.2.1.2 (1) */
+function keyIdOf(key: KeyObject): Buffer {
+  const [, value] = readDerList(key.export({ type: "spki", format: "der" }), derTags.sequence);
+  if (value === undefined) throw new Fault("internal", "a public key without bits");
+  return createHash("sha1").update(value.content.subarray(1)).digest();
+}
+
+/** The issuer's subject, byte for byte. */
+function subjectBytes({ raw }: X509Certificate): Uint8Array {
+  const [body] = readDerList(raw, derTags.sequence);
+  const parts = readDer(body?.content ?? Buffer.of());
+  const subject = parts[5];
+  if (subject === undefined) throw new Fault("invalid", "an authority without a subject");
+  return subject.whole;
+}
+
+function trailingZeros(byte: number): number {
+  return 31 - Math.clz32(byte & -byte);
+}
+
+/** Whether it is valid for all the names. */
+export function covers(certificate: X509Certificate, names: readonly string[]): boolean {
+  const found = new Set(
+    (certificate.subjectAltName ?? "")
+      .split(", ")
+      .flatMap((part) => /^(?:DNS|IP Address):(.*)$/.exec(part)?.[1] ?? [])
+      .map(canonical),
+  );
+  return names.every((text) => found.has(canonical(text)));
+}
+
+/** Addresses have many spellings, names are the same in lower case. */
+function canonical(text: string): string {
+  return isIP(text) === 0 ? text.toLowerCase() : addressBytes(text).toString("hex");
+}

@@ -1,0 +1,103 @@
+import { isIP } from "node:net";
+import type { Subject } from "#base/distinguished-name.ts";
+
+/** Writes the little of DER that certificates need. @see X.690, 10 */
+
+export function tagged(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from([tag, ...lengthOf(content.length)]), content]);
+}
+
+export const sequence = (...parts: readonly Uint8Array[]) => tagged(0x30, ...parts);
+export const set = (...parts: readonly Uint8Array[]) => tagged(0x31, ...parts);
+export const octets = (content: Uint8Array) => tagged(0x04, content);
+export const utf8 = (text: string) => tagged(0x0c, Buffer.from(text));
+export const yes = tagged(0x01, Buffer.from([0xff]));
+
+/** A positive integer of its big-endian bytes. */
+export function integer(bytes: Uint8Array): Buffer {
+  let start = 0;
+  while (start < bytes.length - 1 && bytes[start] === 0) start++;
+  const rest = bytes.subarray(start);
+  return tagged(0x02, (rest[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), rest]) : rest);
+}
+
+/** @param unused how many bits at the end are none */
+export function bits(content: Uint8Array, unused = 0): Buffer {
+  return tagged(0x03, Buffer.of(unused), content);
+}
+
+export function objectId(dotted: string): Buffer {
+  const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
+  const bytes: number[] = [];
+  for (const value of [first * 40 + second, ...rest]) {
+    const groups = [value & 0x7f];
+    for (let left = Math.floor(value / 128); left > 0; left = Math.floor(left / 128))
+      groups.unshift((left & 0x7f) | 0x80);
+    bytes.push(...groups);
+  }
+  return tagged(0x06, Buffer.from(bytes));
+}
+
+/** UTCTime up to 2049, GeneralizedTime after it, whole seconds. @see RFC 5280, 4.1.2.5 */
+export function time(at: Date): Buffer {
+  const text = at.toISOString().replaceAll(/[-:T]|\.\d+/g, "");
+  return at.getUTCFullYear() < 2050
+    ? tagged(0x17, Buffer.from(text.slice(2)))
+    : tagged(0x18, Buffer.from(text));
+}
+
+/** A Name of organisations, all in one set as Go has it, and a common name. */
+export function name({ commonName, organizations }: Subject): Buffer {
+  const attribute = (id: string, value: string) => sequence(objectId(id), utf8(value));
+  const groups = organizations
+    .map((value) => attribute("2.5.4.10", value))
+    .toSorted((left, right) => left.compare(right));
+  return sequence(
+    ...(groups.length > 0 ? [set(...groups)] : []),
+    ...(commonName === "" ? [] : [set(attribute("2.5.4.3", commonName))]),
+  );
+}
+
+/** GeneralNames: what is an address by its form becomes one, anything else a DNS name. */
+export function alternativeNames(names: readonly string[]): Buffer {
+  return sequence(
+    ...names.map((text) =>
+      isIP(text) === 0 ? tagged(0x82, Buffer.from(text, "latin1")) : tagged(0x87, addressBytes(text)),
+    ),
+  );
+}
+
+export function extension(id: string, value: Uint8Array, isCritical = false): Buffer {
+  return sequence(objectId(id), ...(isCritical ? [yes] : []), octets(value));
+}
+
+export function toPem(label: string, der: Uint8Array): string {
+  const lines =
+    Buffer.from(der)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
+}
+
+/** 4 or 16 bytes. */
+export function addressBytes(address: string): Buffer {
+  if (isIP(address) === 4) return Buffer.from(address.split(".").map(Number));
+  const hex = address.replace(/:(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_whole, ...parts: readonly unknown[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);
+    return `:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
+  const [head = "", tail] = hex.split("::");
+  const groupsOf = (text: string) => (text === "" ? [] : text.split(":"));
+  const front = groupsOf(head);
+  const back = groupsOf(tail ?? "");
+  const groups = [...front, ...Array<string>(8 - front.length - back.length).fill("0"), ...back];
+  return Buffer.from(groups.map((group) => group.padStart(4, "0")).join(""), "hex");
+}
+
+function lengthOf(length: number): readonly number[] {
+  if (length < 0x80) return [length];
+  if (length < 0x100) return [0x81, length];
+  if (length < 0x1_0000) return [0x82, length >> 8, length & 0xff];
+  return [0x83, length >> 16, (length >> 8) & 0xff, length & 0xff];
+}
