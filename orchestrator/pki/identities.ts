@@ -1,5 +1,5 @@
 import type { Subject } from "#base/distinguished-name.ts";
-import type { ExtendedKeyUsage } from "./certificate.ts";
+import type { ExtendedKeyUsage } from "#host/x509/certificate.ts";
 
 /** A certificate that one part of the cluster shows the others. */
 export interface IdentityPlan {

@@ -10,7 +10,7 @@ import { connect, createServer, type TLSSocket } from "node:tls";
 import { subjectOfCertificate } from "#base/distinguished-name.ts";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
-import { issueCertificate } from "./certificate.ts";
+import { issueCertificate } from "#host/x509/certificate.ts";
 import { ensureAdminKubeconfig } from "./kubeconfig.ts";
 import { identityNames } from "./identities.ts";
 import { ensurePki, type PkiDeps } from "./pki.ts";

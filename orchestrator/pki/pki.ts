@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { subjectOfCertificate } from "#base/distinguished-name.ts";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
-import { covers, type Issuer, issueCertificate } from "./certificate.ts";
+import { covers, type Issuer, issueCertificate } from "#host/x509/certificate.ts";
 import {
   type ClusterNames,
   type IdentityName,
