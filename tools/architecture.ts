@@ -78,7 +78,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   oci: ["base"],
   host: ["base"],
   client: ["api", "base"],
-  rpc: ["api", "host", "base"],
+  rpc: ["api", "client", "host", "base"], // of client: how a transport looks
   "engine/metadata": below,
   "engine/events": below,
   "engine/authorization": ["base", "host"],

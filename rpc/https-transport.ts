@@ -1,0 +1,222 @@
+import { once } from "node:events";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+import { Fault, messageOf } from "#base/fault.ts";
+import { http1Transport } from "#client/http1.ts";
+import type { Connection, Transport, TransportRequest, TransportResponse } from "#client/transport.ts";
+import { type ClientHttp2Session, type ClientHttp2Stream, http2 } from "#host/http2.ts";
+
+export interface HttpsEndpoint {
+  readonly host: string;
+  readonly port: number;
+  /** PEM. Absent: the machine's authorities. */
+  readonly ca?: string;
+  /** PEM of the client's certificate and key; asked for at each connection, so that they can be renewed. */
+  readonly credentials?: () => { readonly cert: string; readonly key: string } | undefined;
+}
+
+export interface HttpsTransport extends Transport, AsyncDisposable {}
+
+const windowBytes = 1 << 20;
+const connectTimeoutMs = 10_000;
+const pingEveryMs = 30_000;
+
+/**
+ * Requests to a server over TLS: all of them on one HTTP/2 connection, which is made when it is needed, and made again when it
+ * has broken. A connection that stops answering pings is given up. What is hijacked gets an HTTP/1.1 connection of its own.
+ */
+export function httpsTransport(endpoint: HttpsEndpoint): HttpsTransport {
+  const sessions = new Sessions(endpoint);
+  const hijacking = http1Transport(
+    async (signal) => {
+      const socket = await connect(endpoint, "http/1.1", signal);
+      return connectionOf(socket);
+    },
+    { headers: { Host: `${endpoint.host}:${endpoint.port}` } },
+  );
+  return {
+    async send(request, signal) {
+      signal.throwIfAborted();
+      const session = await sessions.get(signal);
+      return await send(session, request, signal);
+    },
+    hijack: (request, signal) => hijacking.hijack(request, signal),
+    [Symbol.asyncDispose]: () => sessions.close(),
+  };
+}
+
+class Sessions {
+  readonly #endpoint: HttpsEndpoint;
+  #session: Promise<ClientHttp2Session> | undefined;
+  #isClosed = false;
+
+  constructor(endpoint: HttpsEndpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  async get(signal: AbortSignal): Promise<ClientHttp2Session> {
+    if (this.#isClosed) throw new Fault("unavailable", "the client is closed");
+    const opening = this.#session ?? this.#open();
+    this.#session = opening;
+    const session = await untilAborted(opening, signal);
+    if (!session.closed && !session.destroyed) return session;
+    if (this.#session === opening) this.#session = undefined;
+    return await this.get(signal);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const session = await this.#session?.catch(() => undefined);
+    session?.destroy();
+  }
+
+  async #open(): Promise<ClientHttp2Session> {
+    try {
+      const socket = await connect(this.#endpoint, "h2", AbortSignal.timeout(connectTimeoutMs));
+      const session = sessionOver(socket, this.#endpoint);
+      session.once("close", () => {
+        this.#session = undefined;
+      });
+      return session;
+    } catch (error) {
+      this.#session = undefined;
+      throw error;
+    }
+  }
+}
+
+function sessionOver(socket: TLSSocket, { host, port }: HttpsEndpoint): ClientHttp2Session {
+  const session = http2().connect(`https://${host}:${port}`, {
+    createConnection: () => socket,
+    settings: { enablePush: false, initialWindowSize: windowBytes },
+  });
+  session.on("error", () => session.destroy());
+  session.on("goaway", () => session.close());
+  session.once("connect", () => session.setLocalWindowSize(16 * windowBytes));
+  const ping = setInterval(() => pingOrEnd(session), pingEveryMs).unref();
+  session.once("close", () => clearInterval(ping));
+  return session;
+}
+
+/** A machine that has gone sends no end of a connection: without an answer until the next ping it is over. */
+function pingOrEnd(session: ClientHttp2Session): void {
+  if (session.destroyed) return;
+  const late = setTimeout(() => session.destroy(), pingEveryMs / 2).unref();
+  if (!session.ping(() => clearTimeout(late))) clearTimeout(late);
+}
+
+async function connect(endpoint: HttpsEndpoint, protocol: string, signal: AbortSignal): Promise<TLSSocket> {
+  const tls = process.getBuiltinModule("node:tls");
+  const { host, port, ca, credentials } = endpoint;
+  const options: ConnectionOptions = {
+    host,
+    port,
+    ALPNProtocols: [protocol],
+    minVersion: "TLSv1.2",
+    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+    ...(ca === undefined ? {} : { ca }),
+    ...credentials?.(),
+  };
+  const socket = tls.connect(options);
+  try {
+    await once(socket, "secureConnect", { signal });
+    socket.setNoDelay(true);
+    return socket;
+  } catch (cause) {
+    socket.destroy();
+    throw new Fault("unavailable", `cannot connect to https://${host}:${port}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function send(
+  session: ClientHttp2Session,
+  { method, path, headers, body }: TransportRequest,
+  signal: AbortSignal,
+): Promise<TransportResponse> {
+  const lower: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(headers ?? {})) lower[name.toLowerCase()] = value;
+  const stream = session.request(
+    {
+      ":method": method,
+      ":path": path,
+      ...lower,
+      ...(body === undefined ? {} : { "content-type": body.type }),
+    } as Record<string, string>,
+    { signal, endStream: body === undefined },
+  );
+  const head = Promise.withResolvers<Record<string, string | string[] | undefined>>();
+  stream.on("response", (answer) => head.resolve(answer as Record<string, string>));
+  stream.on("error", (error) => head.reject(error));
+  stream.on("close", () => head.reject(new Error("the connection was closed")));
+  if (body !== undefined) void upload(stream, body.bytes);
+  try {
+    return responseOf(await head.promise, bodyOf(stream));
+  } catch (cause) {
+    stream.destroy();
+    if (signal.aborted) throw signal.reason;
+    throw new Fault("unavailable", `no answer: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function upload(
+  stream: ClientHttp2Stream,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (bytes instanceof Uint8Array) {
+    stream.end(bytes);
+    return;
+  }
+  try {
+    for await (const chunk of bytes) if (!stream.write(chunk)) await once(stream, "drain");
+    stream.end();
+  } catch {
+    stream.destroy();
+  }
+}
+
+function responseOf(
+  head: Readonly<Record<string, string | string[] | undefined>>,
+  body: AsyncIterable<Uint8Array>,
+): TransportResponse {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(head))
+    if (value !== undefined && !name.startsWith(":"))
+      headers[name] = typeof value === "string" ? value : value.join(", ");
+  return { kind: "answer", status: Number(head[":status"]), headers, body };
+}
+
+async function* bodyOf(stream: ClientHttp2Stream): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array;
+  } catch (cause) {
+    if ((cause as Error).name === "AbortError") throw cause;
+    throw new Fault("unavailable", messageOf(cause), { cause });
+  } finally {
+    stream.close();
+  }
+}
+
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason as Error);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function connectionOf(socket: TLSSocket): Connection {
+  socket.on("error", () => socket.destroy());
+  return {
+    incoming: socket as AsyncIterable<Uint8Array>,
+    async write(bytes) {
+      if (socket.destroyed) throw new Error("the connection was closed");
+      if (!socket.write(bytes)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
+    },
+    closeWrite: () => void socket.end(),
+    close: () => void socket.destroy(),
+  };
+}
