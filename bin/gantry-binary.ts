@@ -5,6 +5,7 @@ import { main } from "#cli/main.ts";
 const code = await main(process.argv.slice(2), {
   openEngine: noEngine,
   openRegistry: noEngine,
+  openServer: noEngine,
   self: [process.execPath],
   handOver,
 });

@@ -300,6 +300,11 @@ export const commands: Entries = {
     async () => (await import("./commands/kubeconfig.ts")).command,
     own,
   ),
+  server: command(
+    "Run a Kubernetes cluster's server in the foreground",
+    async () => (await import("./commands/server.ts")).command,
+    own,
+  ),
   completion: command(
     "Print completion for a shell",
     async () => (await import("./commands/completion.ts")).completion,

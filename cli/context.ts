@@ -46,10 +46,22 @@ export interface RegistryOptions {
   readonly server: RegistryServerSettings;
 }
 
+/** What a cluster's server needs to know. */
+export interface ServerOptions {
+  readonly root: string;
+  readonly run: string;
+  readonly logLevel: LogLevel;
+  /** Where the Kubernetes API is; an empty host is every address, port 0 any that is free. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Whether this machine is a node. */
+  readonly hasAgent: boolean;
+}
+
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */
 export interface Services {
   openEngine(options: EngineOptions): Promise<AsyncDisposable>;
   openRegistry(options: RegistryOptions): Promise<AsyncDisposable>;
+  openServer(options: ServerOptions): Promise<AsyncDisposable>;
   /** The command that starts this program again: interpreter, its flags, script. */
   readonly self: readonly [string, ...string[]];
   /** Of the compiled program: runs the words elsewhere, where Node is. Resolves to the exit code. */

@@ -13,6 +13,7 @@ if (import.meta.main)
   process.exitCode = await main(process.argv.slice(2), {
     openEngine,
     openRegistry: () => Promise.reject(new Error("no registry")),
+    openServer: () => Promise.reject(new Error("no server")),
     self: [process.execPath, import.meta.filename],
   });
 

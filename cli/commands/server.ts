@@ -1,0 +1,56 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { parseListenAddresses } from "#base/listen-address.ts";
+import { Fault } from "#base/fault.ts";
+import { defineCommand } from "../context.ts";
+import { bool, text } from "../flags.ts";
+import { lockFolder } from "../instance/lock.ts";
+
+const usualAddress = "127.0.0.1:6443";
+
+export const command = defineCommand({
+  isOwn: true,
+  needsNode: true,
+  asksNobody: true,
+  usage: "[flags]",
+  about: [
+    "Runs a Kubernetes cluster's server in the foreground: its API, its controllers and its scheduler, and the agent that makes this",
+    "machine a node. State is kept in the folder cluster/ of --root. It logs JSON lines to stderr (GANTRY_LOG=debug for more).",
+    "SIGTERM and SIGINT stop the server and leave pods running; the next server finds them as they are.",
+  ].join("\n"),
+  flags: {
+    "kube-listen": text("ADDRESS", `HOST:PORT of the Kubernetes API (default ${usualAddress})`),
+    "disable-agent": bool("This machine is no node of the cluster"),
+  },
+  operands: [0, 0],
+  examples: [
+    ["gantry server", "serve the API on https://127.0.0.1:6443"],
+    ["gantry server --kube-listen :6443", "on every address of this machine"],
+  ],
+  exitCodes: [
+    [0, "stopped by a signal"],
+    [1, "could not start, or another server uses the same folder"],
+  ],
+  async run({ instance, services, signal }, values) {
+    const folder = join(instance.root, "cluster");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    using _folder = lockFolder(folder);
+    await using _server = await services.openServer({
+      root: instance.root,
+      run: instance.run,
+      logLevel: instance.logLevel,
+      listen: parseKubeListen(values["kube-listen"] ?? usualAddress),
+      hasAgent: !values["disable-agent"],
+    });
+    if (!signal.aborted) await once(signal, "abort");
+    return 0;
+  },
+});
+
+/** @throws {Fault} `invalid` */
+function parseKubeListen(given: string): { readonly host: string; readonly port: number } {
+  const [address] = parseListenAddresses(given, true, []);
+  if (address?.kind !== "tcp") throw new Fault("invalid", `--kube-listen takes HOST:PORT, not ${given}`);
+  return address;
+}

@@ -1,0 +1,362 @@
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Connection } from "#client/transport.ts";
+import type { Log } from "#base/log.ts";
+import { messageOf } from "#base/fault.ts";
+import { listenOnTcp } from "#host/listen-tcp.ts";
+import { http2 } from "#host/http2.ts";
+import type { Credentials } from "#orchestrator/authn/user.ts";
+import type { AnswerHeaders, ApiAnswer, ApiHandler, ApiRequest } from "../api-request.ts";
+import { statusErrorOf } from "../errors.ts";
+import { tooLargeBody } from "./in-process.ts";
+
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: ServerTls;
+  readonly log: Log;
+}
+
+/** All of it PEM. */
+export interface ServerTls {
+  readonly certificate: string;
+  readonly key: string;
+  /** Clients may show certificates that these vouch for. */
+  readonly clientAuthorities: string;
+}
+
+const streamsMost = 1000;
+const headMostBytes = 256 << 10;
+/** A client that takes nothing for so long has gone. */
+const stalledMs = 60_000;
+const encoder = new TextEncoder();
+
+/** Serves an API over TLS, with HTTP/2 and HTTP/1.1. */
+export class ApiServer implements AsyncDisposable {
+  readonly #server: Http2SecureServer;
+  readonly #handler: ApiHandler;
+  readonly #log: Log;
+  readonly #stop = new AbortController();
+  readonly #sessions = new Set<{ destroy(): void }>();
+  #port = 0;
+
+  private constructor(handler: ApiHandler, { tls, log }: ServerOptions) {
+    this.#handler = handler;
+    this.#log = log;
+    this.#server = http2().createSecureServer({
+      ...contextOf(tls),
+      requestCert: true,
+      // Whoever shows none may have a token.
+      rejectUnauthorized: false,
+      allowHTTP1: true,
+      maxSessionMemory: 64,
+      maxHeaderListPairs: 256,
+      settings: { enablePush: false, maxConcurrentStreams: streamsMost, initialWindowSize: 1 << 20 },
+      ...({ maxHeaderSize: headMostBytes } as object),
+    });
+    this.#route();
+  }
+
+  static async open(handler: ApiHandler, options: ServerOptions): Promise<ApiServer> {
+    const server = new ApiServer(handler, options);
+    await listenOnTcp(server.#server, options.host, options.port);
+    const address = server.#server.address();
+    if (typeof address === "object" && address !== null) server.#port = address.port;
+    return server;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** New connections are made with it; those there are go on. */
+  renewTls(tls: ServerTls): void {
+    this.#server.setSecureContext(contextOf(tls));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    for (const session of this.#sessions) session.destroy();
+    await promise;
+  }
+
+  #route(): void {
+    const server = this.#server;
+    server.on("request", (request, response) => {
+      void this.#serveHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    });
+    // `request` brings node's wrapping of HTTP/2's streams with it, which costs more than it gives.
+    server.removeAllListeners("stream");
+    server.on("stream", (stream, headers) => void this.#serveHttp2(stream as ServerHttp2Stream, headers));
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      void this.#serveUpgrade(request, socket, head);
+    });
+    server.on("session", (session) => {
+      this.#track(session);
+      session.on("error", () => session.destroy());
+    });
+    server.on("secureConnection", (socket: TLSSocket) => {
+      if (socket.alpnProtocol !== "h2") this.#track(socket);
+      socket.on("error", () => socket.destroy());
+      socket.setNoDelay(true);
+    });
+    server.on("tlsClientError", (error, socket) => {
+      this.#log.debug("a TLS handshake failed", { reason: messageOf(error) });
+      socket.destroy();
+    });
+  }
+
+  #track(one: { destroy(): void; once(event: "close", listener: () => void): unknown }): void {
+    this.#sessions.add(one);
+    one.once("close", () => this.#sessions.delete(one));
+  }
+
+  async #serveHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const gone = new AbortController();
+    stream.on("error", () => {});
+    stream.once("close", () => gone.abort());
+    const { ":method": method = "GET", ":path": url = "/", ...own } = headers as Record<string, string>;
+    const socket = stream.session?.socket as TLSSocket | undefined;
+    const request = requestOf({ method, url, headers: own, body: stream, socket, signal: gone.signal });
+    const answer = await this.#answer(request);
+    if (stream.destroyed) return endBody(answer);
+    if (answer.kind === "upgrade") return stream.close(http2().constants.NGHTTP2_HTTP_1_1_REQUIRED);
+    const { status } = answer;
+    stream.respond({ ":status": status, ...answer.headers, ...lengthOf(answer) } as never);
+    await writeBody(answer, method, stream, gone.signal);
+  }
+
+  async #serveHttp1(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const { method = "GET", url = "/", socket } = message;
+    const request = requestOf({
+      method,
+      url,
+      headers: message.headers as Record<string, string>,
+      body: message,
+      socket: socket as TLSSocket,
+      signal: gone.signal,
+    });
+    const answer = await this.#answer(request);
+    if (response.destroyed) return endBody(answer);
+    if (answer.kind === "upgrade") {
+      response.writeHead(400).end("Upgrade request required");
+      return;
+    }
+    response.writeHead(answer.status, { ...answer.headers, ...lengthOf(answer) } as never);
+    await writeBody(answer, method, response, gone.signal);
+  }
+
+  async #serveUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const gone = new AbortController();
+    socket.once("close", () => gone.abort());
+    socket.on("error", () => socket.destroy());
+    const { method = "GET", url = "/" } = message;
+    if (head.length > 0) socket.unshift(head);
+    const request = requestOf({
+      method,
+      url,
+      headers: message.headers as Record<string, string>,
+      body: message,
+      socket: socket as TLSSocket,
+      signal: gone.signal,
+    });
+    const answer = await this.#answer(request);
+    if (answer.kind === "upgrade") {
+      socket.write(headText(101, "Switching Protocols", answer.headers));
+      await answer.run(connectionOf(socket)).catch(() => {});
+      socket.destroy();
+      return;
+    }
+    socket.write(
+      headText(answer.status, "", { ...answer.headers, ...lengthOf(answer), connection: "close" }),
+    );
+    await writeBody(answer, method, socket, gone.signal);
+  }
+
+  async #answer(request: ApiRequest): Promise<ApiAnswer> {
+    try {
+      return await this.#handler(request);
+    } catch (error) {
+      const { code, status } = statusErrorOf(error);
+      return {
+        kind: "bytes",
+        status: code,
+        headers: { "content-type": "application/json" },
+        body: encoder.encode(JSON.stringify(status)),
+      };
+    }
+  }
+}
+
+function contextOf({ certificate, key, clientAuthorities }: ServerTls) {
+  return { cert: certificate, key, ca: clientAuthorities, minVersion: "TLSv1.2" } as const;
+}
+
+interface Incoming {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: IncomingMessage | ServerHttp2Stream;
+  readonly socket: TLSSocket | undefined;
+  readonly signal: AbortSignal;
+}
+
+function requestOf({ method, url, headers, body, socket, signal }: Incoming): ApiRequest {
+  const question = url.indexOf("?");
+  const own: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) own[name] = typeof value === "string" ? value : value.join(", ");
+  return {
+    method,
+    url,
+    path: question === -1 ? url : url.slice(0, question),
+    query: new URLSearchParams(question === -1 ? "" : url.slice(question + 1)),
+    headers: own,
+    credentials: credentialsOf(own["authorization"], socket),
+    remoteAddress: socket?.remoteAddress ?? "",
+    signal,
+    read: (most) => readAll(body, method, most),
+    stream: () => body as AsyncIterable<Uint8Array>,
+  };
+}
+
+const certificates = new WeakMap<TLSSocket, Credentials["certificate"]>();
+
+function credentialsOf(authorization: string | undefined, socket: TLSSocket | undefined): Credentials {
+  const certificate = socket === undefined ? undefined : certificateOf(socket);
+  return {
+    ...(certificate !== undefined && { certificate }),
+    ...(authorization !== undefined && { authorization }),
+  };
+}
+
+function certificateOf(socket: TLSSocket): Credentials["certificate"] {
+  if (!socket.authorized) return undefined;
+  const known = certificates.get(socket);
+  if (known !== undefined) return known;
+  const subject = socket.getPeerCertificate().subject as
+    | { readonly CN?: string | string[]; readonly O?: string | string[] }
+    | undefined;
+  const [commonName] = [subject?.CN ?? []].flat();
+  if (commonName === undefined) return undefined;
+  const found = { commonName, organizations: [subject?.O ?? []].flat() };
+  certificates.set(socket, found);
+  return found;
+}
+
+function readAll(
+  body: IncomingMessage | ServerHttp2Stream,
+  method: string,
+  most: number,
+): Promise<Uint8Array> {
+  if (method === "GET" || method === "HEAD") {
+    body.resume();
+    return Promise.resolve(new Uint8Array());
+  }
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    body.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > most) {
+        body.removeAllListeners("data");
+        body.resume();
+        reject(tooLargeBody(most));
+        return;
+      }
+      chunks.push(chunk);
+    });
+    body.once("end", () =>
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)),
+    );
+    body.once("error", reject);
+    body.once("close", () => reject(new Error("the client has gone")));
+  });
+}
+
+function lengthOf(answer: ApiAnswer): AnswerHeaders {
+  return answer.kind === "bytes" ? { "content-length": String(answer.body.length) } : {};
+}
+
+interface Sink {
+  write(chunk: Uint8Array): boolean;
+  end(chunk?: Uint8Array): unknown;
+  destroy(): unknown;
+  readonly destroyed: boolean;
+  once(event: "drain" | "close", listener: () => void): unknown;
+  removeListener(event: "drain" | "close", listener: () => void): unknown;
+}
+
+async function writeBody(answer: ApiAnswer, method: string, sink: Sink, signal: AbortSignal): Promise<void> {
+  if (answer.kind === "upgrade") return;
+  if (method === "HEAD") {
+    sink.end();
+    endBody(answer);
+    return;
+  }
+  if (answer.kind === "bytes") {
+    sink.end(answer.body);
+    return;
+  }
+  try {
+    for await (const chunk of answer.body) {
+      if (sink.destroyed || signal.aborted) return;
+      if (!sink.write(chunk) && !(await drained(sink))) {
+        sink.destroy();
+        return;
+      }
+    }
+    sink.end();
+  } catch {
+    // The head is out: all that can be told is that something is missing.
+    sink.destroy();
+  }
+}
+
+function endBody(answer: ApiAnswer): void {
+  if (answer.kind !== "stream") return;
+  void answer.body[Symbol.asyncIterator]().return?.();
+}
+
+/** False when the client takes nothing, or has gone. */
+function drained(sink: Sink): Promise<boolean> {
+  if (sink.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const settle = (isDrained: boolean) => {
+      clearTimeout(timer);
+      sink.removeListener("drain", onDrain);
+      sink.removeListener("close", onClose);
+      resolve(isDrained);
+    };
+    const onDrain = () => settle(true);
+    const onClose = () => settle(false);
+    const timer = setTimeout(onClose, stalledMs).unref();
+    sink.once("drain", onDrain);
+    sink.once("close", onClose);
+  });
+}
+
+function headText(status: number, reason: string, headers: AnswerHeaders): string {
+  const lines = Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name}: ${value}\r\n`),
+  );
+  return `HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}\r\n`;
+}
+
+function connectionOf(socket: Duplex): Connection {
+  return {
+    incoming: socket,
+    async write(bytes) {
+      if (socket.destroyed) return;
+      if (!socket.write(bytes)) await drained(socket);
+    },
+    closeWrite: () => void socket.end(),
+    close: () => void socket.destroy(),
+  };
+}

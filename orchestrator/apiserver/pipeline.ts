@@ -1,0 +1,139 @@
+import { randomInt } from "node:crypto";
+import { failure, type StatusError } from "#api/kube/status.ts";
+import type { Log } from "#base/log.ts";
+import type { Authenticator, User } from "#orchestrator/authn/user.ts";
+import { anonymous } from "#orchestrator/authn/user.ts";
+import type { Attributes, Authorizer } from "#orchestrator/authz/authorizer.ts";
+import { type ApiAnswer, type ApiHandler, type ApiRequest, jsonAnswer } from "./api-request.ts";
+import { forbidden, statusErrorOf } from "./errors.ts";
+import { parseRequestInfo, type RequestInfo } from "./request-info.ts";
+
+/** An authorised request with what is known about it, for whoever answers it. */
+export interface RequestScope {
+  readonly request: ApiRequest;
+  readonly info: RequestInfo;
+  readonly user: User;
+  readonly authorizer: Authorizer;
+  /** A `Warning` header of the answer. */
+  readonly warn: (text: string) => void;
+  readonly annotate: (key: string, value: string) => void;
+}
+
+export interface PipelineDeps {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly newId: () => string;
+  readonly log: Log;
+  answer(scope: RequestScope): Promise<ApiAnswer>;
+}
+
+/** What every request goes through: who is it, may they, and the answer or the failure as the API tells it. */
+export function apiPipeline(deps: PipelineDeps): ApiHandler {
+  return async (request) => {
+    const warnings: string[] = [];
+    const headers: Record<string, string | readonly string[]> = {
+      "audit-id": deps.newId(),
+      "cache-control": "no-cache, private",
+    };
+    try {
+      const answer = await handle(deps, request, warnings);
+      if (warnings.length > 0) headers["warning"] = warnings.map(warningHeader);
+      return { ...answer, headers: { ...headers, ...answer.headers } };
+    } catch (error) {
+      if (warnings.length > 0) headers["warning"] = warnings.map(warningHeader);
+      return failed(deps, request, error, headers);
+    }
+  };
+}
+
+async function handle(deps: PipelineDeps, request: ApiRequest, warnings: string[]): Promise<ApiAnswer> {
+  const info = parseRequestInfo(request.method, request.path, request.query);
+  const user = await identify(deps, request);
+  authorize(deps.authorizer, attributesOf(user, info, request));
+  return await deps.answer({
+    request,
+    info,
+    user,
+    authorizer: deps.authorizer,
+    warn: (text) => {
+      if (!warnings.includes(text)) warnings.push(text);
+    },
+    annotate: () => {},
+  });
+}
+
+async function identify({ authenticator }: PipelineDeps, request: ApiRequest): Promise<User> {
+  if (request.user !== undefined) return request.user;
+  const user = await authenticator.authenticate(request.credentials, request.signal);
+  if (user === undefined) return anonymous;
+  return user.groups.includes("system:authenticated") || user.groups.includes("system:unauthenticated")
+    ? user
+    : { ...user, groups: [...user.groups, "system:authenticated"] };
+}
+
+export function attributesOf(user: User, info: RequestInfo, { query }: ApiRequest): Attributes {
+  if (info.type === "path") return { user, verb: info.verb, type: "path", path: info.path };
+  const { verb, group, version, resource, subresource, namespace, name } = info;
+  const fieldSelector = query.get("fieldSelector");
+  return {
+    user,
+    verb,
+    type: "resource",
+    group,
+    version,
+    resource,
+    ...(subresource !== undefined && { subresource }),
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+    ...(fieldSelector !== null && { fieldSelector }),
+  };
+}
+
+/** @throws {StatusError} `Forbidden` */
+export function authorize(authorizer: Authorizer, attributes: Attributes): void {
+  const decision = authorizer.authorize(attributes);
+  if (decision.is === "allowed") return;
+  throw refusal(attributes, decision.reason);
+}
+
+function refusal(attributes: Attributes, reason: string): StatusError {
+  const { user, verb } = attributes;
+  const why = reason === "" ? "" : `: ${reason}`;
+  const who = `User ${JSON.stringify(user.name)} cannot ${verb}`;
+  if (attributes.type === "path")
+    return failure("Forbidden", `forbidden: ${who} path ${JSON.stringify(attributes.path)}${why}`, {});
+  const { group, resource, subresource, namespace, name = "" } = attributes;
+  const what = subresource === undefined ? resource : `${resource}/${subresource}`;
+  const where =
+    namespace === undefined || namespace === ""
+      ? "at the cluster scope"
+      : `in the namespace ${JSON.stringify(namespace)}`;
+  const text = `${who} resource ${JSON.stringify(what)} in API group ${JSON.stringify(group)} ${where}${why}`;
+  return forbidden({ group, resource }, name, text);
+}
+
+function failed(
+  { log }: PipelineDeps,
+  request: ApiRequest,
+  error: unknown,
+  headers: Record<string, string | readonly string[]>,
+): ApiAnswer {
+  const status = statusErrorOf(error);
+  if (status.code >= 500 && !request.signal.aborted)
+    log.warn("a request failed", { method: request.method, path: request.path, reason: status.message });
+  const retry = status.status.details?.retryAfterSeconds;
+  return jsonAnswer(status.code, status.status, {
+    ...headers,
+    ...(retry !== undefined && { "retry-after": String(retry) }),
+  });
+}
+
+/** @see RFC 7234, 5.5 */
+function warningHeader(text: string): string {
+  return `299 - "${text.replaceAll(/["\\]/g, "\\$&").replaceAll(/[\r\n]+/g, " ")}"`;
+}
+
+/** A watch whose client names no end has one between half an hour and an hour. */
+export function randomWatchMs(): number {
+  return randomInt(1800, 3600) * 1000;
+}

@@ -1,0 +1,111 @@
+import { failure } from "#api/kube/status.ts";
+import { generateName, mostNameAttempts } from "#orchestrator/machinery/generate-name.ts";
+import { objectMetaErrors } from "#orchestrator/machinery/object-meta.ts";
+import type { Draft } from "#orchestrator/machinery/resource.ts";
+import { storedBytes, storeKey } from "../cache/cached-object.ts";
+import { alreadyExists, invalid } from "../errors.ts";
+import { admissionOf } from "./admission-of.ts";
+import type { RegistryDeps, Written } from "./registry.ts";
+import { placeOf } from "./resource-table.ts";
+import { metadataOf, timestamp, type WriteRequest } from "./write-request.ts";
+
+/**
+ * Stores a new object, which is changed in place until then. Its fields have been checked and defaults set.
+ *
+ * @throws {StatusError} `AlreadyExists`, `Invalid`, and what admission has against it
+ */
+export async function createObject(
+  deps: RegistryDeps,
+  request: WriteRequest,
+  object: Draft,
+  signal: AbortSignal,
+): Promise<Written> {
+  const { definition } = request;
+  prepareMetadata(deps, request, object);
+  const { metadata } = { metadata: metadataOf(object) };
+  const isGenerated = (metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "";
+  const admission = admissionOf(request, "CREATE", metadata.name ?? "", { object });
+  await deps.admission.admit(admission, signal);
+  deps.owners.update({ ...request, now: deps.now() }, undefined, object);
+  for (let attempt = 1; ; attempt++) {
+    const draft = isGenerated && attempt < mostNameAttempts ? structuredClone(object) : object;
+    if (isGenerated) metadataOf(draft).name = generateName(metadata.generateName ?? "", deps.random);
+    definition.strategy.prepareForCreate?.(draft);
+    check(request, draft);
+    const written = await put(deps, request, draft, signal);
+    if (written !== undefined) return { object: written, isNew: true };
+    if (!isGenerated || attempt === mostNameAttempts)
+      throw alreadyExists(definition, metadataOf(draft).name ?? "");
+  }
+}
+
+function prepareMetadata({ now, newUid }: RegistryDeps, request: WriteRequest, object: Draft): void {
+  const metadata = metadataOf(object);
+  const { definition, namespace } = request;
+  if (definition.isNamespaced) {
+    if ((metadata.namespace ?? "") !== "" && metadata.namespace !== namespace)
+      throw failure("BadRequest", namespaceMismatch(metadata.namespace ?? "", namespace ?? ""));
+    if (namespace !== undefined) metadata.namespace = namespace;
+  } else delete metadata.namespace;
+  if ((metadata.resourceVersion ?? "") !== "" && metadata.resourceVersion !== "0")
+    throw failure("BadRequest", "resourceVersion should not be set on objects to be created");
+  delete metadata.resourceVersion;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
+  metadata.uid = newUid();
+  metadata.creationTimestamp = timestamp(now());
+}
+
+export function namespaceMismatch(has: string, wants: string): string {
+  return `the namespace of the provided object does not match the namespace sent on the request: ${has} != ${wants}`.split(
+    ":",
+  )[0] as string;
+}
+
+function check({ definition, warn }: WriteRequest, object: Draft): void {
+  const { strategy, kind, group, isNamespaced } = definition;
+  const meta = metadataOf(object);
+  const errors = [
+    ...objectMetaErrors(meta, isNamespaced, strategy.nameRule ?? "dns-subdomain"),
+    ...(strategy.validate?.(object) ?? []),
+  ];
+  if (errors.length > 0) throw invalid(kind, group, metadataOf(object).name ?? "", errors);
+  for (const text of strategy.warnings?.(object) ?? []) warn(text);
+}
+
+/** Undefined when the name is taken. */
+async function put(
+  deps: RegistryDeps,
+  request: WriteRequest,
+  object: Draft,
+  signal: AbortSignal,
+): Promise<Draft | undefined> {
+  const { definition, isDryRun } = request;
+  const { name = "", namespace } = metadataOf(object);
+  const key = storeKey({
+    place: placeOf(definition),
+    name,
+    ...(definition.isNamespaced && namespace !== undefined && { namespace }),
+  });
+  const admission = admissionOf(request, "CREATE", name, { object });
+  const settle = await deps.admission.validate(admission, signal);
+  let isStored = false;
+  try {
+    if (isDryRun) {
+      const { entry } = await deps.store.get(key, signal);
+      return entry === undefined ? object : undefined;
+    }
+    const { ttlS } = definition.strategy;
+    const result = await deps.store.put(
+      { key, value: storedBytes(object), expected: 0, ...(ttlS !== undefined && { ttlS }) },
+      signal,
+    );
+    isStored = result.isDone;
+    if (!result.isDone) return undefined;
+    metadataOf(object).resourceVersion = String(result.revision);
+    return object;
+  } finally {
+    settle(isStored);
+  }
+}

@@ -1,0 +1,27 @@
+import type { Log } from "#base/log.ts";
+import type { Draft } from "#orchestrator/machinery/resource.ts";
+import type { Store } from "#orchestrator/storage/store.ts";
+import type { ObjectCache } from "../cache/object-cache.ts";
+import type { AdmissionChain } from "./admission-chain.ts";
+import type { FieldOwners } from "./field-owners.ts";
+import type { ResourceTable } from "./resource-table.ts";
+
+/** What writes of every resource need. */
+export interface RegistryDeps {
+  readonly store: Store;
+  readonly cache: ObjectCache;
+  readonly resources: ResourceTable;
+  readonly admission: AdmissionChain;
+  readonly owners: FieldOwners;
+  readonly now: () => Date;
+  readonly newUid: () => string;
+  /** From 0 up to, but without, 1. */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** An object after a write, and whether the write made it. */
+export interface Written {
+  readonly object: Draft;
+  readonly isNew: boolean;
+}

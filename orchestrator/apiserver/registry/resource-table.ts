@@ -1,0 +1,71 @@
+import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+
+/** What is served at the moment: the built-in resources, and custom ones that come and go. */
+export class ResourceTable {
+  readonly #definitions = new Map<string, ResourceDefinition>();
+  readonly #listeners = new Set<() => void>();
+  #generation = 0;
+
+  constructor(definitions: readonly ResourceDefinition[]) {
+    for (const definition of definitions) this.#definitions.set(keyOf(definition), definition);
+  }
+
+  /** Counts changes: what was made from the table is out of date when it differs. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  find(group: string, version: string, resource: string): ResourceDefinition | undefined {
+    return this.#definitions.get(`${group}/${version}/${resource}`);
+  }
+
+  findKind(group: string, version: string, kind: string): ResourceDefinition | undefined {
+    return this.#definitions
+      .values()
+      .find((one) => one.kind === kind && one.group === group && one.version === version);
+  }
+
+  hasVersion(group: string, version: string): boolean {
+    return this.#definitions.values().some((one) => one.group === group && one.version === version);
+  }
+
+  all(): Iterable<ResourceDefinition> {
+    return this.#definitions.values();
+  }
+
+  /** Takes some away and adds others, at once. */
+  change(change: {
+    readonly remove?: readonly ResourceDefinition[];
+    readonly add?: readonly ResourceDefinition[];
+  }): void {
+    for (const definition of change.remove ?? []) this.#definitions.delete(keyOf(definition));
+    for (const definition of change.add ?? []) this.#definitions.set(keyOf(definition), definition);
+    this.#generation++;
+    for (const listener of this.#listeners) listener();
+  }
+
+  onChange(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+}
+
+function keyOf({ group, version, resource }: ResourceDefinition): string {
+  return `${group}/${version}/${resource}`;
+}
+
+/** What the resource's objects say they are: `v1`, `apps/v1`. */
+export function apiVersionOf({
+  group,
+  version,
+}: {
+  readonly group: string;
+  readonly version: string;
+}): string {
+  return group === "" ? version : `${group}/${version}`;
+}
+
+/** Where its objects are below `/registry/`: all versions of a resource share a place. */
+export function placeOf({ group, resource }: { readonly group: string; readonly resource: string }): string {
+  return `${group === "" ? "core" : group}/${resource}`;
+}
