@@ -95,11 +95,10 @@ function decodeField(name: string, field: FieldData): FieldSchema {
 
 /** Objects behind a pointer are there when they are given, like what is flagged `*`. */
 function presenceOf(flags: string, value: ValueSchema): Presence {
+  if (value.kind === "object") return flags.includes(".") ? "always" : "explicit";
   if (/[!.]/.test(flags)) return "always";
   if (flags.includes("*")) return "explicit";
-  return value.kind === "object" || value.kind === "any" || value.kind === "schema-or"
-    ? "explicit"
-    : "nonzero";
+  return value.kind === "any" || value.kind === "schema-or" ? "explicit" : "nonzero";
 }
 
 function zeroOf(value: ValueSchema): unknown {
