@@ -96,8 +96,8 @@ function decodeField(name: string, field: FieldData): FieldSchema {
 /** Objects behind a pointer are there when they are given, like what is flagged `*`. */
 function presenceOf(flags: string, value: ValueSchema): Presence {
   if (value.kind === "object") return flags.includes(".") ? "always" : "explicit";
+  if (flags.includes("*")) return "explicit"; // upstream writes null for some that are absent
   if (/[!.]/.test(flags)) return "always";
-  if (flags.includes("*")) return "explicit";
   return value.kind === "any" || value.kind === "schema-or" ? "explicit" : "nonzero";
 }
 
@@ -109,7 +109,10 @@ function zeroOf(value: ValueSchema): unknown {
       return false;
     case "integer":
     case "number":
+    case "int-or-string":
       return 0;
+    case "quantity":
+      return "0";
     case "object":
       return {};
     default:

@@ -12,6 +12,8 @@ export interface ExpectedKind {
   readonly kind: string;
   /** Absent for custom resources, whose own schema says what they may hold. */
   readonly schema?: TypeSchema;
+  /** For kinds that every version has, e.g. DeleteOptions. */
+  readonly isOfAnyVersion?: boolean;
 }
 
 export interface DecodedBody {
@@ -96,7 +98,7 @@ function identify(object: Draft, bytes: Uint8Array, expected: ExpectedKind): voi
   }
   if (given === "") object["apiVersion"] = apiVersion;
   if (kind === "") object["kind"] = expected.kind;
-  if (object["apiVersion"] !== apiVersion) {
+  if (object["apiVersion"] !== apiVersion && expected.isOfAnyVersion !== true) {
     throw failure(
       "BadRequest",
       `the API version in the data (${String(given)}) does not match the expected API version (${apiVersion})`,

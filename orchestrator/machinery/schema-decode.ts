@@ -36,7 +36,7 @@ class Decoder {
       else this.#field(schema, field, object, key);
       path.pop();
     }
-    for (const field of alwaysOf(schema)) this.#add(field, object);
+    addAlways(schema, object);
   }
 
   #drop(object: Draft, key: string): void {
@@ -49,18 +49,6 @@ class Decoder {
     const value = given === null ? undefined : this.#value(schema, field.value, given);
     if (value === undefined || (field.presence === "nonzero" && isZero(value))) delete object[key];
     else if (value !== given) object[key] = value;
-  }
-
-  /** An object that is always there has its own such fields too. */
-  #add(field: FieldSchema, object: Draft): void {
-    if (object[field.name] !== undefined || field.default === undefined) return;
-    if (field.value.kind !== "object") {
-      object[field.name] = field.default;
-      return;
-    }
-    const added: Draft = {};
-    for (const inner of alwaysOf(field.value.type)) this.#add(inner, added);
-    object[field.name] = added;
   }
 
   #value(owner: TypeSchema, schema: ValueSchema, value: unknown): unknown {
@@ -119,7 +107,7 @@ class Decoder {
     for (let at = 0; at < value.length; at++) {
       path.push(at);
       const given: unknown = value[at] ?? zeroItem(schema.items);
-      const item = this.#value(owner, schema.items, given);
+      const item = given === null ? null : this.#value(owner, schema.items, given);
       if (item !== value[at]) value[at] = item;
       path.pop();
     }
@@ -132,7 +120,7 @@ class Decoder {
     for (const key in value) {
       const given = value[key] ?? zeroItem(schema.values);
       path.push(key);
-      const item = this.#value(owner, schema.values, given);
+      const item = given === null ? null : this.#value(owner, schema.values, given);
       path.pop();
       if (item === value[key]) continue;
       // A key may be `__proto__`, which assignment would not make a member.
@@ -191,6 +179,18 @@ export function writePath(path: readonly PathPart[]): string {
   return text;
 }
 
+/** Adds what upstream always writes, also where it always writes an object around it. */
+export function addAlways(schema: TypeSchema, object: Draft): void {
+  for (const field of alwaysOf(schema)) {
+    if (object[field.name] !== undefined || field.default === undefined) continue;
+    if (field.value.kind === "object") {
+      const added: Draft = {};
+      addAlways(field.value.type, added);
+      object[field.name] = added;
+    } else object[field.name] = field.default;
+  }
+}
+
 const always = new WeakMap<TypeSchema, readonly FieldSchema[]>();
 
 function alwaysOf(schema: TypeSchema): readonly FieldSchema[] {
@@ -236,6 +236,8 @@ function zeroItem(schema: ValueSchema): unknown {
     case "quantity":
       return "0";
     case "any":
+    case "time":
+    case "micro-time":
       return null;
     default:
       return "";

@@ -191,6 +191,7 @@ function wireField(protobuf: ProtobufFields, message: Message, field: string): W
   const name = Object.keys(message).find((key) => plain(key) === plain(field));
   const found = name === undefined ? undefined : message[name];
   if (found !== undefined) return { path: [found[0]], type: found[1] };
+  if (field === "apiVersion" || field === "kind") return undefined; // the envelope has them
   for (const [outer, [number, type]] of Object.entries(message)) {
     if (!type.startsWith(".") || !isEmbedded(outer, type)) continue;
     const inner = wireField(protobuf, messageOf(protobuf, type), field);
