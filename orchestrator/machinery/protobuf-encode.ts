@@ -89,7 +89,7 @@ function writeMessage(writer: WireWriter, number: number, schema: ValueSchema, v
       break;
     case "time":
     case "micro-time":
-      writeTime(writer, String(value ?? ""));
+      writeTime(writer, typeof value === "string" ? value : "");
       break;
     case "quantity":
       writer.text(1, String(value));

@@ -19,14 +19,18 @@ export function encodeProtobuf(schema: TypeSchema, object: Draft): Buffer {
   writer.text(3, "");
   writer.bytes(2, encodeMessage(schema, object));
   const before = writer.length;
-  writer.text(2, String(object["kind"] ?? ""));
-  writer.text(1, String(object["apiVersion"] ?? ""));
+  writer.text(2, textOf(object["kind"]));
+  writer.text(1, textOf(object["apiVersion"]));
   writer.closeMessage(1, before);
   writer.raw(magic);
   return writer.finish();
 }
 
-export interface Envelope {
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+interface Envelope {
   readonly apiVersion: string;
   readonly kind: string;
   readonly raw: Uint8Array;
