@@ -9,8 +9,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { load } from "js-yaml";
+import { openApiData } from "./kinds/open-api-data.ts";
 import { resourceData } from "./kinds/resource-data.ts";
 import { schemaData } from "./kinds/schema-data.ts";
 import { type OpenApi, type ProtobufFields, readGzippedJson } from "./kinds/specification.ts";
@@ -84,6 +85,7 @@ function generate(paths: {
       ),
     ],
   ]);
+  files.set("orchestrator/kinds/data/open-api.json.gz", JSON.stringify(openApiData(openApi)));
   for (const [name, text] of typeFiles(openApi)) files.set(`api/kube/types/${name}`, text);
   return files;
 }
@@ -101,12 +103,18 @@ if (openapi === undefined || protobuf === undefined || mergeSchema === undefined
   console.error("--openapi, --protobuf and --merge-schema are needed");
   process.exit(2);
 }
+/** The text of a file, whether it is compressed or not. */
+function textOf(path: string): string {
+  const bytes = readFileSync(path);
+  return (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString();
+}
+
 for (const [path, text] of generate({ openapi, protobuf, mergeSchema })) {
   const target = join(root, path);
   if (values.check !== true) {
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, text);
-  } else if (readFileSync(target, "utf8") !== text) {
+    writeFileSync(target, path.endsWith(".gz") ? gzipSync(text, { level: 9 }) : text);
+  } else if (textOf(target) !== text) {
     console.error(`${path} is not what the generator writes`);
     process.exitCode = 1;
   }
