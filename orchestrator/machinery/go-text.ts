@@ -67,3 +67,13 @@ export function byBytes(a: string, b: string): number {
 function rank(unit: number): number {
   return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2000 : unit >= 0xe000 ? unit - 0x800 : unit;
 }
+
+/** A value of JSON as Go's `%v` writes it. */
+export function goValue(value: unknown): string {
+  if (value === null || value === undefined) return "<nil>";
+  if (typeof value === "number") return goNumber(value);
+  if (Array.isArray(value)) return `[${value.map(goValue).join(" ")}]`;
+  if (typeof value !== "object") return String(value);
+  const members = Object.entries(value).sort(([a], [b]) => byBytes(a, b));
+  return `map[${members.map(([name, member]) => `${name}:${goValue(member)}`).join(" ")}]`;
+}

@@ -1,0 +1,39 @@
+import { StatusError } from "#api/kube/status.ts";
+import { goValue } from "./go-text.ts";
+import type { Draft } from "./resource.ts";
+
+export function badDirective(directive: unknown, patch: Draft): StatusError {
+  return unexpected(`unknown patch type: ${goValue(directive)} in map: ${goValue(patch)}`);
+}
+
+export function wrongType(expected: string, value: unknown): StatusError {
+  const types = {
+    list: "[]interface {}",
+    object: "map[string]interface {}",
+    boolean: "bool",
+    null: "%!s(<nil>)",
+  };
+  const kind = kindOf(value);
+  const actual = kind === "number" ? "int64" : (types[kind as keyof typeof types] ?? kind);
+  return unexpected(`expected a ${expected}, but received a ${actual}`);
+}
+
+/** What upstream has no code for: 500 without a reason. */
+export function unexpected(message: string): StatusError {
+  return new StatusError({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    code: 500,
+  });
+}
+
+export function kindOf(value: unknown): string {
+  return Array.isArray(value) ? "list" : isObject(value) ? "object" : value === null ? "null" : typeof value;
+}
+
+export function isObject(value: unknown): value is Draft {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
