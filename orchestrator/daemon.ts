@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { failure } from "#api/kube/status.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
 import type { User } from "#orchestrator/authn/user.ts";
 import { ApiServer, type ServerTls } from "#orchestrator/apiserver/http/server.ts";
@@ -64,6 +65,10 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         resources,
         owners: { update() {}, apply: (_write, _old, applied) => applied },
         access: () => openToAll,
+        connect: () => Promise.reject(failure("ServiceUnavailable", "there is no way to nodes yet")),
+        facts: { version: "v1.36.0", platform: "linux/amd64", runtime: process.version },
+        checks: new Map(),
+        address: () => `127.0.0.1:${options.listen.port}`,
         now: () => new Date(),
         newUid: randomUUID,
         random: Math.random,
@@ -99,6 +104,8 @@ const openToAll: AccessControl = {
         : { is: "no-opinion", reason: "" },
   },
   plugins: [],
+  virtual: new Map(),
+  paths: new Map(),
 };
 
 function tlsOf({ identities: { apiserver }, authority }: Pki): ServerTls {

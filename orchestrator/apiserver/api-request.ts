@@ -36,6 +36,8 @@ export type ApiAnswer =
       readonly kind: "stream";
       readonly status: number;
       readonly headers: AnswerHeaders;
+      /** Whether it may go out compressed, when the client takes that and it is long. */
+      readonly mayCompress?: boolean;
       readonly body: AsyncIterable<Uint8Array>;
     }
   /** The connection stops being HTTP, with a 101. */

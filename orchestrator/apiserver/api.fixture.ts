@@ -60,6 +60,8 @@ export const allowAll: AccessControl = {
   authenticator: { authenticate: async () => ({ name: "tester", groups: ["system:masters"] }) },
   authorizer: { authorize: () => ({ is: "allowed", reason: "" }) },
   plugins: [],
+  virtual: new Map(),
+  paths: new Map(),
 };
 
 export interface TestApi extends AsyncDisposable {
@@ -93,6 +95,10 @@ export async function openTestApi(
         resources: more.resources ?? someResources,
         owners: noOwners,
         access: () => more.access ?? allowAll,
+        connect: () => Promise.reject(new Error("there are no nodes")),
+        facts: { version: "v1.36.0", platform: "linux/amd64", runtime: "node" },
+        checks: new Map(),
+        address: () => "127.0.0.1:6443",
         now: () => new Date(),
         newUid: randomUUID,
         random: Math.random,

@@ -6,32 +6,48 @@ import type { Authenticator, User } from "#orchestrator/authn/user.ts";
 import type { Authorizer } from "#orchestrator/authz/authorizer.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Store } from "#orchestrator/storage/store.ts";
-import { type ApiAnswer, type ApiHandler, textAnswer } from "./api-request.ts";
+import type { ApiAnswer, ApiHandler } from "./api-request.ts";
 import { ObjectCache } from "./cache/object-cache.ts";
+import { DiscoveryHandler } from "./discovery/discovery-handler.ts";
+import { OpenApiHandler } from "./discovery/openapi-handler.ts";
 import { noSuchPath } from "./errors.ts";
+import { answerResource, type DispatchDeps, type VirtualResource } from "./handlers/dispatch.ts";
+import { answerHealth, type HealthCheck, type VersionFacts } from "./health-handler.ts";
 import { inProcessTransport } from "./http/in-process.ts";
 import { apiPipeline, type RequestScope } from "./pipeline.ts";
 import { AdmissionChain } from "./registry/admission-chain.ts";
 import type { FieldOwners } from "./registry/field-owners.ts";
 import type { RegistryDeps } from "./registry/registry.ts";
 import { ResourceTable } from "./registry/resource-table.ts";
-import { answerResource } from "./resource-handler.ts";
 
-/** Who may do what, and how writes are changed. Made when there is something to read from. */
+/** Who may do what, and how writes are changed. */
 export interface AccessControl {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly plugins: readonly AdmissionPlugin[];
+  /** By place: what is answered and not kept, e.g. reviews and tokens. */
+  readonly virtual: ReadonlyMap<string, VirtualResource>;
+  /** Other paths, by their beginning, e.g. `/openid/v1/jwks`. */
+  readonly paths: ReadonlyMap<string, (scope: RequestScope) => Promise<ApiAnswer>>;
+}
+
+/** What access control is made from. */
+export interface AccessParts {
+  readonly cache: ObjectCache;
+  readonly resources: ResourceTable;
 }
 
 export interface ApiDeps {
   readonly store: Store;
   readonly resources: readonly ResourceDefinition[];
   readonly owners: FieldOwners;
-  readonly access: (parts: {
-    readonly cache: ObjectCache;
-    readonly resources: ResourceTable;
-  }) => AccessControl;
+  readonly access: (parts: AccessParts) => AccessControl;
+  readonly connect: DispatchDeps["connect"];
+  readonly facts: VersionFacts;
+  /** Beside those of the API itself. */
+  readonly checks: ReadonlyMap<string, HealthCheck>;
+  /** Of the API for clients, e.g. `192.0.2.1:6443`. */
+  readonly address: () => string;
   readonly now: () => Date;
   readonly newUid: () => string;
   readonly random: () => number;
@@ -53,23 +69,25 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
   const cache = undo.use(await ObjectCache.open({ store, log }, signal));
   const resources = new ResourceTable(deps.resources);
   const access = deps.access({ cache, resources });
+  const admission = new AdmissionChain(access.plugins);
   const registry: RegistryDeps = {
     store,
     cache,
     resources,
-    admission: new AdmissionChain(access.plugins),
+    admission,
     owners: deps.owners,
     now,
     newUid,
     random,
     log,
   };
+  const dispatch: DispatchDeps = { registry, virtual: access.virtual, connect: deps.connect };
   const handler = apiPipeline({
     authenticator: access.authenticator,
     authorizer: access.authorizer,
     newId: newUid,
     log,
-    answer: (scope) => answer(registry, scope),
+    answer: router(deps, access, dispatch),
   });
   const opened = undo.move();
   return {
@@ -81,9 +99,37 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
   };
 }
 
-async function answer(registry: RegistryDeps, scope: RequestScope): Promise<ApiAnswer> {
-  const { info } = scope;
-  if (info.type === "resource") return await answerResource(registry, { ...scope, info });
-  if (/^\/(healthz|livez|readyz)$/.test(info.path)) return textAnswer(200, "ok");
-  throw failure("NotFound", noSuchPath, {});
+function router(
+  deps: ApiDeps,
+  access: AccessControl,
+  dispatch: DispatchDeps,
+): (scope: RequestScope) => Promise<ApiAnswer> {
+  const { cache, resources } = dispatch.registry;
+  const checks = new Map<string, HealthCheck>([
+    ["ping", () => undefined],
+    ["etcd", () => cache.failure],
+    ...deps.checks,
+  ]);
+  const discovery = new DiscoveryHandler(resources, deps.address);
+  const openApi = new OpenApiHandler(resources, deps.facts.version);
+  return async (scope) => {
+    const { info, request } = scope;
+    if (info.type === "resource") return await answerResource(dispatch, { ...scope, info });
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    if (!isRead)
+      throw failure(
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+        {},
+      );
+    const own = access.paths.get(info.path);
+    const answer =
+      own !== undefined
+        ? await own(scope)
+        : (discovery.answer(request) ??
+          answerHealth(request, checks, deps.facts) ??
+          (await openApi.answer(request)));
+    if (answer === undefined) throw failure("NotFound", noSuchPath, {});
+    return answer;
+  };
 }

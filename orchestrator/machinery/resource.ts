@@ -62,7 +62,12 @@ export interface SubresourceDefinition {
 export interface Strategy {
   /** What an absent field gets, before admission; also run on what is read from the store. */
   default?(object: Draft): void;
-  /** Sets what clients may not on creation, e.g. clears the status. Runs before admission. */
+  /**
+   * For custom kinds, whose fields no table has: drops what the kind does not have, and says what that was in the words of the
+   * API, e.g. `unknown field "spec.foo"`.
+   */
+  prune?(object: Draft): readonly string[];
+  /** Sets what clients may not on creation, e.g. clears the status. Runs after plugins have changed it, before it is validated. */
   prepareForCreate?(object: Draft): void;
   /** The same for an update of the main resource: keeps the status, counts the generation up when the spec changed. */
   prepareForUpdate?(next: Draft, old: Draft): void;
@@ -88,8 +93,19 @@ export interface Strategy {
   readonly canCreateOnUpdate?: boolean;
   /** How many seconds it is kept, e.g. events. */
   readonly ttlS?: number;
+  /** How the subresource `scale` reads and writes the object; absent: as workloads have it. */
+  readonly scale?: ScaleView;
   /** Columns of a Table; absent: Name and Age. */
   readonly columns?: readonly Column[];
+}
+
+/** Where an object has what a Scale tells. */
+export interface ScaleView {
+  replicas(object: Draft): number | undefined;
+  statusReplicas(object: Draft): number | undefined;
+  /** As text; absent: it tells none. */
+  selector(object: Draft): string | undefined;
+  setReplicas(object: Draft, replicas: number): void;
 }
 
 export interface Column {

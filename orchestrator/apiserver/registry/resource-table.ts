@@ -1,9 +1,14 @@
+import type { Published } from "#orchestrator/kinds/openapi/source.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+
+/** What OpenAPI says of custom resources, by the part of the API they are in, e.g. `apis/example.com/v1`. */
+export type PublishedPart = readonly [part: string, published: Published];
 
 /** What is served at the moment: the built-in resources, and custom ones that come and go. */
 export class ResourceTable {
   readonly #definitions = new Map<string, ResourceDefinition>();
   readonly #listeners = new Set<() => void>();
+  readonly #published = new Map<string, readonly PublishedPart[]>();
   #generation = 0;
 
   constructor(definitions: readonly ResourceDefinition[]) {
@@ -27,6 +32,18 @@ export class ResourceTable {
 
   hasVersion(group: string, version: string): boolean {
     return this.#definitions.values().some((one) => one.group === group && one.version === version);
+  }
+
+  /** What custom resources add to the API's description. */
+  published(): readonly PublishedPart[] {
+    return [...this.#published.values()].flat();
+  }
+
+  /** @param owner whose earlier parts these replace */
+  publish(owner: string, parts: readonly PublishedPart[]): void {
+    if (parts.length === 0) this.#published.delete(owner);
+    else this.#published.set(owner, parts);
+    this.#generation++;
   }
 
   all(): Iterable<ResourceDefinition> {

@@ -1,0 +1,102 @@
+import type { ApiAnswer } from "../api-request.ts";
+import { listPage, positionFor } from "../cache/list-page.ts";
+import { watchStream } from "../cache/watch-stream.ts";
+import { notFound } from "../errors.ts";
+import { parseListOptions, versionOf } from "../list-options.ts";
+import { randomWatchMs } from "../pipeline.ts";
+import type { RegistryDeps } from "../registry/registry.ts";
+import { placeOf } from "../registry/resource-table.ts";
+import { chooseRepresentation } from "../representation/choose.ts";
+import { selectionOf } from "../selection.ts";
+import { namespaceIn, type ResourceScope } from "./resource-scope.ts";
+
+export async function answerGet(deps: RegistryDeps, scope: ResourceScope): Promise<ApiAnswer> {
+  const { definition, info, request } = scope;
+  const representation = await chooseRepresentation(definition, request, "one", deps.now);
+  const { resourceVersion } = parseListOptions(request.query, false);
+  await positionFor(deps.cache, resourceVersion, request.signal);
+  const name = info.name ?? "";
+  const found = deps.cache.resource(placeOf(definition)).find(namespaceIn(scope).namespace, name);
+  if (found === undefined) throw notFound(definition, name);
+  return {
+    kind: "bytes",
+    status: 200,
+    headers: { "content-type": representation.contentType },
+    body: representation.cached(found),
+  };
+}
+
+export async function answerList(deps: RegistryDeps, scope: ResourceScope): Promise<ApiAnswer> {
+  const { definition, request } = scope;
+  const representation = await chooseRepresentation(definition, request, "list", deps.now);
+  const options = parseListOptions(request.query, false);
+  const version = versionOf(options);
+  const page = await listPage(
+    deps.cache,
+    {
+      place: placeOf(definition),
+      ...selectionOf(definition, options, namedIn(scope)),
+      ...namespaceIn(scope),
+      limit: options.limit,
+      ...(options.continue !== undefined && { continue: options.continue }),
+      ...(version !== undefined && { version }),
+    },
+    request.signal,
+  );
+  return {
+    kind: "stream",
+    status: 200,
+    headers: { "content-type": representation.contentType },
+    mayCompress: true,
+    body: joined(representation.list(page)),
+  };
+}
+
+export async function answerWatch(deps: RegistryDeps, scope: ResourceScope): Promise<ApiAnswer> {
+  const { definition, request } = scope;
+  const representation = await chooseRepresentation(definition, request, "list", deps.now);
+  const { watchContentType } = representation;
+  const options = parseListOptions(request.query, true);
+  const { resourceVersion = 0, sendsInitialEvents, allowsBookmarks, timeoutMs = 0 } = options;
+  const selection = selectionOf(definition, options, namedIn(scope));
+  await positionFor(deps.cache, options.resourceVersion, request.signal);
+  const startsNow = sendsInitialEvents === false && resourceVersion === 0;
+  const after = startsNow ? deps.cache.position : resourceVersion;
+  const body = watchStream(
+    deps.cache,
+    {
+      place: placeOf(definition),
+      ...selection,
+      ...namespaceIn(scope),
+      ...((startsNow || (resourceVersion > 0 && sendsInitialEvents !== true)) && { after }),
+      marksInitialEnd: sendsInitialEvents === true && allowsBookmarks,
+      bookmarks: allowsBookmarks,
+      timeoutMs: timeoutMs > 0 ? timeoutMs : randomWatchMs(),
+    },
+    representation.watch,
+    request.signal,
+  );
+  return { kind: "stream", status: 200, headers: { "content-type": watchContentType }, body };
+}
+
+/** Of a watch of one object by its path. */
+function namedIn({ info, request }: ResourceScope): string | undefined {
+  return request.query.has("fieldSelector") ? undefined : info.name;
+}
+
+const pieceBytes = 64 << 10;
+
+/** Small pieces joined to larger ones. */
+export async function* joined(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  for (const piece of pieces) {
+    held.push(piece);
+    bytes += piece.length;
+    if (bytes < pieceBytes) continue;
+    yield Buffer.concat(held, bytes);
+    held = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(held, bytes);
+}
