@@ -73,7 +73,7 @@ export function goValue(value: unknown): string {
   if (value === null || value === undefined) return "<nil>";
   if (typeof value === "number") return goNumber(value);
   if (Array.isArray(value)) return `[${value.map(goValue).join(" ")}]`;
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object") return String(value as string | boolean);
   const members = Object.entries(value).sort(([a], [b]) => byBytes(a, b));
   return `map[${members.map(([name, member]) => `${name}:${goValue(member)}`).join(" ")}]`;
 }

@@ -43,7 +43,7 @@ function mergeObject(original: Draft, patch: Draft, shape: Shape): Draft {
   if (Object.hasOwn(patch, "$patch")) return byDirective(patch);
   const rest = new Map(Object.entries(patch));
   const merged = new Map(Object.entries(retained(original, rest)));
-  for (const [name, order] of [...rest])
+  for (const [name, order] of rest)
     if (name.startsWith(orderPrefix)) mergeOrdered(merged, rest, name, order, shape);
   for (const [name, value] of rest) mergeMember(merged, name, value, shape);
   return Object.fromEntries(merged);
