@@ -11,9 +11,18 @@ export const anonymous: User = { name: "system:anonymous", groups: ["system:unau
 /** What a connection and a request say of who makes it. */
 export interface Credentials {
   /** Of a client certificate that TLS has verified against the client CA. */
-  readonly certificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  readonly certificate?: {
+    readonly commonName: string;
+    readonly organizations: readonly string[];
+    /** SHA-256 of its DER, in hex. */
+    readonly fingerprint?: string;
+    /** The front proxy's authority vouches for it: `headers` say who it asks for. */
+    readonly isFrontProxy?: boolean;
+  };
   /** The `Authorization` header. */
   readonly authorization?: string;
+  /** Names in lower case; needed for front proxies only. */
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Audiences that a token may be for; absent: the API server's own. */
   readonly audiences?: readonly string[];
 }
