@@ -6,6 +6,9 @@ import process from "node:process";
 import { failure } from "#api/kube/status.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
 import type { User } from "#orchestrator/authn/user.ts";
+import { bootstrapObjects } from "#orchestrator/apiserver/bootstrap/bootstrap-objects.ts";
+import { ensureObjects } from "#orchestrator/apiserver/bootstrap/ensure-objects.ts";
+import { Compactor } from "#orchestrator/apiserver/compactor.ts";
 import { ApiServer, type ServerTls } from "#orchestrator/apiserver/http/server.ts";
 import { type AccessControl, openApi } from "#orchestrator/apiserver/open-api.ts";
 import { resources } from "#orchestrator/kinds/resources.ts";
@@ -48,12 +51,15 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       now: () => Date.now() / 1000,
     }),
   );
+  const addresses = ownAddresses();
+  const advertised = addresses.find((address) => !address.includes(":")) ?? "127.0.0.1";
+  let isReady = false;
   const pki = undo.use(
     new PkiKeeper({
       folder: join(folder, "pki"),
       hostname: hostname(),
       nodeName: hostname().toLowerCase(),
-      addresses: ownAddresses(),
+      addresses,
       now: () => new Date(),
       log: log.with({ area: "pki" }),
     }),
@@ -67,8 +73,8 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         access: () => openToAll,
         connect: () => Promise.reject(failure("ServiceUnavailable", "there is no way to nodes yet")),
         facts: { version: "v1.36.0", platform: "linux/amd64", runtime: process.version },
-        checks: new Map(),
-        address: () => `127.0.0.1:${options.listen.port}`,
+        checks: new Map([["poststarthook/bootstrap", () => (isReady ? undefined : "not finished")]]),
+        address: () => `${advertised}:${options.listen.port}`,
         now: () => new Date(),
         newUid: randomUUID,
         random: Math.random,
@@ -87,10 +93,20 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   const { port } = server;
   undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
   ensureAdminKubeconfig(pki.current, `https://127.0.0.1:${port}`, options.root);
-  log.info("the Kubernetes API is served", { host: options.listen.host, port });
+  const own = api.transport(apiServer);
+  const facts = { address: advertised, port, serviceAddress, serviceRange };
+  await ensureObjects(own, bootstrapObjects(facts), log.with({ area: "bootstrap" }), signal);
+  undo.use(new Compactor(store, log.with({ area: "store" })));
+  isReady = true;
+  log.info("the cluster is served", { host: options.listen.host, port });
   const opened = undo.move();
   return { port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
+
+/** The server itself. */
+const apiServer: User = { name: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
+const serviceAddress = "10.96.0.1";
+const serviceRange = "10.96.0.0/16";
 
 const administrator: User = { name: "system:admin", groups: ["system:masters", "system:authenticated"] };
 

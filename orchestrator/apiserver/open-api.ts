@@ -17,8 +17,12 @@ import { inProcessTransport } from "./http/in-process.ts";
 import { apiPipeline, type RequestScope } from "./pipeline.ts";
 import { AdmissionChain } from "./registry/admission-chain.ts";
 import type { FieldOwners } from "./registry/field-owners.ts";
+import { withConversions } from "./registry/conversions.ts";
 import type { RegistryDeps } from "./registry/registry.ts";
+import { ServiceAllocator } from "./registry/service-allocator.ts";
 import { ResourceTable } from "./registry/resource-table.ts";
+
+const serviceRange = "10.96.0.0/16";
 
 /** Who may do what, and how writes are changed. */
 export interface AccessControl {
@@ -67,7 +71,7 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
   await using undo = new AsyncDisposableStack();
   const { store, log, now, newUid, random } = deps;
   const cache = undo.use(await ObjectCache.open({ store, log }, signal));
-  const resources = new ResourceTable(deps.resources);
+  const resources = new ResourceTable(withConversions(deps.resources));
   const access = deps.access({ cache, resources });
   const admission = new AdmissionChain(access.plugins);
   const registry: RegistryDeps = {
@@ -76,6 +80,7 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     resources,
     admission,
     owners: deps.owners,
+    allocators: new Map([["core/services", new ServiceAllocator(cache, serviceRange, random)]]),
     now,
     newUid,
     random,

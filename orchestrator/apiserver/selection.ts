@@ -13,6 +13,7 @@ import {
   matchesLabels,
   parseLabelSelector,
 } from "#orchestrator/machinery/label-selector.ts";
+import { servedForm } from "./registry/conversion.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 
 export interface Selection {
@@ -33,10 +34,11 @@ interface SelectorTexts {
  * @throws {StatusError} `BadRequest`
  */
 export function selectionOf(
-  { strategy: { selectableFields } }: ResourceDefinition,
+  definition: ResourceDefinition,
   { labelSelector, fieldSelector }: SelectorTexts,
   named: string | undefined,
 ): Selection {
+  const { selectableFields } = definition.strategy;
   const labels = labelSelector === "" ? [] : parsed(() => parseLabelSelector(labelSelector));
   const fields = fieldSelector === "" ? [] : parsed(() => parseFieldSelector(fieldSelector));
   if (fields.length > 0) parsed(() => checkFields(fields, selectableFields));
@@ -54,18 +56,23 @@ export function selectionOf(
   return {
     ...(name !== undefined && { name }),
     ...(namespace !== undefined && { namespace }),
-    ...((labels.length > 0 || rest.length > 0) && { matches: matcherOf(labels, rest, selectableFields) }),
+    ...((labels.length > 0 || rest.length > 0) && { matches: matcherOf(definition, labels, rest) }),
   };
 }
 
 function matcherOf(
+  definition: ResourceDefinition,
   labels: LabelRequirements,
   fields: readonly FieldRequirement[],
-  selectable: ResourceDefinition["strategy"]["selectableFields"],
 ): (object: KubeObject) => boolean {
   return (object) =>
     matchesLabels(labels, object.metadata.labels) &&
-    (fields.length === 0 || matchesFields(fields, object as unknown as Draft, selectable));
+    (fields.length === 0 ||
+      matchesFields(
+        fields,
+        servedForm(definition, object as unknown as Draft),
+        definition.strategy.selectableFields,
+      ));
 }
 
 function parsed<T>(parse: () => T): T {

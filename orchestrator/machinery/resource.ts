@@ -46,6 +46,16 @@ export interface ResourceDefinition extends GroupVersionResource {
   /** Of its schema, e.g. `io.k8s.api.core.v1.Pod`. */
   readonly type: string;
   readonly strategy: Strategy;
+  /** Where its objects are kept when that is another resource's place, or in another form than it is served. */
+  readonly storedAs?: StoredAs;
+}
+
+/** How what is served and what is kept become one another. Neither direction changes what it is given. */
+export interface StoredAs {
+  readonly group: string;
+  readonly resource: string;
+  decode(stored: Draft): Draft;
+  encode(served: Draft): Draft;
 }
 
 export interface SubresourceDefinition {

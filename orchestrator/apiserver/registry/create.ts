@@ -5,7 +5,8 @@ import type { Draft } from "#orchestrator/machinery/resource.ts";
 import { storedBytes, storeKey } from "../cache/cached-object.ts";
 import { alreadyExists, invalid } from "../errors.ts";
 import { admissionOf } from "./admission-of.ts";
-import type { RegistryDeps, Written } from "./registry.ts";
+import { storedForm } from "./conversion.ts";
+import { noClaims, type RegistryDeps, type Written } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
 import { metadataOf, timestamp, type WriteRequest } from "./write-request.ts";
 
@@ -31,6 +32,7 @@ export async function createObject(
     const draft = isGenerated && attempt < mostNameAttempts ? structuredClone(object) : object;
     if (isGenerated) metadataOf(draft).name = generateName(metadata.generateName ?? "", deps.random);
     definition.strategy.prepareForCreate?.(draft);
+    using _claims = deps.allocators.get(placeOf(definition))?.allocate(draft, undefined) ?? noClaims;
     check(request, draft);
     const written = await put(deps, request, draft, signal);
     if (written !== undefined) return { object: written, isNew: true };
@@ -98,12 +100,18 @@ async function put(
     }
     const { ttlS } = definition.strategy;
     const result = await deps.store.put(
-      { key, value: storedBytes(object), expected: 0, ...(ttlS !== undefined && { ttlS }) },
+      {
+        key,
+        value: storedBytes(storedForm(definition, object)),
+        expected: 0,
+        ...(ttlS !== undefined && { ttlS }),
+      },
       signal,
     );
     isStored = result.isDone;
     if (!result.isDone) return undefined;
     metadataOf(object).resourceVersion = String(result.revision);
+    if (deps.allocators.has(placeOf(definition))) await deps.cache.reached(result.revision, signal);
     return object;
   } finally {
     settle(isStored);

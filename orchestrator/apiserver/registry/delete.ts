@@ -6,8 +6,11 @@ import type { CachedObject } from "../cache/cached-object.ts";
 import { storedBytes, storeKey } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
 import { admissionOf } from "./admission-of.ts";
+import { servedForm, storedForm } from "./conversion.ts";
+import { isHeld } from "./held.ts";
 import { readNewest } from "./read-newest.ts";
 import type { RegistryDeps } from "./registry.ts";
+import { placeOf } from "./resource-table.ts";
 import { type Metadata, metadataOf, timestamp, type WriteRequest } from "./write-request.ts";
 
 export type Deleted =
@@ -75,7 +78,7 @@ async function tryDelete(
   const { definition, namespace, isDryRun } = request;
   const old = await readNewest(deps, definition, namespace, name, attempt, signal);
   if (old === undefined) throw notFound(definition, name);
-  const before = JSON.parse(old.json.toString()) as Draft;
+  const before = servedForm(definition, JSON.parse(old.json.toString()) as Draft);
   checkPreconditions(definition, name, options, metadataOf(before));
   const admission = admissionOf(request, "DELETE", name, { old: before });
   if (attempt === 1) await deps.admission.admit(admission, signal);
@@ -85,12 +88,12 @@ async function tryDelete(
     const next = structuredClone(before);
     mark(definition, next, options, deps.now());
     if (!isDryRun) {
-      const result = await write(deps, old, next, before, signal);
+      const result = await write(deps, definition, old, next, before, signal);
       if (result === undefined) return undefined;
       isStored = true;
       metadataOf(next).resourceVersion = String(result);
     }
-    return { is: isHeld(metadataOf(next)) ? "lingering" : "gone", object: next };
+    return { is: isHeld(definition, next) ? "lingering" : "gone", object: next };
   } finally {
     settle(isStored);
   }
@@ -99,26 +102,25 @@ async function tryDelete(
 /** Undefined when somebody else was faster. */
 async function write(
   deps: RegistryDeps,
+  definition: ResourceDefinition,
   old: CachedObject,
   next: Draft,
   before: Draft,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const key = storeKey(old.key);
-  if (!isHeld(metadataOf(next))) {
+  if (!isHeld(definition, next)) {
     if (!(await removeStored(deps, old, signal))) return undefined;
     return old.revision;
   }
   if (isDeepStrictEqual(next, before)) return old.revision;
-  const result = await deps.store.put({ key, value: storedBytes(next), expected: old.revision }, signal);
+  const result = await deps.store.put(
+    { key, value: storedBytes(storedForm(definition, next)), expected: old.revision },
+    signal,
+  );
   if (result.isDone) return result.revision;
   await deps.cache.reached(result.current?.revision ?? result.revision, signal);
   return undefined;
-}
-
-/** Finalizers or its grace keep it. */
-function isHeld({ finalizers = [], deletionGracePeriodSeconds = 0 }: Metadata): boolean {
-  return finalizers.length > 0 || deletionGracePeriodSeconds > 0;
 }
 
 function mark(definition: ResourceDefinition, next: Draft, options: DeleteOptions, now: Date): void {
@@ -136,6 +138,8 @@ function mark(definition: ResourceDefinition, next: Draft, options: DeleteOption
     metadata.deletionTimestamp = timestamp(new Date(now.getTime() + wanted * 1000));
     metadata.deletionGracePeriodSeconds = wanted;
     if (metadata.generation !== undefined) metadata.generation++;
+    if (placeOf(definition) === "core/namespaces")
+      next["status"] = { ...(next["status"] as Draft | undefined), phase: "Terminating" };
     return;
   }
   const current = metadata.deletionGracePeriodSeconds ?? 0;

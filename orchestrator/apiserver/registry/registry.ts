@@ -13,12 +13,22 @@ export interface RegistryDeps {
   readonly resources: ResourceTable;
   readonly admission: AdmissionChain;
   readonly owners: FieldOwners;
+  /** By place: what gives objects of a kind what only one of them may have. */
+  readonly allocators: ReadonlyMap<string, Allocator>;
   readonly now: () => Date;
   readonly newUid: () => string;
   /** From 0 up to, but without, 1. */
   readonly random: () => number;
   readonly log: Log;
 }
+
+export interface Allocator {
+  /** Changes `next` in place; what it was given is held until the claims are disposed of. */
+  allocate(next: Draft, old: Draft | undefined): Disposable;
+}
+
+/** Nothing was given. */
+export const noClaims: Disposable = { [Symbol.dispose]() {} };
 
 /** An object after a write, and whether the write made it. */
 export interface Written {

@@ -83,6 +83,7 @@ export function apiVersionOf({
 }
 
 /** Where its objects are below `/registry/`: all versions of a resource share a place. */
-export function placeOf({ group, resource }: { readonly group: string; readonly resource: string }): string {
+export function placeOf(definition: Pick<ResourceDefinition, "group" | "resource" | "storedAs">): string {
+  const { group, resource } = definition.storedAs ?? definition;
   return `${group === "" ? "core" : group}/${resource}`;
 }

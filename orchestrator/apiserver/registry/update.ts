@@ -1,15 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import { failure } from "#api/kube/status.ts";
 import { objectMetaUpdateErrors } from "#orchestrator/machinery/object-meta.ts";
-import type { Draft } from "#orchestrator/machinery/resource.ts";
+import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { storedBytes, storeKey } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
+import { isOver } from "./held.ts";
 import { admissionOf } from "./admission-of.ts";
+import { servedForm, storedForm } from "./conversion.ts";
 import { createObject, namespaceMismatch } from "./create.ts";
 import { removeStored } from "./delete.ts";
 import { readNewest } from "./read-newest.ts";
-import type { RegistryDeps, Written } from "./registry.ts";
+import { noClaims, type RegistryDeps, type Written } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
 import { type Metadata, metadataOf, type WriteRequest } from "./write-request.ts";
 
@@ -61,8 +63,8 @@ async function tryUpdate(
   const { name } = change;
   const old = await readNewest(deps, definition, namespace, name, attempt, signal);
   if (old === undefined) return await createInstead(deps, request, change, signal);
-  const before = copyOf(old);
-  const next = await change.make(copyOf(old));
+  const before = copyOf(definition, old);
+  const next = await change.make(copyOf(definition, old));
   checkIdentity(request, change, metadataOf(next), metadataOf(before));
   const named = metadataOf(next).resourceVersion ?? "";
   if (named === "" && definition.strategy.needsResourceVersion === true && request.subresource === "")
@@ -84,8 +86,19 @@ async function tryUpdate(
   if (change.ownsFields !== true) deps.owners.update({ ...request, now: deps.now() }, before, next);
   keepMetadata(metadataOf(next), metadataOf(before));
   prepare(request, change, next, before);
+  using _claims = allocate(deps, request, next, before);
   check(request, change, next, before);
   return await store(deps, request, change, { old, before, next }, signal);
+}
+
+function allocate(
+  { allocators }: RegistryDeps,
+  { definition, subresource }: WriteRequest,
+  next: Draft,
+  old: Draft,
+): Disposable {
+  if (subresource !== "") return noClaims;
+  return allocators.get(placeOf(definition))?.allocate(next, old) ?? noClaims;
 }
 
 interface Versions {
@@ -111,13 +124,18 @@ async function store(
     if (isDryRun) return { object: next, isNew: false };
     if (isSame(next, before)) return { object: withOldOwners(next, before), isNew: false };
     const key = storeKey(old.key);
-    if (isLastGone(metadataOf(next))) {
+    if (isOver(definition, next)) {
       isStored = await removeStored(deps, old, signal);
       return isStored ? { object: next, isNew: false } : undefined;
     }
     const { ttlS } = definition.strategy;
     const result = await deps.store.put(
-      { key, value: storedBytes(next), expected: old.revision, ...(ttlS !== undefined && { ttlS }) },
+      {
+        key,
+        value: storedBytes(storedForm(definition, next)),
+        expected: old.revision,
+        ...(ttlS !== undefined && { ttlS }),
+      },
       signal,
     );
     isStored = result.isDone;
@@ -126,6 +144,7 @@ async function store(
       return undefined;
     }
     metadataOf(next).resourceVersion = String(result.revision);
+    if (deps.allocators.has(placeOf(definition))) await deps.cache.reached(result.revision, signal);
     return { object: next, isNew: false };
   } finally {
     settle(isStored);
@@ -259,15 +278,6 @@ function withOldOwners(next: Draft, old: Draft): Draft {
   return next;
 }
 
-/** Being deleted, and nobody holds it any more. */
-function isLastGone({
-  deletionTimestamp,
-  finalizers = [],
-  deletionGracePeriodSeconds = 0,
-}: Metadata): boolean {
-  return deletionTimestamp !== undefined && finalizers.length === 0 && deletionGracePeriodSeconds === 0;
-}
-
-function copyOf(cached: CachedObject): Draft {
-  return JSON.parse(cached.json.toString()) as Draft;
+function copyOf(definition: ResourceDefinition, cached: CachedObject): Draft {
+  return servedForm(definition, JSON.parse(cached.json.toString()) as Draft);
 }

@@ -1,8 +1,10 @@
 import { encodeProtobuf } from "#orchestrator/machinery/protobuf.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import type { KubeObject } from "#api/kube/meta.ts";
 import { hasSchema, schemaOf } from "#orchestrator/kinds/schemas.ts";
 import type { ApiRequest } from "../api-request.ts";
 import { type Accepted, type Format, mediaTypes, negotiate } from "../negotiation.ts";
+import { apiVersionOf } from "../registry/resource-table.ts";
 import { jsonRepresentation } from "./json.ts";
 import { protobufRepresentation } from "./protobuf.ts";
 import type { Representation } from "./representation.ts";
@@ -39,7 +41,7 @@ export async function chooseRepresentation(
     ? ["json", "yaml", "protobuf"]
     : ["json", "yaml"];
   const accepted = negotiate(headers["accept"], { formats, kinds: kindsOf[conversions] });
-  const shape = shapeOf(definition, accepted, query, now);
+  const shape = served(definition, shapeOf(definition, accepted, query, now));
   const isPretty = accepted.isPretty || ["1", "true"].includes(query.get("pretty") ?? "");
   switch (accepted.format) {
     case "json":
@@ -49,7 +51,8 @@ export async function chooseRepresentation(
     case "protobuf": {
       // Tables have no message.
       if (shape.kind === "Table") return jsonRepresentation(shape, isPretty);
-      const type = shape.cacheName === "metadata" ? `${meta}.PartialObjectMetadata` : definition.type;
+      const type =
+        shape.cacheName?.startsWith("metadata") === true ? `${meta}.PartialObjectMetadata` : definition.type;
       return protobufRepresentation(shape, {
         object: schemaOf(type),
         listMeta: schemaOf(`${meta}.ListMeta`),
@@ -59,6 +62,23 @@ export async function chooseRepresentation(
     default:
       return accepted.format satisfies never;
   }
+}
+
+/** Of a resource that is kept in another form. */
+function served(definition: ResourceDefinition, shape: Shape): Shape {
+  const { storedAs } = definition;
+  if (storedAs === undefined) return shape;
+  const decode = (object: KubeObject) => {
+    // What a write gives back has that form already.
+    if (object.apiVersion === apiVersionOf(definition)) return object;
+    return storedAs.decode(object as unknown as Draft) as unknown as KubeObject;
+  };
+  return {
+    ...shape,
+    ...(shape.cacheName !== undefined && { cacheName: `${shape.cacheName} ${apiVersionOf(definition)}` }),
+    one: (object) => shape.one(decode(object)),
+    item: (object) => shape.item(decode(object)),
+  };
 }
 
 function shapeOf(
