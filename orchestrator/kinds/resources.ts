@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import { columnsOf, otherColumns } from "./columns/table.ts";
 import { strategies } from "./strategies.ts";
 
 /** Every built-in resource: all of v1 and autoscaling/v2 as Kubernetes 1.36 serves them, ordered by group, version and name. */
@@ -9,7 +10,11 @@ function readResources(): readonly ResourceDefinition[] {
   const table: readonly Omit<ResourceDefinition, "strategy">[] = JSON.parse(
     readFileSync(new URL("data/resources.json", import.meta.url), "utf8"),
   );
-  return table.map((resource) => ({ ...resource, strategy: strategies[keyOf(resource)] ?? {} }));
+  return table.map((resource) => {
+    const key = keyOf(resource);
+    const columns = columnsOf[`${key}/${resource.version}`] ?? columnsOf[key] ?? otherColumns;
+    return { ...resource, strategy: { ...strategies[key], columns } };
+  });
 }
 
 /** e.g. `pods` or `deployments.apps` */

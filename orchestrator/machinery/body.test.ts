@@ -109,10 +109,10 @@ test("decodeJsonBody: nulls, empty values and zeros stay only where upstream kee
 
 test("decodeJsonBody: times, quantities and bytes take their canonical form or are refused", () => {
   const { object } = decode(
-    '{"metadata":{"creationTimestamp":"2024-05-01T12:00:00.9+02:00"},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":2}}}]}}',
+    '{"metadata":{"creationTimestamp":"2024-05-01T12:00:00.9+02:00"},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":2,"memory":"1024Mi"}}}]}}',
   );
   assert.deepEqual(object["metadata"], { creationTimestamp: "2024-05-01T10:00:00Z" });
-  assert.match(JSON.stringify(object["spec"]), /"limits":\{"cpu":"2"\}/);
+  assert.match(JSON.stringify(object["spec"]), /"limits":\{"cpu":"2","memory":"1Gi"\}/);
   assert.match(refusal('{"metadata":{"creationTimestamp":"x"}}') ?? "", /parsing time "x" as/);
   const secret = { group: "", version: "v1", kind: "Secret", schema: schemaOf("io.k8s.api.core.v1.Secret") };
   assert.match(refusal('{"data":{"a":"???="}}', secret) ?? "", /illegal base64 data at input byte 0/);

@@ -1,9 +1,10 @@
+import { isFault } from "#base/fault.ts";
 import { DecodeError } from "./decode-error.ts";
+import { canonicalQuantity } from "./quantity.ts";
 
 const wholeTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const microTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 const anyTime = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/;
-const quantity = /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/;
 
 /**
  * RFC 3339 in UTC and whole seconds.
@@ -33,13 +34,31 @@ function parse(text: string, layout: string): { readonly whole: string; readonly
   return { whole: new Date(at).toISOString().slice(0, 19), fraction };
 }
 
-/** A number is a quantity too. */
+/** Amounts come in few forms: the last ones are remembered. */
+const known = new Map<string, string>();
+const mostKnown = 1000;
+
+/** The canonical form of an amount; a number is one too. */
 export function normalQuantity(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : value;
-  if (typeof text === "string" && quantity.test(text)) return text;
-  throw new DecodeError(
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-  );
+  if (typeof value !== "string" && typeof value !== "number") throw new DecodeError(noQuantity);
+  const text = String(value);
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const normal = canonical(text);
+  if (known.size >= mostKnown) known.clear();
+  if (text.length < 30) known.set(text, normal);
+  return normal;
+}
+
+const noQuantity =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+function canonical(text: string): string {
+  try {
+    return canonicalQuantity(text);
+  } catch (error) {
+    throw new DecodeError(isFault(error) ? error.message : noQuantity);
+  }
 }
 
 /** Standard base64, without the line breaks that Go's decoder skips. */
