@@ -16,7 +16,7 @@ function row(
     (each) => each.group === group && each.resource === resource && each.version === version,
   );
   const metadata = { name: "a", creationTimestamp: "2026-01-01T00:55:00Z" };
-  const full = { ...object, metadata: { ...metadata, ...(object["metadata"] ?? {}) } };
+  const full = { ...object, metadata: { ...metadata, ...(object["metadata"] as Draft | undefined) } };
   return Object.fromEntries(
     (found?.strategy.columns ?? []).map((column) => [column.name, column.cell(full, now)]),
   );
