@@ -1,0 +1,59 @@
+import type { Strategy } from "#orchestrator/machinery/resource.ts";
+import { countsChanges, keepsStatus, textAt } from "../parts.ts";
+import {
+  defaultAutoscaler,
+  defaultFlowSchema,
+  defaultLimitRange,
+  defaultPriorityClass,
+  defaultPriorityLevel,
+  defaultSecret,
+} from "./defaults.ts";
+import { eventFields } from "./event-fields.ts";
+import { namespaceStrategy } from "./namespace.ts";
+
+const eventTtlS = 3600;
+const noGenerations = { counts: [] };
+
+export const clusterStrategies: Readonly<Record<string, Strategy>> = {
+  namespaces: namespaceStrategy,
+  nodes: {
+    ...keepsStatus(noGenerations),
+    // Whoever registers a node also tells its status.
+    prepareForCreate: () => undefined,
+    selectableFields: {
+      "spec.unschedulable": (object) => textAt(object, "spec", "unschedulable") || "false",
+    },
+  },
+  secrets: { default: defaultSecret, selectableFields: { type: (object) => textAt(object, "type") } },
+  events: { selectableFields: eventFields, canCreateOnUpdate: true, ttlS: eventTtlS },
+  "events.events.k8s.io": { selectableFields: eventFields, canCreateOnUpdate: true, ttlS: eventTtlS },
+  limitranges: { default: defaultLimitRange, canCreateOnUpdate: true },
+  resourcequotas: keepsStatus(noGenerations),
+  "leases.coordination.k8s.io": { canCreateOnUpdate: true, needsResourceVersion: true },
+  "priorityclasses.scheduling.k8s.io": {
+    default: defaultPriorityClass,
+    ...countsChanges(["value", "description"]),
+  },
+  "runtimeclasses.node.k8s.io": { needsResourceVersion: true },
+  "horizontalpodautoscalers.autoscaling": { default: defaultAutoscaler, ...keepsStatus(noGenerations) },
+  "poddisruptionbudgets.policy": {
+    ...keepsStatus({
+      initial: () => ({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }),
+    }),
+    needsResourceVersion: true,
+  },
+  "flowschemas.flowcontrol.apiserver.k8s.io": { default: defaultFlowSchema, ...keepsStatus() },
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": {
+    default: defaultPriorityLevel,
+    ...keepsStatus(),
+  },
+  "resourceclaims.resource.k8s.io": keepsStatus(noGenerations),
+  "resourceslices.resource.k8s.io": {
+    ...countsChanges(["spec"]),
+    selectableFields: {
+      "spec.nodeName": (object) => textAt(object, "spec", "nodeName"),
+      "spec.driver": (object) => textAt(object, "spec", "driver"),
+    },
+  },
+  "deviceclasses.resource.k8s.io": countsChanges(["spec"]),
+};
