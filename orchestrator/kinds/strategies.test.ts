@@ -132,12 +132,12 @@ test("pods: the defaults of upstream", () => {
 });
 
 test("pods: the grace period of a deletion", () => {
-  const { gracePeriodS } = definitionOf("pods").strategy;
+  const { strategy } = definitionOf("pods");
   const scheduled = { spec: { nodeName: "n", terminationGracePeriodSeconds: 7 } };
-  assert.equal(gracePeriodS?.(scheduled, undefined), 7);
-  assert.equal(gracePeriodS?.(scheduled, 2), 2);
-  assert.equal(gracePeriodS?.({ ...scheduled, status: { phase: "Failed" } }, undefined), 0);
-  assert.equal(gracePeriodS?.({ spec: { terminationGracePeriodSeconds: 7 } }, undefined), 0);
+  assert.equal(strategy.gracePeriodS?.(scheduled, undefined), 7);
+  assert.equal(strategy.gracePeriodS?.(scheduled, 2), 2);
+  assert.equal(strategy.gracePeriodS?.({ ...scheduled, status: { phase: "Failed" } }, undefined), 0);
+  assert.equal(strategy.gracePeriodS?.({ spec: { terminationGracePeriodSeconds: 7 } }, undefined), 0);
 });
 
 test("deployments: defaults, and a generation that counts changes of the specification alone", () => {
