@@ -13,6 +13,7 @@ import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts
 import { type RegistrySettings, usualRegistries } from "#base/registry-settings.ts";
 import type { RegistryServerSettings } from "#base/registry-server-settings.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
+import { serveCri } from "#engine/cri-api/cri-socket.ts";
 import { BuildService } from "#engine/build/build-service.ts";
 import { CacheStore } from "#engine/build/cache-store.ts";
 import { isAlive } from "#engine/containers/record.ts";
@@ -29,6 +30,7 @@ import { openEngineDatabase } from "#engine/metadata/engine-database.ts";
 import { ForwardingThread } from "#engine/logs/forwarding-thread.ts";
 import { type LogConfig, validateLogConfig } from "#engine/logs/log-options.ts";
 import { openNetworks } from "#engine/network/open-networks.ts";
+import { PodRecords } from "#engine/pods/pod-records.ts";
 import { RepositoryRows } from "#engine/registry-server/repository-rows.ts";
 import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
@@ -76,6 +78,8 @@ export interface EngineOptions {
   readonly trust?: TrustOptions;
   /** For containers that name no log driver; json-file without options by default. */
   readonly logs?: LogConfig;
+  /** Where all pods of the cluster are, `10.244.0.0/16` by default: they see each other by their own addresses. */
+  readonly clusterCidr?: string;
 }
 
 export interface TrustOptions {
@@ -126,6 +130,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   undo.defer(() => snapshots[Symbol.dispose]());
   await snapshots.reconcile();
   const registry = new ContainerRegistry(db);
+  const podRecords = undo.use(new PodRecords(root));
   const buildCache = new CacheStore(db, () => Date.now());
   const platform = { os: "linux", architecture: host.architecture };
   const openGate = options.trust === undefined ? undefined : await gateFor(options.trust, log);
@@ -141,44 +146,42 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       platform,
       otherRoots: () => [...buildCache.roots(), ...new RepositoryRows(db).roots()],
       use: {
-        containersOf: (imageId) =>
-          registry
+        containersOf: (imageId) => [
+          ...registry
             .list()
             .filter((record) => record.imageId === imageId)
             .map(({ id, state }) => ({ id, isRunning: isAlive(state) })),
+          ...podRecords.containersOf(imageId),
+        ],
       },
     }),
   );
   const ended = new AbortController();
   undo.defer(() => ended.abort());
-  const volumes = new LocalVolumes({
-    root: join(root, "volumes"),
-    db,
-    events,
-    log,
-    now,
+  const volumeParts = {
     canReadOnlyBelow: host.kernel.major > 5 || (host.kernel.major === 5 && host.kernel.minor >= 12),
     mounter: new VolumeMounter({
       helper: nativeMountHelper(shimBinary),
       lookup: async (name) => (await lookup(name)).address,
     }),
     images: {
-      hold: async (name, key) => {
+      hold: async (name: string, key: string) => {
         const { id, manifest } = images.resolve(name);
         await images.admission.using({ text: name, id, manifest }, "mount", ended.signal);
         await snapshots.prepare(key, images.resolve(name).chainIds.at(-1), ended.signal);
         return { folder: join(snapshots.root, snapshots.mountOf(key).lower[0] ?? "") };
       },
-      release: (key) => snapshots.remove(key),
+      release: (key: string) => snapshots.remove(key),
     },
-    copyUp: (containerId, path, target) =>
+    copyUp: (containerId: string, path: string, target: string) =>
       copyFolder(
         { snapshots: snapshots.root, mount: snapshots.mountOf(containerId) },
         path,
         target,
         ended.signal,
       ),
-  });
+  };
+  const volumes = new LocalVolumes({ ...volumeParts, root: join(root, "volumes"), db, events, log, now });
   const { networks, management } = undo.use(
     await openNetworks(
       { kernel: spawner, database: db, events, log, now },
@@ -194,17 +197,8 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
   undo.defer(() => networks.dismantle());
   const cgroups = new ContainerCgroups(host.cgroup, instance, new CgroupParents(host.cgroup, paths));
   undo.defer(() => cgroups.dismantle());
-  const launcher = new Launcher({
-    paths,
-    spawner,
-    snapshots,
-    cgroups,
-    host,
-    runtimes,
-    policy,
-    shimBinary,
-    log,
-  });
+  const launching = { spawner, snapshots, host, runtimes, policy, shimBinary, log };
+  const launcher = new Launcher({ ...launching, paths, cgroups });
   const identity = identityOf(root, runtimes, defaultLogs.Type);
   const forwarders = undo.use(new ForwardingThread({ hostname: identity.hostname, pid: process.pid }, log));
   const idRanges = new IdRanges(Number.parseInt(instance.split("-")[1] ?? "0", 16));
@@ -222,6 +216,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       isRemapped,
       forwarders,
       defaultLogs,
+      isOthers: (id) => podRecords.has(id),
       log,
       now,
     }),
@@ -313,6 +308,11 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
             options.registryServer,
           ),
         );
+  let cri: ReturnType<typeof openPods> | undefined;
+  const openedPods = () => (cri ??= openPods());
+  undo.defer(async () => (await cri?.catch(() => undefined))?.[Symbol.asyncDispose]());
+  if (podRecords.isUsed) await openedPods();
+  undo.use(await serveCri(join(run, "cri.sock"), async () => (await openedPods()).methods, log));
   await server.listen(join(run, "docker.sock"));
   for (const address of access.listen) await listenOn(address);
   process.on("SIGHUP", reload);
@@ -330,6 +330,24 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
     undo.defer(() => scrubber.then((one) => one[Symbol.asyncDispose]()).catch(() => {}));
   }
   return undo.move();
+
+  async function openPods() {
+    const { openCri } = await import("./cri-daemon.ts");
+    return openCri({
+      paths,
+      records: podRecords,
+      images,
+      distribution,
+      launcher: launching,
+      idRanges,
+      forwarders,
+      volumes: volumeParts,
+      clusterCidr: options.clusterCidr ?? "10.244.0.0/16",
+      version,
+      log,
+      now,
+    });
+  }
 
   function scrubbing(intervalMs: number): Promise<AsyncDisposable> {
     return images.scrub({

@@ -33,6 +33,7 @@ static pid_t compressor;
 static void open_file(void) {
   log_fd = open(log_to.path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
   struct stat info;
+  if (log_to.is_cri && log_fd >= 0) fchmod(log_fd, 0640); // who collects logs of pods need not be root
   log_size = log_fd >= 0 && fstat(log_fd, &info) == 0 ? (long)info.st_size : 0;
   char last = '\n';
   is_cut = log_size > 0 && pread(log_fd, &last, 1, log_size - 1) == 1 && last != '\n';
@@ -220,7 +221,20 @@ static void put_escaped(const char *bytes, size_t length) {
   }
 }
 
-static void put_record(const char *name, const char *bytes, size_t length) {
+// "2006-01-02T15:04:05.000000000Z stdout F text", with P for a part of a line that goes on in the next record.
+static void put_text_record(const char *name, const char *bytes, size_t length, bool is_last) {
+  bool is_whole = length > 0 && bytes[length - 1] == '\n';
+  if (out_used + length + 64 > sizeof out) flush();
+  put(stamp, stamp_length);
+  put(" ", 1);
+  put(name, 6);
+  put(is_whole || is_last ? " F " : " P ", 3);
+  put(bytes, is_whole ? length - 1 : length);
+  put("\n", 1);
+}
+
+static void put_record(const char *name, const char *bytes, size_t length, bool is_last) {
+  if (log_to.is_cri) return put_text_record(name, bytes, length, is_last);
   bool is_end = is_full() && !would_drop_unsent();
   if (is_end || out_used + length * 6 + 256 + attrs_length > sizeof out) flush();
   if (is_end) rotate();
@@ -273,12 +287,12 @@ void log_write(struct log_stream *stream, const char *bytes, size_t length) {
       break;
     }
     if (stream->held == 0) {
-      put_record(stream->name, bytes, text);
+      put_record(stream->name, bytes, text, false);
     } else {
       static char joined[LOG_LINE_MAX + 1]; // the newline may be the one byte beyond a full line
       memcpy(joined, stream->line, stream->held);
       memcpy(joined + stream->held, bytes, text);
-      put_record(stream->name, joined, stream->held + text);
+      put_record(stream->name, joined, stream->held + text, false);
       stream->held = 0;
     }
     bytes += text;
@@ -289,9 +303,15 @@ void log_write(struct log_stream *stream, const char *bytes, size_t length) {
 void log_finish(struct log_stream *stream) {
   if (stream->held == 0 || log_fd < 0) return;
   take_stamp();
-  put_record(stream->name, stream->line, stream->held);
+  put_record(stream->name, stream->line, stream->held, true);
   stream->held = 0;
   flush();
+}
+
+void log_reopen(void) {
+  if (!log_to.path) return;
+  if (log_fd >= 0) close(log_fd);
+  open_file();
 }
 
 void log_sync(void) {

@@ -1,4 +1,4 @@
-// The json-file log of one container. @see docs/formats/log.md
+// The log of one container, in Docker's json-file format or in that of the CRI. @see docs/formats/log.md
 #ifndef GANTRY_LOG_H
 #define GANTRY_LOG_H
 
@@ -15,6 +15,7 @@ struct log_options {
   bool ships;        // the daemon sends the records on and says where it is
   bool holds;        // nothing that was not sent is dropped: the container waits instead
   const char *attrs; // NULL, or a JSON object that every record has
+  bool is_cri;       // lines of text as Kubernetes has them, and no JSON
 };
 
 struct log_stream {
@@ -30,6 +31,8 @@ void log_write(struct log_stream *stream, const char *bytes, size_t length);
 void log_finish(struct log_stream *stream);
 // The daemon has sent everything before the file with this inode.
 void log_at(unsigned long long inode);
+// Somebody has renamed the file: what follows goes into a new one of the name.
+void log_reopen(void);
 // The next file would push out one that was not sent yet: leave what the container writes in its pipes.
 bool log_is_held(void);
 // True when the process was the log's own: the compressor of a rotated file.

@@ -269,11 +269,12 @@ static void become_shim(int listener, char **argv, int handles, char **handle) {
 }
 
 // shim socket-path number-of-handles handle… argument… → pid
-static void start_shim(const char *seq, struct fields *f) {
+// pod, the same for what holds a pod's namespaces
+static void start_shim(const char *seq, const char *role, struct fields *f) {
   static char *argv[FIELDS_MAX + 2];
   int handles = f->count > 3 ? atoi(f->field[3]) : -1;
   if (handles < 0 || f->count < 4 + handles) {
-    refuse(seq, "shim", EINVAL);
+    refuse(seq, role, EINVAL);
     return;
   }
   int listener = listen_on(f->field[2]), n = 0;
@@ -282,7 +283,7 @@ static void start_shim(const char *seq, struct fields *f) {
     return;
   }
   argv[n++] = "gantry-shim";
-  argv[n++] = "shim";
+  argv[n++] = (char *)role;
   for (int i = 4 + handles; i < f->count; i++) argv[n++] = f->field[i];
   argv[n] = NULL;
   pid_t pid = fork();
@@ -311,7 +312,7 @@ static void serve(struct fields *f) {
   else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0 || strcmp(op, "setting") == 0) change_sandbox(seq, op, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "forget") == 0 && f->count == 4) forget_flows(seq, f);
-  else if (strcmp(op, "shim") == 0) start_shim(seq, f);
+  else if (strcmp(op, "shim") == 0 || strcmp(op, "pod") == 0) start_shim(seq, op, f);
   else if (strcmp(op, "alone") == 0) answer(seq, "ok", "", NULL);
   else if (strcmp(op, "close") == 0 && f->count == 3) {
     if (close(atoi(f->field[2])) < 0) refuse(seq, "close", errno);

@@ -2,8 +2,9 @@
 // and lets the daemon attach, exec, signal and resize over a unix socket (descriptor 3).
 //
 //   connection's first frame        what follows
-//   control                         frames both ways: go, signal N, resize H W, exec-resize ID H W, log-at INODE →
-//                                   ← waiting, started PID START-TIME, failed TEXT, exit CODE NANOSECONDS, exec-exit ID CODE
+//   control                         frames both ways: go, signal N, resize H W, exec-resize ID H W, log-at INODE,
+//                                   log-reopen →
+//                                   ← waiting, log-reopened, started PID START-TIME, failed TEXT, exit CODE NANOSECONDS, exec-exit ID CODE
 //   attach stdin? stdout? stderr?   raw: stdin in, output out (8-byte headers unless tty)
 //   exec ID tty? stdin? stdout? stderr? PROCESS-FILE [bound]
 //                                   ← one frame started PID or failed TEXT, then raw as attach; `bound`: it ends with the
@@ -94,6 +95,7 @@ static void parse(int argc, char **argv, bool *has_stdin, bool *stdin_once) {
     else if (strcmp(key, "log-ship") == 0) log_to.ships = atoi(value);
     else if (strcmp(key, "log-hold") == 0) log_to.holds = atoi(value);
     else if (strcmp(key, "log-attrs") == 0) log_to.attrs = value;
+    else if (strcmp(key, "log-cri") == 0) log_to.is_cri = atoi(value);
     else if (strcmp(key, "exit-file") == 0) exit_file = value;
     else if (strcmp(key, "tty") == 0) options.tty = atoi(value);
     else if (strcmp(key, "stdin") == 0) *has_stdin = atoi(value);
@@ -345,13 +347,18 @@ static void greet(struct conn *conn, struct fields *f) {
   else conn_close(conn);
 }
 
-static void command(struct fields *f) {
+static void command(struct conn *conn, struct fields *f) {
   const char *op = f->field[0];
   if (strcmp(op, "go") == 0 && container->stage == STAGE_WAITING) launch(container, NULL);
   else if (strcmp(op, "signal") == 0 && f->count == 2 && container->stage == STAGE_RUNNING) kill(container->pid, atoi(f->field[1]));
   else if (strcmp(op, "resize") == 0 && f->count == 3) process_resize(container, atoi(f->field[1]), atoi(f->field[2]));
   else if (strcmp(op, "log-at") == 0 && f->count == 2) log_at(strtoull(f->field[1], NULL, 10));
-  else if (strcmp(op, "exec-resize") == 0 && f->count == 4) {
+  else if (strcmp(op, "log-reopen") == 0) {
+    char *frame;
+    size_t size = frame_build(&frame, "log-reopened", NULL);
+    log_reopen();
+    conn_send(conn, frame, size, NULL, 0);
+  } else if (strcmp(op, "exec-resize") == 0 && f->count == 4) {
     for (struct process *process = processes; process; process = process->next)
       if (process->id && strcmp(process->id, f->field[1]) == 0) process_resize(process, atoi(f->field[2]), atoi(f->field[3]));
   }
@@ -369,7 +376,7 @@ static bool take_frame(struct conn *conn) {
   if (conn->input_size < 4 + size) return false;
   if (!fields_split(conn->input + 4, size, &f)) conn_close(conn);
   else if (conn->role == CONN_NEW) greet(conn, &f);
-  else command(&f);
+  else command(conn, &f);
   conn->input_size -= 4 + size;
   memmove(conn->input, conn->input + 4 + size, conn->input_size);
   return conn->fd >= 0 && conn->role == CONN_CONTROL;

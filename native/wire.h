@@ -33,6 +33,7 @@ void fail(const char *what) __attribute__((noreturn)); // prints what and errno,
 
 int spawner_main(int argc, char **argv);
 int supervisor_main(int argc, char **argv);
+int pod_main(int argc, char **argv);
 int init_main(int argc, char **argv);
 int mount_main(int argc, char **argv);
 int umount_main(int argc, char **argv);

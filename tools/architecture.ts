@@ -20,6 +20,7 @@ const nouns = [
   "engine/registry-server",
   "engine/trust",
   "engine/sbom",
+  "engine/pods",
 ];
 const below = ["oci", "api", "host", "base"];
 const engineWide = [...below, "engine/metadata", "engine/events"];
@@ -142,8 +143,32 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
     "engine/runtime",
     "engine/sbom",
   ],
-  "engine/docker-api": [...below, ...nouns.filter((noun) => noun !== "engine/registry-server")],
-  "engine/daemon": [...below, ...nouns, "engine/docker-api", "engine/buildkit-api"],
+  "engine/pods": [
+    ...engineWide,
+    "engine/runtime",
+    "engine/containers",
+    "engine/images",
+    "engine/snapshots",
+    "engine/network",
+    "engine/volumes",
+    "engine/logs",
+    "engine/supervise",
+  ],
+  "engine/cri-api": [
+    ...engineWide,
+    "rpc",
+    "engine/pods",
+    "engine/containers",
+    "engine/images",
+    "engine/registry",
+    "engine/runtime",
+    "engine/supervise",
+  ],
+  "engine/docker-api": [
+    ...below,
+    ...nouns.filter((noun) => noun !== "engine/registry-server" && noun !== "engine/pods"),
+  ],
+  "engine/daemon": [...below, ...nouns, "engine/docker-api", "engine/buildkit-api", "engine/cri-api"],
   "orchestrator/storage": ["rpc", "host", "base"],
   "orchestrator/machinery": pure,
   "orchestrator/kinds": [...pure, "orchestrator/machinery"],

@@ -75,6 +75,8 @@ function logInfo(paths: EnginePaths, record: ContainerRecord): LogInfo {
 /** What a container's shim is told about its log. @see docs/formats/shim-protocol.md */
 export function shimLogArguments(paths: EnginePaths, record: ContainerRecord): readonly string[] {
   const { LogConfig: config } = record.hostConfig;
+  if (record.pod !== undefined)
+    return record.pod.logPath === "" ? [] : [`log=${record.pod.logPath}`, "log-cri=1"];
   if (config.Type === "none") return [];
   const { maxBytes, maxFiles, isCompressed } = rotationOf(config);
   const isSentOn = isRemote(config.Type);

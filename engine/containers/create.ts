@@ -35,10 +35,20 @@ export async function createContainer(
   const { record: planned, image, warnings } = plan(context, request, name);
   const record = withLinks(context, planned);
   checkNetwork(context, record);
+  await insertContainer(context, record, image, signal);
+  return { id: record.id, warnings };
+}
+
+/** @see ContainerService.insert */
+export async function insertContainer(
+  context: ContainerContext,
+  record: ContainerRecord,
+  image: ImageRecord,
+  signal: AbortSignal,
+): Promise<void> {
   const meant = { text: record.config.Image, id: image.id, manifest: image.manifest };
   await context.images.admission.using(meant, "create", signal);
   await context.lock.run(record.id, () => build(context, record, image, signal));
-  return { id: record.id, warnings };
 }
 
 function plan(context: ContainerContext, request: CreateRequest, name: string) {
@@ -162,7 +172,7 @@ async function build(
   const { snapshots, volumes, registry } = context;
   const { id } = planned;
   await using undo = new AsyncDisposableStack();
-  const idRange = takeIdRange(context, planned);
+  const idRange = planned.idRange ?? takeIdRange(context, planned);
   if (idRange !== undefined) undo.defer(() => context.idRanges.release(id, idRange));
   undo.defer(() => snapshots.remove(id).catch(() => undefined));
   await snapshots.prepare(id, image.chainIds.at(-1), signal);

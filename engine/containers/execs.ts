@@ -127,20 +127,41 @@ export class Execs {
     client: Duplex,
     signal: AbortSignal,
   ): Promise<number> {
-    const config = { Cmd: args, AttachStdout: true, AttachStderr: true };
+    return this.run(containerId, { Cmd: args, AttachStdout: true, AttachStderr: true }, client, signal);
+  }
+
+  /**
+   * The same for any command, with the client joined to its streams. `sizes` are those of its terminal.
+   *
+   * @throws {Fault} with Docker's texts when it cannot be run
+   */
+  async run(
+    containerId: string,
+    config: ExecConfig,
+    client: Duplex,
+    signal: AbortSignal,
+    sizes?: AsyncIterable<TerminalSize>,
+  ): Promise<number> {
     const id = this.create(containerId, config);
     const exec = this.#get(id);
     exec.isStarted = true;
     try {
-      await this.#run(exec, this.#running(containerId), client, {
-        detach: false,
-        tty: false,
-        endsWith: signal,
-      });
+      if (sizes !== undefined) void this.#follow(id, sizes);
+      const tty = config.Tty ?? false;
+      await this.#run(exec, this.#running(containerId), client, { detach: false, tty, endsWith: signal });
     } finally {
       this.#byId.delete(id);
     }
     return exec.record.exitCode ?? killedExitCode;
+  }
+
+  /** Until the process is over, or nobody changes its terminal any more. */
+  async #follow(id: string, sizes: AsyncIterable<TerminalSize>): Promise<void> {
+    try {
+      for await (const size of sizes) await this.resize(id, size);
+    } catch (error) {
+      if (!isFault(error)) this.#context.log.debug("terminal was not resized", { exec: id, error });
+    }
   }
 
   /** Waits for the process to start: clients resize as soon as they have their stream. */

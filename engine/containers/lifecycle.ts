@@ -150,7 +150,7 @@ export class Lifecycle {
   // ---------------------------------------------------------------- starting
 
   async #launch(record: ContainerRecord, signal: AbortSignal): Promise<void> {
-    const { networks, volumes, launcher, images, log } = this.#context;
+    const { networks, volumes, launcher, images, pods, log } = this.#context;
     const { id } = record;
     const image = { text: record.config.Image, id: record.imageId, manifest: record.manifest };
     await this.#orFailed(record, async () => await images.admission.using(image, "start", signal));
@@ -158,8 +158,11 @@ export class Lifecycle {
     const opened = await this.#orFailed(record, () => openLog(this.#context, record, signal));
     undo.use(opened);
     const links = await this.#orFailed(record, async () => linkEffects(this.#context.registry, record));
-    const joined = await this.#orFailed(record, async () => joinedNamespaces(this.#context.registry, record));
-    const users = await this.#orFailed(record, () => openUserNamespace(this.#context, record, undo));
+    const joined = await this.#orFailed(record, async () => this.#joined(record));
+    const users = await this.#orFailed(
+      record,
+      async () => pods?.usersOf(record) ?? (await openUserNamespace(this.#context, record, undo)),
+    );
     await this.#orFailed(record, () => volumes.beforeStart(id, record.mounts, record.idRange?.base));
     undo.defer(() => volumes.afterStop(id, record.mounts));
     const sandbox = await this.#orFailed(record, () => acquireNetworks(this.#context, record, users, signal));
@@ -192,6 +195,11 @@ export class Lifecycle {
     undo.defer(() => endUntold(task));
     await this.#running(record, task, started, sandbox, opened);
     undo.move();
+  }
+
+  #joined(record: ContainerRecord) {
+    const { pods, registry } = this.#context;
+    return pods === undefined ? joinedNamespaces(registry, record) : pods.joinedBy(record);
   }
 
   /** One with --rm goes when it cannot be started, which whoever waits for it learns; the others are waited for still. */

@@ -88,7 +88,8 @@ async function endLeftovers(context: ContainerContext, record: ContainerRecord):
 }
 
 /** Bundles, cgroups, sockets, folders and snapshots that no record speaks of. */
-async function removeStrays({ registry, launcher, snapshots, paths, log }: ContainerContext): Promise<void> {
+async function removeStrays(context: ContainerContext): Promise<void> {
+  const { registry, launcher, snapshots, paths, log, isOthers = () => false } = context;
   const known = new Set(registry.list().map((record) => record.id));
   for (const id of new Set(taskNames({ launcher, paths }))) {
     if (known.has(id) || !/^[0-9a-f]{64}$/.test(id)) continue;
@@ -101,8 +102,10 @@ async function removeStrays({ registry, launcher, snapshots, paths, log }: Conta
     if (!sockets.has(join(paths.run, "s", name))) rmSync(join(paths.run, "s", name), { force: true });
   for (const id of namesIn(join(paths.root, "containers")))
     if (!known.has(id)) removeFolder(containerFolder(paths, id));
-  for (const { key, kind } of snapshots.list())
-    if (kind === "container" && !known.has(key.split("-", 1)[0] ?? "")) await snapshots.remove(key);
+  for (const { key, kind } of snapshots.list()) {
+    const [id = ""] = key.split("-", 1);
+    if (kind === "container" && !known.has(id) && !isOthers(id)) await snapshots.remove(key);
+  }
 }
 
 /** IDs that something of a run is left of: its record may say that it has ended, which is written before all of it is gone. */

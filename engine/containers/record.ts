@@ -32,6 +32,24 @@ export interface ContainerState {
   readonly health?: Health;
 }
 
+/** What a container of a pod is, beside a container. */
+export interface PodPart {
+  readonly sandboxId: string;
+  /** The container's within the pod. */
+  readonly name: string;
+  readonly attempt: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** As the request named it. */
+  readonly image: string;
+  /** Absolute; empty: nothing is kept. */
+  readonly logPath: string;
+  /** Another container whose processes it sees. */
+  readonly targetId?: string;
+  /** The request's mounts and resources, in the form of its API, for it to show again. */
+  readonly shown: string;
+}
+
 /** Everything that is kept about a container; plain data, one JSON row. Replaced as a whole, never changed in place. */
 export interface ContainerRecord {
   readonly id: string;
@@ -57,6 +75,7 @@ export interface ContainerRecord {
   readonly restartCount: number;
   /** A stop or kill by a user: restart policies and `unless-stopped` look at it. */
   readonly isManuallyStopped: boolean;
+  readonly pod?: PodPart;
   /** Path and Args as inspect shows them. */
   readonly args: readonly string[];
 }

@@ -1,14 +1,16 @@
 import { checkContainerName } from "#api/docker/validate-create.ts";
 import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
+import type { ProcessSpec } from "#engine/runtime/runtime-spec.ts";
 import { Attachments } from "./attachments.ts";
 import { commitContainer } from "./commit.ts";
 import { readContainerLog, shownLogPath } from "./container-logs.ts";
 import { ContainerFiles } from "./container-files.ts";
 import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
-import { createContainer } from "./create.ts";
+import { createContainer, insertContainer } from "./create.ts";
 import { Execs } from "./execs.ts";
+import type { ImageRecord } from "#engine/images/images.ts";
 import { HealthMonitors } from "./health-monitors.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { connectNetwork, disconnectNetwork, removeLink } from "./networking.ts";
@@ -54,6 +56,11 @@ export class ContainerService implements Containers, Disposable {
   }
 
   create: Containers["create"] = (request, signal) => createContainer(this.#context, request, signal);
+  /** One that somebody else has planned. Durable when it resolves; nothing is left when it throws. */
+  insert(record: ContainerRecord, image: ImageRecord, signal: AbortSignal): Promise<void> {
+    return insertContainer(this.#context, record, image, signal);
+  }
+
   get: Containers["get"] = (ref) => this.#context.registry.get(ref);
   list: Containers["list"] = () => this.#context.registry.list();
   revisionOf: Containers["revisionOf"] = (id) => this.#context.registry.revisionOf(id);
@@ -141,6 +148,24 @@ export class ContainerService implements Containers, Disposable {
   openExecs: Containers["openExecs"] = (containerId) => this.#execs.openIn(containerId);
   async resizeExec(...args: Parameters<Containers["resizeExec"]>): Promise<void> {
     await this.#execs.resize(...args);
+  }
+
+  /** @see Execs.run */
+  async runExec(...args: Parameters<Execs["run"]>): ReturnType<Execs["run"]> {
+    return this.#execs.run(...args);
+  }
+
+  /** Somebody has renamed its log file. @throws {Fault} `conflict` when it does not run */
+  async reopenLog(ref: string): Promise<void> {
+    const { id } = this.#context.registry.get(ref);
+    const task = this.#context.tasks.get(id);
+    if (task === undefined) throw new Fault("conflict", `container ${id} is not running`);
+    await task.control.reopenLog();
+  }
+
+  /** Who its first process is, while it runs. */
+  userOf(id: string): ProcessSpec["user"] | undefined {
+    return this.#context.tasks.get(id)?.process.user;
   }
 
   async processes(ref: string): Promise<readonly number[]> {

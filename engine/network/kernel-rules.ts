@@ -14,6 +14,7 @@ export class KernelRules {
   readonly #nft: NftShell;
   readonly #table: string;
   readonly #networks: NetworkTable;
+  readonly #directSubnets: readonly string[];
   readonly #log: Log;
   readonly #beforeFirst: () => Promise<void>;
   #first: Promise<void> | undefined;
@@ -24,6 +25,8 @@ export class KernelRules {
     readonly nft: NftShell;
     readonly table: string;
     readonly networks: NetworkTable;
+    /** Not masqueraded on the way there. */
+    readonly directSubnets?: readonly string[];
     readonly log: Log;
     /** Done before there are rules that somebody could take away. */
     readonly beforeFirst?: () => Promise<void>;
@@ -31,6 +34,7 @@ export class KernelRules {
     this.#nft = deps.nft;
     this.#table = deps.table;
     this.#networks = deps.networks;
+    this.#directSubnets = deps.directSubnets ?? [];
     this.#log = deps.log;
     this.#beforeFirst = deps.beforeFirst ?? (async () => {});
   }
@@ -56,7 +60,7 @@ export class KernelRules {
     const { rules, forwards } = this.#networks;
     this.#hasSix = needsSix(rules);
     if (this.#hasSix) enableForwarding6();
-    const written = this.#nft.applyFile(planRuleset(this.#table, rules, forwards));
+    const written = this.#nft.applyFile(planRuleset(this.#table, rules, forwards, this.#directSubnets));
     this.#first ??= written;
     await written;
   }

@@ -40,6 +40,10 @@ export interface NetworkOptions {
   readonly bridgeCidr?: string;
   /** Whether containers on the default bridge reach each other; by default they do. */
   readonly connectsBridge?: boolean;
+  /** More driver options of the default bridge. */
+  readonly bridgeOptions?: Readonly<Record<string, string>>;
+  /** `address/prefix`: who is in there sees containers by their own addresses, wherever they are. */
+  readonly directSubnets?: readonly string[];
   /** Sandboxes to keep ready for the default bridge; those without a network are a quarter of it. */
   readonly poolSize?: number;
   /** The native program, to hear of what others do to rules and bridges; without it nobody does. */
@@ -66,8 +70,8 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
   const readHostResolvConf = () => readResolvConf(options.resolvConf ?? "/etc/resolv.conf");
   const subnetsInUse = () => hostSubnets(readHostResolvConf());
   const registry = new NetworkRegistry(database);
-  const { instance, bridgeCidr, connectsBridge = true } = options;
-  const predefined = { instance, names, bridgeCidr, connectsBridge };
+  const { instance, bridgeCidr, connectsBridge = true, bridgeOptions, directSubnets = [] } = options;
+  const predefined = { instance, names, bridgeCidr, connectsBridge, bridgeOptions };
   await ensurePredefined(registry, predefined, subnetsInUse, formatTime(now()));
   const table = new NetworkTable(registry);
   const poolSize = options.poolSize ?? POOL_SIZE;
@@ -80,6 +84,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     nft,
     table: names.table,
     networks: table,
+    directSubnets,
     log,
     beforeFirst: async () => kernelWatch?.begin(names.table),
   });

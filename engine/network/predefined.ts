@@ -16,11 +16,13 @@ export async function ensurePredefined(
     readonly bridgeCidr?: string | undefined;
     /** Whether containers on the default bridge reach each other. */
     readonly connectsBridge: boolean;
+    /** More driver options of the default bridge. */
+    readonly bridgeOptions?: Readonly<Record<string, string>> | undefined;
   },
   inUse: () => readonly Subnet[],
   created: string,
 ): Promise<void> {
-  const { instance, names, bridgeCidr, connectsBridge } = options;
+  const { instance, names, bridgeCidr, connectsBridge, bridgeOptions = {} } = options;
   for (const name of ["host", "none"] as const)
     registry.keepInMemory({
       ...common(predefinedId(instance, name), name, created),
@@ -35,10 +37,11 @@ export async function ensurePredefined(
     before === undefined ? undefined : { Subnet: before.Subnet ?? "", Gateway: before.Gateway ?? "" };
   const config = bridgeCidr === undefined ? (keptConfig ?? chosenConfig(inUse())) : configOf(bridgeCidr);
   const isSame = before?.Subnet === config.Subnet && before.Gateway === config.Gateway;
-  if (isSame && kept?.options[iccOption] === String(connectsBridge)) return;
+  const chosen = { ...bridgeOptions, [iccOption]: String(connectsBridge) };
+  if (isSame && Object.entries(chosen).every(([name, value]) => kept?.options[name] === value)) return;
   const id = predefinedId(instance, "bridge");
   const record = defaultBridge(id, names, config, isSame ? (kept?.created ?? created) : created);
-  await registry.add({ ...record, options: { ...record.options, [iccOption]: String(connectsBridge) } });
+  await registry.add({ ...record, options: { ...record.options, ...chosen } });
 }
 
 const iccOption = "com.docker.network.bridge.enable_icc";

@@ -48,8 +48,12 @@ export function planRuleset(
   table: string,
   networks: readonly NetworkRules[],
   forwards: readonly Forwards[],
+  directSubnets: readonly string[] = [],
 ): string {
-  return planTable("ip", table, networks, forwards) + planTable("ip6", table, networks, forwards);
+  return (
+    planTable("ip", table, networks, forwards, directSubnets) +
+    planTable("ip6", table, networks, forwards, directSubnets)
+  );
 }
 
 /** Whether there has to be a table of IPv6. */
@@ -67,8 +71,11 @@ function planTable(
   table: string,
   networks: readonly NetworkRules[],
   forwards: readonly Forwards[],
+  directSubnets: readonly string[],
 ): string {
   const { address, loopback } = words[family];
+  const direct = directSubnets.filter((subnet) => subnet.includes(":") === (family === "ip6"));
+  const isDirect = direct.length === 0 ? "" : `    ${family} daddr { ${direct.join(", ")} } return\n`;
   // Answers to ::1 would come in by a bridge, where the kernel drops them: better that such connections are refused at once.
   const ownLoopback = family === "ip6" ? "ip6 daddr != ::1 " : "";
   const replaced = `table ${family} ${table} { }\ndelete table ${family} ${table}\n`;
@@ -108,7 +115,7 @@ ${set("map published", `inet_proto . inet_service : ${address} . inet_service`, 
     oifname @bridges ${family} saddr ${loopback} masquerade
     oifname @bridges ct status dnat ${family} saddr @subnets masquerade
     iifname . oifname @within return
-    iifname @masqueraded masquerade
+${isDirect}    iifname @masqueraded masquerade
   }
   chain forward {
     type filter hook forward priority 0; policy accept;

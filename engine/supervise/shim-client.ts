@@ -23,6 +23,7 @@ export class ShimControl {
   readonly #started = Promise.withResolvers<StartedTask>();
   readonly #waiting = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<ExitedTask | undefined>();
+  #reopened: (() => void)[] = [];
   readonly #execExits = new Map<string, (code: number | undefined) => void>();
   #hasStarted = false;
 
@@ -81,6 +82,15 @@ export class ShimControl {
     if (!this.#socket.destroyed) this.#socket.write(encodeFrame(["log-at", inode]));
   }
 
+  /** Somebody has renamed the log file: settles when what follows goes into a new one, or when the shim is gone. */
+  reopenLog(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#socket.destroyed) return Promise.resolve();
+    this.#reopened.push(resolve);
+    this.#socket.write(encodeFrame(["log-reopen"]));
+    return promise;
+  }
+
   /** Settles with the exit code of an exec, or undefined when the shim is lost before it ends. Ask before starting it. */
   execExit(id: string): Promise<number | undefined> {
     const { promise, resolve } = Promise.withResolvers<number | undefined>();
@@ -100,6 +110,7 @@ export class ShimControl {
       this.#hasStarted = true;
       this.#started.resolve({ pid: Number(first), startTime: second });
     } else if (kind === "waiting") this.#waiting.resolve();
+    else if (kind === "log-reopened") this.#reopened.shift()?.();
     else if (kind === "failed") this.#started.reject(new Fault("internal", first.trim()));
     else if (kind === "exit") this.#exited.resolve({ exitCode: Number(first), finishedAt: BigInt(second) });
     else if (kind === "exec-exit") {
@@ -116,6 +127,7 @@ export class ShimControl {
   }
 
   #forgetExecs(): void {
+    for (const resolve of this.#reopened.splice(0)) resolve();
     for (const resolve of this.#execExits.values()) resolve(undefined);
     this.#execExits.clear();
   }
@@ -167,7 +179,7 @@ function bit(value: boolean): string {
   return value ? "1" : "0";
 }
 
-function connect(path: string): Promise<net.Socket> {
+export function connect(path: string): Promise<net.Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
   const socket = net.connect({ path, allowHalfOpen: true });
   socket.once("connect", () => {
@@ -179,7 +191,7 @@ function connect(path: string): Promise<net.Socket> {
 }
 
 /** Sends the first frame and waits for the answer's; what follows it is left to be read. Undefined when the shim hangs up. */
-function greet(socket: net.Socket, fields: readonly string[]): Promise<readonly string[] | undefined> {
+export function greet(socket: net.Socket, fields: readonly string[]): Promise<readonly string[] | undefined> {
   const { promise, resolve } = Promise.withResolvers<readonly string[] | undefined>();
   const reader = new FrameReader();
   const onEnd = () => resolve(undefined);

@@ -122,17 +122,25 @@ export class Spawner implements KernelHelper, AsyncDisposable {
    *
    * @throws {Fault} `unavailable` when a handle went with an earlier spawner
    */
-  async startShim(socket: string, given: readonly ShimHandle[], args: readonly string[]): Promise<number> {
+  startShim(socket: string, given: readonly ShimHandle[], args: readonly string[]): Promise<number> {
+    return this.#startOn("shim", socket, given, args);
+  }
+
+  /** The same for the process that holds a pod's namespaces. */
+  startPod(socket: string, given: readonly ShimHandle[], args: readonly string[]): Promise<number> {
+    return this.#startOn("pod", socket, given, args);
+  }
+
+  async #startOn(
+    role: "shim" | "pod",
+    socket: string,
+    given: readonly ShimHandle[],
+    args: readonly string[],
+  ): Promise<number> {
     if (!given.every(({ handle }) => this.isHeld(handle))) throw lost();
     const handles = given.map(({ handle }) => this.#take(handle) ?? "");
     const named = given.map(({ name }, index) => `${name}=${handles[index]}`);
-    const [pid] = await this.#request("shim", [
-      socket,
-      String(handles.length),
-      ...handles,
-      ...args,
-      ...named,
-    ]);
+    const [pid] = await this.#request(role, [socket, String(handles.length), ...handles, ...args, ...named]);
     return Number(pid);
   }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -214,7 +214,15 @@ export class EngineUnderTest implements AsyncDisposable {
 
   /** What this instance has in the kernel is called so. */
   get places(): InstancePlaces {
-    const name = instanceName(this.root);
+    return this.#placesOf(instanceName(this.root));
+  }
+
+  /** The same of its pods. */
+  get podPlaces(): InstancePlaces {
+    return this.#placesOf(instanceName(join(this.root, "cri")));
+  }
+
+  #placesOf(name: string): InstancePlaces {
     const { defaultBridge, table, vethPrefix } = kernelNames(name);
     return {
       root: this.root,
@@ -235,8 +243,10 @@ export class EngineUnderTest implements AsyncDisposable {
         await this.api("DELETE", `/containers/${Id}?force=1&v=1`);
     }
     await this.stop("SIGTERM");
+    const hadPods = existsSync(join(this.root, "cri"));
     for (const folder of [this.root, join(this.run, "..")]) rmSync(folder, { recursive: true, force: true });
     await assertNoLeaks([], this.places);
+    if (hadPods) await assertNoLeaks([], this.podPlaces);
     engineCount--;
   }
 }

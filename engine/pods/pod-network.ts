@@ -1,0 +1,101 @@
+import { type OpenNetworks, openNetworks, type NetworkDeps } from "#engine/network/open-networks.ts";
+import type { Networks } from "#engine/network/networks.ts";
+import { Fault } from "#base/fault.ts";
+import { KeyedLock } from "#base/keyed-lock.ts";
+
+export interface PodNetworkOptions {
+  readonly instance: string;
+  readonly runFolder: string;
+  readonly nativeBinary: string;
+  /** Where all pods of the cluster are: they see each other by their own addresses. */
+  readonly clusterCidr: string;
+}
+
+/** The world reaches pods by their own addresses; who may is for network policies to say. */
+const bridgeOptions = { "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected" };
+
+/** The network that pods are in: a bridge of their own, with the subnet that the node was given. */
+export class PodNetwork implements AsyncDisposable {
+  readonly #deps: NetworkDeps;
+  readonly #options: PodNetworkOptions;
+  readonly #lock = new KeyedLock();
+  #open: OpenNetworks;
+  /** Wished for; it becomes the network's when no pod is in it any more. */
+  #wanted: string | undefined;
+
+  static async open(deps: NetworkDeps, options: PodNetworkOptions): Promise<PodNetwork> {
+    return new PodNetwork(deps, options, await open(deps, options, undefined));
+  }
+
+  private constructor(deps: NetworkDeps, options: PodNetworkOptions, opened: OpenNetworks) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#open = opened;
+  }
+
+  get networks(): Networks {
+    return this.#open.networks;
+  }
+
+  /** `address/prefix` of the subnet that pods get addresses of. */
+  get cidr(): string {
+    return this.#record.ipam.config[0]?.Subnet ?? "";
+  }
+
+  get #record() {
+    return this.#open.management.get("bridge");
+  }
+
+  /** Takes bridge and first namespaces off the way of the first pod. */
+  warm(): Promise<void> {
+    return this.#open.networks.warm();
+  }
+
+  /**
+   * Pods get their addresses from this subnet: from now on, or, while pods have addresses of another one, once they are gone.
+   *
+   * @throws {Fault} `invalid` for what is no subnet
+   */
+  async use(cidr: string): Promise<void> {
+    if (!/^\d+\.\d+\.\d+\.\d+\/\d+$/.test(cidr)) throw new Fault("invalid", `invalid pod CIDR: ${cidr}`);
+    this.#wanted = cidr;
+    await this.settle();
+  }
+
+  /** Before a pod is made, and after one is gone. */
+  async settle(): Promise<void> {
+    const wanted = this.#wanted;
+    if (wanted === undefined) return;
+    await this.#lock.run("network", async () => {
+      if (this.#wanted === undefined) return;
+      if (wanted !== this.cidr) {
+        if (this.#open.management.members(this.#record.id).length > 0) return;
+        await this.#open.networks.dismantle();
+        await this.#open[Symbol.asyncDispose]();
+        this.#open = await open(this.#deps, this.#options, wanted);
+      }
+      this.#wanted = undefined;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open.networks.dismantle();
+    await this.#open[Symbol.asyncDispose]();
+  }
+}
+
+function open(
+  deps: NetworkDeps,
+  options: PodNetworkOptions,
+  cidr: string | undefined,
+): Promise<OpenNetworks> {
+  const { instance, runFolder, nativeBinary, clusterCidr } = options;
+  return openNetworks(deps, {
+    instance,
+    runFolder,
+    nativeBinary,
+    bridgeOptions,
+    directSubnets: [clusterCidr],
+    ...(cidr !== undefined && { bridgeCidr: cidr }),
+  });
+}
