@@ -8,9 +8,12 @@ import { jsonLog, type LogLevel } from "#base/log.ts";
 import type { User } from "#orchestrator/authn/user.ts";
 import { bootstrapObjects } from "#orchestrator/apiserver/bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "#orchestrator/apiserver/bootstrap/ensure-objects.ts";
+import { ensureRoles } from "#orchestrator/apiserver/bootstrap/ensure-roles.ts";
 import { Compactor } from "#orchestrator/apiserver/compactor.ts";
 import { ApiServer, type ServerTls } from "#orchestrator/apiserver/http/server.ts";
-import { type AccessControl, openApi } from "#orchestrator/apiserver/open-api.ts";
+import type { ApiHandler } from "#orchestrator/apiserver/api-request.ts";
+import { openApi } from "#orchestrator/apiserver/open-api.ts";
+import { openAccess } from "./access-control.ts";
 import { resources } from "#orchestrator/kinds/resources.ts";
 import { ensureAdminKubeconfig } from "#orchestrator/pki/kubeconfig.ts";
 import type { Pki } from "#orchestrator/pki/pki.ts";
@@ -69,8 +72,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       {
         store,
         resources,
-        owners: { update() {}, apply: (_write, _old, applied) => applied },
-        access: () => openToAll,
+        access: (parts) => openAccess(parts, { pki: () => pki.current, now: () => new Date() }),
         connect: () => Promise.reject(failure("ServiceUnavailable", "there is no way to nodes yet")),
         facts: { version: "v1.36.0", platform: "linux/amd64", runtime: process.version },
         checks: new Map([["poststarthook/bootstrap", () => (isReady ? undefined : "not finished")]]),
@@ -83,8 +85,14 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       signal,
     ),
   );
+  const roles = Promise.withResolvers<void>();
+  // Until roles are there nobody could be told from strangers.
+  const gated: ApiHandler = async (request) => {
+    await roles.promise;
+    return await api.handler(request);
+  };
   const server = undo.use(
-    await ApiServer.open(api.handler, {
+    await ApiServer.open(gated, {
       ...options.listen,
       tls: tlsOf(pki.current),
       log: log.with({ area: "apiserver" }),
@@ -96,6 +104,8 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   const own = api.transport(apiServer);
   const facts = { address: advertised, port, serviceAddress, serviceRange };
   await ensureObjects(own, bootstrapObjects(facts), log.with({ area: "bootstrap" }), signal);
+  await ensureRoles(api.cache, own, log.with({ area: "bootstrap" }), signal);
+  roles.resolve();
   undo.use(new Compactor(store, log.with({ area: "store" })));
   isReady = true;
   log.info("the cluster is served", { host: options.listen.host, port });
@@ -108,24 +118,8 @@ const apiServer: User = { name: "system:apiserver", groups: ["system:masters", "
 const serviceAddress = "10.96.0.1";
 const serviceRange = "10.96.0.0/16";
 
-const administrator: User = { name: "system:admin", groups: ["system:masters", "system:authenticated"] };
-
-/** Until certificates and roles say otherwise. */
-const openToAll: AccessControl = {
-  authenticator: { authenticate: async ({ certificate }) => (certificate ? administrator : undefined) },
-  authorizer: {
-    authorize: ({ user }) =>
-      user.groups.includes("system:masters")
-        ? { is: "allowed", reason: "" }
-        : { is: "no-opinion", reason: "" },
-  },
-  plugins: [],
-  virtual: new Map(),
-  paths: new Map(),
-};
-
-function tlsOf({ identities: { apiserver }, authority }: Pki): ServerTls {
-  return { ...apiserver, clientAuthorities: authority };
+function tlsOf({ identities: { apiserver }, authority, frontProxyAuthority }: Pki): ServerTls {
+  return { ...apiserver, authority, frontProxyAuthority };
 }
 
 /** Of this machine, but for its own and link-local ones. */

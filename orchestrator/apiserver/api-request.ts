@@ -11,6 +11,8 @@ export interface ApiRequest {
   readonly url: string;
   /** Names in lower case; what came several times is joined by commas. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Names and values, one behind the other, as they came. */
+  readonly rawHeaders: readonly string[];
   readonly credentials: Credentials;
   /** Of those in the same process, who need not prove who they are. */
   readonly user?: User;

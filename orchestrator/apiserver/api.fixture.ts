@@ -8,7 +8,6 @@ import type { Transport, TransportRequest } from "#client/transport.ts";
 import type { ResourceDefinition, Strategy, Verb } from "#orchestrator/machinery/resource.ts";
 import { SqliteStore } from "#orchestrator/storage/sqlite-store.ts";
 import { type AccessControl, type Api, openApi } from "./open-api.ts";
-import type { FieldOwners } from "./registry/field-owners.ts";
 
 const verbs: readonly Verb[] = [
   "get",
@@ -54,8 +53,6 @@ export const someResources: readonly ResourceDefinition[] = [
   definitionOf("Deployment", "deployments", { group: "apps" }),
 ];
 
-export const noOwners: FieldOwners = { update() {}, apply: (_write, _old, applied) => applied };
-
 export const allowAll: AccessControl = {
   authenticator: { authenticate: async () => ({ name: "tester", groups: ["system:masters"] }) },
   authorizer: { authorize: () => ({ is: "allowed", reason: "" }) },
@@ -93,7 +90,6 @@ export async function openTestApi(
       {
         store,
         resources: more.resources ?? someResources,
-        owners: noOwners,
         access: () => more.access ?? allowAll,
         connect: () => Promise.reject(new Error("there are no nodes")),
         facts: { version: "v1.36.0", platform: "linux/amd64", runtime: "node" },

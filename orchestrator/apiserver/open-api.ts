@@ -16,7 +16,7 @@ import { answerHealth, type HealthCheck, type VersionFacts } from "./health-hand
 import { inProcessTransport } from "./http/in-process.ts";
 import { apiPipeline, type RequestScope } from "./pipeline.ts";
 import { AdmissionChain } from "./registry/admission-chain.ts";
-import type { FieldOwners } from "./registry/field-owners.ts";
+import { ManagedFields } from "./registry/managed-fields.ts";
 import { withConversions } from "./registry/conversions.ts";
 import type { RegistryDeps } from "./registry/registry.ts";
 import { ServiceAllocator } from "./registry/service-allocator.ts";
@@ -44,7 +44,6 @@ export interface AccessParts {
 export interface ApiDeps {
   readonly store: Store;
   readonly resources: readonly ResourceDefinition[];
-  readonly owners: FieldOwners;
   readonly access: (parts: AccessParts) => AccessControl;
   readonly connect: DispatchDeps["connect"];
   readonly facts: VersionFacts;
@@ -79,7 +78,7 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     cache,
     resources,
     admission,
-    owners: deps.owners,
+    owners: new ManagedFields(resources),
     allocators: new Map([["core/services", new ServiceAllocator(cache, serviceRange, random)]]),
     now,
     newUid,

@@ -4,6 +4,7 @@ import type { Log } from "#base/log.ts";
 import type { Authenticator, User } from "#orchestrator/authn/user.ts";
 import { anonymous } from "#orchestrator/authn/user.ts";
 import type { Attributes, Authorizer } from "#orchestrator/authz/authorizer.ts";
+import { type DistinctHeaders, impersonate } from "#orchestrator/authz/impersonation.ts";
 import { type ApiAnswer, type ApiHandler, type ApiRequest, jsonAnswer } from "./api-request.ts";
 import { forbidden, statusErrorOf } from "./errors.ts";
 import { parseRequestInfo, type RequestInfo } from "./request-info.ts";
@@ -48,7 +49,10 @@ export function apiPipeline(deps: PipelineDeps): ApiHandler {
 
 async function handle(deps: PipelineDeps, request: ApiRequest, warnings: string[]): Promise<ApiAnswer> {
   const info = parseRequestInfo(request.method, request.path, request.query);
-  const user = await identify(deps, request);
+  const own = await identify(deps, request);
+  const user = isImpersonating(request)
+    ? (impersonate(own, distinctHeaders(request), deps.authorizer) ?? own)
+    : own;
   authorize(deps.authorizer, attributesOf(user, info, request));
   return await deps.answer({
     request,
@@ -60,6 +64,18 @@ async function handle(deps: PipelineDeps, request: ApiRequest, warnings: string[
     },
     annotate: () => {},
   });
+}
+
+function isImpersonating({ headers }: ApiRequest): boolean {
+  for (const name in headers) if (name.startsWith("impersonate-")) return true;
+  return false;
+}
+
+function distinctHeaders({ rawHeaders }: ApiRequest): DistinctHeaders {
+  const found: Record<string, string[]> = {};
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+    (found[(rawHeaders[at] ?? "").toLowerCase()] ??= []).push(rawHeaders[at + 1] ?? "");
+  return found;
 }
 
 async function identify({ authenticator }: PipelineDeps, request: ApiRequest): Promise<User> {

@@ -1,4 +1,5 @@
 import type { GroupVersionResource } from "#api/kube/meta.ts";
+import type { FieldTypes } from "./apply/ownership.ts";
 
 /** A field that is wrong, in the words of the API. @see Kubernetes API 1.36, meta/v1 StatusCause */
 export interface FieldError {
@@ -103,6 +104,8 @@ export interface Strategy {
   readonly canCreateOnUpdate?: boolean;
   /** How many seconds it is kept, e.g. events. */
   readonly ttlS?: number;
+  /** Of custom kinds: how apply sees their fields. */
+  readonly fieldTypes?: FieldTypes;
   /** How the subresource `scale` reads and writes the object; absent: as workloads have it. */
   readonly scale?: ScaleView;
   /** Columns of a Table; absent: Name and Age. */

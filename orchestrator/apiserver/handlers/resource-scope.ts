@@ -1,6 +1,7 @@
 import { failure } from "#api/kube/status.ts";
 import type { KubeObject } from "#api/kube/meta.ts";
 import type { Draft, ResourceDefinition, SubresourceDefinition } from "#orchestrator/machinery/resource.ts";
+import { managerOf } from "#orchestrator/machinery/apply/apply.ts";
 import { managerErrors } from "#orchestrator/machinery/object-meta.ts";
 import type { ApiAnswer } from "../api-request.ts";
 import { isDryRun } from "../body.ts";
@@ -68,17 +69,11 @@ export function writeRequestOf(scope: ResourceScope, options?: Draft): WriteRequ
     ...namespaceIn(scope),
     user,
     isDryRun: isDryRun(request.query, operation, inBody),
-    manager: asked === "" ? managerOf(request.headers["user-agent"]) : asked,
+    manager: managerOf(asked, request.headers["user-agent"]) || "unknown",
     warn: scope.warn,
     annotate: scope.annotate,
     ...(options !== undefined && { options }),
   };
-}
-
-/** Who names no manager is known by their program's name. */
-function managerOf(userAgent = ""): string {
-  const name = userAgent.split("/")[0]?.slice(0, 128) ?? "";
-  return name === "" ? "unknown" : name;
 }
 
 /** An object, as the client wants it written. */

@@ -51,6 +51,9 @@ function apiRequestOf(
     path,
     query: new URLSearchParams(question === -1 ? "" : url.slice(question + 1)),
     headers: own,
+    rawHeaders: Object.entries(headers ?? {}).flatMap(([name, values]) =>
+      [values].flat().flatMap((value) => [name, value]),
+    ),
     credentials: {},
     user,
     remoteAddress: "127.0.0.1",

@@ -7,6 +7,7 @@ import type { Log } from "#base/log.ts";
 import { messageOf } from "#base/fault.ts";
 import { listenOnTcp } from "#host/listen-tcp.ts";
 import { http2 } from "#host/http2.ts";
+import { PeerCertificates } from "#orchestrator/authn/peer-certificate.ts";
 import type { Credentials } from "#orchestrator/authn/user.ts";
 import type { AnswerHeaders, ApiAnswer, ApiHandler, ApiRequest } from "../api-request.ts";
 import { statusErrorOf } from "../errors.ts";
@@ -23,8 +24,10 @@ export interface ServerOptions {
 export interface ServerTls {
   readonly certificate: string;
   readonly key: string;
-  /** Clients may show certificates that these vouch for. */
-  readonly clientAuthorities: string;
+  /** Clients may show certificates that it vouches for. */
+  readonly authority: string;
+  /** Vouches for those who may speak for others. */
+  readonly frontProxyAuthority: string;
 }
 
 const streamsMost = 1000;
@@ -40,11 +43,13 @@ export class ApiServer implements AsyncDisposable {
   readonly #log: Log;
   readonly #stop = new AbortController();
   readonly #sessions = new Set<{ destroy(): void }>();
+  readonly #peers: Peers;
   #port = 0;
 
   private constructor(handler: ApiHandler, { tls, log }: ServerOptions) {
     this.#handler = handler;
     this.#log = log;
+    this.#peers = new Peers(tls);
     this.#server = http2().createSecureServer({
       ...contextOf(tls),
       requestCert: true,
@@ -74,6 +79,7 @@ export class ApiServer implements AsyncDisposable {
   /** New connections are made with it; those there are go on. */
   renewTls(tls: ServerTls): void {
     this.#server.setSecureContext(contextOf(tls));
+    this.#peers.renew(tls);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,7 +97,9 @@ export class ApiServer implements AsyncDisposable {
     });
     // `request` brings node's wrapping of HTTP/2's streams with it, which costs more than it gives.
     server.removeAllListeners("stream");
-    server.on("stream", (stream, headers) => void this.#serveHttp2(stream as ServerHttp2Stream, headers));
+    server.on("stream", (stream, headers, _flags, raw) => {
+      void this.#serveHttp2(stream as ServerHttp2Stream, headers, raw);
+    });
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       void this.#serveUpgrade(request, socket, head);
     });
@@ -115,13 +123,25 @@ export class ApiServer implements AsyncDisposable {
     one.once("close", () => this.#sessions.delete(one));
   }
 
-  async #serveHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+  async #serveHttp2(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    raw: readonly string[],
+  ): Promise<void> {
     const gone = new AbortController();
     stream.on("error", () => {});
     stream.once("close", () => gone.abort());
     const { ":method": method = "GET", ":path": url = "/", ...own } = headers as Record<string, string>;
     const socket = stream.session?.socket as TLSSocket | undefined;
-    const request = requestOf({ method, url, headers: own, body: stream, socket, signal: gone.signal });
+    const request = requestOf(this.#peers, {
+      method,
+      url,
+      headers: own,
+      body: stream,
+      socket,
+      signal: gone.signal,
+      raw,
+    });
     const answer = await this.#answer(request);
     if (stream.destroyed) return endBody(answer);
     if (answer.kind === "upgrade") return stream.close(http2().constants.NGHTTP2_HTTP_1_1_REQUIRED);
@@ -134,13 +154,14 @@ export class ApiServer implements AsyncDisposable {
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     const { method = "GET", url = "/", socket } = message;
-    const request = requestOf({
+    const request = requestOf(this.#peers, {
       method,
       url,
       headers: message.headers as Record<string, string>,
       body: message,
       socket: socket as TLSSocket,
       signal: gone.signal,
+      raw: message.rawHeaders,
     });
     const answer = await this.#answer(request);
     if (response.destroyed) return endBody(answer);
@@ -158,13 +179,14 @@ export class ApiServer implements AsyncDisposable {
     socket.on("error", () => socket.destroy());
     const { method = "GET", url = "/" } = message;
     if (head.length > 0) socket.unshift(head);
-    const request = requestOf({
+    const request = requestOf(this.#peers, {
       method,
       url,
       headers: message.headers as Record<string, string>,
       body: message,
       socket: socket as TLSSocket,
       signal: gone.signal,
+      raw: message.rawHeaders,
     });
     const answer = await this.#answer(request);
     if (answer.kind === "upgrade") {
@@ -194,8 +216,8 @@ export class ApiServer implements AsyncDisposable {
   }
 }
 
-function contextOf({ certificate, key, clientAuthorities }: ServerTls) {
-  return { cert: certificate, key, ca: clientAuthorities, minVersion: "TLSv1.2" } as const;
+function contextOf({ certificate, key, authority, frontProxyAuthority }: ServerTls) {
+  return { cert: certificate, key, ca: [authority, frontProxyAuthority], minVersion: "TLSv1.2" as const };
 }
 
 interface Incoming {
@@ -205,9 +227,11 @@ interface Incoming {
   readonly body: IncomingMessage | ServerHttp2Stream;
   readonly socket: TLSSocket | undefined;
   readonly signal: AbortSignal;
+  /** Names and values, one behind the other, as they came. */
+  readonly raw: readonly string[];
 }
 
-function requestOf({ method, url, headers, body, socket, signal }: Incoming): ApiRequest {
+function requestOf(peers: Peers, { method, url, headers, body, socket, signal, raw }: Incoming): ApiRequest {
   const question = url.indexOf("?");
   const own: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers))
@@ -218,7 +242,8 @@ function requestOf({ method, url, headers, body, socket, signal }: Incoming): Ap
     path: question === -1 ? url : url.slice(0, question),
     query: new URLSearchParams(question === -1 ? "" : url.slice(question + 1)),
     headers: own,
-    credentials: credentialsOf(own["authorization"], socket),
+    credentials: peers.credentialsOf(own, socket),
+    rawHeaders: raw,
     remoteAddress: socket?.remoteAddress ?? "",
     signal,
     read: (most) => readAll(body, method, most),
@@ -226,28 +251,42 @@ function requestOf({ method, url, headers, body, socket, signal }: Incoming): Ap
   };
 }
 
-const certificates = new WeakMap<TLSSocket, Credentials["certificate"]>();
+/** What the certificates of connections say; looked at once each. */
+class Peers {
+  readonly #known = new WeakMap<TLSSocket, { readonly certificate?: Credentials["certificate"] }>();
+  #certificates: PeerCertificates;
 
-function credentialsOf(authorization: string | undefined, socket: TLSSocket | undefined): Credentials {
-  const certificate = socket === undefined ? undefined : certificateOf(socket);
-  return {
-    ...(certificate !== undefined && { certificate }),
-    ...(authorization !== undefined && { authorization }),
-  };
+  constructor(tls: ServerTls) {
+    this.#certificates = certificatesOf(tls);
+  }
+
+  renew(tls: ServerTls): void {
+    this.#certificates = certificatesOf(tls);
+  }
+
+  credentialsOf(headers: Readonly<Record<string, string>>, socket: TLSSocket | undefined): Credentials {
+    const certificate = socket === undefined ? undefined : this.#certificateOf(socket);
+    const { authorization } = headers;
+    return {
+      ...(certificate !== undefined && { certificate }),
+      ...(certificate?.isFrontProxy === true && { headers }),
+      ...(authorization !== undefined && { authorization }),
+    };
+  }
+
+  #certificateOf(socket: TLSSocket): Credentials["certificate"] {
+    if (!socket.authorized) return undefined;
+    const known = this.#known.get(socket);
+    if (known !== undefined) return known.certificate;
+    const { raw } = socket.getPeerCertificate();
+    const certificate = raw === undefined ? undefined : this.#certificates.identify(raw);
+    this.#known.set(socket, { certificate });
+    return certificate;
+  }
 }
 
-function certificateOf(socket: TLSSocket): Credentials["certificate"] {
-  if (!socket.authorized) return undefined;
-  const known = certificates.get(socket);
-  if (known !== undefined) return known;
-  const subject = socket.getPeerCertificate().subject as
-    | { readonly CN?: string | string[]; readonly O?: string | string[] }
-    | undefined;
-  const [commonName] = [subject?.CN ?? []].flat();
-  if (commonName === undefined) return undefined;
-  const found = { commonName, organizations: [subject?.O ?? []].flat() };
-  certificates.set(socket, found);
-  return found;
+function certificatesOf({ authority, frontProxyAuthority }: ServerTls): PeerCertificates {
+  return new PeerCertificates({ client: authority, frontProxy: frontProxyAuthority });
 }
 
 function readAll(

@@ -2,10 +2,16 @@ import type { Draft, ResourceDefinition, StoredAs } from "#orchestrator/machiner
 
 /** Definitions of resources that others are kept as: events of both groups are the same, and both versions of autoscalers. */
 export function withConversions(definitions: readonly ResourceDefinition[]): readonly ResourceDefinition[] {
-  return definitions.map((definition) => {
+  return definitions.map(withNameRule).map((definition) => {
     const storedAs = conversions[`${definition.group}/${definition.version}/${definition.resource}`];
     return storedAs === undefined ? definition : { ...definition, storedAs };
   });
+}
+
+/** Roles have names with colons. */
+function withNameRule(definition: ResourceDefinition): ResourceDefinition {
+  if (definition.group !== "rbac.authorization.k8s.io") return definition;
+  return { ...definition, strategy: { nameRule: "path-segment", ...definition.strategy } };
 }
 
 /** From events.k8s.io/v1 to core's names. */

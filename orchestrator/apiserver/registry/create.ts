@@ -26,8 +26,8 @@ export async function createObject(
   const { metadata } = { metadata: metadataOf(object) };
   const isGenerated = (metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "";
   const admission = admissionOf(request, "CREATE", metadata.name ?? "", { object });
+  if (request.ownsFields !== true) deps.owners.update({ ...request, now: deps.now() }, undefined, object);
   await deps.admission.admit(admission, signal);
-  deps.owners.update({ ...request, now: deps.now() }, undefined, object);
   for (let attempt = 1; ; attempt++) {
     const draft = isGenerated && attempt < mostNameAttempts ? structuredClone(object) : object;
     if (isGenerated) metadataOf(draft).name = generateName(metadata.generateName ?? "", deps.random);

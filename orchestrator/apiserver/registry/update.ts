@@ -82,8 +82,8 @@ async function tryUpdate(
     throw conflict(definition, name, modified);
   }
   const admission = admissionOf(request, "UPDATE", name, { object: next, old: before });
-  await deps.admission.admit(admission, signal);
   if (change.ownsFields !== true) deps.owners.update({ ...request, now: deps.now() }, before, next);
+  await deps.admission.admit(admission, signal);
   keepMetadata(metadataOf(next), metadataOf(before));
   prepare(request, change, next, before);
   using _claims = allocate(deps, request, next, before);
@@ -171,7 +171,7 @@ async function createInstead(
     );
   if ((metadata.resourceVersion ?? "") !== "" && metadata.resourceVersion !== "0")
     throw notFound(definition, change.name);
-  return await createObject(deps, request, object, signal);
+  return await createObject(deps, { ...request, ownsFields: change.ownsFields === true }, object, signal);
 }
 
 function checkNames({ namespace }: WriteRequest, { name }: Change, metadata: Metadata): void {

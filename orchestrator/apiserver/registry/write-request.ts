@@ -12,6 +12,8 @@ export interface WriteRequest {
   readonly isDryRun: boolean;
   /** In whose name fields are owned. */
   readonly manager: string;
+  /** Who owns which fields is settled already, as after an apply. */
+  readonly ownsFields?: boolean;
   readonly warn: (text: string) => void;
   readonly annotate: (key: string, value: string) => void;
   readonly options?: Draft;
