@@ -3,7 +3,7 @@ import { decodeParsed, parseJson } from "#orchestrator/machinery/body.ts";
 import { DecodeError } from "#orchestrator/machinery/decode-error.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import { schemaOf } from "#orchestrator/kinds/schemas.ts";
-import { decodeYaml, expectedKind, fieldValidationOf, settleStrictness } from "../body.ts";
+import { expectedKind, type FieldValidation, fieldValidationOf, settleStrictness } from "../body.ts";
 import { invalid, statusErrorOf } from "../errors.ts";
 import { type PatchKind, patched } from "../patch.ts";
 import { isTrue } from "../request-info.ts";
@@ -101,14 +101,45 @@ async function applyMaker(
   const { definition, request, info, warn } = scope;
   const expected = expectedKind(definition);
   const validation = fieldValidationOf(request.query, "Patch");
-  const decoded = await decodeYaml(bytes, expected);
-  settleStrictness(decoded, expected, definition, validation, warn);
-  const text = JSON.stringify(decoded.object);
+  const { text, duplicates } = await readApplied(bytes);
   const force = isTrue(request.query.get("force"));
   return (old) => {
     const write = { definition, subresource: info.subresource ?? "", manager, force, now: deps.now() };
-    const next = deps.owners.apply(write, old, JSON.parse(text) as Draft);
-    definition.strategy.default?.(next);
-    return next;
+    const applied = deps.owners.apply(write, old, JSON.parse(text) as Draft);
+    settleDuplicates(duplicates, validation, warn);
+    const { object } = decodeParsed(
+      { value: JSON.parse(JSON.stringify(applied)), duplicates: [] },
+      bytes,
+      expected,
+    );
+    definition.strategy.prune?.(object);
+    definition.strategy.default?.(object);
+    return object;
   };
+}
+
+/** @throws {StatusError} `BadRequest` */
+async function readApplied(
+  bytes: Uint8Array,
+): Promise<{ readonly text: string; readonly duplicates: readonly string[] }> {
+  const { parseYaml } = await import("#orchestrator/machinery/yaml-body.ts");
+  try {
+    const { value, duplicates } = parseYaml(Buffer.from(bytes).toString());
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return { text: JSON.stringify(value), duplicates };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw failure("BadRequest", `error decoding patch: ${error.message}`);
+  }
+  throw failure("BadRequest", "error decoding patch: it is no object");
+}
+
+function settleDuplicates(
+  duplicates: readonly string[],
+  validation: FieldValidation,
+  warn: (text: string) => void,
+): void {
+  if (validation === "Strict" && duplicates.length > 0)
+    throw failure("BadRequest", `error strict decoding patch: ${duplicates.join(", ")}`);
+  if (validation === "Warn") for (const text of duplicates) warn(text);
 }

@@ -81,8 +81,8 @@ async function tryUpdate(
     if (!isStale) return undefined;
     throw conflict(definition, name, modified);
   }
-  const admission = admissionOf(request, "UPDATE", name, { object: next, old: before });
   if (change.ownsFields !== true) deps.owners.update({ ...request, now: deps.now() }, before, next);
+  const admission = admissionOf(request, "UPDATE", name, { object: next, old: before });
   await deps.admission.admit(admission, signal);
   keepMetadata(metadataOf(next), metadataOf(before));
   prepare(request, change, next, before);
