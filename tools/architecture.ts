@@ -47,21 +47,23 @@ const clusterNouns = [
 ].map((noun) => `orchestrator/${noun}`);
 
 const hypervisorNouns = [
-  "vms",
-  "qemu",
-  "disks",
-  "images",
-  "networks",
-  "cloud-init",
-  "tasks",
   "metadata",
   "access",
+  "tasks",
+  "cluster",
+  "cloud-init",
+  "qemu",
+  "images",
+  "disks",
+  "networks",
+  "vms",
 ].map((noun) => `hypervisor/${noun}`);
 const hypervisorBelow = ["api", "host", "base"];
 const hypervisorArrows = {
   "hypervisor/metadata": hypervisorBelow,
   "hypervisor/access": [...hypervisorBelow, "hypervisor/metadata"],
   "hypervisor/tasks": [...hypervisorBelow, "hypervisor/metadata"],
+  "hypervisor/cluster": [...hypervisorBelow, "hypervisor/metadata"],
   "hypervisor/cloud-init": ["api", "base"],
   "hypervisor/qemu": hypervisorBelow,
   "hypervisor/images": [...hypervisorBelow, "hypervisor/metadata", "hypervisor/tasks"],
