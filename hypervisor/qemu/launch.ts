@@ -32,7 +32,11 @@ export function socketsOf(runFolder: string, uuid: string): MachineSockets {
  *
  * @throws {Fault} `precondition` with what QEMU says when it does not start; nothing runs then
  */
-export async function launchMachine(deps: LaunchDeps, spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
+export async function launchMachine(
+  deps: LaunchDeps,
+  spec: MachineSpec,
+  signal: AbortSignal,
+): Promise<Machine> {
   const folder = join(deps.runFolder, spec.uuid);
   if (spec.sockets.serial.length > longestSocketPath)
     throw new Fault("precondition", `the path ${spec.sockets.serial} is too long for a socket`);
@@ -51,7 +55,11 @@ export async function launchMachine(deps: LaunchDeps, spec: MachineSpec, signal:
 }
 
 /** The machine, if it runs. */
-export async function findMachine(runFolder: string, uuid: string, signal: AbortSignal): Promise<Machine | undefined> {
+export async function findMachine(
+  runFolder: string,
+  uuid: string,
+  signal: AbortSignal,
+): Promise<Machine | undefined> {
   const { qmp } = socketsOf(runFolder, uuid);
   try {
     return await Machine.attach({ uuid, socket: qmp, pidFile: pidFileOf(runFolder, uuid) }, signal);

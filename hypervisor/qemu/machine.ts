@@ -23,7 +23,15 @@ const stateOf: Readonly<Record<string, MachineState>> = {
 };
 
 /** Events after which the state may be another. */
-const stateEvents: readonly string[] = ["STOP", "RESUME", "BLOCK_IO_ERROR", "GUEST_PANICKED", "SUSPEND", "WAKEUP", "RESET"];
+const stateEvents: readonly string[] = [
+  "STOP",
+  "RESUME",
+  "BLOCK_IO_ERROR",
+  "GUEST_PANICKED",
+  "SUSPEND",
+  "WAKEUP",
+  "RESET",
+];
 
 /** A machine that runs: a QEMU process, which goes on without us. */
 export class Machine implements Disposable {

@@ -40,7 +40,8 @@ export function planArgv(spec: MachineSpec, accelerator: Accelerator): readonly 
 }
 
 function socketArgs({ sockets }: MachineSpec): readonly (readonly string[])[] {
-  const chardev = (id: string, path: string) => `socket,id=${id},path=${escapeComma(path)},server=on,wait=off`;
+  const chardev = (id: string, path: string) =>
+    `socket,id=${id},path=${escapeComma(path)},server=on,wait=off`;
   return [
     ["-chardev", chardev("qmp", sockets.qmp)],
     ["-mon", "chardev=qmp,mode=control"],
@@ -57,7 +58,12 @@ function firmwareArgs({ firmware }: MachineSpec): readonly (readonly string[])[]
   if (firmware.kind === "bios") return [];
   const flash = (name: string, filename: string, isReadOnly: boolean) => [
     "-blockdev",
-    JSON.stringify({ driver: "raw", "node-name": name, "read-only": isReadOnly, file: { driver: "file", filename } }),
+    JSON.stringify({
+      driver: "raw",
+      "node-name": name,
+      "read-only": isReadOnly,
+      file: { driver: "file", filename },
+    }),
   ];
   const tpm =
     firmware.tpmSocket === undefined
@@ -85,7 +91,12 @@ export function blockdevOf({ uuid, medium, cache }: DriveSpec): Readonly<Record<
     "read-only": medium.isReadOnly,
     discard: "unmap",
     cache: options,
-    file: { driver: "file", filename: medium.path, cache: options, ...(cache === "none" && { aio: "native" }) },
+    file: {
+      driver: "file",
+      filename: medium.path,
+      cache: options,
+      ...(cache === "none" && { aio: "native" }),
+    },
   };
 }
 
@@ -123,7 +134,13 @@ function ideAddress(slot: number, channel: 0 | 1): { readonly bus: string; reado
 function nicArgs(nic: NicSpec, bootOrder: readonly string[]): readonly (readonly string[])[] {
   const id = deviceIdOf(nic.uuid);
   const bootindex = bootIndex(nic.uuid, bootOrder);
-  const device = { driver: nic.model, id, netdev: `n${id}`, mac: nic.mac, ...(bootindex !== undefined && { bootindex }) };
+  const device = {
+    driver: nic.model,
+    id,
+    netdev: `n${id}`,
+    mac: nic.mac,
+    ...(bootindex !== undefined && { bootindex }),
+  };
   return [
     ["-netdev", `tap,id=n${id},ifname=${nic.tap},script=no,downscript=no`],
     ["-device", JSON.stringify(device)],

@@ -18,8 +18,13 @@ async function bootsWithKvm(signal: AbortSignal): Promise<boolean> {
   const silent = ["-nodefaults", "-display", "none", "-no-user-config", "-no-reboot"];
   const boot = ["-boot", "reboot-timeout=1"];
   return await new Promise((resolve) => {
-    execFile("qemu-system-x86_64", [...machine, ...silent, ...boot], { signal, timeout: probeMs }, (error) => {
-      resolve(error === null);
-    });
+    execFile(
+      "qemu-system-x86_64",
+      [...machine, ...silent, ...boot],
+      { signal, timeout: probeMs },
+      (error) => {
+        resolve(error === null);
+      },
+    );
   });
 }
