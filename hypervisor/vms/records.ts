@@ -69,14 +69,6 @@ export interface VirtualDiskRecord extends StoredRecord {
   readonly layer: string;
 }
 
-export interface IsoRecord extends StoredRecord {
-  readonly name: string;
-  readonly size: number;
-  readonly readyForInsert: boolean;
-  /** It was made for a machine, and goes with it. */
-  readonly ownerUUID?: string;
-}
-
 export interface SnapshotRecord extends StoredRecord {
   readonly domainUUID: string;
   readonly label: string;
