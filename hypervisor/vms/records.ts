@@ -62,13 +62,6 @@ export interface NetDeviceRecord extends StoredRecord {
   readonly connected: boolean;
 }
 
-/** An uploaded disk image: nothing writes to it, others are layers on it. */
-export interface VirtualDiskRecord extends StoredRecord {
-  readonly name: string;
-  readonly capacityBytes: number;
-  readonly layer: string;
-}
-
 export interface SnapshotRecord extends StoredRecord {
   readonly domainUUID: string;
   readonly label: string;

@@ -2,18 +2,13 @@ import type { CloudInitData } from "#api/hypercore/types.ts";
 import type { Changes } from "#hypervisor/metadata/record-store.ts";
 import { checkSeed, hasSeed, seedName, writeSeed } from "#hypervisor/cloud-init/seed.ts";
 import type { LayerRecord } from "#hypervisor/disks/layer-store.ts";
+import type { VirtualDiskRecord } from "#hypervisor/disks/virtual-disk-library.ts";
 import type { IsoRecord } from "#hypervisor/images/iso-library.ts";
 import { Fault } from "#base/fault.ts";
 import { rmSync } from "node:fs";
 import { checkDomain, type DomainBody, newBlockDevice, newNetDevice, newVm } from "./new-vm.ts";
 import { firmwareFiles } from "./plan-machine.ts";
-import {
-  type BlockDeviceRecord,
-  kinds,
-  type NetDeviceRecord,
-  type VirtualDiskRecord,
-  type VmRecord,
-} from "./records.ts";
+import { type BlockDeviceRecord, kinds, type NetDeviceRecord, type VmRecord } from "./records.ts";
 import { resolveBootDevices } from "./boot-devices.ts";
 import {
   blockDevicesOf,
