@@ -6,6 +6,7 @@ const code = await main(process.argv.slice(2), {
   openEngine: noEngine,
   openRegistry: noEngine,
   openServer: noEngine,
+  openHypervisor: noEngine,
   self: [process.execPath],
   handOver,
 });

@@ -7,6 +7,7 @@ const code = await main(process.argv.slice(2), {
   openEngine: async (options) => await (await import("#engine/daemon.ts")).openEngine(options),
   openRegistry: async (options) => await (await import("#engine/registry-daemon.ts")).openRegistry(options),
   openServer: async (options) => await (await import("#orchestrator/daemon.ts")).openServer(options),
+  openHypervisor: async (options) => await (await import("#hypervisor/daemon.ts")).openHypervisor(options),
   self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
 });
 

@@ -305,6 +305,11 @@ export const commands: Entries = {
     async () => (await import("./commands/server.ts")).command,
     own,
   ),
+  hypervisor: command(
+    "Run virtual machines, and serve their API, in the foreground",
+    async () => (await import("./commands/hypervisor.ts")).command,
+    own,
+  ),
   completion: command(
     "Print completion for a shell",
     async () => (await import("./commands/completion.ts")).completion,

@@ -57,11 +57,25 @@ export interface ServerOptions {
   readonly hasAgent: boolean;
 }
 
+/** What the hypervisor needs to know. */
+export interface HypervisorOptions {
+  readonly root: string;
+  readonly run: string;
+  readonly logLevel: LogLevel;
+  /** Where its API is; an empty host is every address, port 0 any that is free. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Of the host on the machines' network, with its prefix length. */
+  readonly vmCidr?: string;
+  /** An interface that the VLANs of machines' NICs are connected to. */
+  readonly uplink?: string;
+}
+
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */
 export interface Services {
   openEngine(options: EngineOptions): Promise<AsyncDisposable>;
   openRegistry(options: RegistryOptions): Promise<AsyncDisposable>;
   openServer(options: ServerOptions): Promise<AsyncDisposable>;
+  openHypervisor(options: HypervisorOptions): Promise<AsyncDisposable>;
   /** The command that starts this program again: interpreter, its flags, script. */
   readonly self: readonly [string, ...string[]];
   /** Of the compiled program: runs the words elsewhere, where Node is. Resolves to the exit code. */

@@ -23,6 +23,7 @@ async function answerOf(...words: readonly string[]): Promise<readonly string[]>
       openEngine: () => Promise.reject(new Error("no engine")),
       openRegistry: () => Promise.reject(new Error("no registry")),
       openServer: () => Promise.reject(new Error("no server")),
+      openHypervisor: () => Promise.reject(new Error("no server")),
       self: ["gantry"],
     },
     { out, err: { ...out, write: () => {} } },

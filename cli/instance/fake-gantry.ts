@@ -14,6 +14,7 @@ if (import.meta.main)
     openEngine,
     openRegistry: () => Promise.reject(new Error("no registry")),
     openServer: () => Promise.reject(new Error("no server")),
+    openHypervisor: () => Promise.reject(new Error("no server")),
     self: [process.execPath, import.meta.filename],
   });
 

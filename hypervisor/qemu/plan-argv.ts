@@ -20,7 +20,7 @@ export function planArgv(spec: MachineSpec, accelerator: Accelerator): readonly 
     ["-smp", `cpus=${spec.vcpus},sockets=1,cores=${spec.vcpus},threads=1`],
     ["-nodefaults"],
     ["-no-user-config"],
-    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ["-sandbox", "on,obsolete=deny,elevateprivileges=children,spawn=deny,resourcecontrol=deny"],
     ["-runas", `${spec.userId}:${spec.userId}`],
     ["-msg", "timestamp=on"],
     ["-rtc", "base=utc,driftfix=slew"],

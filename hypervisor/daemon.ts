@@ -1,0 +1,301 @@
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, constants } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { messageOf } from "#base/fault.ts";
+import { instanceName } from "#base/instance-name.ts";
+import { KeyedLock } from "#base/keyed-lock.ts";
+import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
+import { enableForwarding } from "#host/link/bridge.ts";
+import { NftShell } from "#host/nft/nft-shell.ts";
+import { AuditLog } from "./access/audit-log.ts";
+import { FailedLogins } from "./access/failed-logins.ts";
+import { Sessions } from "./access/sessions.ts";
+import { Users } from "./access/users.ts";
+import { tlsOf, WebCertificates } from "./access/web-certificate.ts";
+import { ensureCluster, getCluster } from "./cluster/cluster.ts";
+import { readNodeFacts } from "./cluster/node-facts.ts";
+import { LayerStore } from "./disks/layer-store.ts";
+import { VirtualDiskLibrary, type VirtualDiskRecord } from "./disks/virtual-disk-library.ts";
+import { IsoLibrary } from "./images/iso-library.ts";
+import { RecordStore, type StoredRecord } from "./metadata/record-store.ts";
+import { DhcpServer } from "./networks/dhcp.ts";
+import { ensureTranslation } from "./networks/translation.ts";
+import { VirtualNetworks } from "./networks/virtual-networks.ts";
+import { probeAccelerator } from "./qemu/probe.ts";
+import { absentRoutes } from "./rest-api/absent-routes.ts";
+import { certificateRoutes } from "./rest-api/certificate-routes.ts";
+import { clusterRoutes } from "./rest-api/cluster-routes.ts";
+import { configRoutes, ensureConfig } from "./rest-api/config-routes.ts";
+import { consoleUpgrade } from "./rest-api/console.ts";
+import { diskRoutes } from "./rest-api/disk-routes.ts";
+import { openApiRoutes } from "./rest-api/openapi-routes.ts";
+import { RestServer } from "./rest-api/server.ts";
+import { sessionRoutes } from "./rest-api/session-routes.ts";
+import { snapshotRoutes } from "./rest-api/snapshot-routes.ts";
+import { statsRoutes } from "./rest-api/stats-routes.ts";
+import { taskRoutes } from "./rest-api/task-routes.ts";
+import { userRoutes } from "./rest-api/user-routes.ts";
+import { vmRoutes } from "./rest-api/vm-routes.ts";
+import { TaskList } from "./tasks/task-list.ts";
+import { BlockDeviceService } from "./vms/block-device-service.ts";
+import { CloneService } from "./vms/clone-service.ts";
+import { finishFreezes } from "./vms/freeze.ts";
+import { MachineTable } from "./vms/machine-table.ts";
+import { NetDeviceService } from "./vms/net-device-service.ts";
+import { Power } from "./vms/power.ts";
+import {
+  type BlockDeviceRecord,
+  kinds,
+  type NetDeviceRecord,
+  type SnapshotRecord,
+  type VmRecord,
+} from "./vms/records.ts";
+import { ScheduleService } from "./vms/schedule-service.ts";
+import { SnapshotService } from "./vms/snapshot-service.ts";
+import { VmStats } from "./vms/stats.ts";
+import type { VmDeps } from "./vms/vm-deps.ts";
+import { VmReader } from "./vms/vm-reader.ts";
+import { VmService } from "./vms/vm-service.ts";
+
+export interface HypervisorOptions {
+  /** Absolute; what must survive a reboot is in its folder `hypervisor`. */
+  readonly root: string;
+  /** Absolute; what must not, in its folder `vms`. */
+  readonly run: string;
+  readonly logLevel: LogLevel;
+  /** Where the API is; an empty host is every address, port 0 any that is free. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Of the host on the machines' network, with its prefix length. */
+  readonly vmCidr?: string;
+  /** An interface that the VLANs of machines' NICs are connected to. */
+  readonly uplink?: string;
+}
+
+export interface Hypervisor extends AsyncDisposable {
+  readonly port: number;
+}
+
+const usualCidr = "10.98.0.1/16";
+
+/** Opens the hypervisor: finds the machines that run, then serves its API. Disposing of it leaves machines running. */
+export async function openHypervisor(options: HypervisorOptions): Promise<Hypervisor> {
+  await using undo = new AsyncDisposableStack();
+  const signal = new AbortController().signal;
+  const now = () => new Date();
+  const folder = join(options.root, "hypervisor");
+  const diskFolder = join(folder, "disks");
+  const runFolder = join(options.run, "vms");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(runFolder, { recursive: true, mode: 0o755 });
+  const log = jsonLog((line) => process.stderr.write(line), { level: options.logLevel, now }).with({
+    area: "hypervisor",
+  });
+  const accelerator = await probeAccelerator(signal);
+  const records = undo.use(new RecordStore(join(folder, "state.db")));
+  await ensureCluster(records, hostname());
+  await ensureConfig(records, { DNSConfig: { serverIPs: hostNameServers() } });
+  const { nodeUUID } = getCluster(records);
+  const tasks = new TaskList({ records, log, now, nodeUUID });
+  undo.defer(async () => await tasks.close());
+  const isos = new IsoLibrary({ folder: diskFolder, records });
+  const layers = new LayerStore({ folder: diskFolder, records, holders: () => holdersOf(records) });
+  const virtualDisks = new VirtualDiskLibrary({ records, layers, tasks });
+  const name = instanceName(options.root);
+  const cidr = options.vmCidr ?? usualCidr;
+  const networks = new VirtualNetworks({
+    prefix: prefixOf(name),
+    cidr,
+    ...(options.uplink !== undefined && { uplink: options.uplink }),
+  });
+  const machines = undo.use(
+    new MachineTable({
+      records,
+      layers,
+      isos,
+      networks,
+      launch: { runFolder, diskFolder, accelerator },
+      canBypassCache: canBypassCache(diskFolder),
+      log,
+    }),
+  );
+  const deps: VmDeps = { records, layers, isos, tasks, machines, locks: new KeyedLock(), nodeUUID, now, log };
+  const power = new Power(deps);
+  await takeOver(deps, power, options.run, log, signal);
+  undo.use(await openNetwork(networks, { name, cidr, folder, run: options.run }, log));
+
+  const facts = () => readNodeFacts(folder);
+  const access = openAccess(folder, records, now);
+  const password = await access.users.ensureAdmin();
+  if (password !== undefined)
+    log.info("the first password of user admin is in a file", { file: access.passwordFile });
+  const reader = new VmReader(deps, () => facts().lanIP);
+  const vms = new VmService(deps);
+  const snapshots = new SnapshotService(deps);
+  const timeZone = () =>
+    records.find<StoredRecord & { timeZone: string }>("TimeZone", "timezone_guid")?.timeZone ?? "Etc/UTC";
+  const schedules = undo.use(new ScheduleService(deps, snapshots, timeZone));
+  const blockDevices = new BlockDeviceService(deps);
+  const stats = new VmStats(deps, availableParallelism());
+  const certificates = new WebCertificates({
+    folder: join(folder, "pki"),
+    now,
+    names: [...new Set([hostname(), "localhost", "127.0.0.1", "::1", facts().lanIP])],
+  });
+  const server: RestServer = new RestServer({
+    routes: [
+      ...sessionRoutes(access),
+      ...userRoutes(access),
+      ...taskRoutes(tasks),
+      ...configRoutes({ records, tasks }),
+      ...clusterRoutes({
+        records,
+        tasks,
+        now,
+        facts,
+        load: () => stats.load(),
+        hasVirtualization: accelerator === "kvm",
+        shutdown: async (isForced, inner) => await power.stopAll(isForced, inner),
+      }),
+      ...vmRoutes({
+        reader,
+        vms,
+        power,
+        clones: new CloneService(deps, vms),
+        blockDevices,
+        netDevices: new NetDeviceService(deps),
+      }),
+      ...diskRoutes({ records, tasks, layers, virtualDisks, isos, blockDevices }),
+      ...snapshotRoutes({ records, reader, snapshots, schedules }),
+      ...statsRoutes(stats),
+      ...certificateRoutes({ certificates, changed: () => server.useTls(tlsOf(certificates.current())) }),
+      ...absentRoutes(),
+      ...openApiRoutes(),
+    ],
+    access,
+    audit: new AuditLog({ file: join(folder, "audit.log"), now, log }),
+    log,
+    upgrade: consoleUpgrade(machines, runFolder),
+  });
+  undo.use(server);
+  await server.listen(options.listen.host, options.listen.port, tlsOf(certificates.current()));
+  log.info("the hypervisor is served", { ...options.listen, port: server.port, accelerator });
+  const opened = undo.move();
+  return { port: server.port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** What an earlier daemon has left: machines that run, changes it had begun, tasks it did not finish. */
+async function takeOver(
+  deps: VmDeps,
+  power: Power,
+  run: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, machines, tasks, layers } = deps;
+  const all = records.list<VmRecord>(kinds.vm);
+  await Promise.all(all.map(async (vm) => await machines.adopt(vm, signal)));
+  for (const vm of all) await finishFreezes(deps, vm.uuid, signal);
+  await tasks.endInterrupted(() => false);
+  await layers.collect();
+  const nics = records.list<NetDeviceRecord>(kinds.netDevice).map(({ uuid }) => uuid);
+  await machines.networks.collect(new Set(nics));
+  const hasRebooted = isNewBoot(run);
+  for (const vm of all) {
+    if (machines.find(vm.uuid) !== undefined || vm.desiredDisposition !== "RUNNING") continue;
+    if (!hasRebooted) {
+      // It has ended while nobody looked.
+      await records.change((changes) =>
+        changes.put(kinds.vm, { ...vm, desiredDisposition: "SHUTOFF" } as VmRecord),
+      );
+      continue;
+    }
+    const subject = { description: "Start VM '%@' again", parameters: [vm.name], objectUUID: vm.uuid };
+    await tasks.begin(subject, async (_, inner) => await power.start(vm.uuid, inner));
+    log.info("a machine that ran when the host went down starts again", { vm: vm.uuid });
+  }
+}
+
+/** What must not survive a reboot is gone after one: this file is among it. */
+function isNewBoot(run: string): boolean {
+  const file = join(run, "vms", "booted");
+  if (existsSync(file)) return false;
+  closeSync(openSync(file, "w"));
+  return true;
+}
+
+function* holdersOf(records: RecordStore): Generator<string> {
+  const devices = records.list<BlockDeviceRecord>(kinds.blockDevice);
+  const kept = records.list<SnapshotRecord>(kinds.snapshot).flatMap(({ blockDevices }) => blockDevices);
+  for (const { layer, nextLayer } of [...devices, ...kept]) {
+    if (layer !== undefined) yield layer;
+    if (nextLayer !== undefined) yield nextLayer;
+  }
+  for (const { layer } of records.list<VirtualDiskRecord>(kinds.virtualDisk)) yield layer;
+}
+
+interface NetworkPlace {
+  readonly name: string;
+  readonly cidr: string;
+  readonly folder: string;
+  readonly run: string;
+}
+
+/** The network that machines reach the world by. A host that cannot have it has machines without it. */
+async function openNetwork(
+  networks: VirtualNetworks,
+  place: NetworkPlace,
+  log: Log,
+): Promise<AsyncDisposable> {
+  const undo = new AsyncDisposableStack();
+  try {
+    const bridge = await networks.ensureBridge(0);
+    enableForwarding();
+    await using nft = new NftShell({ folder: place.run, log });
+    await ensureTranslation(nft, `${place.name}-vms`, bridge, place.cidr);
+    const dhcp = undo.use(
+      new DhcpServer(
+        { bridge, cidr: place.cidr, folder: join(place.folder, "dhcp"), runFolder: join(place.run, "dhcp") },
+        log,
+      ),
+    );
+    dhcp.start();
+  } catch (error) {
+    log.error("machines have no network", { error: messageOf(error) });
+  }
+  return undo;
+}
+
+function openAccess(folder: string, records: RecordStore, now: () => Date) {
+  const passwordFile = join(folder, "initial-password");
+  const nowMs = () => now().getTime();
+  return {
+    passwordFile,
+    users: new Users({ records, initialPasswordFile: passwordFile }),
+    sessions: new Sessions(nowMs),
+    failedLogins: new FailedLogins(nowMs),
+  };
+}
+
+/** `gvm` for the usual instance, else its number with a letter before. */
+function prefixOf(name: string): string {
+  const [, number] = /-([\da-f]{6})$/.exec(name) ?? [];
+  return number === undefined ? "gvm" : `g${number}`;
+}
+
+function hostNameServers(): readonly string[] {
+  const text = existsSync("/etc/resolv.conf") ? readFileSync("/etc/resolv.conf", "utf8") : "";
+  return [...text.matchAll(/^nameserver\s+([\d.]+)\s*$/gm)].map(([, address = ""]) => address);
+}
+
+function canBypassCache(folder: string): boolean {
+  const file = join(folder, ".probe");
+  try {
+    closeSync(openSync(file, constants.O_CREAT | constants.O_RDWR | constants.O_DIRECT));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(file, { force: true });
+  }
+}

@@ -1,0 +1,33 @@
+import { connect } from "node:net";
+import { pipeline } from "node:stream";
+import { createWebSocketStream, WebSocketServer } from "ws";
+import { Fault } from "#base/fault.ts";
+import { socketsOf } from "#hypervisor/qemu/launch.ts";
+import type { MachineTable } from "#hypervisor/vms/machine-table.ts";
+import type { Upgrade } from "./server.ts";
+
+/**
+ * The screen and the serial port of machines that run, over websockets: `/console/<uuid>/vnc` speaks RFB as noVNC expects it,
+ * `/console/<uuid>/serial` bytes.
+ */
+export function consoleUpgrade(machines: MachineTable, runFolder: string): Upgrade {
+  const server = new WebSocketServer({
+    noServer: true,
+    handleProtocols: (names) => (names.has("binary") ? "binary" : false),
+  });
+  return (request, socket, head) => {
+    const [, uuid = "", kind] = /^\/console\/([\da-f-]{36})\/(vnc|serial)$/.exec(request.url ?? "") ?? [];
+    if (kind === undefined || machines.find(uuid) === undefined)
+      throw new Fault("not-found", `There is no console '${request.url ?? ""}'`);
+    const path = socketsOf(runFolder, uuid)[kind === "vnc" ? "vnc" : "serial"];
+    const guest = connect(path);
+    guest.once("error", () => socket.destroy());
+    guest.once("connect", () => {
+      server.handleUpgrade(request, socket, head, (websocket) => {
+        const client = createWebSocketStream(websocket);
+        pipeline(client, guest, () => guest.destroy());
+        pipeline(guest, client, () => websocket.close());
+      });
+    });
+  };
+}
