@@ -199,7 +199,10 @@ function longName(name: string): Uint8Array {
 
 function ucs2(text: string): Uint8Array {
   return Uint8Array.from(
-    [...text].flatMap((letter) => [letter.charCodeAt(0) >>> 8, letter.charCodeAt(0) & 0xff]),
+    Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)).flatMap((unit) => [
+      unit >>> 8,
+      unit & 0xff,
+    ]),
   );
 }
 

@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { open, rm, stat } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -65,8 +65,7 @@ export class VirtualDiskLibrary {
     const part = join(this.#layers.folder, `${uuid}.upload`);
     try {
       await pipeline(chunks, createWriteStream(part, { mode: 0o600 }), { signal });
-      const file = await open(part);
-      const { size } = await file.stat().finally(async () => await file.close());
+      const { size } = await stat(part);
       if (size !== lengthBytes) throw new Fault("invalid", `${size} of ${lengthBytes} bytes have come`);
       const subject = {
         description: "Import virtual disk '%@'",

@@ -86,7 +86,7 @@ export function readable<T extends { readonly uuid: string }>(
 async function renameCluster({ records, tasks }: ClusterDeps, uuid: string, body: Json): Promise<Reply> {
   const cluster = getCluster(records);
   if (cluster.uuid !== uuid) throw new Fault("not-found", `There is no cluster ${uuid}`);
-  const clusterName = String(body["clusterName"] ?? cluster.clusterName);
+  const { clusterName = cluster.clusterName } = body as Partial<Cluster>;
   if (!isClusterName(clusterName)) throw new Fault("invalid", `Invalid cluster name '${clusterName}'`);
   const subject = { description: "Update Cluster", objectUUID: uuid };
   const tag = await tasks.begin(

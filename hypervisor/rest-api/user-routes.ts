@@ -74,6 +74,6 @@ export function userRoutes({
   ];
 }
 
-function shown({ passwordHash: _, ...user }: UserRecord): User {
-  return { ...user, password: "" };
+function shown({ uuid, username, fullName, roleUUIDs, sessionLimit }: UserRecord): User {
+  return { uuid, username, password: "", fullName, roleUUIDs, sessionLimit };
 }
