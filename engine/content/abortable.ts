@@ -1,19 +1,23 @@
 /** The source's items until `signal` aborts, which is thrown at once, also while the source keeps us waiting. */
 export async function* abortable<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const onAbort = () => reject(signal.reason);
+  // One promise an item: what races against a promise that lasts stays with that until its end.
+  let giveUp: (reason: unknown) => void = () => {};
+  const onAbort = () => giveUp(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   const iterator = source[Symbol.asyncIterator]();
   let isDone = false;
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        giveUp = reject;
+        iterator.next().then(resolve, reject);
+      });
       isDone = next.done === true;
       if (isDone) return;
       signal.throwIfAborted();
       yield next.value as T;
+      signal.throwIfAborted();
     }
   } finally {
     signal.removeEventListener("abort", onAbort);

@@ -10,8 +10,8 @@ import { beforehand } from "./beforehand.ts";
 import { bytesIn, removeTree } from "./folders.ts";
 import { emptyFolder, maxDepth } from "./overlay-mount.ts";
 import { ResidentWorkers } from "./resident-workers.ts";
-import type { FinishedLayer, UnpackResult } from "./rooted/jobs.ts";
-import { unpackEarly, unpackLayer } from "./rooted.ts";
+import { type FinishedLayer, lowerWanted, type UnpackResult } from "./rooted/jobs.ts";
+import { SharedSync } from "./shared-sync.ts";
 import { Slots } from "#base/slots.ts";
 import { type SnapshotRow, SnapshotTable } from "./snapshot-table.ts";
 import type { EarlyLayer, FinishedSnapshot, LayerSource, OverlayMount, Snapshotter } from "./snapshotter.ts";
@@ -40,6 +40,9 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
   readonly #unpacks = new Slots(unpacksAtOnce);
   readonly #early = new Slots(earlyAtOnce);
   readonly #residents = new ResidentWorkers();
+  readonly #sync = new SharedSync(() =>
+    this.#residents.run({ do: "sync", folder: this.root }, AbortSignal.timeout(syncMaxMs)),
+  );
   /** Parents of what is being made, by how many: not to be removed. */
   readonly #wanted = new Map<string, number>();
   /** Layers whose root is marked opaque: overlayfs does not look at that mark, so what is below is left out of the mount. */
@@ -70,7 +73,7 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
       await this.#wanting(parent, async () => {
         if (early !== undefined && (await this.#unpackEarly(chainId, parent, source, early, signal))) return;
         this.#checkThere(parent);
-        await this.#unpacks.run(() => this.#unpackOne(chainId, parent, source, signal), signal);
+        await this.#unpackOne(chainId, parent, source, signal);
       });
     });
   }
@@ -156,7 +159,7 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
   async settle(): Promise<void> {
     const rows = this.#table.volatile();
     if (rows.length === 0) return;
-    await this.#residents.run({ do: "sync", folder: this.root }, AbortSignal.timeout(syncMaxMs));
+    await this.#sync.run();
     await this.#table.settle(rows);
   }
 
@@ -230,7 +233,8 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
     const below = this.#below(parent);
     const id = this.#table.takeId();
     await using undo = await this.#makeFolder(id);
-    const { bytes } = await this.#unpackInto(id, source, below, signal);
+    const { bytes } = await this.#unpacks.run(() => this.#unpackInto(id, source, below, signal), signal);
+    if (source.isVolatile !== true) await this.#sync.run();
     await this.#commit(id, chainId, parent, bytes, source.isVolatile === true);
     undo.move();
   }
@@ -245,7 +249,8 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
   ): Promise<boolean> {
     await using undo = new AsyncDisposableStack();
     const { arrival } = early;
-    const findLower = async () => {
+    const answer = async (head: unknown) => {
+      if (head !== lowerWanted) throw new Fault("internal", "a worker asks for what nobody knows");
       await early.parentReady;
       return this.#below(parent).map(({ id }) => `${id}/fs`);
     };
@@ -253,19 +258,23 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
       const id = this.#table.takeId();
       undo.use(await this.#makeFolder(id));
       const job = {
+        do: "unpack",
         snapshots: this.root,
         folder: String(id),
         lower: [],
         lacksLower: parent !== undefined,
         blob: source.path,
         diffId: source.diffId,
-        ...(arrival && { arriving: { path: await arrival.begun, size: arrival.size } }),
+      } as const;
+      const arriving = arrival && { path: await arrival.begun, arrival };
+      return {
+        id,
+        ...(await this.#residents.run<UnpackResult>(job, either, { answer, ...(arriving && { arriving }) })),
       };
-      return { id, ...(await unpackEarly(job, arrival, findLower, either)) };
     };
     const made = await beforehand(this.#early, early, work, signal);
     if (made === undefined) return false;
-    await early.ready;
+    await Promise.all([early.ready, this.#sync.run()]);
     await this.#commit(made.id, chainId, parent, made.bytes, false);
     undo.move();
     return true;
@@ -310,13 +319,13 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
 
   #unpackInto(
     id: number,
-    { path: blob, diffId, isVolatile = false }: LayerSource,
+    { path: blob, diffId }: LayerSource,
     below: readonly SnapshotRow[],
     signal: AbortSignal,
   ): Promise<UnpackResult> {
     const lower = below.map((layer) => `${layer.id}/fs`);
-    const job = { snapshots: this.root, folder: String(id), lower, blob, diffId, isVolatile };
-    return isVolatile ? this.#residents.run({ do: "unpack", ...job }, signal) : unpackLayer(job, signal);
+    const job = { snapshots: this.root, folder: String(id), lower, blob, diffId };
+    return this.#residents.run({ do: "unpack", ...job }, signal);
   }
 
   /** Of a full disk the caller hears by its name, and what was begun goes again when the stack is not moved away. */

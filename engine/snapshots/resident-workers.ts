@@ -1,5 +1,6 @@
 import { Fault } from "#base/fault.ts";
-import type { ResidentJob, RootedReply } from "./rooted/jobs.ts";
+import type { Arrival } from "#engine/content/arrival.ts";
+import type { Arriving, ResidentJob, RootedReply } from "./rooted/jobs.ts";
 import { spawnWorker } from "./spawn-worker.ts";
 
 const idleMs = 5000;
@@ -15,11 +16,11 @@ export class ResidentWorkers implements Disposable {
   #isClosed = false;
 
   /** @throws {Fault} as the job does */
-  async run<Result>(job: ResidentJob, signal: AbortSignal): Promise<Result> {
+  async run<Result>(job: ResidentJob, signal: AbortSignal, talk: Talk = {}): Promise<Result> {
     signal.throwIfAborted();
     if (this.#isClosed) throw new Fault("unavailable", "the engine is stopping");
     const worker = this.#idle.pop() ?? this.#start();
-    const result = await worker.run(job, signal);
+    const result = await worker.run(job, signal, talk);
     if (this.#isClosed) worker.end();
     else {
       this.#idle.push(worker);
@@ -44,7 +45,15 @@ export class ResidentWorkers implements Disposable {
   }
 }
 
+/** What a job may have to say and to be told while it is done. */
+export interface Talk {
+  readonly answer?: (head: unknown) => Promise<unknown>;
+  /** A blob that is still coming; where it is then. */
+  readonly arriving?: Omit<Arriving, "job" | "size"> & { readonly arrival: Arrival };
+}
+
 interface Under {
+  readonly talk: Talk;
   readonly job: ResidentJob;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -57,6 +66,7 @@ class Worker {
   #partial = "";
   #stderr = "";
   #timer: NodeJS.Timeout | undefined;
+  #jobs = 0;
   readonly #gone: () => void;
 
   /** `gone` is called when it has ended, or takes no more jobs. */
@@ -64,7 +74,6 @@ class Worker {
     this.#gone = gone;
     const { control, stdin, stdout, stderr } = this.#child;
     for (const stream of [control, stdin, stdout, stderr]) stream.on("error", () => {});
-    stdin.end();
     stdout.resume();
     stderr.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-maxStderr);
@@ -87,23 +96,37 @@ class Worker {
     });
   }
 
-  async run(job: ResidentJob, signal: AbortSignal): Promise<unknown> {
+  async run(job: ResidentJob, signal: AbortSignal, talk: Talk): Promise<unknown> {
     clearTimeout(this.#timer);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#under = { job, resolve, reject, signal };
-    const kill = () => void this.#child.kill("SIGKILL");
-    signal.addEventListener("abort", kill, { once: true });
-    this.#child.control.write(`${JSON.stringify(job)}\n`);
+    this.#under = { job, resolve, reject, signal, talk };
+    signal.addEventListener("abort", this.#kill, { once: true });
+    using _ = this.#give(job, talk);
     try {
       return await promise;
     } finally {
-      signal.removeEventListener("abort", kill);
+      signal.removeEventListener("abort", this.#kill);
     }
   }
+
+  #give(given: ResidentJob, { arriving }: Talk): Disposable | undefined {
+    const { control, stdin } = this.#child;
+    const number = ++this.#jobs;
+    const arrival = arriving?.arrival;
+    const coming = arriving && {
+      arriving: { path: arriving.path, size: arriving.arrival.size, job: number },
+    };
+    control.write(`${JSON.stringify({ ...given, ...coming })}\n`);
+    const grown = (bytes: number) => void stdin.write(`${number} ${bytes}\n`);
+    return arrival?.follow({ grown, restarted: this.#kill });
+  }
+
+  readonly #kill = () => void this.#child.kill("SIGKILL");
 
   end(): void {
     this.#gone();
     this.#child.control.end();
+    this.#child.stdin.end();
   }
 
   endAfter(milliseconds: number): void {
@@ -115,9 +138,17 @@ class Worker {
     this.#partial = lines.pop() ?? "";
     for (const line of lines) {
       const reply = JSON.parse(Buffer.from(line, "latin1").toString()) as RootedReply;
-      if ("done" in reply) this.#settle()?.resolve(reply.done);
+      if ("head" in reply) this.#answer(reply.head);
+      else if ("done" in reply) this.#settle()?.resolve(reply.done);
       else if ("fault" in reply) this.#fail(new Fault(reply.fault.kind, reply.fault.message));
     }
+  }
+
+  #answer(head: unknown): void {
+    this.#under?.talk
+      .answer?.(head)
+      .then((answer) => this.#child.control.write(`${JSON.stringify(answer)}\n`))
+      .catch(this.#kill);
   }
 
   #fail(error: unknown): void {

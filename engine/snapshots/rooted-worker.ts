@@ -1,9 +1,9 @@
 import { readSync, writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { dieWithParent } from "#host/sys.ts";
-import { enterLayer, enterNewLayer, enterView } from "./rooted/enter.ts";
-import type { ResidentJob, RootedJob, RootedReply } from "./rooted/jobs.ts";
-import { faultOf, perform } from "./rooted/perform.ts";
+import { Growth } from "./rooted/growth.ts";
+import type { ResidentJob, RootedReply, SingleJob } from "./rooted/jobs.ts";
+import { faultOf, perform, performNext } from "./rooted/perform.ts";
 import { ResidentRoom } from "./rooted/resident-room.ts";
 
 /**
@@ -13,6 +13,7 @@ import { ResidentRoom } from "./rooted/resident-room.ts";
  * however that ends.
  */
 const control = 3;
+const stdin = 0;
 
 dieWithParent();
 // Node writes what it compiled when it ends, by a path: nothing may be left to write once that path means another place.
@@ -21,16 +22,18 @@ process.umask(0);
 if (process.argv[2] === "resident") await stay();
 else {
   const job = readLine();
-  if (job !== undefined) await answer(job as RootedJob);
+  if (job !== undefined) await answer(job as SingleJob);
 }
 process.exit(0);
 
 /** What a failure has left open ends with the process. */
 async function stay(): Promise<void> {
   const room = new ResidentRoom();
+  let growing: Growth | undefined;
+  const growth = () => (growing ??= new Growth(stdin));
   for (let job = readLine(); job !== undefined; job = readLine())
     try {
-      const done = await perform(job as ResidentJob, { tellHead: () => {}, ask, ...room.ways });
+      const done = await performNext(job as ResidentJob, { ask, growth, ...room.ways });
       room.leave();
       send({ done: done ?? null });
     } catch (error) {
@@ -38,9 +41,9 @@ async function stay(): Promise<void> {
     }
 }
 
-async function answer(work: RootedJob): Promise<void> {
+async function answer(work: SingleJob): Promise<void> {
   try {
-    send({ done: (await perform(work, { tellHead, ask, enterLayer, enterNewLayer, enterView })) ?? null });
+    send({ done: (await perform(work, tellHead)) ?? null });
   } catch (error) {
     sendFault(error);
   }

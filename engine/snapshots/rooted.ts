@@ -1,8 +1,7 @@
 import type { PathStat } from "#api/docker/path-stat.ts";
 import { finished, Readable } from "node:stream";
 import { Fault } from "#base/fault.ts";
-import type { Arrival } from "#engine/content/arrival.ts";
-import type { PathChange, RootedJob, RootedReply, RootSpec, UnpackResult } from "./rooted/jobs.ts";
+import type { PathChange, RootedReply, RootSpec, SingleJob } from "./rooted/jobs.ts";
 import type { OverlayMount } from "./snapshotter.ts";
 import { spawnWorker } from "./spawn-worker.ts";
 
@@ -100,34 +99,6 @@ export function diffOf(
   return tarOf(start({ do: "diff", snapshots, mount, placeholders }, signal));
 }
 
-type UnpackJob = Omit<Extract<RootedJob, { readonly do: "unpack" }>, "do">;
-
-/** For the snapshotter alone. @throws {Fault} as Snapshotter.unpack */
-export async function unpackLayer(job: UnpackJob, signal: AbortSignal): Promise<UnpackResult> {
-  return await resultOf({ do: "unpack", ...job }, signal);
-}
-
-/**
- * {@link unpackLayer}, of a layer that is still coming or whose parent is.
- *
- * @param findLower resolves with the folders below, top first, when the parent is there
- */
-export async function unpackEarly(
-  job: UnpackJob,
-  arrival: Arrival | undefined,
-  findLower: () => Promise<readonly string[]>,
-  signal: AbortSignal,
-): Promise<UnpackResult> {
-  const run = start<UnpackResult>({ do: "unpack", ...job }, signal);
-  const { child, kill } = run;
-  child.stdout.resume();
-  run.head.then(findLower).then((lower) => child.control.write(`${JSON.stringify(lower)}\n`), kill);
-  if (arrival === undefined) child.stdin.end();
-  const grown = (bytes: number) => void child.stdin.write(`${bytes}\n`);
-  using _ = arrival?.follow({ grown, restarted: kill });
-  return await run.done;
-}
-
 const maxStderr = 4096;
 
 interface Run<Result> {
@@ -139,7 +110,7 @@ interface Run<Result> {
   readonly kill: () => void;
 }
 
-async function resultOf<Result>(job: RootedJob, signal: AbortSignal): Promise<Result> {
+async function resultOf<Result>(job: SingleJob, signal: AbortSignal): Promise<Result> {
   const run = start<Result>(job, signal);
   run.child.stdin.end();
   run.child.stdout.resume();
@@ -157,7 +128,7 @@ function tarOf(run: Run<unknown>): Readable {
   return tar;
 }
 
-function start<Result>(job: RootedJob, signal: AbortSignal): Run<Result> {
+function start<Result>(job: SingleJob, signal: AbortSignal): Run<Result> {
   signal.throwIfAborted();
   const child = spawnWorker();
   const { promise: head, resolve: tellHead } = Promise.withResolvers<unknown>();

@@ -15,7 +15,6 @@ import {
   CLONE,
   chroot,
   chrootTo,
-  fchdir,
   keepCapabilities,
   MS,
   makeFilesAs,
@@ -64,38 +63,6 @@ export interface NewLayerRoom {
 }
 
 /**
- * As {@link enterLayer}, for a layer to be made: the view of the layers below is there when it is first looked at, which for most
- * layers is never.
- *
- * @param findLower which they are, top first; undefined for a base layer
- */
-export function enterNewLayer(
-  snapshots: string,
-  folder: string,
-  findLower: (() => readonly string[]) | undefined,
-): NewLayerRoom {
-  process.chdir(snapshots);
-  if (findLower !== undefined) leaveMountNamespace();
-  // The only way out of the room, taken once and for the mount alone: no path of an archive can name it.
-  const outside = openSync(".", O_PATH | constants.O_DIRECTORY);
-  chroot(folder);
-  keepCapabilities(needed);
-  if (findLower === undefined) closeSync(outside);
-  let isShown = findLower === undefined;
-  const lower = (): "/work" => {
-    if (isShown || findLower === undefined) return "/work";
-    const layers = findLower();
-    fchdir(outside);
-    mount("overlay", `${folder}/work`, "overlay", MS.RDONLY, overlayOptions({ lower: layers }));
-    process.chdir("/");
-    closeSync(outside);
-    isShown = true;
-    return "/work";
-  };
-  return { upper: "/fs", lower: findLower === undefined ? undefined : lower };
-}
-
-/**
  * Locks this process into the tree. `read` sees it as it is; `write` may change it; `rootfs` sees the root file system alone,
  * without volumes and other mounts. From here on only synchronous calls on the main thread may name paths.
  */
@@ -113,11 +80,6 @@ export function enterTree(root: RootSpec, access: "read" | "write" | "rootfs"): 
 function leaveMountNamespace(): void {
   unshare(CLONE.NEWNS | CLONE.FS);
   mount(null, "/", null, MS.REC | MS.SLAVE, null);
-}
-
-/** Locks this process into what the layers make together, to be read. */
-export function enterView(snapshots: string, mount: OverlayMount): void {
-  enterTree({ kind: "overlay", snapshots, mount, binds: [] }, "read");
 }
 
 function enterOverlay(

@@ -35,9 +35,16 @@ export type RootSpec =
       readonly path: string;
     };
 
+export interface Arriving {
+  readonly path: string;
+  readonly size: number;
+  readonly job: number;
+}
+
 /** What one worker process is asked to do; one line of JSON on its descriptor 3. */
 export type RootedJob =
   | {
+      /** Not on disk when it is done: a `sync` follows before anybody relies on it. */
       readonly do: "unpack";
       readonly snapshots: string;
       /** Folder of the new layer, relative to `snapshots`; has empty folders `fs` and `work`. */
@@ -46,12 +53,10 @@ export type RootedJob =
       readonly lower: readonly string[];
       readonly blob: string;
       readonly diffId: Digest;
-      /** Where the blob is while it comes; how much of it can be read comes in lines on descriptor 0. Then it is at `blob`. */
-      readonly arriving?: { readonly path: string; readonly size: number };
+      /** Where the blob is while it comes; how much of it can be read comes on descriptor 0, under the number `job`. Then it is at `blob`. */
+      readonly arriving?: Arriving;
       /** `lower` is not known yet: it is asked for, by a head of `lower`, when it is needed. */
       readonly lacksLower?: boolean;
-      /** Not on disk when it is done: a `sync` follows before anybody relies on it. */
-      readonly isVolatile?: boolean;
     }
   | { readonly do: "export"; readonly root: RootSpec }
   | { readonly do: "pack"; readonly root: RootSpec; readonly path: string }
@@ -100,6 +105,9 @@ export const lowerWanted = "lower";
 
 /** What a worker does that stays: all but what talks by streams, or enters other places than layers. */
 export type ResidentJob = Extract<RootedJob, { readonly do: "unpack" | "finish" | "copy" | "sync" }>;
+
+/** What a worker does that ends with it. */
+export type SingleJob = Exclude<RootedJob, ResidentJob>;
 
 /** Lines of JSON that come back on descriptor 3. The last one is `done` or `fault`. */
 export type RootedReply<Result = unknown> =

@@ -7,15 +7,17 @@ import { syncFileSystem } from "#host/sys.ts";
 import { TarReader } from "#oci/tar/reader.ts";
 import { type UpperChange, visitChanges } from "./changes.ts";
 import { CopyWriter } from "./copy-writer.ts";
-import { enterLayer, type enterNewLayer, enterTree } from "./enter.ts";
+import { enterLayer, enterTree, type NewLayerRoom } from "./enter.ts";
 import { finishLayer, openNewFile } from "./finish-layer.ts";
-import { Growth } from "./growth.ts";
+import type { Growth } from "./growth.ts";
 import {
   type FinishedLayer,
   lowerWanted,
   type PathChange,
+  type ResidentJob,
   type RootedJob,
   type RootSpec,
+  type SingleJob,
   type UnpackResult,
 } from "./jobs.ts";
 import { LayerWriter } from "./layer-writer.ts";
@@ -33,28 +35,34 @@ const stdout = 1;
 
 type JobOf<Kind extends RootedJob["do"]> = Extract<RootedJob, { readonly do: Kind }>;
 
-/**
-/** How a job reaches whoever gave it, and comes into a layer's folder: for good, or until it is done. */
+/** How a job of a process that stays reaches whoever gave it, and comes into a layer's folder until it is done. */
 export interface Ways {
-  /** Sends what the caller needs before the archive. */
-  readonly tellHead: (head: unknown) => void;
-  /** The same, and waits for the answer. */
+  /** Asks who gave the job, and waits for the answer. */
   readonly ask: (head: unknown) => unknown;
+  /** What is told of files that are still coming. */
+  readonly growth: () => Growth;
   readonly enterLayer: typeof enterLayer;
-  readonly enterNewLayer: typeof enterNewLayer;
+  /** For a layer to be made: the view of the layers below, if there are any, is there when it is first looked at. */
+  readonly enterNewLayer: (
+    snapshots: string,
+    folder: string,
+    findLower: (() => readonly string[]) | undefined,
+  ) => NewLayerRoom;
   /** What the layers make together, to be read. */
   readonly enterView: (snapshots: string, mount: OverlayMount) => void;
 }
 
-/** Does a job of this process. Archives come in on descriptor 0 and go out on 1. */
-export async function perform(job: RootedJob, ways: Ways): Promise<unknown> {
+/**
+ * Does the one job of this process. Archives come in on descriptor 0 and go out on 1.
+ *
+ * @param tellHead sends what the caller needs before the archive
+ */
+export async function perform(job: SingleJob, tellHead: (head: unknown) => void): Promise<unknown> {
   switch (job.do) {
-    case "unpack":
-      return await unpack(job, ways);
     case "export":
       return exportTree(job);
     case "pack":
-      return pack(job, ways.tellHead);
+      return pack(job, tellHead);
     case "stat":
       enterTree(job.root, "read");
       return statPath(job.path);
@@ -64,6 +72,16 @@ export async function perform(job: RootedJob, ways: Ways): Promise<unknown> {
       return changes(job);
     case "diff":
       return diff(job);
+    default:
+      return job satisfies never;
+  }
+}
+
+/** Does one job of many. */
+export async function performNext(job: ResidentJob, ways: Ways): Promise<unknown> {
+  switch (job.do) {
+    case "unpack":
+      return await unpack(job, ways);
     case "finish":
       return finish(job, ways);
     case "copy":
@@ -75,8 +93,11 @@ export async function perform(job: RootedJob, ways: Ways): Promise<unknown> {
   }
 }
 
-async function unpack(job: JobOf<"unpack">, { ask, enterNewLayer: enter }: Ways): Promise<UnpackResult> {
-  const { fd, source } = await openLayer(job);
+async function unpack(
+  job: JobOf<"unpack">,
+  { ask, growth, enterNewLayer: enter }: Ways,
+): Promise<UnpackResult> {
+  const { fd, source } = await openLayer(job, growth);
   const hash = createHash("sha256");
   const known = job.lower.length > 0 ? () => job.lower : undefined;
   const room = enter(
@@ -96,7 +117,6 @@ async function unpack(job: JobOf<"unpack">, { ask, enterNewLayer: enter }: Ways)
     throw new Fault("invalid", `layer has diff ID ${diffId}, its image says ${job.diffId}`);
   layer.finish();
   closeSync(fd);
-  if (job.isVolatile !== true) sync("/");
   return { bytes: layer.bytes };
 }
 
@@ -113,13 +133,13 @@ function finish(job: JobOf<"finish">, { enterLayer: enter }: Ways): FinishedLaye
 }
 
 /** One that was still coming when the job was given may be there by now. */
-async function openLayer({
-  blob,
-  arriving,
-}: JobOf<"unpack">): Promise<{ readonly fd: number; readonly source: Source }> {
+async function openLayer(
+  { blob, arriving }: JobOf<"unpack">,
+  growth: () => Growth,
+): Promise<{ readonly fd: number; readonly source: Source }> {
   const fd = (arriving && openIfThere(arriving.path)) ?? openBlob(blob);
-  if (arriving === undefined) return { fd, source: openSource(fd, { tools: false }) };
-  return { fd, source: await openArriving(fd, new Growth(stdin), arriving.size) };
+  if (arriving === undefined) return { fd, source: openSource(fd, { tools: false, isHashed: true }) };
+  return { fd, source: await openArriving(fd, growth(), arriving) };
 }
 
 function openIfThere(path: string): number | undefined {
@@ -179,7 +199,7 @@ function copy({ snapshots, mount, path, archive }: JobOf<"copy">, { enterView }:
 }
 
 async function extract(job: JobOf<"extract">): Promise<void> {
-  const source = openSource(stdin, { tools: true });
+  const source = openSource(stdin, { tools: true, isHashed: false });
   enterTree(job.root, "write");
   const destination = absolutePath(job.path);
   lstatIn(destination);
