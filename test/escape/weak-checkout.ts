@@ -79,14 +79,14 @@ const weaknesses: readonly (readonly [file: string, text: string, instead: strin
   ],
   // E32: layers are unpacked without a root of their own, by paths that may lead anywhere.
   [
-    "engine/snapshots/rooted/enter.ts",
-    "  chroot(folder);\n  keepCapabilities(needed);\n  if (findLower === undefined) closeSync(outside);",
-    "  if (findLower === undefined) closeSync(outside);",
+    "engine/snapshots/rooted/resident-room.ts",
+    '    chroot(folder);\n    if (findLower === undefined) return { upper: "/fs", lower: undefined };',
+    "    const room = `${snapshots}/${folder}`;\n    if (findLower === undefined) return { upper: `${room}/fs` as never, lower: undefined };",
   ],
   [
-    "engine/snapshots/rooted/enter.ts",
-    'return { upper: "/fs", lower: findLower === undefined ? undefined : lower };',
-    "const room = `${snapshots}/${folder}`;\n  return { upper: `${room}/fs` as never, lower: findLower === undefined ? undefined : () => (lower(), `${room}/work` as never) };",
+    "engine/snapshots/rooted/resident-room.ts",
+    '    return { upper: "/fs", lower };',
+    "    return { upper: `${room}/fs` as never, lower: () => (lower(), `${room}/work` as never) };",
   ],
   [
     "engine/snapshots/rooted/paths.ts",
