@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly registryServer?: RegistryServerSettings;
   /** The log driver of containers that name none, with its options. */
   readonly logs?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
+  /** Where all pods of the cluster are. */
+  readonly clusterCidr?: string;
 }
 
 /** What a registry without an engine needs to know. */

@@ -4,6 +4,7 @@ import { hardenInstance, planPolicy, policyFlags } from "../instance/policy-flag
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
+import { podFlags, withPods } from "../instance/pod-flags.ts";
 import { registryFlags, withRegistries } from "../instance/registry-flags.ts";
 import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
@@ -24,6 +25,7 @@ export const command = defineCommand({
     ...policyFlags,
     ...trustFlags,
     ...logFlags,
+    ...podFlags,
     ...registryFlags,
     ...engineRegistryFlags,
   },
@@ -44,7 +46,7 @@ export const command = defineCommand({
   ],
   async run(given, values) {
     const withLogging = withLogs(withRuntimes(given, values), values);
-    const withServer = withRegistryServer(withLogging, values);
+    const withServer = withPods(withRegistryServer(withLogging, values), values);
     const context = withRegistries(withTrust(withServer, values), values);
     const access = planAccess(values, context.env, process.pid);
     forgetInheritedSockets();

@@ -5,6 +5,7 @@ import { hardenInstance, planPolicy, policyFlags, policyWords } from "../instanc
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
+import { podFlags, withPods } from "../instance/pod-flags.ts";
 import { registryFlags, registryWords, withRegistries } from "../instance/registry-flags.ts";
 import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
@@ -22,6 +23,7 @@ export const command = defineCommand({
   flags: {
     foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
     ...logFlags,
+    ...podFlags,
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
     ...accessFlags,
     ...runtimeFlags,
@@ -43,7 +45,7 @@ export const command = defineCommand({
   ],
   async run(given, { foreground, "no-link": noLink, ...values }) {
     const withLogging = withLogs(withRuntimes(given, values), values);
-    const withServer = withRegistryServer(withLogging, values);
+    const withServer = withPods(withRegistryServer(withLogging, values), values);
     const context = withRegistries(withTrust(withServer, values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
     forgetInheritedSockets();

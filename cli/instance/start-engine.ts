@@ -1,3 +1,4 @@
+import { podWords } from "./pod-flags.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, watch } from "node:fs";
 import { once } from "node:events";
@@ -93,6 +94,7 @@ function flagsOf(instance: EngineOptions): readonly string[] {
     ...(logs === undefined ? [] : [`--log-driver=${logs.Type}`, ...options]),
     ...trustWords(instance),
     ...registryServerWords(instance),
+    ...podWords(instance),
   ];
 }
 

@@ -7,6 +7,7 @@ import {
   namespaceMode,
   type NamespaceOption,
   signal,
+  supplementalGroupsPolicy,
 } from "#api/cri/messages.ts";
 import type { HostConfig, MountRequest } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
@@ -40,6 +41,7 @@ export function containerSpec(config: ContainerConfig, sandbox: SandboxRecord): 
     env: envs.map(({ key = "", value }) => `${key}=${Buffer.from(value ?? []).toString()}`),
     workingDir: config.workingDir ?? "",
     user: userOf(context),
+    isStrictAboutGroups: context.supplementalGroupsPolicy === supplementalGroupsPolicy.Strict,
     stopSignal: (config.stopSignal ?? 0) === 0 ? "" : signalName(config.stopSignal ?? 0),
     hasStdin: stdin,
     isStdinOnce: config.stdinOnce ?? false,

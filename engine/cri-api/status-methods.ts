@@ -27,7 +27,7 @@ export function statusMethods(deps: CriDeps): Pick<Answers<typeof runtimeService
         ],
       },
       runtimeHandlers: ["", ...handlers].map((name) => ({ name, features })),
-      features: { supplementalGroupsPolicy: false },
+      features: { supplementalGroupsPolicy: true },
       ...(verbose && { info: new Map([["config", JSON.stringify(infoOf(deps))]]) }),
     }),
     runtimeConfig: () => ({ linux: { cgroupDriver: cgroupDriver.CGROUPFS } }),

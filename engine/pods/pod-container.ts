@@ -18,6 +18,8 @@ export interface ContainerSpec {
   readonly workingDir: string;
   /** `uid:gid` or a name; the image's where it is empty. */
   readonly user: string;
+  /** Whether the groups that the image's files give its user are left out. */
+  readonly isStrictAboutGroups: boolean;
   readonly stopSignal: string;
   readonly hasStdin: boolean;
   readonly isStdinOnce: boolean;
@@ -32,6 +34,8 @@ interface PlanInput {
   readonly spec: ContainerSpec;
   readonly sandbox: SandboxRecord;
   readonly image: ImageRecord;
+  /** In place of what the request says, with what the image's files have to do with it. */
+  readonly groups: Pick<ContainerConfig, "User"> & Pick<HostConfig, "GroupAdd">;
   readonly isUnified: boolean;
   readonly runtime: string;
   readonly now: bigint;
@@ -39,9 +43,9 @@ interface PlanInput {
 
 /** The record of a container that is to be made. Pure but for its ID. @throws {Fault} `invalid` when there is no command */
 export function planPodContainer(input: PlanInput): ContainerRecord {
-  const { spec, sandbox, image, now } = input;
+  const { spec, sandbox, image, groups, now } = input;
   const id = randomBytes(32).toString("hex");
-  const config = configOf(spec, sandbox, image);
+  const config = { ...configOf(spec, sandbox, image), User: groups.User };
   const args = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (args.length === 0) throw new Fault("invalid", "no command specified");
   const { idRange } = sandbox.spec;
@@ -52,7 +56,7 @@ export function planPodContainer(input: PlanInput): ContainerRecord {
     imageId: image.id,
     manifest: image.manifest,
     config,
-    hostConfig: hostConfigOf(input),
+    hostConfig: { ...hostConfigOf(input), GroupAdd: groups.GroupAdd },
     endpointsConfig: {},
     mounts: [],
     ...(idRange !== undefined && { idRange }),

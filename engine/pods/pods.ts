@@ -20,6 +20,7 @@ import { LocalVolumes, type LocalVolumesDeps } from "#engine/volumes/local-volum
 import type { Database } from "#host/sqlite/database.ts";
 import { JoinedNetworks } from "./joined-networks.ts";
 import { type ContainerSpec, planPodContainer } from "./pod-container.ts";
+import { groupsOf } from "./pod-groups.ts";
 import { podFolder } from "./pod-database.ts";
 import { PodNetwork } from "./pod-network.ts";
 import type { SandboxRecord, SandboxSpec } from "./sandbox-record.ts";
@@ -67,6 +68,7 @@ export class Pods implements AsyncDisposable {
   readonly network: PodNetwork;
   readonly cgroups: ContainerCgroups;
   readonly #deps: PodsDeps;
+  readonly #launcher: Launcher;
   readonly #followers = new Set<(change: PodChange) => void>();
   readonly #parts: AsyncDisposable;
 
@@ -110,6 +112,7 @@ export class Pods implements AsyncDisposable {
       log,
       now,
     });
+    const launcher = new Launcher({ ...deps.launcher, paths, cgroups });
     const containers = parts.use(
       await ContainerService.open({
         paths,
@@ -122,7 +125,7 @@ export class Pods implements AsyncDisposable {
         }),
         volumes,
         events,
-        launcher: new Launcher({ ...deps.launcher, paths, cgroups }),
+        launcher,
         idRanges: deps.idRanges,
         isRemapped: false,
         forwarders: deps.forwarders,
@@ -134,7 +137,8 @@ export class Pods implements AsyncDisposable {
       }),
     );
     await volumes.reconcile();
-    const service = new Pods(deps, { sandboxes, containers, network, cgroups, events }, parts.move());
+    const made = { sandboxes, containers, network, cgroups, launcher, events };
+    const service = new Pods(deps, made, parts.move());
     pods.service = service;
     for (const { id } of lost) await sandboxes.stop(id);
     return service;
@@ -142,7 +146,10 @@ export class Pods implements AsyncDisposable {
 
   private constructor(
     deps: PodsDeps,
-    made: Pick<Pods, "sandboxes" | "containers" | "network" | "cgroups"> & { readonly events: EventBus },
+    made: Pick<Pods, "sandboxes" | "containers" | "network" | "cgroups"> & {
+      readonly launcher: Launcher;
+      readonly events: EventBus;
+    },
     parts: AsyncDisposable,
   ) {
     this.#deps = deps;
@@ -151,6 +158,7 @@ export class Pods implements AsyncDisposable {
     this.containers = made.containers;
     this.network = made.network;
     this.cgroups = made.cgroups;
+    this.#launcher = made.launcher;
     made.events.subscribe(({ Type, Action, Actor }) => {
       if (Type !== "container") return;
       const record = this.#deps.registry.find(Actor.ID);
@@ -193,6 +201,7 @@ export class Pods implements AsyncDisposable {
       spec,
       sandbox,
       image,
+      groups: await groupsOf(spec, image, this.#launcher),
       isUnified: launcher.host.cgroup.kind === "v2",
       runtime: sandbox.spec.runtimeHandler || launcher.runtimes.defaultName,
       now: now(),

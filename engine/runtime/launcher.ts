@@ -163,8 +163,8 @@ export class Launcher {
     await import("./exec-spec.ts");
   }
 
-  /** As the container's own passwd and group files have it. */
-  userOf(id: string, user: string, hostConfig: HostConfig): Promise<ResolvedUser> {
+  /** As the passwd and group files of the container, or of the layers with this chain ID, have it. */
+  userOf(id: string, user: string, hostConfig: Pick<HostConfig, "GroupAdd">): Promise<ResolvedUser> {
     const { root } = this.#deps.snapshots;
     const { upper, lower } = this.#deps.snapshots.mountOf(id);
     const folders = upper === undefined ? lower : [upper, ...lower];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { containerEventType, containerState, podSandboxState } from "#api/cri/messages.ts";
+import { loadBusybox } from "../support/busybox-image.ts";
 import { PodsUnderTest } from "../support/pods.ts";
 
 let pods: PodsUnderTest;
@@ -224,6 +225,72 @@ test("how a container is confined is what its security context says", async (t) 
   const changed = (await pods.status(id, t.signal)).resources?.linux;
   assert.deepEqual([changed?.memoryLimitInBytes, changed?.cpuShares], [32 << 20, 512]);
   await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
+});
+
+test("the image's groups of a user count, unless the pod is strict about them", async (t) => {
+  await loadBusybox(pods.engine, "groups:1", { User: "worker" }, (rootfs) => {
+    writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0::/:/bin/sh\nworker:x:1000:1000::/:/bin/sh\n");
+    writeFileSync(join(rootfs, "etc/group"), "worker:x:1000:\nextra:x:5000:worker\n");
+  });
+  const pod = await pods.run(t.signal);
+  const groups = async (more: object) => {
+    const id = await pods.start(pod, forever, t.signal, {
+      image: { image: "groups:1" },
+      linux: { securityContext: { supplementalGroups: [3000], ...more } },
+    });
+    return await pods.sh(id, "id -G", t.signal);
+  };
+  assert.equal(await groups({}), "1000 3000 5000");
+  assert.equal(await groups({ runAsUser: { value: 1000 }, runAsGroup: { value: 2000 } }), "2000 3000 5000");
+  assert.equal(await groups({ supplementalGroupsPolicy: 1 }), "1000 3000");
+  assert.equal(
+    await groups({ runAsUser: { value: 1000 }, runAsGroup: { value: 2000 }, supplementalGroupsPolicy: 1 }),
+    "2000 3000",
+  );
+  await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
+  await pods.images.removeImage({ image: { image: "groups:1" } }, t.signal);
+});
+
+test("cgroups are below the parent that the pod names, devices and privileges are given", async (t) => {
+  const parent = `/gantry-test-kubepods/burstable/pod${process.pid}`;
+  const pod = await pods.run(t.signal, {
+    linux: { cgroupParent: parent, securityContext: { namespaceOptions: { pid: 1 }, privileged: true } },
+  });
+  const id = await pods.start(pod, forever, t.signal, {
+    linux: { securityContext: { privileged: true } },
+    devices: [{ hostPath: "/dev/zero", containerPath: "/dev/nothing", permissions: "r" }],
+  });
+  const { info } = await pods.runtime.containerStatus({ containerId: id, verbose: true }, t.signal);
+  const { pid } = JSON.parse(info.get("info") ?? "{}") as { pid: number };
+  assert.ok(readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`${parent}/${id}`));
+  assert.equal(
+    await pods.sh(
+      id,
+      "head -c 3 /dev/nothing | wc -c; mount -t tmpfs none /mnt 2>/dev/null || mkdir /mnt && mount -t tmpfs none /mnt && echo mounted",
+      t.signal,
+    ),
+    "3\nmounted",
+  );
+  const { stats } = await pods.runtime.podSandboxStats({ podSandboxId: pod }, t.signal);
+  assert.ok((stats?.linux?.memory?.usageBytes?.value ?? 0) > 0);
+  await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
+});
+
+test("pods get addresses of the subnet that the node is given, once those of another one are gone", async (t) => {
+  const use = (podCidr: string) =>
+    pods.runtime.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr } } }, t.signal);
+  const addressOf = async (podSandboxId: string) =>
+    (await pods.runtime.podSandboxStatus({ podSandboxId }, t.signal)).status?.network?.ip ?? "";
+  const before = await pods.run(t.signal);
+  await use("10.244.7.0/24");
+  assert.doesNotMatch(await addressOf(before), /^10\.244\.7\./);
+  await pods.runtime.removePodSandbox({ podSandboxId: before }, t.signal);
+  const pod = await pods.run(t.signal);
+  assert.match(await addressOf(pod), /^10\.244\.7\./);
+  const id = await pods.start(pod, forever, t.signal);
+  assert.equal(await pods.sh(id, "ip route | grep default | cut -d' ' -f3", t.signal), "10.244.7.1");
+  await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
+  await assert.rejects(use("rubbish"), /invalid pod CIDR/);
 });
 
 test("a pod in the host's namespaces has none of its own", async (t) => {
