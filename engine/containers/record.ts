@@ -40,8 +40,9 @@ export interface PodPart {
   readonly attempt: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** As the request named it. */
+  /** As the request named it, and as its user did. */
   readonly image: string;
+  readonly userImage: string;
   /** Absolute; empty: nothing is kept. */
   readonly logPath: string;
   /** Another container whose processes it sees. */

@@ -32,6 +32,7 @@ export function containerSpec(config: ContainerConfig, sandbox: SandboxRecord): 
       labels: recordOf(config.labels),
       annotations: recordOf(config.annotations),
       image: config.image?.image ?? "",
+      userImage: config.image?.userSpecifiedImage ?? "",
       logPath: logPath === "" || logDirectory === "" ? "" : `${logDirectory.replace(/\/+$/, "")}/${logPath}`,
       ...(isTarget && { targetId: options.targetId ?? "" }),
       shown: Buffer.from(containerConfig.encode(config)).toString("base64"),

@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import type { PortMap } from "#api/docker/container.ts";
 import {
   type NamespaceOption,
@@ -10,6 +11,7 @@ import {
 import { Fault } from "#base/fault.ts";
 import type { IdRange } from "#base/id-range.ts";
 import type { PodModes, SandboxSpec } from "#engine/pods/sandbox-record.ts";
+import { parseCgroupParent } from "#engine/runtime/cgroup-parents.ts";
 import { planSysctls } from "#engine/runtime/sysctls.ts";
 import { nameOf, recordOf } from "./values.ts";
 
@@ -24,6 +26,11 @@ export function sandboxSpec(config: PodSandboxConfig, runtimeHandler: string, ho
   if (metadata === undefined) throw new Fault("invalid", "sandbox config must include metadata");
   const { name = "", uid = "", namespace = "", attempt = 0 } = metadata;
   const { namespaceOptions = {}, privileged = false } = linux?.securityContext ?? {};
+  const { logDirectory = "" } = config;
+  if (logDirectory !== "" && !isAbsolute(logDirectory))
+    throw new Fault("invalid", `log directory ${JSON.stringify(logDirectory)} is no absolute path`);
+  const { cgroupParent = "" } = linux ?? {};
+  if (cgroupParent !== "") parseCgroupParent(cgroupParent);
   const modes = modesOf(namespaceOptions);
   const idRange = rangeOf(namespaceOptions);
   return {
@@ -35,14 +42,14 @@ export function sandboxSpec(config: PodSandboxConfig, runtimeHandler: string, ho
     annotations: recordOf(config.annotations),
     runtimeHandler,
     hostname: modes.network === "host" || hostname === "" ? hostName : hostname,
-    logDirectory: config.logDirectory ?? "",
+    logDirectory,
     dns: {
       servers: dnsConfig?.servers ?? [],
       searches: dnsConfig?.searches ?? [],
       options: dnsConfig?.options ?? [],
     },
     ports: portsOf(portMappings),
-    cgroupParent: linux?.cgroupParent ?? "",
+    cgroupParent,
     modes,
     sysctls: planSysctls(recordOf(linux?.sysctls), {
       network: modes.network === "pod",

@@ -65,7 +65,7 @@ export function containerView(record: ContainerRecord, image: ImageRecord | unde
     id,
     podSandboxId: pod?.sandboxId ?? "",
     metadata: { name: pod?.name ?? "", attempt: pod?.attempt ?? 0 },
-    image: { image: pod?.image ?? "", userSpecifiedImage: userSpecified(record) },
+    image: { image: pod?.image ?? "", userSpecifiedImage: pod?.userImage ?? "" },
     imageRef: imageId,
     imageId: image?.id ?? imageId,
     state: stateOfContainer(record),
@@ -73,10 +73,6 @@ export function containerView(record: ContainerRecord, image: ImageRecord | unde
     labels: mapOf(pod?.labels ?? {}),
     annotations: mapOf(pod?.annotations ?? {}),
   };
-}
-
-function userSpecified(record: ContainerRecord): string {
-  return configOfContainer(record).image?.userSpecifiedImage ?? "";
 }
 
 /** One that could not be started has ended: containers of pods start once. */

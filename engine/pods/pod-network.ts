@@ -20,6 +20,10 @@ export class PodNetwork implements AsyncDisposable {
   readonly #options: PodNetworkOptions;
   readonly #lock = new KeyedLock();
   #open: OpenNetworks;
+  /** Pods that are on their way into the network. */
+  #arriving = 0;
+  /** Settles when the network can be used: it is being made anew. */
+  #changing: Promise<void> = Promise.resolve();
   /** Wished for; it becomes the network's when no pod is in it any more. */
   #wanted: string | undefined;
 
@@ -35,6 +39,17 @@ export class PodNetwork implements AsyncDisposable {
 
   get networks(): Networks {
     return this.#open.networks;
+  }
+
+  /** @see Networks.acquire */
+  async acquire(...args: Parameters<Networks["acquire"]>): ReturnType<Networks["acquire"]> {
+    await this.#changing;
+    this.#arriving++;
+    try {
+      return await this.#open.networks.acquire(...args);
+    } finally {
+      this.#arriving--;
+    }
   }
 
   /** `address/prefix` of the subnet that pods get addresses of. */
@@ -67,15 +82,20 @@ export class PodNetwork implements AsyncDisposable {
     const wanted = this.#wanted;
     if (wanted === undefined) return;
     await this.#lock.run("network", async () => {
-      if (this.#wanted === undefined) return;
-      if (wanted !== this.cidr) {
-        if (this.#open.management.members(this.#record.id).length > 0) return;
-        await this.#open.networks.dismantle();
-        await this.#open[Symbol.asyncDispose]();
-        this.#open = await open(this.#deps, this.#options, wanted);
-      }
+      const hasPods = this.#arriving > 0 || this.#open.management.members(this.#record.id).length > 0;
+      if (this.#wanted === undefined || (wanted !== this.cidr && hasPods)) return;
       this.#wanted = undefined;
+      if (wanted === this.cidr) return;
+      const change = this.#change(wanted);
+      this.#changing = change.catch(() => {});
+      await change;
     });
+  }
+
+  async #change(cidr: string): Promise<void> {
+    await this.#open.networks.dismantle();
+    await this.#open[Symbol.asyncDispose]();
+    this.#open = await open(this.#deps, this.#options, cidr);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -96,6 +96,7 @@ export class Pods implements AsyncDisposable {
         runFolder: paths.run,
         registry,
         spawner,
+        acquire: (request, signal) => network.acquire(request, signal),
         networks: () => network.networks,
         endContainers: (id) => pods.service?.endContainers(id) ?? Promise.resolve(),
         changed: (action, record) => pods.service?.tell(action, record.id, undefined, record),

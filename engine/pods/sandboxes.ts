@@ -21,7 +21,8 @@ export interface SandboxDeps {
   readonly runFolder: string;
   readonly registry: SandboxRegistry;
   readonly spawner: Spawner;
-  readonly networks: () => Pick<Networks, "acquire" | "release" | "adopt" | "settle">;
+  readonly acquire: Networks["acquire"];
+  readonly networks: () => Pick<Networks, "release" | "adopt" | "settle">;
   /** Ends what runs in the pod, at once. */
   readonly endContainers: (sandboxId: string) => Promise<void>;
   /** Something about it has changed, for those who follow. */
@@ -93,7 +94,7 @@ export class Sandboxes implements Disposable {
    * @throws {Fault} `already-exists`; `invalid` for sysctls and modes that cannot be; `exhausted` for addresses and ports
    */
   async run(spec: SandboxSpec, signal: AbortSignal): Promise<string> {
-    const { registry, networks, spawner, changed, now } = this.#deps;
+    const { registry, networks, acquire, spawner, changed, now } = this.#deps;
     const id = randomBytes(32).toString("hex");
     const createdAt = String(now());
     const planned: SandboxRecord = { id, spec, createdAt, state: "new", pid: 0, initPid: 0, endpoints: [] };
@@ -103,7 +104,7 @@ export class Sandboxes implements Disposable {
       undo.defer(() => registry.delete(planned));
       const owner = spec.idRange && (await spawner.createUserNamespace(spec.idRange));
       if (owner !== undefined) undo.defer(() => spawner.release(owner));
-      const sandbox = await networks().acquire(endpointRequest(planned, owner), signal);
+      const sandbox = await acquire(endpointRequest(planned, owner), signal);
       undo.defer(() => networks().release(id));
       const { holder, pid } = await this.#startHolder(planned, sandbox, owner);
       undo.defer(() => holder.end());

@@ -175,6 +175,8 @@ export class Spawner implements KernelHelper, AsyncDisposable {
 
   #request(op: string, fields: readonly string[]): Promise<readonly string[]> {
     if (this.#isClosed) return Promise.reject(lost());
+    const reason = unsendable(fields);
+    if (reason !== undefined) return Promise.reject(new Fault("invalid", `${op}: ${reason}`));
     this.#child ??= this.#start();
     const seq = String(++this.#serial);
     const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
@@ -206,6 +208,20 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     });
     return child;
   }
+}
+
+/** As native/wire.h has them, with room for what goes along. */
+const [maxFields, maxBytes] = [1000, 250_000];
+
+/** A NUL would end a field, and what is too long the spawner. */
+function unsendable(fields: readonly string[]): string | undefined {
+  if (fields.length > maxFields) return "too many arguments";
+  let bytes = 0;
+  for (const field of fields) {
+    if (field.includes("\0")) return "an argument has a NUL in it";
+    bytes += Buffer.byteLength(field) + 1;
+  }
+  return bytes > maxBytes ? "arguments are too long" : undefined;
 }
 
 function fieldsOf(request: InterfaceRequest): readonly string[] {

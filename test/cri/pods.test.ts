@@ -6,7 +6,9 @@ import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { containerEventType, containerState, podSandboxState } from "#api/cri/messages.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
+import { OwnRegistry } from "../support/own-registry.ts";
 import { PodsUnderTest } from "../support/pods.ts";
+import { htpasswd } from "../support/registry.ts";
 
 let pods: PodsUnderTest;
 before(async () => {
@@ -291,6 +293,52 @@ test("pods get addresses of the subnet that the node is given, once those of ano
   assert.equal(await pods.sh(id, "ip route | grep default | cut -d' ' -f3", t.signal), "10.244.7.1");
   await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
   await assert.rejects(use("rubbish"), /invalid pod CIDR/);
+});
+
+test("what would mean something else to those who read it is refused", async (t) => {
+  const refused = (more: object, reason: RegExp) => assert.rejects(pods.run(t.signal, more), reason);
+  await refused({ hostname: "a\0hold=3" }, /has a NUL in it/);
+  await refused({ hostname: "x".repeat(65) }, /host name: Invalid argument/);
+  await refused({ logDirectory: "logs" }, /no absolute path/);
+  await refused({ metadata: undefined }, /must include metadata/);
+  const linux = { securityContext: { namespaceOptions: { pid: 1 } } };
+  await refused({ linux: { ...linux, cgroupParent: "/../x" } }, /leads out of the hierarchy/);
+  await refused({ linux: { ...linux, sysctls: new Map([["kernel.panic", "1"]]) } }, /kernel.panic/);
+  await refused(
+    { linux: { ...linux, sysctls: new Map([["net.ipv4.nosuch", "1"]]) } },
+    /net.ipv4.nosuch=1: No such file/,
+  );
+  const { items } = await pods.runtime.listPodSandbox({}, t.signal);
+  assert.deepEqual(items, []);
+});
+
+test("an image comes from a registry, for whoever may have it", async (t) => {
+  const passwords = join(pods.engine.run, "../passwords");
+  writeFileSync(passwords, htpasswd);
+  await using registry = await OwnRegistry.start(["--htpasswd", passwords]);
+  const name = `${registry.host}/team/app:1`;
+  await pods.engine.dockerOk("tag", "test", name);
+  const config = join(pods.engine.run, "../docker");
+  mkdirSync(config);
+  const auth = Buffer.from("u:secret").toString("base64");
+  writeFileSync(join(config, "config.json"), JSON.stringify({ auths: { [registry.host]: { auth } } }));
+  await pods.engine.dockerOk("--config", config, "push", name);
+  const { imageRef } = await pods.images.pullImage(
+    { image: { image: name }, auth: { username: "u", password: "secret" } },
+    t.signal,
+  );
+  const { image } = await pods.images.imageStatus({ image: { image: name } }, t.signal);
+  assert.equal(image?.id, imageRef);
+  assert.deepEqual(image?.repoTags?.includes(name), true);
+  assert.match(image?.repoDigests?.[0] ?? "", /^localhost:\d+\/team\/app@sha256:/);
+  await pods.engine.dockerOk("rmi", name);
+  const wrong = { username: "u", password: "wrong", auth: "" };
+  await assert.rejects(
+    pods.images.pullImage({ image: { image: name }, auth: wrong }, t.signal),
+    /failed to pull and unpack image .*(unauthorized|authentication|denied)/i,
+  );
+  await pods.images.pullImage({ image: { image: name }, auth: { auth } }, t.signal);
+  await pods.engine.dockerOk("rmi", name);
 });
 
 test("a pod in the host's namespaces has none of its own", async (t) => {
