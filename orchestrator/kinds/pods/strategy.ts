@@ -3,6 +3,7 @@ import type { Draft, Strategy } from "#orchestrator/machinery/resource.ts";
 import { edit, view } from "../edit.ts";
 import { keepsStatus, textAt } from "../parts.ts";
 import { defaultPod, defaultPodSpec } from "./defaults.ts";
+import { podErrors, podUpdateErrors } from "./check-update.ts";
 import { qosClassOf } from "./qos.ts";
 
 const prepared = keepsStatus();
@@ -22,6 +23,8 @@ export const podStrategy: Strategy = {
   prepareForUpdate(next, old) {
     prepared.prepareForUpdate(next, old);
   },
+  validate: podErrors,
+  validateUpdate: podUpdateErrors,
   gracePeriodS,
   selectableFields: {
     "spec.nodeName": (object) => textAt(object, "spec", "nodeName"),
