@@ -38,7 +38,8 @@ export function podScopeOf(spec: PodSpec): PodScope {
 }
 
 export function checkContainers(into: Findings, path: string, scope: PodScope): void {
-  const { containers = [], terminationGracePeriodSeconds: graceS } = scope.spec;
+  const { terminationGracePeriodSeconds: graceS } = scope.spec;
+  const containers = scope.spec.containers ?? [];
   if (containers.length === 0) return void into.push(required(path));
   const names = new Set<string>();
   for (const [at, container] of containers.entries()) {
@@ -57,8 +58,8 @@ export function checkContainers(into: Findings, path: string, scope: PodScope): 
 const onlySidecars = "may not be set for init containers without restartPolicy=Always";
 
 export function checkInitContainers(into: Findings, path: string, scope: PodScope): void {
-  const { initContainers = [], containers = [], terminationGracePeriodSeconds: graceS } = scope.spec;
-  const names = new Set(containers.map(({ name }) => name));
+  const { initContainers = [], containers, terminationGracePeriodSeconds: graceS } = scope.spec;
+  const names = new Set((containers ?? []).map(({ name }) => name));
   for (const [at, container] of initContainers.entries()) {
     const own = `${path}[${at}]`;
     checkCommon(into, own, container, scope);
@@ -87,8 +88,8 @@ const ofOthers = [
 const notForEphemeral = "cannot be set for an Ephemeral Container";
 
 export function checkEphemeralContainers(into: Findings, path: string, scope: PodScope): void {
-  const { containers = [], initContainers = [], ephemeralContainers = [] } = scope.spec;
-  const others = new Set([...containers, ...initContainers].map(({ name }) => name));
+  const { containers, initContainers = [], ephemeralContainers = [] } = scope.spec;
+  const others = new Set([...(containers ?? []), ...initContainers].map(({ name }) => name));
   const names = new Set(others);
   for (const [at, container] of ephemeralContainers.entries()) {
     const own = `${path}[${at}]`;

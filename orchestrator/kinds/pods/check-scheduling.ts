@@ -139,7 +139,7 @@ export function checkSpread(
   const seen = new Set<string>();
   for (const [at, constraint] of constraints.entries()) {
     const own = `${path}[${at}]`;
-    const { maxSkew, topologyKey = "", whenUnsatisfiable = "", minDomains } = constraint;
+    const { maxSkew, topologyKey, whenUnsatisfiable, minDomains } = constraint;
     if (maxSkew <= 0) into.push(invalid(`${own}.maxSkew`, maxSkew, "must be greater than zero"));
     if (topologyKey === "") into.push(required(`${own}.topologyKey`, "can not be empty"));
     else checkName(into, `${own}.topologyKey`, topologyKey, qualifiedNameComplaints);
