@@ -1,10 +1,11 @@
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
 import { countsChanges, keepsStatus } from "../parts.ts";
 import { defaultEndpointSlice, defaultEndpoints, defaultNetworkPolicy } from "./defaults.ts";
+import { serviceErrors, serviceUpdateErrors } from "./check-service.ts";
 import { serviceStrategy } from "./service.ts";
 
 export const networkStrategies: Readonly<Record<string, Strategy>> = {
-  services: serviceStrategy,
+  services: { ...serviceStrategy, validate: serviceErrors, validateUpdate: serviceUpdateErrors },
   endpoints: { default: defaultEndpoints, canCreateOnUpdate: true },
   "endpointslices.discovery.k8s.io": {
     default: defaultEndpointSlice,

@@ -1,4 +1,17 @@
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
+import {
+  daemonSetErrors,
+  daemonSetUpdateErrors,
+  deploymentErrors,
+  deploymentUpdateErrors,
+  podTemplateErrors,
+  replicaSetErrors,
+  replicaSetUpdateErrors,
+  replicationControllerErrors,
+  statefulSetErrors,
+  statefulSetUpdateErrors,
+} from "./check.ts";
+import { cronJobErrors, cronJobUpdateErrors, jobErrors, jobUpdateErrors } from "./check-jobs.ts";
 import { countsChanges, keepsStatus, textAt } from "../parts.ts";
 import {
   defaultCronJob,
@@ -18,21 +31,36 @@ const replicas: Strategy["selectableFields"] = {
 const jobs = keepsStatus();
 
 export const workloadStrategies: Readonly<Record<string, Strategy>> = {
-  podtemplates: { default: defaultPodTemplate, ...countsChanges(["template"]), canCreateOnUpdate: true },
+  podtemplates: {
+    default: defaultPodTemplate,
+    validate: podTemplateErrors,
+    ...countsChanges(["template"]),
+    canCreateOnUpdate: true,
+  },
   replicationcontrollers: {
     default: defaultReplicationController,
+    validate: replicationControllerErrors,
     ...keepsStatus({ initial: () => ({ replicas: 0 }) }),
     selectableFields: replicas,
     defaultPropagation: "Orphan",
   },
   "replicasets.apps": {
     default: defaultReplicaSet,
+    validate: replicaSetErrors,
+    validateUpdate: replicaSetUpdateErrors,
     ...keepsStatus({ initial: () => ({ replicas: 0 }) }),
     selectableFields: replicas,
   },
-  "deployments.apps": { default: defaultDeployment, ...keepsStatus() },
+  "deployments.apps": {
+    default: defaultDeployment,
+    validate: deploymentErrors,
+    validateUpdate: deploymentUpdateErrors,
+    ...keepsStatus(),
+  },
   "daemonsets.apps": {
     default: defaultDaemonSet,
+    validate: daemonSetErrors,
+    validateUpdate: daemonSetUpdateErrors,
     ...keepsStatus({
       initial: () => ({
         currentNumberScheduled: 0,
@@ -44,10 +72,14 @@ export const workloadStrategies: Readonly<Record<string, Strategy>> = {
   },
   "statefulsets.apps": {
     default: defaultStatefulSet,
+    validate: statefulSetErrors,
+    validateUpdate: statefulSetUpdateErrors,
     ...keepsStatus({ initial: () => ({ replicas: 0, availableReplicas: 0 }) }),
   },
   "jobs.batch": {
     default: defaultJob,
+    validate: jobErrors,
+    validateUpdate: jobUpdateErrors,
     ...jobs,
     prepareForCreate(object) {
       jobs.prepareForCreate(object);
@@ -56,5 +88,10 @@ export const workloadStrategies: Readonly<Record<string, Strategy>> = {
     selectableFields: { "status.successful": (object) => textAt(object, "status", "succeeded") || "0" },
     defaultPropagation: "Orphan",
   },
-  "cronjobs.batch": { default: defaultCronJob, ...keepsStatus() },
+  "cronjobs.batch": {
+    default: defaultCronJob,
+    validate: cronJobErrors,
+    validateUpdate: cronJobUpdateErrors,
+    ...keepsStatus(),
+  },
 };
