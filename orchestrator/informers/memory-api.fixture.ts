@@ -347,8 +347,10 @@ function mainOf(before: Stored, next: Stored): Stored {
   };
 }
 
-/** @see RFC 7386 */
-function merged(before: unknown, patch: unknown): unknown {
+/** @see RFC 7386; and owners as a strategic merge patch has them */
+function merged(before: unknown, patch: unknown, name = ""): unknown {
+  if (name === "ownerReferences" && Array.isArray(patch))
+    return mergedOwners((before ?? []) as Owner[], patch as Owner[]);
   if (patch === null || typeof patch !== "object" || Array.isArray(patch)) return patch;
   const result = { ...(typeof before === "object" && !Array.isArray(before) ? before : {}) } as Record<
     string,
@@ -356,8 +358,15 @@ function merged(before: unknown, patch: unknown): unknown {
   >;
   for (const [name, value] of Object.entries(patch))
     if (value === null) delete result[name];
-    else result[name] = merged(result[name], value);
+    else result[name] = merged(result[name], value, name);
   return result;
+}
+
+type Owner = { readonly uid: string; readonly $patch?: string };
+
+function mergedOwners(before: readonly Owner[], patch: readonly Owner[]): readonly Owner[] {
+  const kept = before.filter(({ uid }) => !patch.some((other) => other.uid === uid));
+  return [...kept, ...patch.filter(({ $patch }) => $patch !== "delete")];
 }
 
 function graceOf(object: Stored): number {
