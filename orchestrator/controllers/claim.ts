@@ -31,12 +31,15 @@ export async function claimObjects<O extends KubeObject, T extends KubeObject>(
   const { owner, cache, selector, isWanted = () => true } = claim;
   const isGoing = owner.metadata.deletionTimestamp !== undefined;
   const claimed: T[] = [];
-  for (const object of [...cache.by(controllerIndex, owner.metadata.uid ?? "")])
+  // copies: the cache changes while we wait
+  const own = [...cache.by(controllerIndex, owner.metadata.uid ?? "")];
+  for (const object of own)
     if (isWanted(object) && matchesLabels(selector, object.metadata.labels)) claimed.push(object);
     else if (!isGoing) await release(kube, claim, object, signal);
   if (isGoing) return claimed;
   let mayAdopt: Promise<void> | undefined;
-  for (const object of [...cache.by(orphanIndex, owner.metadata.namespace ?? "")]) {
+  const orphans = [...cache.by(orphanIndex, owner.metadata.namespace ?? "")];
+  for (const object of orphans) {
     if (object.metadata.deletionTimestamp !== undefined || !isWanted(object)) continue;
     if (!matchesLabels(selector, object.metadata.labels)) continue;
     mayAdopt ??= assertAlive(kube, claim, signal);

@@ -3,15 +3,16 @@ import { deployments } from "#client/kube/resources.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { controllerReference } from "../owner.ts";
 import { hashOf, templateHashLabel, withoutHash } from "../template-hash.ts";
-import { timeOf } from "../time-text.ts";
 import { newReplicas, surgeOf } from "./rolling.ts";
-
-const prefix = "deployment.kubernetes.io";
-export const revisionAnnotation = `${prefix}/revision`;
-export const revisionHistoryAnnotation = `${prefix}/revision-history`;
-export const desiredAnnotation = `${prefix}/desired-replicas`;
-export const maxAnnotation = `${prefix}/max-replicas`;
-export const rollbackAnnotation = "deprecated.deployment.rollback.to";
+import {
+  desiredAnnotation,
+  maxAnnotation,
+  olderFirst,
+  revisionAnnotation,
+  revisionHistoryAnnotation,
+  rollbackAnnotation,
+  sizeOf,
+} from "./sets.ts";
 
 /** These tell of one object only. */
 const ownAnnotations = new Set([
@@ -22,19 +23,6 @@ const ownAnnotations = new Set([
   maxAnnotation,
   rollbackAnnotation,
 ]);
-
-export function sizeOf(set: ReplicaSet): number {
-  return set.spec.replicas ?? 1;
-}
-
-export function sumOf(sets: readonly ReplicaSet[], valueOf: (set: ReplicaSet) => number | undefined): number {
-  return sets.reduce((sum, set) => sum + (valueOf(set) ?? 0), 0);
-}
-
-export function olderFirst(a: ReplicaSet, b: ReplicaSet): number {
-  const difference = timeOf(a.metadata.creationTimestamp) - timeOf(b.metadata.creationTimestamp);
-  return difference || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1);
-}
 
 /** The oldest ReplicaSet whose template is the Deployment's. */
 export function findNewSet(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {

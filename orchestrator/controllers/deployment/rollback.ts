@@ -2,7 +2,8 @@ import type { Deployment, ReplicaSet } from "#api/kube/types/apps.ts";
 import { deployments } from "#client/kube/resources.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { withoutHash } from "../template-hash.ts";
-import { revisionOf, rollbackAnnotation } from "./replica-sets.ts";
+import { revisionOf } from "./replica-sets.ts";
+import { rollbackAnnotation } from "./sets.ts";
 import type { Acting } from "./sets-of.ts";
 
 /** The revision that an annotation asks to go back to; 0 means the one before. */

@@ -1,6 +1,6 @@
 import type { Deployment, ReplicaSet } from "#api/kube/types/apps.ts";
 import { scaledValue } from "#orchestrator/machinery/int-or-percent.ts";
-import { desiredAnnotation, maxAnnotation, olderFirst, sizeOf, sumOf } from "./replica-sets.ts";
+import { desiredAnnotation, maxAnnotation, olderFirst, sizeOf, sumOf } from "./sets.ts";
 
 /** A ReplicaSet that gets another size. */
 export interface Scaling {

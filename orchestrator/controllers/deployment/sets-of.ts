@@ -8,7 +8,8 @@ import type { ControllerDeps } from "../controller-deps.ts";
 import { controllerOf } from "../owner.ts";
 import { isNamespaceTerminating } from "../pods/pod-control.ts";
 import { withoutHash } from "../template-hash.ts";
-import { findNewSet, newSetOf, revisionAnnotation, sizeOf, updatedSet } from "./replica-sets.ts";
+import { findNewSet, newSetOf, updatedSet } from "./replica-sets.ts";
+import { revisionAnnotation, sizeOf } from "./sets.ts";
 import { conditionOf, hasDeadline, withCondition } from "./status.ts";
 
 export interface Acting {

@@ -1,7 +1,7 @@
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from "#api/kube/types/apps.ts";
 import { counts } from "../replica-set/plan.ts";
 import { timeOf, timeText } from "../time-text.ts";
-import { sizeOf, sumOf } from "./replica-sets.ts";
+import { sizeOf, sumOf } from "./sets.ts";
 import { maxUnavailableOf } from "./rolling.ts";
 
 type Condition = Omit<DeploymentCondition, "lastUpdateTime" | "lastTransitionTime">;
