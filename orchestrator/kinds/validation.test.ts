@@ -132,6 +132,145 @@ test("jobs and cron jobs: what upstream says", () => {
   ]);
 });
 
+test("configuration: keys, size, types, and what does not change any more", () => {
+  assert.deepEqual(wrong("configmaps", { data: { "a/b": "" } }), [
+    `data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`,
+  ]);
+  assert.deepEqual(wrong("configmaps", { data: { a: "x".repeat(1024 * 1024 + 1) } }), [
+    "[]: Too long: may not be more than 1048576 bytes",
+  ]);
+  const frozen = { data: { a: "b" }, immutable: true };
+  assert.deepEqual(wrongUpdate("configmaps", frozen, { data: { a: "c" } }), [
+    "immutable: Forbidden: field is immutable when `immutable` is set",
+    "data: Forbidden: field is immutable when `immutable` is set",
+  ]);
+  assert.deepEqual(wrong("secrets", { type: "kubernetes.io/tls", data: { "tls.crt": "" } }), [
+    "data[tls.key]: Required value",
+  ]);
+  assert.deepEqual(wrongUpdate("secrets", {}, { type: "a/b" }), [
+    'type: Invalid value: "a/b": field is immutable',
+  ]);
+  assert.deepEqual(prepared("secrets", { stringData: { a: "b" }, data: { a: "AA==" } })["data"], {
+    a: "Yg==",
+  });
+});
+
+test("volumes and claims: what upstream says", () => {
+  const spec = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+  assert.deepEqual(wrong("persistentvolumeclaims", { spec }), []);
+  assert.deepEqual(wrong("persistentvolumeclaims", { spec: {} }), [
+    "spec.accessModes: Required value: at least 1 access mode is required",
+    "spec.resources[storage]: Required value",
+  ]);
+  const [text = ""] = wrongUpdate(
+    "persistentvolumeclaims",
+    { spec: { ...spec, storageClassName: "a" } },
+    { spec: { ...spec, storageClassName: "b" } },
+  );
+  assert.ok(
+    text.startsWith(
+      "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n",
+    ),
+  );
+  const volume = { accessModes: ["ReadWriteOnce"], capacity: { storage: "1Gi" }, hostPath: { path: "/a" } };
+  assert.deepEqual(wrong("persistentvolumes", { spec: volume }), []);
+  assert.deepEqual(wrong("persistentvolumes", { spec: { ...volume, nfs: { server: "s", path: "/" } } }), [
+    "spec.nfs: Forbidden: may not specify more than 1 volume type",
+  ]);
+  const parameters = (type: string) => ({ provisioner: "x.io/y", parameters: { type } });
+  assert.deepEqual(wrongUpdate("storageclasses", parameters("a"), parameters("b")), [
+    "parameters: Forbidden: updates to parameters are forbidden.",
+  ]);
+});
+
+test("roles and bindings: what upstream says", () => {
+  assert.deepEqual(wrong("roles", { rules: [{ apiGroups: [""], resources: ["pods"], verbs: [] }] }), [
+    "rules[0].verbs: Required value: verbs must contain at least one value",
+  ]);
+  assert.deepEqual(wrong("clusterroles", { rules: [{ nonResourceURLs: ["/x"], verbs: ["get"] }] }), []);
+  const roleRef = { kind: "Role", name: "r" };
+  assert.deepEqual(wrong("rolebindings", { roleRef, subjects: [{ kind: "User", name: "u" }] }), []);
+  assert.deepEqual(wrong("clusterrolebindings", { roleRef }), [
+    'roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"',
+  ]);
+  assert.deepEqual(wrongUpdate("rolebindings", { roleRef }, { roleRef: { ...roleRef, name: "s" } }), [
+    'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"s"}: cannot change roleRef',
+  ]);
+});
+
+test("networks: what upstream says", () => {
+  const backend = { service: { name: "s", port: { number: 80 } } };
+  const paths = [{ path: "/", pathType: "Prefix", backend }];
+  assert.deepEqual(wrong("ingresses", { spec: { rules: [{ host: "a.example", http: { paths } }] } }), []);
+  assert.deepEqual(wrong("ingresses", { spec: {} }), [
+    "spec: Invalid value: {}: either `defaultBackend` or `rules` must be specified",
+  ]);
+  assert.deepEqual(
+    wrong("ingresses", {
+      spec: { rules: [{ host: "1.2.3.4", http: { paths: [{ ...paths[0], path: "x" }] } }] },
+    }),
+    [
+      'spec.rules[0].host: Invalid value: "1.2.3.4": must be a DNS name, not an IP address',
+      'spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path',
+    ],
+  );
+  const slice = { addressType: "IPv4", endpoints: [{ addresses: ["127.0.0.1"] }], ports: [{ port: 1 }] };
+  assert.deepEqual(wrong("endpointslices", slice), [
+    'endpoints[0].addresses[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+  ]);
+  assert.deepEqual(wrong("networkpolicies", { spec: { podSelector: {}, ingress: [{ from: [{}] }] } }), [
+    "spec.ingress[0].from[0]: Required value: must specify a peer",
+  ]);
+});
+
+test("policies, classes and webhooks: what upstream says", () => {
+  assert.deepEqual(wrong("poddisruptionbudgets", { spec: { minAvailable: 1, maxUnavailable: 1 } }), [
+    'spec: Invalid value: {"maxUnavailable":1,"minAvailable":1}: minAvailable and maxUnavailable cannot be both set',
+  ]);
+  assert.deepEqual(wrongUpdate("priorityclasses", { value: 1 }, { value: 2 }), [
+    "value: Forbidden: may not be changed in an update.",
+  ]);
+  const scaleTargetRef = { kind: "Deployment", name: "d" };
+  assert.deepEqual(
+    wrong("horizontalpodautoscalers", { spec: { scaleTargetRef, minReplicas: 3, maxReplicas: 2 } }),
+    ["spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`"],
+  );
+  const limits = [{ type: "Container", min: { cpu: "2" }, max: { cpu: "1" } }];
+  assert.ok(
+    wrong("limitranges", { spec: { limits } }).includes(
+      'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+    ),
+  );
+  const webhook = {
+    name: "a.b.c",
+    clientConfig: { url: "https://x.example" },
+    sideEffects: "None",
+    admissionReviewVersions: ["v1"],
+    rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
+  };
+  assert.deepEqual(wrong("mutatingwebhookconfigurations", { webhooks: [webhook] }), []);
+  assert.deepEqual(
+    wrong("validatingwebhookconfigurations", { webhooks: [{ ...webhook, clientConfig: {}, name: "a" }] }),
+    [
+      'webhooks[0].name: Invalid value: "a": should be a domain with at least three segments separated by dots',
+      "webhooks[0].clientConfig: Required value: exactly one of url or service is required",
+    ],
+  );
+  assert.deepEqual(wrong("certificatesigningrequests", { spec: { request: "", signerName: "x" } }), [
+    'spec.request: Invalid value: "": PEM block type must be CERTIFICATE REQUEST',
+    "spec.usages: Required value",
+    "spec.signerName: Invalid value: \"x\": must be a fully qualified domain and path of the form 'example.com/signer-name'",
+  ]);
+});
+
+test("validation: nothing breaks on an object with nothing in it", () => {
+  for (const { resource, strategy } of resources) {
+    const object = prepared(resource, {});
+    strategy.validate?.(object);
+    strategy.validateUpdate?.(object, structuredClone(object));
+  }
+});
+
 test("scheduleComplaint: takes what cron takes", () => {
   for (const schedule of [
     "0 0 1 1 *",

@@ -1,3 +1,10 @@
+import { bindingErrors, bindingUpdateErrors, roleErrors } from "./check-rbac.ts";
+import {
+  admissionPolicyBindingErrors,
+  admissionPolicyErrors,
+  certificateRequestErrors,
+  webhookErrors,
+} from "./check-webhooks.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
 import { countsChanges, keepsStatus, textAt } from "../parts.ts";
 import {
@@ -10,14 +17,20 @@ import {
 } from "./defaults.ts";
 
 const role: Strategy = { nameRule: "path-segment", canCreateOnUpdate: true };
-const webhooks = { ...countsChanges(["webhooks"]), needsResourceVersion: true };
+const binding: Strategy = {
+  ...role,
+  default: defaultRoleBinding,
+  validate: bindingErrors,
+  validateUpdate: bindingUpdateErrors,
+};
+const webhooks = { ...countsChanges(["webhooks"]), validate: webhookErrors, needsResourceVersion: true };
 const requests = keepsStatus({ counts: [] });
 
 export const accessStrategies: Readonly<Record<string, Strategy>> = {
-  "roles.rbac.authorization.k8s.io": role,
-  "clusterroles.rbac.authorization.k8s.io": role,
-  "rolebindings.rbac.authorization.k8s.io": { ...role, default: defaultRoleBinding },
-  "clusterrolebindings.rbac.authorization.k8s.io": { ...role, default: defaultRoleBinding },
+  "roles.rbac.authorization.k8s.io": { ...role, validate: roleErrors },
+  "clusterroles.rbac.authorization.k8s.io": { ...role, validate: roleErrors },
+  "rolebindings.rbac.authorization.k8s.io": binding,
+  "clusterrolebindings.rbac.authorization.k8s.io": binding,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": {
     ...webhooks,
     default: defaultMutatingWebhooks,
@@ -28,21 +41,25 @@ export const accessStrategies: Readonly<Record<string, Strategy>> = {
   },
   "validatingadmissionpolicies.admissionregistration.k8s.io": {
     default: defaultAdmissionPolicy,
+    validate: admissionPolicyErrors,
     ...keepsStatus(),
     needsResourceVersion: true,
   },
   "mutatingadmissionpolicies.admissionregistration.k8s.io": {
     default: defaultAdmissionPolicy,
+    validate: admissionPolicyErrors,
     ...countsChanges(["spec"]),
     needsResourceVersion: true,
   },
   "validatingadmissionpolicybindings.admissionregistration.k8s.io": {
     default: defaultAdmissionPolicyBinding,
+    validate: admissionPolicyBindingErrors,
     ...countsChanges(["spec"]),
     needsResourceVersion: true,
   },
   "mutatingadmissionpolicybindings.admissionregistration.k8s.io": {
     default: defaultAdmissionPolicyBinding,
+    validate: admissionPolicyBindingErrors,
     ...countsChanges(["spec"]),
     needsResourceVersion: true,
   },
@@ -53,6 +70,9 @@ export const accessStrategies: Readonly<Record<string, Strategy>> = {
       next["spec"] = old["spec"];
       requests.prepareForUpdate(next, old);
     },
+    validate: certificateRequestErrors,
+    // What was asked for cannot be changed.
+    validateUpdate: () => [],
     selectableFields: { "spec.signerName": (object) => textAt(object, "spec", "signerName") },
   },
   "apiservices.apiregistration.k8s.io": {

@@ -5,6 +5,7 @@ import type { FlowSchema, PriorityLevelConfiguration } from "#api/kube/types/flo
 import type { PriorityClass } from "#api/kube/types/scheduling.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import { edit, type Writable } from "../edit.ts";
+import { mergeStringData } from "./check-data.ts";
 
 export function defaultNamespace(object: Draft): void {
   const namespace = edit<Namespace>(object);
@@ -17,6 +18,7 @@ export function defaultNamespace(object: Draft): void {
 }
 
 export function defaultSecret(object: Draft): void {
+  mergeStringData(object);
   edit<Secret>(object).type ??= "Opaque";
 }
 

@@ -2,6 +2,7 @@ import type { Namespace } from "#api/kube/types/core.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
 import { edit } from "../edit.ts";
 import { textAt } from "../parts.ts";
+import { namespaceErrors } from "./check-cluster.ts";
 import { defaultNamespace } from "./defaults.ts";
 
 const kubernetes = "kubernetes";
@@ -22,6 +23,7 @@ export const namespaceStrategy: Strategy = {
     next["spec"] = old["spec"];
     next["status"] = old["status"];
   },
+  validate: namespaceErrors,
   nameRule: "dns-label",
   selectableFields: { "status.phase": (object) => textAt(object, "status", "phase") },
 };

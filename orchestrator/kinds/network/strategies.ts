@@ -1,3 +1,14 @@
+import {
+  endpointSliceErrors,
+  endpointSliceUpdateErrors,
+  endpointsErrors,
+  ingressClassErrors,
+  ingressClassUpdateErrors,
+  ingressErrors,
+  ipAddressErrors,
+  networkPolicyErrors,
+  serviceCidrErrors,
+} from "./check-network.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
 import { countsChanges, keepsStatus } from "../parts.ts";
 import { defaultEndpointSlice, defaultEndpoints, defaultNetworkPolicy } from "./defaults.ts";
@@ -6,13 +17,27 @@ import { serviceStrategy } from "./service.ts";
 
 export const networkStrategies: Readonly<Record<string, Strategy>> = {
   services: { ...serviceStrategy, validate: serviceErrors, validateUpdate: serviceUpdateErrors },
-  endpoints: { default: defaultEndpoints, canCreateOnUpdate: true },
+  endpoints: { default: defaultEndpoints, validate: endpointsErrors, canCreateOnUpdate: true },
   "endpointslices.discovery.k8s.io": {
     default: defaultEndpointSlice,
+    validate: endpointSliceErrors,
+    validateUpdate: endpointSliceUpdateErrors,
     ...countsChanges(["endpoints", "ports", "addressType"]),
   },
-  "ingresses.networking.k8s.io": keepsStatus({ initial: () => ({ loadBalancer: {} }) }),
-  "ingressclasses.networking.k8s.io": countsChanges(["spec"]),
-  "networkpolicies.networking.k8s.io": { default: defaultNetworkPolicy, ...countsChanges(["spec"]) },
-  "servicecidrs.networking.k8s.io": keepsStatus({ counts: [] }),
+  "ingresses.networking.k8s.io": {
+    ...keepsStatus({ initial: () => ({ loadBalancer: {} }) }),
+    validate: ingressErrors,
+  },
+  "ingressclasses.networking.k8s.io": {
+    ...countsChanges(["spec"]),
+    validate: ingressClassErrors,
+    validateUpdate: ingressClassUpdateErrors,
+  },
+  "networkpolicies.networking.k8s.io": {
+    default: defaultNetworkPolicy,
+    validate: networkPolicyErrors,
+    ...countsChanges(["spec"]),
+  },
+  "servicecidrs.networking.k8s.io": { ...keepsStatus({ counts: [] }), validate: serviceCidrErrors },
+  "ipaddresses.networking.k8s.io": { validate: ipAddressErrors },
 };

@@ -1,3 +1,16 @@
+import {
+  claimErrors,
+  claimUpdateErrors,
+  csiDriverErrors,
+  csiDriverUpdateErrors,
+  csiNodeErrors,
+  storageClassErrors,
+  storageClassUpdateErrors,
+  volumeAttachmentErrors,
+  volumeAttachmentUpdateErrors,
+  volumeErrors,
+  volumeUpdateErrors,
+} from "./check.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
 import { keepsStatus } from "../parts.ts";
 import {
@@ -10,16 +23,34 @@ import {
 const pending = () => ({ phase: "Pending" });
 
 export const storageStrategies: Readonly<Record<string, Strategy>> = {
-  persistentvolumes: { default: defaultPersistentVolume, ...keepsStatus({ initial: pending, counts: [] }) },
-  persistentvolumeclaims: {
-    default: defaultPersistentVolumeClaim,
+  persistentvolumes: {
+    default: defaultPersistentVolume,
+    validate: volumeErrors,
+    validateUpdate: volumeUpdateErrors,
     ...keepsStatus({ initial: pending, counts: [] }),
   },
-  "storageclasses.storage.k8s.io": { default: defaultStorageClass },
-  "csidrivers.storage.k8s.io": { default: defaultCsiDriver, needsResourceVersion: true },
-  "csinodes.storage.k8s.io": { needsResourceVersion: true },
+  persistentvolumeclaims: {
+    default: defaultPersistentVolumeClaim,
+    validate: claimErrors,
+    validateUpdate: claimUpdateErrors,
+    ...keepsStatus({ initial: pending, counts: [] }),
+  },
+  "storageclasses.storage.k8s.io": {
+    default: defaultStorageClass,
+    validate: storageClassErrors,
+    validateUpdate: storageClassUpdateErrors,
+  },
+  "csidrivers.storage.k8s.io": {
+    default: defaultCsiDriver,
+    validate: csiDriverErrors,
+    validateUpdate: csiDriverUpdateErrors,
+    needsResourceVersion: true,
+  },
+  "csinodes.storage.k8s.io": { validate: csiNodeErrors, needsResourceVersion: true },
   "volumeattachments.storage.k8s.io": {
     ...keepsStatus({ initial: () => ({ attached: false }), counts: [] }),
+    validate: volumeAttachmentErrors,
+    validateUpdate: volumeAttachmentUpdateErrors,
     needsResourceVersion: true,
   },
 };
