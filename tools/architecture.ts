@@ -177,7 +177,13 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "orchestrator/pki": [...pure, "host"],
   "orchestrator/authn": [...pure, "host", "orchestrator/machinery"],
   "orchestrator/authz": [...pure, "orchestrator/machinery", "orchestrator/authn"],
-  "orchestrator/admission": [...pure, "orchestrator/machinery", "orchestrator/authn", "orchestrator/authz"],
+  "orchestrator/admission": [
+    ...pure,
+    "host",
+    "orchestrator/machinery",
+    "orchestrator/authn",
+    "orchestrator/authz",
+  ],
   "orchestrator/audit": [...pure, "host", "orchestrator/machinery", "orchestrator/authn"],
   "orchestrator/apiserver": [
     ...clusterBelow,

@@ -1,0 +1,78 @@
+import type { KubeObject, ObjectMeta } from "#api/kube/meta.ts";
+import { failure, type StatusCause, type StatusError } from "#api/kube/status.ts";
+import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
+import { parseQuantity, type Quantity } from "#orchestrator/machinery/quantity.ts";
+import type { Admission } from "./plugin.ts";
+
+/** What plugins look at beside the request. */
+export interface AdmissionDeps {
+  readonly objects: ObjectReader;
+  /** Resolves when {@link objects} has seen all that was written before. */
+  readonly fresh: (signal: AbortSignal) => Promise<unknown>;
+}
+
+/** @param name with its group, e.g. `ingresses.networking.k8s.io`, or `pods` of core */
+export function isFor({ resource, subresource }: Admission, name: string, part = ""): boolean {
+  const full = resource.group === "" ? resource.resource : `${resource.resource}.${resource.group}`;
+  return full === name && subresource === part;
+}
+
+export function isCreate(request: Admission, name: string): boolean {
+  return request.operation === "CREATE" && isFor(request, name);
+}
+
+/** `pods "web" is forbidden: …` */
+export function refuse(request: Admission, problem: string, causes?: readonly StatusCause[]): StatusError {
+  const { group, resource } = request.resource;
+  const name = nameOf(request);
+  const qualified = group === "" ? resource : `${resource}.${group}`;
+  return failure("Forbidden", `${qualified} ${JSON.stringify(name)} is forbidden: ${problem}`, {
+    name,
+    ...(group !== "" && { group }),
+    kind: resource,
+    ...(causes !== undefined && { causes }),
+  });
+}
+
+/** Of an object whose name is yet to be generated, the beginning of it. */
+function nameOf({ name, object }: Admission): string {
+  if (name !== "") return name;
+  const metadata = object?.["metadata"] as ObjectMeta | undefined;
+  return metadata?.name || metadata?.generateName || "Unknown";
+}
+
+/** An amount as it stands in an object; undefined for what is none. */
+export function amountOf(value: unknown): Quantity | undefined {
+  return typeof value === "string" || typeof value === "number" ? parseQuantity(String(value)) : undefined;
+}
+
+/** As Go's aggregated errors print. */
+export function aggregate(messages: readonly string[]): string {
+  const distinct = [...new Set(messages)];
+  return distinct.length === 1 ? (distinct[0] ?? "") : `[${distinct.join(", ")}]`;
+}
+
+/** What is being written, as its type; what it is has been checked. */
+export function objectOf<T>({ object }: Admission): Mutable<T> {
+  return object as Mutable<T>;
+}
+
+export type Mutable<T> = T extends (infer U)[] | readonly (infer U)[]
+  ? Mutable<U>[]
+  : T extends object
+    ? { -readonly [K in keyof T]: Mutable<T[K]> }
+    : T;
+
+/** One that may have been made just now. */
+export async function findFresh<T extends KubeObject>(
+  { objects, fresh }: AdmissionDeps,
+  resource: string,
+  namespace: string | undefined,
+  name: string,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const found = objects.find<T>(resource, namespace, name);
+  if (found !== undefined) return found;
+  await fresh(signal);
+  return objects.find<T>(resource, namespace, name);
+}
