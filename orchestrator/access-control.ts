@@ -17,8 +17,10 @@ import { NodeGraph } from "#orchestrator/authz/node-graph.ts";
 import { privilegedGroup, unionAuthorizer } from "#orchestrator/authz/authorizers.ts";
 import { RbacAuthorizer } from "#orchestrator/authz/rbac-authorizer.ts";
 import { RbacIndex } from "#orchestrator/authz/rbac-index.ts";
+import { checkNodeToken } from "#orchestrator/authz/node-token.ts";
 import { reviewRules } from "#orchestrator/authz/rules-review.ts";
-import type { AdmissionPlugin } from "#orchestrator/admission/plugin.ts";
+import { defaultPlugins } from "#orchestrator/admission/default-plugins.ts";
+import { randomName } from "#orchestrator/machinery/generate-name.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
 
 /** What the API server's tokens are for, unless a request says otherwise. */
@@ -50,7 +52,17 @@ export function openAccess({ cache }: AccessParts, { pki, now }: AccessOptions):
     return async (body, { user, info: { namespace } }) =>
       reviewAccess(authorizer, { kind, body, user, ...(namespace !== undefined && { namespace }) });
   };
-  const plugins: readonly AdmissionPlugin[] = [rbacEscalation({ authorizer, rbac, index })];
+  const plugins = defaultPlugins(
+    {
+      objects: cache,
+      fresh: (signal) => cache.fresh(signal),
+      authorizer,
+      now,
+      newSuffix: () => randomName(5, Math.random),
+    },
+    [],
+    [rbacEscalation({ authorizer, rbac, index })],
+  );
   return {
     authenticator: chainAuthenticator({ tokens, apiAudiences, allowsAnonymous: true }),
     authorizer,
@@ -70,8 +82,9 @@ export function openAccess({ cache }: AccessParts, { pki, now }: AccessOptions):
       ["authentication.k8s.io/selfsubjectreviews", async (_body, { user }) => reviewSelf(user, now())],
       [
         "core/serviceaccounts/token",
-        async (body, { info: { namespace = "", name = "" }, request: { signal } }) => {
+        async (body, { user, info: { namespace = "", name = "" }, request: { signal } }) => {
           await cache.fresh(signal);
+          checkNodeToken(cache, user, { namespace, name }, body);
           return await createToken(
             { tokens: accountTokens, objects: cache },
             { namespace, name },

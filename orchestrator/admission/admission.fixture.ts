@@ -80,6 +80,7 @@ export class TestAdmission {
   async write(
     name: string,
     write: Write,
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests look into objects of any kind
   ): Promise<{ readonly object: any; settle(isStored: boolean): void }> {
     const [resource = "", ...group] = name.split(".");
     const definition = resources.find((one) => one.resource === resource && one.group === group.join("."));

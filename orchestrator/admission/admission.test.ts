@@ -242,8 +242,9 @@ test("ResourceQuota: writers at once never get more than there is, in upstream's
   );
   assert.equal(results.filter(({ status }) => status === "fulfilled").length, 3);
   const [failed] = results.filter((one) => one.status === "rejected");
+  assert.ok(failed !== undefined);
   assert.equal(
-    (failed?.reason as Error).message,
+    (failed.reason as Error).message,
     'pods "p4" is forbidden: exceeded quota: q, requested: requests.cpu=1, used: requests.cpu=3, limited: requests.cpu=3',
   );
   const [first] = results;

@@ -16,6 +16,7 @@ import { forbidden } from "./forbidden.ts";
 import { impersonate } from "./impersonation.ts";
 import { NodeAuthorizer } from "./node-authorizer.ts";
 import { NodeGraph } from "./node-graph.ts";
+import { checkNodeToken } from "./node-token.ts";
 import { RbacAuthorizer } from "./rbac-authorizer.ts";
 import { RbacIndex, rbacResources } from "./rbac-index.ts";
 import { uncovered } from "./rule-cover.ts";
@@ -499,6 +500,35 @@ test("NodeAuthorizer: its node, its lease, tokens of its pods, and pods by its o
   assert.ok(
     is("list", "services") && is("create", "events") && !is("create", "deployments", { group: "apps" }),
   );
+});
+
+test("checkNodeToken: a node gets tokens for its own pods and their audiences only", () => {
+  const objects = new MemoryObjects();
+  const put = (nodeName: string) =>
+    objects.put("pods", {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p", namespace: "x" },
+      spec: {
+        nodeName,
+        volumes: [{ name: "t", projected: { sources: [{ serviceAccountToken: { path: "t" } }] } }],
+      },
+    } as KubeObject);
+  put("a");
+  const agent = { name: "system:node:a", groups: ["system:nodes"] };
+  const of = { namespace: "x", name: "sa" };
+  const boundObjectRef = { kind: "Pod", apiVersion: "v1", name: "p", uid: "u" };
+  const check = (spec: object, who: User = agent) => checkNodeToken(objects, who, of, { spec });
+  check({ boundObjectRef });
+  check({}, jane);
+  assert.throws(() => check({}), /node requested token not bound to a pod/);
+  assert.throws(() => check({ boundObjectRef: { ...boundObjectRef, uid: "" } }), /without a uid/);
+  assert.throws(
+    () => check({ boundObjectRef, audiences: ["vault"] }),
+    /audience "vault" not found in pod spec volume/,
+  );
+  put("b");
+  assert.throws(() => check({ boundObjectRef }), /bound to a pod scheduled on a different node/);
 });
 
 test("NodeAuthorizer: has no opinion of others", () => {
