@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { isStatus } from "#api/kube/status.ts";
 import { makeSigningRequest } from "#host/x509/signing-request.ts";
 import type { User } from "#orchestrator/authn/user.ts";
-import { jane, pod, TestAdmission } from "./admission.fixture.ts";
+import { jane, pod, TestAdmission } from "../../test/support/admission.ts";
 
 const refused = (text: string) => (error: unknown) => {
   assert.ok(isStatus(error), String(error));

@@ -4,8 +4,8 @@ import type { User } from "#orchestrator/authn/user.ts";
 import { resources } from "#orchestrator/kinds/resources.ts";
 import { MemoryObjects } from "#orchestrator/machinery/memory-objects.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
-import { defaultPlugins, type OptionalPlugin } from "./default-plugins.ts";
-import type { Admission } from "./plugin.ts";
+import { defaultPlugins, type OptionalPlugin } from "#orchestrator/admission/default-plugins.ts";
+import type { Admission } from "#orchestrator/admission/plugin.ts";
 
 const { signal } = new AbortController();
 
