@@ -13,6 +13,11 @@ export interface BridgeOptions {
   readonly mtu: number;
   readonly gatewayMode: GatewayMode;
   readonly gatewayMode6: GatewayMode;
+  /**
+   * Containers reach each other by the host alone, whose rules see all of their packets, unless they see bridged frames anyway
+   * (br_netfilter). Not an option of Docker's.
+   */
+  readonly routesWithin: boolean;
   /** The host has no IPv4 address on the bridge. */
   readonly isAddressless: boolean;
 }
@@ -24,6 +29,7 @@ export interface BridgeOptions {
  */
 export type GatewayMode = "nat" | "nat-unprotected" | "routed" | "isolated";
 
+export const routesWithinOption = "gantry.network.bridge.route_within";
 const prefix = "com.docker.network";
 const defaultMtu = 1500;
 const gatewayModes: readonly GatewayMode[] = ["nat", "nat-unprotected", "routed", "isolated"];
@@ -62,6 +68,7 @@ export function readBridgeOptions(options: Readonly<Record<string, string>>): Br
     mtu,
     gatewayMode: mode("bridge.gateway_mode_ipv4"),
     gatewayMode6: mode("bridge.gateway_mode_ipv6"),
+    routesWithin: options[routesWithinOption] === "true",
     isAddressless: flag("bridge.inhibit_ipv4", false),
   };
 }

@@ -4,7 +4,14 @@ import { enableForwarding, enableForwarding6 } from "#host/link/bridge.ts";
 import type { NftShell } from "#host/nft/nft-shell.ts";
 import type { NetworkTable } from "./network-table.ts";
 import type { LiveNetwork } from "./live-network.ts";
-import { type Forwards, needsSix, planForwardChange, planNetworkChange, planRuleset } from "./ruleset.ts";
+import {
+  type Forwards,
+  needsSix,
+  planForwardChange,
+  planNetworkChange,
+  planRuleset,
+  type RulesetStyle,
+} from "./ruleset.ts";
 
 /**
  * The instance's nftables table. Changes are single elements; when one does not go through, because somebody flushed the table
@@ -14,7 +21,7 @@ export class KernelRules {
   readonly #nft: NftShell;
   readonly #table: string;
   readonly #networks: NetworkTable;
-  readonly #directSubnets: readonly string[];
+  readonly #style: RulesetStyle | undefined;
   readonly #log: Log;
   readonly #beforeFirst: () => Promise<void>;
   #first: Promise<void> | undefined;
@@ -25,8 +32,8 @@ export class KernelRules {
     readonly nft: NftShell;
     readonly table: string;
     readonly networks: NetworkTable;
-    /** Not masqueraded on the way there. */
-    readonly directSubnets?: readonly string[];
+    /** By default Docker's. */
+    readonly style?: RulesetStyle;
     readonly log: Log;
     /** Done before there are rules that somebody could take away. */
     readonly beforeFirst?: () => Promise<void>;
@@ -34,7 +41,7 @@ export class KernelRules {
     this.#nft = deps.nft;
     this.#table = deps.table;
     this.#networks = deps.networks;
-    this.#directSubnets = deps.directSubnets ?? [];
+    this.#style = deps.style;
     this.#log = deps.log;
     this.#beforeFirst = deps.beforeFirst ?? (async () => {});
   }
@@ -60,7 +67,7 @@ export class KernelRules {
     const { rules, forwards } = this.#networks;
     this.#hasSix = needsSix(rules);
     if (this.#hasSix) enableForwarding6();
-    const written = this.#nft.applyFile(planRuleset(this.#table, rules, forwards, this.#directSubnets));
+    const written = this.#nft.applyFile(planRuleset(this.#table, rules, forwards, this.#style));
     this.#first ??= written;
     await written;
   }
@@ -80,7 +87,7 @@ export class KernelRules {
 
   /** Of a container that the table of networks has, or has no more. */
   async forward(verb: "add" | "delete", forwards: Forwards): Promise<void> {
-    await this.#change(planForwardChange(verb, this.#table, forwards));
+    await this.#change(planForwardChange(verb, this.#table, forwards, this.#style));
   }
 
   /** Of a network that the table of networks has, or has no more. */

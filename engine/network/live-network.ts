@@ -133,6 +133,7 @@ export class LiveNetwork {
       ...(isSix && { cidr6: `${formatAddress6(plan6.gateway)}/${plan6.subnet.prefix}` }),
       mac: this.macOf(plan?.gateway, plan6?.gateway),
       mtu: options.mtu,
+      answersForPorts: options.routesWithin,
     }).finally(() => {
       this.#making = undefined;
     });

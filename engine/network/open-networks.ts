@@ -19,6 +19,7 @@ import { NetworkTable } from "./network-table.ts";
 import { ReadyPool } from "./pool.ts";
 import { ensurePredefined } from "./predefined.ts";
 import { isLoopback, parseResolvConf } from "./resolv-conf.ts";
+import type { RulesetStyle } from "./ruleset.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { nameserverSubnets } from "./subnets.ts";
 import { VethSweeper } from "./veth-sweeper.ts";
@@ -42,8 +43,8 @@ export interface NetworkOptions {
   readonly connectsBridge?: boolean;
   /** More driver options of the default bridge. */
   readonly bridgeOptions?: Readonly<Record<string, string>>;
-  /** `address/prefix`: who is in there sees containers by their own addresses, wherever they are. */
-  readonly directSubnets?: readonly string[];
+  /** By default Docker's. */
+  readonly style?: RulesetStyle;
   /** Sandboxes to keep ready for the default bridge; those without a network are a quarter of it. */
   readonly poolSize?: number;
   /** The native program, to hear of what others do to rules and bridges; without it nobody does. */
@@ -70,7 +71,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
   const readHostResolvConf = () => readResolvConf(options.resolvConf ?? "/etc/resolv.conf");
   const subnetsInUse = () => hostSubnets(readHostResolvConf());
   const registry = new NetworkRegistry(database);
-  const { instance, bridgeCidr, connectsBridge = true, bridgeOptions, directSubnets = [] } = options;
+  const { instance, bridgeCidr, connectsBridge = true, bridgeOptions, style } = options;
   const predefined = { instance, names, bridgeCidr, connectsBridge, bridgeOptions };
   await ensurePredefined(registry, predefined, subnetsInUse, formatTime(now()));
   const table = new NetworkTable(registry);
@@ -84,7 +85,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     nft,
     table: names.table,
     networks: table,
-    directSubnets,
+    ...(style !== undefined && { style }),
     log,
     beforeFirst: async () => kernelWatch?.begin(names.table),
   });

@@ -98,6 +98,7 @@ test("readBridgeOptions: reads Docker's options and refuses what the kernel woul
     mtu: 1400,
     gatewayMode: "nat",
     gatewayMode6: "nat",
+    routesWithin: false,
     isAddressless: false,
   });
   for (const [key, value] of [

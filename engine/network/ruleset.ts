@@ -25,6 +25,19 @@ export interface Forwards {
   readonly ports: PortMap;
 }
 
+/** What an instance's rules are beyond Docker's. */
+export interface RulesetStyle {
+  /** `address/prefix`: who is in there sees containers by their own addresses. */
+  readonly directSubnets: readonly string[];
+  /**
+   * Connections within a network pass the host as well (see `routesWithin` of the bridge's options): containers see each other by their
+   * own addresses there too, whatever was translated on the way. Only one to itself by a published port cannot.
+   */
+  readonly routesWithin: boolean;
+}
+
+const usualStyle: RulesetStyle = { directSubnets: [], routesWithin: false };
+
 type Family = "ip" | "ip6";
 type Verb = "add" | "delete";
 
@@ -48,11 +61,10 @@ export function planRuleset(
   table: string,
   networks: readonly NetworkRules[],
   forwards: readonly Forwards[],
-  directSubnets: readonly string[] = [],
+  style: RulesetStyle = usualStyle,
 ): string {
   return (
-    planTable("ip", table, networks, forwards, directSubnets) +
-    planTable("ip6", table, networks, forwards, directSubnets)
+    planTable("ip", table, networks, forwards, style) + planTable("ip6", table, networks, forwards, style)
   );
 }
 
@@ -71,7 +83,7 @@ function planTable(
   table: string,
   networks: readonly NetworkRules[],
   forwards: readonly Forwards[],
-  directSubnets: readonly string[],
+  { directSubnets, routesWithin }: RulesetStyle,
 ): string {
   const { address, loopback } = words[family];
   const direct = directSubnets.filter((subnet) => subnet.includes(":") === (family === "ip6"));
@@ -84,13 +96,17 @@ function planTable(
   const set = (name: string, type: string, elements: readonly string[]) =>
     `  ${name} { type ${type}; ${elements.length === 0 ? "" : `elements = { ${elements.join(", ")} }; `}}\n`;
   const elements = setsOf(family, networks);
-  const { one, any, open } = mapsOf(family, forwards);
+  const { one, any, open, selves } = mapsOf(family, forwards);
+  const turned = routesWithin
+    ? `    ${family} saddr . ${family} daddr @selves masquerade\n`
+    : `    oifname @bridges ct status dnat ${family} saddr @subnets masquerade\n`;
   return `${replaced}table ${family} ${table} {
 ${set("set bridges", "ifname", elements.bridges)}${set("set internal", "ifname", elements.internal)}\
 ${set("set subnets", `${address}; flags interval`, elements.subnets)}\
 ${set("set masqueraded", "ifname", elements.masqueraded)}${set("set within", "ifname . ifname", elements.within)}\
 ${set("set connected", "ifname . ifname", elements.connected)}${set("set unprotected", "ifname", elements.unprotected)}\
 ${set("set routed", `${address} . inet_proto . inet_service`, open)}\
+${routesWithin ? set("set selves", `${address} . ${address}`, selves) : ""}\
 ${set("map published_at", `${address} . inet_proto . inet_service : ${address} . inet_service`, one)}\
 ${set("map published", `inet_proto . inet_service : ${address} . inet_service`, any)}\
   chain guard {
@@ -113,8 +129,7 @@ ${set("map published", `inet_proto . inet_service : ${address} . inet_service`, 
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
     oifname @bridges ${family} saddr ${loopback} masquerade
-    oifname @bridges ct status dnat ${family} saddr @subnets masquerade
-    iifname . oifname @within return
+${turned}    iifname . oifname @within return
 ${isDirect}    iifname @masqueraded masquerade
   }
   chain forward {
@@ -144,11 +159,17 @@ export function planNetworkChange(verb: Verb, table: string, network: NetworkRul
 }
 
 /** The commands that publish a container's ports, or stop it; empty when it has none. */
-export function planForwardChange(verb: Verb, table: string, forwards: Forwards): string {
+export function planForwardChange(
+  verb: Verb,
+  table: string,
+  forwards: Forwards,
+  { routesWithin }: RulesetStyle = usualStyle,
+): string {
   return (["ip", "ip6"] as const)
     .flatMap((family) => {
-      const { one, any, open } = mapsOf(family, [forwards]);
+      const { one, any, open, selves } = mapsOf(family, [forwards]);
       return [
+        ...(routesWithin ? selves : []).map((element) => change(verb, family, table, "selves", element)),
         ...one.map((element) => change(verb, family, table, "published_at", element)),
         ...any.map((element) => change(verb, family, table, "published", element)),
         ...open.map((element) => change(verb, family, table, "routed", element)),
@@ -190,6 +211,7 @@ function setsOf(family: Family, all: readonly NetworkRules[]) {
 function mapsOf(family: Family, forwards: readonly Forwards[]) {
   const isSix = family === "ip6";
   const [one, any, open]: [string[], string[], string[]] = [[], [], []];
+  const selves = new Set<string>();
   for (const { address, address6, ports } of forwards) {
     const target = isSix ? address6 : address;
     if (target === "") continue;
@@ -197,6 +219,7 @@ function mapsOf(family: Family, forwards: readonly Forwards[]) {
       const [port = "", protocol = ""] = key.split("/");
       for (const { HostIp, HostPort } of bindings ?? []) {
         if (HostIp.includes(":") !== isSix) continue;
+        selves.add(`${target} . ${target}`);
         const element = `${protocol} . ${HostPort} : ${target} . ${port}`;
         if (HostPort === "") open.push(`${target} . ${protocol} . ${port}`);
         else if (HostIp === "0.0.0.0" || HostIp === "::") any.push(element);
@@ -204,5 +227,5 @@ function mapsOf(family: Family, forwards: readonly Forwards[]) {
       }
     }
   }
-  return { one, any, open };
+  return { one, any, open, selves: [...selves] };
 }

@@ -196,6 +196,9 @@ export function releaseAddresses(network: LiveNetwork, { address, address6 }: Pl
 /** What an interface needs as a port of the network's bridge. */
 export function configurePort(network: LiveNetwork, hostName: string): void {
   if (hostName === "") return;
-  if (!network.options.isConnected) isolatePort(hostName);
-  if (bridgesPassIpHooks()) hairpinPort(hostName);
+  const { isConnected, routesWithin } = network.options;
+  const passesHooks = bridgesPassIpHooks();
+  // Where bridged frames pass the rules as well there is no need to lead them round, and what the kernel turns round stays a frame.
+  if (!isConnected || (routesWithin && !passesHooks)) isolatePort(hostName);
+  if (passesHooks) hairpinPort(hostName);
 }

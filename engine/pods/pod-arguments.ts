@@ -1,7 +1,12 @@
 import type { SandboxRecord } from "./sandbox-record.ts";
 
-/** A network of its own lets everybody in it ping, and listen on any port, as in Docker's containers. */
+/**
+ * A network of its own lets everybody in it ping, and listen on any port, as in Docker's containers. To other pods it is always the host
+ * that leads, whatever it says of shorter ways: there are none.
+ */
 const networkSysctls = {
+  "net.ipv4.conf.all.accept_redirects": "0",
+  "net.ipv4.conf.eth0.accept_redirects": "0",
   "net.ipv4.ip_unprivileged_port_start": "0",
   "net.ipv4.ping_group_range": "0 2147483647",
 };

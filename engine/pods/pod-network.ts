@@ -1,3 +1,4 @@
+import { routesWithinOption } from "#engine/network/bridge-options.ts";
 import { type OpenNetworks, openNetworks, type NetworkDeps } from "#engine/network/open-networks.ts";
 import type { Networks } from "#engine/network/networks.ts";
 import { Fault } from "#base/fault.ts";
@@ -12,7 +13,10 @@ export interface PodNetworkOptions {
 }
 
 /** The world reaches pods by their own addresses; who may is for network policies to say. */
-const bridgeOptions = { "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected" };
+const bridgeOptions = {
+  "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected",
+  [routesWithinOption]: "true",
+};
 
 /** The network that pods are in: a bridge of their own, with the subnet that the node was given. */
 export class PodNetwork implements AsyncDisposable {
@@ -115,7 +119,7 @@ function open(
     runFolder,
     nativeBinary,
     bridgeOptions,
-    directSubnets: [clusterCidr],
+    style: { directSubnets: [clusterCidr], routesWithin: true },
     ...(cidr !== undefined && { bridgeCidr: cidr }),
   });
 }

@@ -13,6 +13,8 @@ export interface BridgeSpec {
   readonly cidr6?: string;
   readonly mac: string;
   readonly mtu: number;
+  /** Its ports, which do not reach one another, find each other at the host's own hardware address. */
+  readonly answersForPorts?: boolean;
 }
 
 const IFF_UP = 1;
@@ -150,9 +152,12 @@ function hasRoute({ name, subnet }: BridgeSpec): boolean {
 }
 
 /** route_localnet lets 127.0.0.1 reach published ports; the rules keep everybody else away from it (CVE-2020-8558). */
-function setSysctls({ name, cidr6 }: BridgeSpec): void {
+function setSysctls({ name, cidr6, answersForPorts = false }: BridgeSpec): void {
   const wanted = [
     [`/proc/sys/net/ipv4/conf/${name}/route_localnet`, "1"],
+    [`/proc/sys/net/ipv4/conf/${name}/proxy_arp_pvlan`, answersForPorts ? "1" : "0"],
+    // Else the kernel takes its time, up to 0.8 s.
+    ...(answersForPorts ? [[`/proc/sys/net/ipv4/neigh/${name}/proxy_delay`, "0"] as const] : []),
     [`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, cidr6 === undefined ? "1" : "0"],
     // A container is no router of the host's, whatever it says.
     ...(cidr6 === undefined ? [] : [[`/proc/sys/net/ipv6/conf/${name}/accept_ra`, "0"] as const]),

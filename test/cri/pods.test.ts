@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { join } from "node:path";
@@ -162,6 +163,45 @@ test("ports on the host lead to the pod, and the host and other pods reach it by
     /address already in use|port is already allocated/,
   );
   for (const podSandboxId of [pod, other]) await pods.runtime.removePodSandbox({ podSandboxId }, t.signal);
+});
+
+test("pods see each other by their own addresses, by way of the host, and services by theirs", async (t) => {
+  const portMappings = [{ containerPort: 80, hostPort: 18_082, protocol: 0 }];
+  const pod = await pods.run(t.signal, { portMappings });
+  const program =
+    "printf '#!/bin/sh\\necho\\necho $REMOTE_ADDR\\n' > /www/cgi-bin/who; chmod +x /www/cgi-bin/who";
+  const server = await pods.start(
+    pod,
+    `mkdir -p /www/cgi-bin; ${program}; exec httpd -f -p 80 -h /www`,
+    t.signal,
+  );
+  await pods.sh(server, "until wget -qO- http://127.0.0.1/cgi-bin/who 2>/dev/null; do :; done", t.signal);
+  const client = await pods.start(await pods.run(t.signal), forever, t.signal);
+  const addressOf = (id: string) =>
+    pods.sh(id, "ip -o -4 addr show eth0 | sed 's/.*inet //; s,/.*,,'", t.signal);
+  const [to, from] = [await addressOf(server), await addressOf(client)];
+  execFileSync("nft", [
+    "add table ip gantry_test_service; add chain ip gantry_test_service pre { type nat hook prerouting priority -100 ; }; " +
+      `add rule ip gantry_test_service pre ip daddr 10.96.7.7 tcp dport 80 dnat to ${to}:80`,
+  ]);
+  try {
+    for (const address of [to, "10.96.7.7"]) {
+      const seen = await pods.sh(client, `wget -qO- http://${address}/cgi-bin/who`, t.signal);
+      assert.equal(seen, `[::ffff:${from}]`);
+    }
+  } finally {
+    execFileSync("nft", ["delete table ip gantry_test_service"]);
+  }
+  const neighbours = await pods.sh(client, "ip neigh", t.signal);
+  const macs = new Set(neighbours.split("\n").map((line) => / lladdr (\S+)/.exec(line)?.[1]));
+  const passesHooks = readFileSync("/proc/sys/net/bridge/bridge-nf-call-iptables", "utf8").trim() === "1";
+  if (!passesHooks) assert.equal(macs.size, 1, neighbours);
+  // To itself, by the host's port.
+  const gateway = await pods.sh(server, "ip route | grep default | cut -d' ' -f3", t.signal);
+  const itself = await pods.sh(server, `wget -qO- http://${gateway}:18082/cgi-bin/who`, t.signal);
+  assert.equal(itself, `[::ffff:${gateway}]`);
+  for (const { id = "" } of (await pods.runtime.listPodSandbox({}, t.signal)).items)
+    await pods.runtime.removePodSandbox({ podSandboxId: id }, t.signal);
 });
 
 function get(url: string): Promise<string> {
