@@ -8,6 +8,7 @@ import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Store } from "#orchestrator/storage/store.ts";
 import type { ApiAnswer, ApiHandler } from "./api-request.ts";
 import { ObjectCache } from "./cache/object-cache.ts";
+import { DefinitionKeeper } from "./custom/definition-keeper.ts";
 import { DiscoveryHandler } from "./discovery/discovery-handler.ts";
 import { OpenApiHandler } from "./discovery/openapi-handler.ts";
 import { noSuchPath } from "./errors.ts";
@@ -85,6 +86,7 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     random,
     log,
   };
+  undo.use(await DefinitionKeeper.open(registry));
   const dispatch: DispatchDeps = { registry, virtual: access.virtual, connect: deps.connect };
   const handler = apiPipeline({
     authenticator: access.authenticator,

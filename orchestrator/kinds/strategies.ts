@@ -1,6 +1,7 @@
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
 import { accessStrategies } from "./access/strategies.ts";
 import { clusterStrategies } from "./cluster/strategies.ts";
+import { definitionStrategy } from "./custom/definition-strategy.ts";
 import { networkStrategies } from "./network/strategies.ts";
 import { podStrategy } from "./pods/strategy.ts";
 import { storageStrategies } from "./storage/strategies.ts";
@@ -14,4 +15,5 @@ export const strategies: Readonly<Record<string, Strategy>> = {
   ...storageStrategies,
   ...clusterStrategies,
   ...accessStrategies,
+  "customresourcedefinitions.apiextensions.k8s.io": definitionStrategy,
 };

@@ -96,6 +96,8 @@ export interface Strategy {
   readonly selectableFields?: Readonly<Record<string, (object: Draft) => string>>;
   /** Seconds that a deletion waits; 0 or undefined: it goes at once. */
   gracePeriodS?(object: Draft, asked: number | undefined): number | undefined;
+  /** What holds an object that is being deleted, besides what its policy says. */
+  readonly finalizersOnDelete?: readonly string[];
   /** What a deletion without a policy does to dependents; absent: Background. */
   readonly defaultPropagation?: "Orphan" | "Background";
   /** Whether an update may come without a resourceVersion; absent: yes. */

@@ -125,7 +125,9 @@ async function write(
 
 function mark(definition: ResourceDefinition, next: Draft, options: DeleteOptions, now: Date): void {
   const metadata = metadataOf(next);
-  const finalizers = finalizersFor(definition, metadata.finalizers ?? [], options);
+  const own = metadata.deletionTimestamp === undefined ? definition.strategy.finalizersOnDelete : [];
+  const given = new Set([...(metadata.finalizers ?? []), ...(own ?? [])]);
+  const finalizers = finalizersFor(definition, [...given], options);
   if (finalizers.length > 0) metadata.finalizers = finalizers;
   else delete metadata.finalizers;
   const asked = options.gracePeriodSeconds;

@@ -1,3 +1,4 @@
+import { inOpenApiV2 } from "../custom/publish.ts";
 import { type Published, readSpecification, type SchemaNode } from "./source.ts";
 
 /** @see OpenAPI Specification 2.0 */
@@ -20,7 +21,7 @@ export function openApiV2(version: string, added: readonly Published[]): OpenApi
     swagger: "2.0",
     info: { title: "Kubernetes", version },
     paths: Object.assign({}, paths, ...added.map((each) => each.paths)),
-    definitions: Object.assign({}, definitions, ...added.map((each) => each.definitions)),
+    definitions: Object.assign({}, definitions, ...added.map((each) => inOpenApiV2(each).definitions)),
     parameters,
     securityDefinitions: { BearerToken: bearerToken },
     security: [{ BearerToken: [] }],
