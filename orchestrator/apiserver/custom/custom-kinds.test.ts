@@ -243,3 +243,67 @@ test("a name that another definition has is not accepted", async () => {
   assert.equal(conditions.get("NamesAccepted")?.message, '"CronTabList" is already in use');
   assert.equal(conditions.get("Established")?.reason, "NotAccepted");
 });
+
+test("rules in expressions are compiled with the definition and hold for its objects", async () => {
+  const rules = [
+    {
+      rule: "self.minReplicas <= self.replicas",
+      messageExpression: "'at least ' + string(self.minReplicas)",
+    },
+    { rule: "self.replicas >= oldSelf.replicas", message: "replicas may not shrink", fieldPath: ".replicas" },
+    {
+      rule: "!has(self.name) || self.name.startsWith('x') && quantity(self.size).isLessThan(quantity('2Gi'))",
+    },
+  ];
+  const properties = {
+    replicas: { type: "integer" },
+    minReplicas: { type: "integer" },
+    name: { type: "string" },
+    size: { type: "string" },
+  };
+  const spec = { type: "object", properties, "x-kubernetes-validations": rules };
+  const withRules = (own: object) => ({
+    versions: [
+      {
+        name: "v1",
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", properties: { spec: own } } },
+      },
+    ],
+  });
+  await using api = await openWith(definition(withRules(spec)));
+  const send = (verb: "POST" | "PUT", path: string, own: object, version = "") =>
+    api.send(verb, path, {
+      ...cronTab("a"),
+      metadata: { name: "a", resourceVersion: version },
+      spec: own,
+    });
+  const head = 'CronTab.stable.example.com "a" is invalid: ';
+  assert.equal(
+    messageOf(await send("POST", objects, { replicas: 1, minReplicas: 2 })),
+    `${head}spec: Invalid value: "object": at least 2`,
+  );
+  const made = await send("POST", objects, { replicas: 3, minReplicas: 2, name: "xy", size: "1Gi" });
+  assert.equal(made.status, 201);
+  const { resourceVersion } = made.body.metadata;
+  assert.equal(
+    messageOf(await send("PUT", `${objects}/a`, { replicas: 2, minReplicas: 2 }, resourceVersion)),
+    `${head}spec.replicas: Invalid value: "object": replicas may not shrink`,
+  );
+  assert.match(
+    messageOf(
+      await send(
+        "PUT",
+        `${objects}/a`,
+        { replicas: 3, minReplicas: 2, name: "xy", size: "3Gi" },
+        resourceVersion,
+      ),
+    ),
+    /failed rule: !has\(self.name\)/,
+  );
+  const wrong = { ...spec, "x-kubernetes-validations": [{ rule: "self.replicas >" }, { rule: "other > 1" }] };
+  const refused = messageOf(await api.send("POST", definitions, definition(withRules(wrong))));
+  assert.match(refused, /x-kubernetes-validations\[0\].rule: Invalid value: .*: compilation failed: /);
+  assert.match(refused, /x-kubernetes-validations\[1\].rule: Invalid value: .*: compilation failed: /);
+});

@@ -1,5 +1,6 @@
 import { forbidden, invalid, notSupported, required } from "#orchestrator/machinery/field-error.ts";
 import type { FieldError } from "#orchestrator/machinery/resource.ts";
+import { compileErrors } from "./cel-rules.ts";
 import { type CelRule, itemsOf, type JsonSchema } from "./definition.ts";
 import { setDefaults } from "./set-defaults.ts";
 import { listErrors, valueErrors } from "./check-value.ts";
@@ -337,5 +338,5 @@ function ruleErrors(rule: CelRule, path: string): Errors {
     errors.push(invalid(`${path}.fieldPath`, rule.fieldPath, "must be non-empty if specified"));
   if (/[\n\r]/.test(rule.fieldPath ?? ""))
     errors.push(invalid(`${path}.fieldPath`, rule.fieldPath, "must not contain line breaks"));
-  return errors;
+  return errors.length > 0 ? errors : compileErrors(rule, path);
 }
