@@ -197,7 +197,8 @@ const shortestCertificateS = 600;
 export function certificateRequestErrors(object: Draft): Errors {
   const into: Findings = [];
   const { spec } = view<CertificateSigningRequest>(object);
-  const { request, signerName, expirationSeconds } = spec;
+  const { signerName, expirationSeconds } = spec;
+  const request = spec.request ?? "";
   const text = Buffer.from(request, "base64").toString("latin1");
   if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(text))
     into.push(invalid("spec.request", request, "PEM block type must be CERTIFICATE REQUEST"));
