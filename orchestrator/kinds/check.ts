@@ -12,6 +12,11 @@ export type Findings = FieldError[];
 export const isNegative = "must be greater than or equal to 0";
 const isImmutable = "field is immutable";
 
+/** What a map of the client's has under a key: not what every object has under `constructor` or `__proto__`. */
+export function ownValue<T>(map: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
 /** Adds what a rule for names complains of. */
 export function checkName(
   into: Findings,

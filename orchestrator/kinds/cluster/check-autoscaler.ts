@@ -2,7 +2,7 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricTarget } from "#api/kub
 import { forbidden, invalid, notSupported, required } from "#orchestrator/machinery/field-error.ts";
 import { pathSegmentComplaints } from "#orchestrator/machinery/names.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
-import { checkPositiveQuantity, checkRequiredName, type Findings } from "../check.ts";
+import { checkPositiveQuantity, checkRequiredName, type Findings, ownValue } from "../check.ts";
 import { view } from "../edit.ts";
 
 const metricTypes = ["ContainerResource", "External", "Object", "Pods", "Resource"];
@@ -33,7 +33,7 @@ export function autoscalerErrors(object: Draft): readonly FieldError[] {
 function checkMetric(into: Findings, path: string, metric: MetricSpec): void {
   const type = metric.type ?? "";
   if (type === "") return void into.push(required(`${path}.type`, "must specify a metric source type"));
-  const name = sourceOf[type];
+  const name = ownValue(sourceOf, type);
   if (name === undefined) return void into.push(notSupported(`${path}.type`, type, metricTypes));
   const source = metric[name];
   if (source === undefined || typeof source === "string")

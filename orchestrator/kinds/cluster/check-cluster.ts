@@ -26,6 +26,7 @@ import {
   checkSelector,
   checkSupported,
   type Findings,
+  ownValue,
 } from "../check.ts";
 import { view } from "../edit.ts";
 import { preemptionPolicies } from "../pods/check-scheduling.ts";
@@ -232,10 +233,10 @@ function checkLimits(into: Findings, path: string, limit: LimitRangeItem): void 
     ["max", max],
   ] as const;
   for (const name of new Set(order.flatMap(([, amounts]) => Object.keys(amounts)))) {
-    const given = order.filter(([, amounts]) => amounts[name] !== undefined);
+    const given = order.filter(([, amounts]) => ownValue(amounts, name) !== undefined);
     for (const [at, [lower, amounts]] of given.entries()) {
       for (const [upper, others] of given.slice(at + 1)) {
-        const [low = "0", high = "0"] = [amounts[name], others[name]];
+        const [low = "0", high = "0"] = [ownValue(amounts, name), ownValue(others, name)];
         if (compareQuantities(parseQuantity(low), parseQuantity(high)) <= 0) continue;
         const words: Readonly<Record<string, string>> = {
           min: "min value",

@@ -10,6 +10,7 @@ import type {
 import type { Event as NewEvent } from "#api/kube/types/events.ts";
 import { byBytes } from "#orchestrator/machinery/go-text.ts";
 import type { Column } from "#orchestrator/machinery/resource.ts";
+import { ownValue } from "../check.ts";
 import { ageColumn, column, nameColumn, wide } from "./column.ts";
 import { timeSince } from "./human-duration.ts";
 
@@ -121,7 +122,7 @@ function quota({ status }: ResourceQuota, isLimit: boolean): string {
   return Object.entries(status?.hard ?? {})
     .filter(([resource]) => resource.startsWith("limits.") === isLimit)
     .toSorted(([a], [b]) => byBytes(a, b))
-    .map(([resource, hard]) => `${resource}: ${status?.used?.[resource] ?? "0"}/${hard}`)
+    .map(([resource, hard]) => `${resource}: ${ownValue(status?.used ?? {}, resource) ?? "0"}/${hard}`)
     .join(", ");
 }
 

@@ -41,7 +41,7 @@ function summarize(pod: Pod): Summary {
   const tally = !isInitializing || hasInitialized ? tallyMain(pod, init, sidecar) : init;
   return {
     ...tally,
-    total: pod.spec.containers.length + sidecars.size,
+    total: (pod.spec.containers?.length ?? 0) + sidecars.size,
     status: deletionStatus(pod) ?? tally.status,
   };
 }

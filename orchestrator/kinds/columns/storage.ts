@@ -209,7 +209,12 @@ export const csiDriverColumns: readonly Column[] = [
 
 export const csiNodeColumns: readonly Column[] = [
   nameColumn,
-  column<CSINode>("Drivers", "integer", "How many drivers are installed.", ({ spec }) => spec.drivers.length),
+  column<CSINode>(
+    "Drivers",
+    "integer",
+    "How many drivers are installed.",
+    ({ spec }) => spec.drivers?.length ?? 0,
+  ),
   ageColumn,
 ];
 

@@ -2,7 +2,7 @@ import type { Container } from "#api/kube/types/core-pods.ts";
 import { duplicate, forbidden, invalid, notFound, required } from "#orchestrator/machinery/field-error.ts";
 import { qualifiedNameComplaints } from "#orchestrator/machinery/names.ts";
 import { compareQuantities, milliUnits, parseQuantity } from "#orchestrator/machinery/quantity.ts";
-import { checkName, checkNonNegativeQuantity, type Findings } from "../check.ts";
+import { checkName, checkNonNegativeQuantity, type Findings, ownValue } from "../check.ts";
 
 type Requirements = NonNullable<Container["resources"]>;
 type Amounts = Readonly<Record<string, string>>;
@@ -67,7 +67,7 @@ function checkAgainstLimit(
   amount: string,
   limits: Amounts,
 ): void {
-  const limit = limits[name];
+  const limit = ownValue(limits, name);
   if (limit === undefined) {
     if (!mayOvercommit(name))
       into.push(required(`${path}.limits`, "Limit must be set for non overcommitable resources"));

@@ -24,9 +24,10 @@ export function jobErrors(object: Draft): Errors {
   const { spec } = view<Job>(object);
   if (spec.selector === undefined) into.push(required("spec.selector"));
   else checkSelector(into, "spec.selector", spec.selector);
+  const isSound = into.length === 0;
   checkJobSpec(into, "spec", spec);
   const labels = spec.template?.metadata?.labels;
-  if (spec.selector !== undefined && !selects(spec.selector, labels))
+  if (isSound && !selects(spec.selector, labels))
     into.push(
       invalid("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"),
     );

@@ -149,10 +149,10 @@ export function replicationControllerErrors(object: Draft): Errors {
   checkNonNegative(into, "spec.replicas", spec.replicas);
   if (spec.template === undefined) into.push(required("spec.template"));
   else {
-    const { labels } = spec.template.metadata ?? {};
-    if (!selects({ matchLabels: selector }, labels))
+    const { labels = {} } = spec.template.metadata ?? {};
+    if (!Object.entries(selector).every(([key, value]) => labels[key] === value))
       into.push(
-        invalid("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"),
+        invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"),
       );
     checkPodTemplate(into, "spec.template", spec.template);
     checkAlwaysRestarts(into, spec.template);
