@@ -3,7 +3,6 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { failure } from "#api/kube/status.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
 import type { User } from "#orchestrator/authn/user.ts";
 import { bootstrapObjects } from "#orchestrator/apiserver/bootstrap/bootstrap-objects.ts";
@@ -73,7 +72,10 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         store,
         resources,
         access: (parts) => openAccess(parts, { pki: () => pki.current, now: () => new Date() }),
-        connect: () => Promise.reject(failure("ServiceUnavailable", "there is no way to nodes yet")),
+        nodeCredentials: () => ({
+          ...pki.current.identities["apiserver-kubelet-client"],
+          authority: pki.current.authority,
+        }),
         facts: { version: "v1.36.0", platform: "linux/amd64", runtime: process.version },
         checks: new Map([["poststarthook/bootstrap", () => (isReady ? undefined : "not finished")]]),
         address: () => `${advertised}:${options.listen.port}`,

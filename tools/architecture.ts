@@ -205,7 +205,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   ...hypervisorArrows,
   cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust", "engine/sbom"],
   bin: ["engine/daemon", "orchestrator/daemon", "hypervisor/daemon", "cli", "base", "host"],
-  bench: ["base", "host", "client", "api", "engine/logs"],
+  bench: ["base", "host", "client", "rpc", "api", "engine/logs"],
 };
 
 /** These may import anything. */

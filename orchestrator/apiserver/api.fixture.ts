@@ -5,53 +5,11 @@ import { join } from "node:path";
 import type { KubeObject } from "#api/kube/meta.ts";
 import { silentLog } from "#base/log.ts";
 import type { Transport, TransportRequest } from "#client/transport.ts";
-import type { ResourceDefinition, Strategy, Verb } from "#orchestrator/machinery/resource.ts";
+import { resources } from "#orchestrator/kinds/resources.ts";
+import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import type { Store } from "#orchestrator/storage/store.ts";
 import { SqliteStore } from "#orchestrator/storage/sqlite-store.ts";
 import { type AccessControl, type Api, openApi } from "./open-api.ts";
-
-const verbs: readonly Verb[] = [
-  "get",
-  "list",
-  "watch",
-  "create",
-  "update",
-  "patch",
-  "delete",
-  "deletecollection",
-];
-
-export function definitionOf(
-  kind: string,
-  resource: string,
-  more: Partial<ResourceDefinition> & { readonly strategy?: Strategy } = {},
-): ResourceDefinition {
-  return {
-    group: "",
-    version: "v1",
-    resource,
-    kind,
-    listKind: `${kind}List`,
-    singular: kind.toLowerCase(),
-    isNamespaced: true,
-    shortNames: [],
-    categories: [],
-    verbs,
-    subresources: [],
-    type: `io.k8s.api.core.v1.${kind}`,
-    strategy: {},
-    ...more,
-  };
-}
-
-export const someResources: readonly ResourceDefinition[] = [
-  definitionOf("ConfigMap", "configmaps"),
-  definitionOf("Namespace", "namespaces", { isNamespaced: false }),
-  definitionOf("Pod", "pods", {
-    subresources: [{ name: "status", kind: "Pod", verbs: ["get", "update", "patch"] }],
-    strategy: { gracePeriodS: (_object, asked) => asked ?? 30 },
-  }),
-  definitionOf("Deployment", "deployments", { group: "apps" }),
-];
 
 export const allowAll: AccessControl = {
   authenticator: { authenticate: async () => ({ name: "tester", groups: ["system:masters"] }) },
@@ -64,7 +22,15 @@ export const allowAll: AccessControl = {
 export interface TestApi extends AsyncDisposable {
   readonly api: Api;
   readonly transport: Transport;
-  send(method: TransportRequest["method"], path: string, body?: unknown): Promise<TestAnswer>;
+  /** @param body an object, which goes as JSON, or bytes of the content type that the headers name */
+  send(
+    method: TransportRequest["method"],
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<TestAnswer>;
+  /** Another API over the same store, after something was done to that. */
+  reopen(between: (store: Store) => Promise<void>): Promise<TestApi>;
 }
 
 export interface TestAnswer {
@@ -74,56 +40,82 @@ export interface TestAnswer {
   readonly body: any;
 }
 
+interface Parts {
+  readonly access: AccessControl;
+  readonly resources: readonly ResourceDefinition[];
+}
+
 /** An API over a store of its own, without a network. */
-export async function openTestApi(
-  more: Partial<{ readonly access: AccessControl; readonly resources: readonly ResourceDefinition[] }> = {},
-): Promise<TestApi> {
-  const { signal } = new AbortController();
+export async function openTestApi(parts: Partial<Parts> = {}): Promise<TestApi> {
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "gantry-api-"));
   undo.defer(() => rm(folder, { recursive: true }));
   const store = undo.use(
     new SqliteStore({ file: join(folder, "state.db"), log: silentLog, now: () => Date.now() / 1000 }),
   );
-  const api = undo.use(
-    await openApi(
-      {
-        store,
-        resources: more.resources ?? someResources,
-        access: () => more.access ?? allowAll,
-        connect: () => Promise.reject(new Error("there are no nodes")),
-        facts: { version: "v1.36.0", platform: "linux/amd64", runtime: "node" },
-        checks: new Map(),
-        address: () => "127.0.0.1:6443",
-        now: () => new Date(),
-        newUid: randomUUID,
-        random: Math.random,
-        log: silentLog,
-      },
-      signal,
-    ),
+  const api = undo.use(await openOver(store, parts));
+  const opened = undo.move();
+  return { ...api, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+async function openOver(store: Store, parts: Partial<Parts>): Promise<TestApi> {
+  const { signal } = new AbortController();
+  const api = await openApi(
+    {
+      store,
+      resources: parts.resources ?? resources,
+      access: () => parts.access ?? allowAll,
+      nodeCredentials: () => ({ certificate: "", key: "", authority: "" }),
+      facts: { version: "v1.36.0", platform: "linux/amd64", runtime: "node" },
+      checks: new Map(),
+      address: () => "127.0.0.1:6443",
+      now: () => new Date(),
+      newUid: randomUUID,
+      random: Math.random,
+      log: silentLog,
+    },
+    signal,
   );
   const transport = api.transport({ name: "tester", groups: ["system:masters"] });
-  const opened = undo.move();
   return {
     api,
     transport,
-    async send(method, path, body) {
-      const bytes = body === undefined ? undefined : new TextEncoder().encode(JSON.stringify(body));
-      const answer = await transport.send(
-        { method, path, ...(bytes !== undefined && { body: { type: "application/json", bytes } }) },
-        signal,
-      );
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of answer.body) chunks.push(chunk);
-      const text = Buffer.concat(chunks).toString();
-      return {
-        status: answer.status,
-        headers: answer.headers ?? {},
-        body: answer.headers?.["content-type"]?.includes("json") ? JSON.parse(text) : text,
-      };
+    send: (method, path, body, headers = {}) => sendOver(transport, { method, path, body, headers }),
+    async reopen(between) {
+      await between(store);
+      return await openOver(store, parts);
     },
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
+  };
+}
+
+interface Asked {
+  readonly method: TransportRequest["method"];
+  readonly path: string;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+async function sendOver(transport: Transport, { method, path, body, headers }: Asked): Promise<TestAnswer> {
+  const bytes = body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body));
+  const type = headers["content-type"] ?? "application/json";
+  const { signal } = new AbortController();
+  const answer = await transport.send(
+    { method, path, headers, ...(body !== undefined && { body: { type, bytes } }) },
+    signal,
+  );
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body) chunks.push(chunk);
+  const all = Buffer.concat(chunks);
+  const answerType = answer.headers?.["content-type"] ?? "";
+  return {
+    status: answer.status,
+    headers: answer.headers ?? {},
+    body: answerType.includes("json")
+      ? JSON.parse(all.toString())
+      : answerType.includes("protobuf")
+        ? all
+        : all.toString(),
   };
 }
 

@@ -69,6 +69,7 @@ export const noSuchPath = "the server could not find the requested resource";
 export function statusErrorOf(error: unknown): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof URIError) return failure("BadRequest", messageOf(error));
+  if (isFault(error, "invalid")) return failure("BadRequest", error.message);
   if (isFault(error, "unavailable")) return failure("ServiceUnavailable", error.message);
   if (isFault(error, "exhausted"))
     return failure("InternalError", `Internal error occurred: ${error.message}`);

@@ -60,7 +60,10 @@ test("finalizers and grace keep an object until they are over", async () => {
   assert.equal((await api.send("GET", `${maps}/a`)).status, 404);
 
   const pods = "/api/v1/namespaces/default/pods";
-  await api.send("POST", pods, { metadata: { name: "p" } });
+  await api.send("POST", pods, {
+    metadata: { name: "p" },
+    spec: { nodeName: "n", containers: [{ name: "c", image: "i" }] },
+  });
   const ending = await api.send("DELETE", `${pods}/p`);
   assert.equal(ending.body.metadata.deletionGracePeriodSeconds, 30);
   const sooner = await api.send("DELETE", `${pods}/p?gracePeriodSeconds=5`);

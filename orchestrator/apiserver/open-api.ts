@@ -9,12 +9,14 @@ import type { Store } from "#orchestrator/storage/store.ts";
 import type { ApiAnswer, ApiHandler } from "./api-request.ts";
 import { ObjectCache } from "./cache/object-cache.ts";
 import { DefinitionKeeper } from "./custom/definition-keeper.ts";
+import { Connector, type ConnectorDeps } from "./connect/connector.ts";
 import { DiscoveryHandler } from "./discovery/discovery-handler.ts";
 import { OpenApiHandler } from "./discovery/openapi-handler.ts";
 import { noSuchPath } from "./errors.ts";
 import { answerResource, type DispatchDeps, type VirtualResource } from "./handlers/dispatch.ts";
 import { answerHealth, type HealthCheck, type VersionFacts } from "./health-handler.ts";
 import { inProcessTransport } from "./http/in-process.ts";
+import { RequestLimits, usualLimits } from "./request-limits.ts";
 import { apiPipeline, type RequestScope } from "./pipeline.ts";
 import { AdmissionChain } from "./registry/admission-chain.ts";
 import { ManagedFields } from "./registry/managed-fields.ts";
@@ -46,7 +48,8 @@ export interface ApiDeps {
   readonly store: Store;
   readonly resources: readonly ResourceDefinition[];
   readonly access: (parts: AccessParts) => AccessControl;
-  readonly connect: DispatchDeps["connect"];
+  /** How we prove to nodes that we are the API server. */
+  readonly nodeCredentials: ConnectorDeps["credentials"];
   readonly facts: VersionFacts;
   /** Beside those of the API itself. */
   readonly checks: ReadonlyMap<string, HealthCheck>;
@@ -87,12 +90,18 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     log,
   };
   undo.use(await DefinitionKeeper.open(registry));
-  const dispatch: DispatchDeps = { registry, virtual: access.virtual, connect: deps.connect };
+  const connector = new Connector({ cache, credentials: deps.nodeCredentials, random });
+  const dispatch: DispatchDeps = {
+    registry,
+    virtual: access.virtual,
+    connect: (scope) => connector.connect(scope),
+  };
   const handler = apiPipeline({
     authenticator: access.authenticator,
     authorizer: access.authorizer,
     newId: newUid,
     log,
+    limits: new RequestLimits(usualLimits),
     answer: router(deps, access, dispatch),
   });
   const opened = undo.move();

@@ -7,6 +7,7 @@ import type { Attributes, Authorizer } from "#orchestrator/authz/authorizer.ts";
 import { type DistinctHeaders, impersonate } from "#orchestrator/authz/impersonation.ts";
 import { type ApiAnswer, type ApiHandler, type ApiRequest, jsonAnswer } from "./api-request.ts";
 import { forbidden, statusErrorOf } from "./errors.ts";
+import type { RequestLimits } from "./request-limits.ts";
 import { parseRequestInfo, type RequestInfo } from "./request-info.ts";
 
 /** An authorised request with what is known about it, for whoever answers it. */
@@ -25,6 +26,7 @@ export interface PipelineDeps {
   readonly authorizer: Authorizer;
   readonly newId: () => string;
   readonly log: Log;
+  readonly limits: RequestLimits;
   answer(scope: RequestScope): Promise<ApiAnswer>;
 }
 
@@ -54,7 +56,7 @@ async function handle(deps: PipelineDeps, request: ApiRequest, warnings: string[
     ? (impersonate(own, distinctHeaders(request), deps.authorizer) ?? own)
     : own;
   authorize(deps.authorizer, attributesOf(user, info, request));
-  return await deps.answer({
+  const scope: RequestScope = {
     request,
     info,
     user,
@@ -63,7 +65,8 @@ async function handle(deps: PipelineDeps, request: ApiRequest, warnings: string[
       if (!warnings.includes(text)) warnings.push(text);
     },
     annotate: () => {},
-  });
+  };
+  return await deps.limits.run(request, info, user, () => deps.answer(scope));
 }
 
 function isImpersonating({ headers }: ApiRequest): boolean {

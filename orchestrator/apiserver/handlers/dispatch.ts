@@ -10,7 +10,8 @@ import { answerBinding } from "./binding-handler.ts";
 import { answerDelete, answerDeleteCollection } from "./delete-handler.ts";
 import { answerEviction } from "./eviction-handler.ts";
 import { answerGet, answerList, answerWatch } from "./read-handler.ts";
-import { type ResourceInfo, resourceScope, type ResourceScope } from "./resource-scope.ts";
+import { admissionOf } from "../registry/admission-of.ts";
+import { type ResourceInfo, resourceScope, type ResourceScope, writeRequestOf } from "./resource-scope.ts";
 import { answerScale } from "./scale-handler.ts";
 import { answerCreate, answerPatch, answerUpdate } from "./write-handler.ts";
 
@@ -46,7 +47,10 @@ export async function answerResource(
   const place = [placeOf(definition), ...(subresource === undefined ? [] : [subresource.name])].join("/");
   const unkept = virtual.get(place);
   if (unkept !== undefined) return await answerVirtual(scope, unkept);
-  if (connecting.has(place)) return await deps.connect(scope);
+  if (connecting.has(place)) {
+    await admitConnection(registry, scope);
+    return await deps.connect(scope);
+  }
   if (place === "core/bindings" || place === "core/pods/binding") return await answerBinding(registry, scope);
   if (place === "core/pods/eviction") return await answerEviction(registry, scope);
   if (subresource?.name === "scale") return await answerScale(registry, scope);
@@ -74,6 +78,14 @@ export async function answerResource(
         {},
       );
   }
+}
+
+/** Reading a log is no connection. */
+async function admitConnection({ admission }: RegistryDeps, scope: ResourceScope): Promise<void> {
+  if (scope.subresource?.name === "log") return;
+  const request = admissionOf(writeRequestOf(scope), "CONNECT", scope.info.name ?? "", {});
+  await admission.admit(request, scope.request.signal);
+  (await admission.validate(request, scope.request.signal))(false);
 }
 
 async function answerVirtual(scope: ResourceScope, answer: VirtualResource): Promise<ApiAnswer> {

@@ -1,4 +1,5 @@
 import type { ApiAnswer } from "../api-request.ts";
+import { wantsWebSocket, webSocketWatch } from "../http/web-socket-watch.ts";
 import { listPage, positionFor } from "../cache/list-page.ts";
 import { watchStream } from "../cache/watch-stream.ts";
 import { notFound } from "../errors.ts";
@@ -76,7 +77,13 @@ export async function answerWatch(deps: RegistryDeps, scope: ResourceScope): Pro
     representation.watch,
     request.signal,
   );
-  return { kind: "stream", status: 200, headers: { "content-type": watchContentType }, body };
+  const answer = {
+    kind: "stream",
+    status: 200,
+    headers: { "content-type": watchContentType },
+    body,
+  } as const;
+  return wantsWebSocket(request) ? webSocketWatch(request, answer) : answer;
 }
 
 /** Of a watch of one object by its path. */

@@ -11,6 +11,7 @@ import { PeerCertificates } from "#orchestrator/authn/peer-certificate.ts";
 import type { Credentials } from "#orchestrator/authn/user.ts";
 import type { AnswerHeaders, ApiAnswer, ApiHandler, ApiRequest } from "../api-request.ts";
 import { statusErrorOf } from "../errors.ts";
+import { compressed } from "./compression.ts";
 import { tooLargeBody } from "./in-process.ts";
 
 export interface ServerOptions {
@@ -34,6 +35,10 @@ const streamsMost = 1000;
 const headMostBytes = 256 << 10;
 /** A client that takes nothing for so long has gone. */
 const stalledMs = 60_000;
+const keepAliveMs = 30_000;
+const handshakeMs = 10_000;
+/** One for all: a reason of its own would be a stack trace for every request. */
+const clientGone = new Error("the client has gone");
 const encoder = new TextEncoder();
 
 /** Serves an API over TLS, with HTTP/2 and HTTP/1.1. */
@@ -55,6 +60,7 @@ export class ApiServer implements AsyncDisposable {
       requestCert: true,
       // Whoever shows none may have a token.
       rejectUnauthorized: false,
+      handshakeTimeout: handshakeMs,
       allowHTTP1: true,
       maxSessionMemory: 64,
       maxHeaderListPairs: 256,
@@ -111,6 +117,8 @@ export class ApiServer implements AsyncDisposable {
       if (socket.alpnProtocol !== "h2") this.#track(socket);
       socket.on("error", () => socket.destroy());
       socket.setNoDelay(true);
+      // A client that is gone without a word is found out about.
+      socket.setKeepAlive(true, keepAliveMs);
     });
     server.on("tlsClientError", (error, socket) => {
       this.#log.debug("a TLS handshake failed", { reason: messageOf(error) });
@@ -130,7 +138,7 @@ export class ApiServer implements AsyncDisposable {
   ): Promise<void> {
     const gone = new AbortController();
     stream.on("error", () => {});
-    stream.once("close", () => gone.abort());
+    stream.once("close", () => gone.abort(clientGone));
     const { ":method": method = "GET", ":path": url = "/", ...own } = headers as Record<string, string>;
     const socket = stream.session?.socket as TLSSocket | undefined;
     const request = requestOf(this.#peers, {
@@ -152,7 +160,7 @@ export class ApiServer implements AsyncDisposable {
 
   async #serveHttp1(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    response.once("close", () => gone.abort(clientGone));
     const { method = "GET", url = "/", socket } = message;
     const request = requestOf(this.#peers, {
       method,
@@ -170,12 +178,13 @@ export class ApiServer implements AsyncDisposable {
       return;
     }
     response.writeHead(answer.status, { ...answer.headers, ...lengthOf(answer) } as never);
+    if (answer.kind === "stream") response.flushHeaders();
     await writeBody(answer, method, response, gone.signal);
   }
 
   async #serveUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const gone = new AbortController();
-    socket.once("close", () => gone.abort());
+    socket.once("close", () => gone.abort(clientGone));
     socket.on("error", () => socket.destroy());
     const { method = "GET", url = "/" } = message;
     if (head.length > 0) socket.unshift(head);
@@ -203,7 +212,7 @@ export class ApiServer implements AsyncDisposable {
 
   async #answer(request: ApiRequest): Promise<ApiAnswer> {
     try {
-      return await this.#handler(request);
+      return await compressed(await this.#handler(request), request.headers["accept-encoding"]);
     } catch (error) {
       const { code, status } = statusErrorOf(error);
       return {
@@ -315,7 +324,7 @@ function readAll(
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)),
     );
     body.once("error", reject);
-    body.once("close", () => reject(new Error("the client has gone")));
+    body.once("close", () => reject(clientGone));
   });
 }
 

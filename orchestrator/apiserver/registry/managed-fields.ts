@@ -10,6 +10,7 @@ import type { FieldTypes } from "#orchestrator/machinery/apply/ownership.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import { servedForm, storedForm } from "./conversion.ts";
 import type { FieldOwners, FieldWrite } from "./field-owners.ts";
+import { metadataOf } from "./write-request.ts";
 import { apiVersionOf, placeOf, type ResourceTable } from "./resource-table.ts";
 
 interface Known {
@@ -28,7 +29,15 @@ export class ManagedFields implements FieldOwners {
   }
 
   update(write: FieldWrite, old: Draft | undefined, next: Draft): void {
-    updateManagedFields(this.#ownedWrite(write), old, next);
+    try {
+      updateManagedFields(this.#ownedWrite(write), old, next);
+    } catch {
+      // An object that its schema cannot make sense of is validation's business; who owns its fields stays as it was.
+      const metadata = metadataOf(next);
+      const before = old && metadataOf(old).managedFields;
+      if (before === undefined) delete metadata.managedFields;
+      else metadata.managedFields = before;
+    }
   }
 
   apply(write: FieldWrite & { readonly force: boolean }, old: Draft | undefined, applied: Draft): Draft {
