@@ -14,6 +14,7 @@ import type { ApiHandler } from "#orchestrator/apiserver/api-request.ts";
 import { openApi } from "#orchestrator/apiserver/open-api.ts";
 import { openAccess } from "./access-control.ts";
 import { resources } from "#orchestrator/kinds/resources.ts";
+import { openControlPlane } from "./control-plane.ts";
 import { ensureAdminKubeconfig } from "#orchestrator/pki/kubeconfig.ts";
 import type { Pki } from "#orchestrator/pki/pki.ts";
 import { PkiKeeper } from "#orchestrator/pki/pki-keeper.ts";
@@ -109,6 +110,13 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   await ensureRoles(api.cache, own, log.with({ area: "bootstrap" }), signal);
   roles.resolve();
   undo.use(new Compactor(store, log.with({ area: "store" })));
+  undo.use(
+    openControlPlane({
+      transport: api.transport(controlPlane),
+      authority: () => pki.current.authority,
+      log,
+    }),
+  );
   isReady = true;
   log.info("the cluster is served", { host: options.listen.host, port });
   const opened = undo.move();
@@ -117,6 +125,11 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
 
 /** The server itself. */
 const apiServer: User = { name: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
+/** Controllers and scheduler. */
+const controlPlane: User = {
+  name: "system:kube-controller-manager",
+  groups: ["system:masters", "system:authenticated"],
+};
 const serviceAddress = "10.96.0.1";
 const serviceRange = "10.96.0.0/16";
 

@@ -7,6 +7,8 @@ export interface KubeClientOptions {
   readonly userAgent: string;
   /** Sent with every request, e.g. a bearer token. */
   readonly headers?: () => Readonly<Record<string, string>>;
+  /** Absent: `application/json`. */
+  readonly accept?: string;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -25,11 +27,11 @@ const encoder = new TextEncoder();
 /** Requests to a Kubernetes API in JSON. What is not a success throws the Status that the server answers. */
 export class KubeRequests {
   readonly transport: Transport;
-  readonly #options: KubeClientOptions;
+  readonly options: KubeClientOptions;
 
   constructor(transport: Transport, options: KubeClientOptions) {
     this.transport = transport;
-    this.#options = options;
+    this.options = options;
   }
 
   /** The answer's body as the server sends it. @throws {StatusError} when the server refuses */
@@ -49,9 +51,9 @@ export class KubeRequests {
       method,
       path: path + queryText(query ?? {}),
       headers: {
-        Accept: "application/json",
-        "User-Agent": this.#options.userAgent,
-        ...this.#options.headers?.(),
+        Accept: this.options.accept ?? "application/json",
+        "User-Agent": this.options.userAgent,
+        ...this.options.headers?.(),
       },
       ...(body === undefined
         ? {}

@@ -1,3 +1,4 @@
+import type { CustomResourceDefinition } from "#api/kube/types/apiextensions.ts";
 import type {
   ControllerRevision,
   DaemonSet,
@@ -140,6 +141,14 @@ export const services: KubeResource<Service> = {
   resource: "services",
   kind: "Service",
   isNamespaced: true,
+};
+
+export const customResourceDefinitions: KubeResource<CustomResourceDefinition> = {
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  resource: "customresourcedefinitions",
+  kind: "CustomResourceDefinition",
+  isNamespaced: false,
 };
 
 export const controllerRevisions: KubeResource<ControllerRevision> = {

@@ -1,16 +1,33 @@
 import type { ControllerDeps, StartController } from "./controller-deps.ts";
 import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
+import { startGarbageCollector } from "./garbage-collector/reconcile.ts";
+import { startNamespaceController } from "./namespace/reconcile.ts";
 import { startReplicaSetController, startReplicationController } from "./replica-set/reconcile.ts";
+import { rootCaController } from "./root-ca/reconcile.ts";
+import { startServiceAccountController } from "./service-account/reconcile.ts";
 
-const controllers: Readonly<Record<string, StartController>> = {
-  replicaset: startReplicaSetController,
-  replicationcontroller: startReplicationController,
-  deployment: startDeploymentController,
-  endpoints: startEndpointsController,
-};
+/** What only the machine knows on which the controllers run. */
+export interface ControllerFacts {
+  /** Certificates of the cluster's authority, PEM. */
+  readonly authority: () => string;
+}
 
 /** Starts all controllers; settles when the signal has aborted and all have ended. The caller starts the informers. */
-export async function startControllers(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
-  await Promise.all(Object.values(controllers).map((start) => start(deps, signal)));
+export async function startControllers(
+  deps: ControllerDeps,
+  facts: ControllerFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const controllers: readonly StartController[] = [
+    startReplicaSetController,
+    startReplicationController,
+    startDeploymentController,
+    startEndpointsController,
+    startNamespaceController,
+    startServiceAccountController,
+    rootCaController(facts.authority),
+    startGarbageCollector,
+  ];
+  await Promise.all(controllers.map((start) => start(deps, signal)));
 }

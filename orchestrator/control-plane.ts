@@ -1,0 +1,41 @@
+import type { Log } from "#base/log.ts";
+import { kubeClient } from "#client/kube/kube-client.ts";
+import type { Transport } from "#client/transport.ts";
+import { systemTimers } from "#host/system-timers.ts";
+import { startControllers } from "./controllers/start.ts";
+import { EventBroadcaster } from "./informers/event-recorder.ts";
+import { InformerFactory } from "./informers/informer-factory.ts";
+import { runScheduler } from "./scheduler/scheduler.ts";
+
+export interface ControlPlaneOptions {
+  readonly transport: Transport;
+  /** Certificates of the cluster's authority, PEM. */
+  readonly authority: () => string;
+  readonly log: Log;
+}
+
+/** Controllers and scheduler as clients of an API, with one cache for both. Disposing of it ends them. */
+export function openControlPlane({ transport, authority, log }: ControlPlaneOptions): AsyncDisposable {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const kube = kubeClient(transport, { userAgent: "kube-controller-manager" });
+  const common = { kube, timers: systemTimers, random: Math.random };
+  const informers = new InformerFactory(kube, { ...common, log: log.with({ area: "informers" }) });
+  informers.start(signal);
+  const forControllers = { ...common, informers, log: log.with({ area: "controllers" }) };
+  const forScheduler = { ...common, informers, log: log.with({ area: "scheduler" }) };
+  const ended = [
+    startControllers(
+      { ...forControllers, events: new EventBroadcaster(forControllers, signal) },
+      { authority },
+      signal,
+    ),
+    runScheduler({ ...forScheduler, events: new EventBroadcaster(forScheduler, signal) }, signal),
+  ];
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.allSettled([...ended, informers.ended()]);
+    },
+  };
+}
