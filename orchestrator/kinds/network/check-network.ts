@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import type { ObjectMeta } from "#api/kube/meta.ts";
 import type { Endpoints } from "#api/kube/types/core.ts";
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
 import type {
@@ -182,9 +183,15 @@ function checkPeer(
 const [mostEndpoints, mostPorts, mostAddresses] = [1000, 20_000, 100];
 const addressTypes = ["FQDN", "IPv4", "IPv6"];
 
+/** The API's own service, whose server may listen for this machine alone: where it does is for nobody else to doubt. */
+function isOwnService({ name, namespace }: ObjectMeta): boolean {
+  return namespace === "default" && name === "kubernetes";
+}
+
 export function endpointSliceErrors(object: Draft): Errors {
   const into: Findings = [];
-  const { endpoints, ports = [], addressType } = view<EndpointSlice>(object);
+  const { metadata, endpoints, ports = [], addressType } = view<EndpointSlice>(object);
+  const mayBeSpecial = isOwnService(metadata);
   checkRequiredSupported(into, "addressType", addressType, addressTypes);
   const list = endpoints ?? [];
   if (list.length > mostEndpoints) into.push(tooMany("endpoints", list.length, mostEndpoints));
@@ -194,7 +201,7 @@ export function endpointSliceErrors(object: Draft): Errors {
     if (given.length === 0) into.push(required(`${own}.addresses`, "must contain at least 1 address"));
     if (given.length > mostAddresses) into.push(tooMany(`${own}.addresses`, given.length, mostAddresses));
     for (const [index, address] of given.entries())
-      checkEndpointAddress(into, `${own}.addresses[${index}]`, address, addressType);
+      checkEndpointAddress(into, `${own}.addresses[${index}]`, address, addressType, mayBeSpecial);
     if (hostname !== undefined) checkName(into, `${own}.hostname`, hostname, labelComplaints);
     if (nodeName !== undefined) checkName(into, `${own}.nodeName`, nodeName, subdomainComplaints);
   }
@@ -209,11 +216,18 @@ export function endpointSliceErrors(object: Draft): Errors {
   return into;
 }
 
-function checkEndpointAddress(into: Findings, path: string, address: string, type: string | undefined): void {
+function checkEndpointAddress(
+  into: Findings,
+  path: string,
+  address: string,
+  type: string | undefined,
+  mayBeSpecial: boolean,
+): void {
   if (type === "FQDN") return checkName(into, path, address, subdomainComplaints);
   const wanted = type === "IPv6" ? 6 : 4;
-  if (isIP(address) === wanted) checkOrdinaryIp(into, path, address);
-  else into.push(invalid(path, address, `must be a valid IPv${wanted} address`));
+  if (isIP(address) === wanted) {
+    if (!mayBeSpecial) checkOrdinaryIp(into, path, address);
+  } else into.push(invalid(path, address, `must be a valid IPv${wanted} address`));
 }
 
 export function endpointSliceUpdateErrors(next: Draft, old: Draft): Errors {
@@ -224,6 +238,7 @@ export function endpointSliceUpdateErrors(next: Draft, old: Draft): Errors {
 
 export function endpointsErrors(object: Draft): Errors {
   const into: Findings = [];
+  const mayBeSpecial = isOwnService(view<Endpoints>(object).metadata);
   for (const [at, subset] of (view<Endpoints>(object).subsets ?? []).entries()) {
     const own = `subsets[${at}]`;
     const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
@@ -236,7 +251,7 @@ export function endpointsErrors(object: Draft): Errors {
           into.push(
             invalid(`${path}.ip`, ip ?? "", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
           );
-        else checkOrdinaryIp(into, `${path}.ip`, ip);
+        else if (!mayBeSpecial) checkOrdinaryIp(into, `${path}.ip`, ip);
         if (hostname !== undefined) checkName(into, `${path}.hostname`, hostname, labelComplaints);
       }
     }
