@@ -91,7 +91,7 @@ test("decodeProtobufBody: gives the object with what its envelope says it is", (
   const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { nodeName: "n" } };
   const expected = { group: "", version: "v1", kind: "Pod", schema: podSchema };
   const { object } = decodeProtobufBody(encodeProtobuf(podSchema, pod), expected);
-  assert.deepEqual(object, { ...pod, status: {} });
+  assert.deepEqual(object, { ...pod, spec: { nodeName: "n", containers: [] }, status: {} });
   assert.throws(
     () => decodeProtobufBody(Buffer.from("{}"), expected),
     (error) => isStatus(error, "BadRequest") && /expected prefix \[107 56 115 0\]/.test(error.message),
@@ -102,7 +102,10 @@ test("decodeMessage: zeros that upstream would not write are absent, unknown fie
   // spec (2) { hostNetwork (11): false, terminationGracePeriodSeconds (4): 0, field 1000: "x", restartPolicy (3): "" }
   const spec = Buffer.from("58002000c23e01781a00", "hex");
   const bytes = Buffer.concat([Buffer.from([0x12, spec.length]), spec]);
-  assert.deepEqual(decodeMessage(podSchema, bytes)["spec"], { terminationGracePeriodSeconds: 0 });
+  assert.deepEqual(decodeMessage(podSchema, bytes)["spec"], {
+    terminationGracePeriodSeconds: 0,
+    containers: [],
+  });
 });
 
 test("decodeMessage: a map's key named __proto__ is a key", () => {

@@ -179,15 +179,31 @@ export function writePath(path: readonly PathPart[]): string {
   return text;
 }
 
-/** Adds what upstream always writes, also where it always writes an object around it. */
+/**
+ * Adds what upstream always writes, also where it always writes an object around it. Lists and maps that it writes as null are empty
+ * here, so that whoever reads the object finds what its type promises.
+ */
 export function addAlways(schema: TypeSchema, object: Draft): void {
   for (const field of alwaysOf(schema)) {
-    if (object[field.name] !== undefined || field.default === undefined) continue;
-    if (field.value.kind === "object") {
+    if (object[field.name] !== undefined) continue;
+    const added = emptyOf(field);
+    if (added !== undefined) object[field.name] = added;
+  }
+}
+
+function emptyOf({ value, default: plain }: FieldSchema): unknown {
+  switch (value.kind) {
+    case "object": {
       const added: Draft = {};
-      addAlways(field.value.type, added);
-      object[field.name] = added;
-    } else object[field.name] = field.default;
+      addAlways(value.type, added);
+      return added;
+    }
+    case "list":
+      return [];
+    case "map":
+      return {};
+    default:
+      return plain;
   }
 }
 
