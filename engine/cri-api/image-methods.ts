@@ -42,14 +42,7 @@ export function imageMethods(deps: CriDeps): Answers<typeof imageService> {
       try {
         await distribution.pull(request, () => {}, signal);
       } catch (error) {
-        if (!isFault(error)) throw error;
-        throw new Fault(
-          error.kind,
-          `failed to pull and unpack image ${JSON.stringify(full)}: ${error.message}`,
-          {
-            cause: error,
-          },
-        );
+        throw isFault(error) ? pullFault(deps, full, error) : error;
       }
       return { imageRef: images.resolve(full).id };
     },
@@ -69,6 +62,13 @@ export function imageMethods(deps: CriDeps): Answers<typeof imageService> {
       return { imageFilesystems: [usage], containerFilesystems: [usage] };
     },
   };
+}
+
+/** In the words by which node agents tell a policy's refusal from a registry's. */
+function pullFault({ images }: CriDeps, name: string, error: Fault): Fault {
+  const isOfPolicy = error.kind === "forbidden" && images.admission.hasPolicy;
+  const what = `failed to pull and unpack image ${JSON.stringify(name)}: ${error.message}`;
+  return new Fault(error.kind, isOfPolicy ? `SignatureValidationFailed: ${what}` : what, { cause: error });
 }
 
 /** Undefined for what is not here, and for what is no name at all. */

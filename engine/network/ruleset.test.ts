@@ -79,3 +79,19 @@ test("planForwardChange: what is routed is let through at the container's own ad
     "add element ip gantry routed { 172.18.0.2 . tcp . 80 }",
   );
 });
+
+test("planRuleset: where connections within a network pass the host, only one to itself is masqueraded", () => {
+  const style = { directSubnets: ["10.244.0.0/16", "fd00::/48"], routesWithin: true };
+  const text = planRuleset("gantry", [network], [forwards], style);
+  assert.match(
+    text,
+    /set selves \{ type ipv4_addr \. ipv4_addr; elements = \{ 172\.18\.0\.2 \. 172\.18\.0\.2 \}/,
+  );
+  assert.match(text, /ip saddr \. ip daddr @selves masquerade/);
+  assert.doesNotMatch(text, /ct status dnat ip saddr/);
+  assert.match(text, /ip daddr \{ 10\.244\.0\.0\/16 \} return\n +iifname @masqueraded masquerade/);
+  assert.match(
+    planForwardChange("delete", "gantry", forwards, style),
+    /^delete element ip gantry selves \{ 172\.18\.0\.2 \. 172\.18\.0\.2 \}; delete element ip gantry published_at/,
+  );
+});

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import net from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { versionRequest, versionResponse } from "#api/cri/messages.ts";
+import { GrpcClient } from "#rpc/grpc-client.ts";
 import { connectSpdyCommand, connectWebSocketCommand } from "#rpc/remote-command/connect-command.ts";
 import { connectPortForward } from "#rpc/remote-command/connect-port-forward.ts";
 import { exitCodeOf } from "#rpc/remote-command/remote-status.ts";
@@ -132,6 +136,37 @@ test("what makes no sense is refused", async (t) => {
   const both = { stdout: true, stderr: true, tty: true };
   await assert.rejects(pods.runtime.exec({ containerId: id, cmd: ["x"], ...both }, signal), /tty and stderr/);
   await assert.rejects(pods.runtime.portForward({ podSandboxId: "nosuch" }, signal), { kind: "not-found" });
+});
+
+test("rubbish on the socket ends its own connection and nothing else", async (t) => {
+  const path = join(pods.engine.run, "cri.sock");
+  const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  for (const bytes of [
+    randomBytes(1000),
+    Buffer.from(preface),
+    Buffer.concat([Buffer.from(preface), randomBytes(500)]),
+  ]) {
+    const socket = net.connect(path);
+    socket.on("error", () => {});
+    socket.resume();
+    socket.end(bytes);
+    await once(socket, "close");
+  }
+  const socket = net.connect(path);
+  await once(socket, "connect");
+  const client = new GrpcClient(socket, "the test's connection");
+  using call = client.open("/runtime.v1.RuntimeService/RunPodSandbox", {}, t.signal);
+  await call.send(randomBytes(200));
+  call.finish();
+  await assert.rejects(call.messages().next(), /unmarshalling request|must be set|metadata/);
+  await assert.rejects(
+    client.unary("/runtime.v1.RuntimeService/Nosuch", [versionRequest, versionResponse], {}, t.signal),
+    {
+      kind: "not-implemented",
+    },
+  );
+  client.destroy();
+  assert.equal((await pods.runtime.version({}, t.signal)).runtimeName, "gantry");
 });
 
 test("crictl works", { skip: (await hasCrictl()) ? false : "crictl is not installed" }, async () => {
