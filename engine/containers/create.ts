@@ -188,7 +188,11 @@ async function build(
   undo.defer(async () => {
     for (const key of imageSnapshots({ mounts })) await snapshots.remove(key).catch(() => undefined);
   });
-  const record = { ...planned, mounts, ...(idRange !== undefined && { idRange }) };
+  const mapped = new Set(planned.pod?.mapped);
+  const placed = mounts.map((mount) =>
+    mapped.has(mount.destination) ? { ...mount, isMapped: true as const } : mount,
+  );
+  const record = { ...planned, mounts: placed, ...(idRange !== undefined && { idRange }) };
   await registry.insert(record);
   undo.move();
   publish(context, record, "create");

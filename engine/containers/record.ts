@@ -45,6 +45,8 @@ export interface PodPart {
   readonly userImage: string;
   /** Absolute; empty: nothing is kept. */
   readonly logPath: string;
+  /** Destinations of binds whose owners are those of its user namespace. */
+  readonly mapped: readonly string[];
   /** Another container whose processes it sees. */
   readonly targetId?: string;
   /** The request's mounts and resources, in the form of its API, for it to show again. */

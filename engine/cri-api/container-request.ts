@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import {
   type ContainerConfig,
   containerConfig,
@@ -34,6 +35,9 @@ export function containerSpec(config: ContainerConfig, sandbox: SandboxRecord): 
       image: config.image?.image ?? "",
       userImage: config.image?.userSpecifiedImage ?? "",
       logPath: logPath === "" || logDirectory === "" ? "" : `${logDirectory.replace(/\/+$/, "")}/${logPath}`,
+      mapped: (config.mounts ?? [])
+        .filter(({ uidMappings = [] }) => uidMappings.length > 0 && sandbox.spec.idRange !== undefined)
+        .map(({ containerPath = "" }) => posix.normalize(containerPath)),
       ...(isTarget && { targetId: options.targetId ?? "" }),
       shown: Buffer.from(containerConfig.encode(config)).toString("base64"),
     },

@@ -1,5 +1,6 @@
 import { containerEventType, type ContainerEventResponse } from "#api/cri/messages.ts";
 import type { runtimeService } from "#api/cri/services.ts";
+import { Fault } from "#base/fault.ts";
 import type { PodChange } from "#engine/pods/pods.ts";
 import { once } from "node:events";
 import { statusesOf } from "./container-methods.ts";
@@ -23,15 +24,17 @@ export function eventMethods(deps: CriDeps): Pick<Answers<typeof runtimeService>
     getContainerEvents: async (_request, send, call) => {
       const waiting: ContainerEventResponse[] = [];
       let wake = () => {};
+      let isBehind = false;
       using _following = deps.pods.follow((change) => {
-        waiting.push(eventOf(deps, change));
+        if (waiting.length < maxWaiting) waiting.push(eventOf(deps, change));
+        else isBehind = true;
         wake();
       });
       call.open({});
       const left = call.signal.aborted ? Promise.resolve() : once(call.signal, "abort");
       while (!call.signal.aborted) {
         for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await send(next);
-        if (waiting.length > maxWaiting) return;
+        if (isBehind) throw new Fault("exhausted", "events came faster than they were read");
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
         if (waiting.length === 0) await Promise.race([promise, left]);

@@ -16,11 +16,13 @@ interface Sample {
 
 /** Two samples closer together say nothing. */
 const minIntervalNs = 500_000_000n;
+const writtenLifeNs = 10_000_000_000n;
 
 /** What pods and containers use. Remembers how much processor time it has seen, so that it can tell the rate. */
 export class Stats {
   readonly #deps: CriDeps;
   readonly #samples = new Map<string, Sample>();
+  readonly #written = new Map<string, { readonly time: bigint; readonly bytes: number }>();
 
   constructor(deps: CriDeps) {
     this.#deps = deps;
@@ -31,7 +33,7 @@ export class Stats {
     const { id, pod } = record;
     const timestamp = now();
     const isRunning = record.state.status === "running";
-    const usedBytes = await pods.containers.sizeRw(id).catch(() => 0);
+    const usedBytes = await this.#writtenBytes(id, timestamp);
     return {
       attributes: {
         id,
@@ -47,6 +49,15 @@ export class Stats {
         inodesUsed: { value: 0 },
       },
     };
+  }
+
+  /** Adding up the files of a container takes its time: what is a few seconds old will do. */
+  async #writtenBytes(id: string, time: bigint): Promise<number> {
+    const known = this.#written.get(id);
+    if (known !== undefined && time - known.time < writtenLifeNs) return known.bytes;
+    const bytes = await this.#deps.pods.containers.sizeRw(id).catch(() => 0);
+    this.#written.set(id, { time, bytes });
+    return bytes;
   }
 
   async ofPod(record: SandboxRecord): Promise<PodSandboxStats> {
@@ -83,7 +94,8 @@ export class Stats {
 
   /** Forgets what is gone. */
   forgetOthers(ids: ReadonlySet<string>): void {
-    for (const id of this.#samples.keys()) if (!ids.has(id)) this.#samples.delete(id);
+    for (const known of [this.#samples, this.#written])
+      for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
   }
 
   #ofPodCgroup({ id, spec }: SandboxRecord, timestamp: bigint) {

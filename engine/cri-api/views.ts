@@ -91,6 +91,7 @@ export function containerStatus(
   const config = configOfContainer(record);
   const { state } = record;
   const time = (text: string) => (text === zeroTime ? 0n : parseTime(text));
+  const startedAt = time(state.startedAt);
   const status = stateOfContainer(record);
   const hasFailed = status === containerState.CONTAINER_EXITED && state.startedAt === zeroTime;
   const hasEnded = status === containerState.CONTAINER_EXITED;
@@ -99,8 +100,8 @@ export function containerStatus(
     metadata,
     state: status,
     createdAt: createdAt ?? 0n,
-    startedAt: time(state.startedAt),
-    finishedAt: !hasEnded ? 0n : hasFailed ? (createdAt ?? 0n) : time(state.finishedAt),
+    startedAt,
+    finishedAt: !hasEnded ? 0n : hasFailed ? (createdAt ?? 0n) : later(time(state.finishedAt), startedAt),
     exitCode: hasEnded ? state.exitCode : 0,
     image: {
       image: image?.repoTags[0] === undefined ? (record.pod?.image ?? "") : fullName(image.repoTags[0]),
@@ -118,6 +119,11 @@ export function containerStatus(
     }),
     stopSignal: config.stopSignal ?? 0,
   };
+}
+
+/** One that ended at once has done so before the engine was told of its start. */
+function later(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
 }
 
 function reasonOf({ state }: ContainerRecord, hasFailed: boolean): string {

@@ -58,7 +58,7 @@ test("a pod and its container, from the beginning to the end", async (t) => {
   assert.equal(status.reason, "Error");
   assert.equal(status.metadata?.attempt, 2);
   assert.ok((status.startedAt ?? 0n) > (status.createdAt ?? 0n));
-  assert.ok((status.finishedAt ?? 0n) > (status.startedAt ?? 0n));
+  assert.ok((status.finishedAt ?? 0n) >= (status.startedAt ?? 0n));
   assert.equal(status.image?.image, "docker.io/library/test:latest");
   assert.match(status.imageId ?? "", /^sha256:[0-9a-f]{64}$/);
   const lines = readFileSync(status.logPath ?? "", "utf8")
@@ -403,6 +403,23 @@ test("a pod with a user namespace: its root is nobody outside", async (t) => {
   assert.match(await pods.sh(id, "cat /proc/self/uid_map", t.signal), /^0 +1900000000 +65536$/);
   assert.equal(await pods.sh(id, "id -u; touch /file; stat -c %u /file", t.signal), "0\n0");
   assert.match(await pods.sh(id, "ip -o link show eth0", t.signal), /eth0/);
+  const folder = join(pods.engine.run, "../owned");
+  mkdirSync(folder, { mode: 0o755 });
+  const mounted = {
+    hostPath: folder,
+    uidMappings: [mapping],
+    gidMappings: [mapping],
+    containerPath: "/data",
+  };
+  const owner = await pods.start(pod, "echo x > /data/file; stat -c %u /data; sleep 1000", t.signal, {
+    linux: { securityContext: { namespaceOptions } },
+    mounts: [mounted],
+  });
+  assert.equal(
+    await pods.sh(owner, "until [ -s /data/file ]; do :; done; stat -c %u /data/file", t.signal),
+    "0",
+  );
+  assert.equal(statSync(join(folder, "file")).uid, 0);
   await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
 });
 
