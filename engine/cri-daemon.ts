@@ -3,7 +3,8 @@ import type { Log } from "#base/log.ts";
 import type { CriDeps } from "#engine/cri-api/cri-deps.ts";
 import { criMethods } from "#engine/cri-api/cri-methods.ts";
 import { Streams } from "#engine/cri-api/streams.ts";
-import { Pods, type PodsDeps } from "#engine/pods/pods.ts";
+import { openPods } from "#engine/pods/open-pods.ts";
+import type { PodsDeps } from "#engine/pods/pods.ts";
 import type { PodRecords } from "#engine/pods/pod-records.ts";
 
 export interface CriParts extends Omit<PodsDeps, "db" | "registry"> {
@@ -23,7 +24,7 @@ export async function openCri(parts: CriParts): Promise<OpenedCri> {
   const log: Log = parts.log.with({ area: "cri" });
   await using undo = new AsyncDisposableStack();
   const { db, containers: registry } = records.open();
-  const pods = undo.use(await Pods.open({ ...parts, db, registry, log }));
+  const pods = undo.use(await openPods({ ...parts, db, registry, log }));
   const streams = undo.use(new Streams(log));
   const methods = criMethods({
     pods,

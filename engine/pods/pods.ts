@@ -1,30 +1,23 @@
 import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { Fault, isFault } from "#base/fault.ts";
-import { instanceName } from "#base/instance-name.ts";
 import type { Log } from "#base/log.ts";
 import type { Clock } from "#base/time.ts";
-import type { PodNamespaces } from "#engine/containers/context.ts";
 import { type ContainerRecord, isAlive } from "#engine/containers/record.ts";
 import type { ContainerRegistry } from "#engine/containers/registry.ts";
 import { ContainerService } from "#engine/containers/service.ts";
-import { EventBus } from "#engine/events/event-bus.ts";
 import type { ImageCommitter, ImageResolver } from "#engine/images/images.ts";
 import type { ForwardingThread } from "#engine/logs/forwarding-thread.ts";
-import { CgroupParents } from "#engine/runtime/cgroup-parents.ts";
 import { ContainerCgroups } from "#engine/runtime/container-cgroups.ts";
 import type { IdRanges } from "#engine/runtime/id-ranges.ts";
 import { Launcher, type LauncherDeps } from "#engine/runtime/launcher.ts";
 import type { EnginePaths } from "#engine/runtime/paths.ts";
-import { LocalVolumes, type LocalVolumesDeps } from "#engine/volumes/local-volumes.ts";
+import type { LocalVolumesDeps } from "#engine/volumes/local-volumes.ts";
 import type { Database } from "#host/sqlite/database.ts";
-import { JoinedNetworks } from "./joined-networks.ts";
 import { type ContainerSpec, planPodContainer } from "./pod-container.ts";
 import { groupsOf } from "./pod-groups.ts";
-import { podFolder } from "./pod-database.ts";
 import { PodNetwork } from "./pod-network.ts";
 import type { SandboxRecord, SandboxSpec } from "./sandbox-record.ts";
-import { SandboxRegistry } from "./sandbox-registry.ts";
 import { Sandboxes } from "./sandboxes.ts";
 
 /** What pods share with the rest of the engine. */
@@ -42,6 +35,15 @@ export interface PodsDeps {
   readonly clusterCidr: string;
   readonly log: Log;
   readonly now: Clock;
+}
+
+/** What pods are made of. */
+interface PodParts {
+  readonly sandboxes: Sandboxes;
+  readonly containers: ContainerService;
+  readonly network: PodNetwork;
+  readonly launcher: Launcher;
+  readonly owned: AsyncDisposable;
 }
 
 /** What followers of pods are told: the sandbox of whatever has changed, and the container if it was one. */
@@ -63,109 +65,29 @@ const changeOf: Readonly<Record<string, PodChange["action"]>> = {
 
 /** Pods and their containers: beside Docker's, with the same images. */
 export class Pods implements AsyncDisposable {
-  readonly sandboxes: Sandboxes;
-  readonly containers: ContainerService;
-  readonly network: PodNetwork;
-  readonly cgroups: ContainerCgroups;
   readonly #deps: PodsDeps;
-  readonly #launcher: Launcher;
+  readonly #parts: PodParts;
   readonly #followers = new Set<(change: PodChange) => void>();
-  readonly #parts: AsyncDisposable;
 
-  /** Reconciles records and kernel before it resolves. */
-  static async open(deps: PodsDeps): Promise<Pods> {
-    await using parts = new AsyncDisposableStack();
-    const { host, spawner, shimBinary } = deps.launcher;
-    const { db, log, now } = deps;
-    const paths = { root: podFolder(deps.paths.root), run: join(deps.paths.run, "cri") };
-    mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-    const instance = instanceName(paths.root);
-    const events = new EventBus(now);
-    const network = parts.use(
-      await PodNetwork.open(
-        { kernel: spawner, database: db, events, log, now },
-        { instance, runFolder: paths.run, nativeBinary: shimBinary, clusterCidr: deps.clusterCidr },
-      ),
-    );
-    const cgroups = new ContainerCgroups(host.cgroup, instance, new CgroupParents(host.cgroup, paths));
-    parts.defer(() => cgroups.dismantle());
-    const registry = new SandboxRegistry(db);
-    const pods: { service?: Pods } = {};
-    const sandboxes = parts.use(
-      new Sandboxes({
-        runFolder: paths.run,
-        registry,
-        spawner,
-        acquire: (request, signal) => network.acquire(request, signal),
-        networks: () => network.networks,
-        endContainers: (id) => pods.service?.endContainers(id) ?? Promise.resolve(),
-        changed: (action, record) => pods.service?.tell(action, record.id, undefined, record),
-        log,
-        now,
-      }),
-    );
-    const lost = await sandboxes.reconcile();
-    const volumes = new LocalVolumes({
-      ...deps.volumes,
-      root: join(paths.root, "volumes"),
-      db,
-      events,
-      log,
-      now,
-    });
-    const launcher = new Launcher({ ...deps.launcher, paths, cgroups });
-    const containers = parts.use(
-      await ContainerService.open({
-        paths,
-        registry: deps.registry,
-        images: deps.images,
-        snapshots: deps.launcher.snapshots,
-        networks: new JoinedNetworks({
-          endpointsOf: (id) => sandboxes.find(deps.registry.get(id).pod?.sandboxId ?? "")?.endpoints ?? [],
-          pods: () => network.networks,
-        }),
-        volumes,
-        events,
-        launcher,
-        idRanges: deps.idRanges,
-        isRemapped: false,
-        forwarders: deps.forwarders,
-        defaultLogs: { Type: "json-file", Config: {} },
-        pods: namespacesOf(sandboxes, deps.registry),
-        isOthers: () => true,
-        log,
-        now,
-      }),
-    );
-    await volumes.reconcile();
-    const made = { sandboxes, containers, network, cgroups, launcher, events };
-    const service = new Pods(deps, made, parts.move());
-    pods.service = service;
-    for (const { id } of lost) await sandboxes.stop(id);
-    return service;
-  }
-
-  private constructor(
-    deps: PodsDeps,
-    made: Pick<Pods, "sandboxes" | "containers" | "network" | "cgroups"> & {
-      readonly launcher: Launcher;
-      readonly events: EventBus;
-    },
-    parts: AsyncDisposable,
-  ) {
+  constructor(deps: PodsDeps, parts: PodParts) {
     this.#deps = deps;
     this.#parts = parts;
-    this.sandboxes = made.sandboxes;
-    this.containers = made.containers;
-    this.network = made.network;
-    this.cgroups = made.cgroups;
-    this.#launcher = made.launcher;
-    made.events.subscribe(({ Type, Action, Actor }) => {
-      if (Type !== "container") return;
-      const record = this.#deps.registry.find(Actor.ID);
-      if (Action !== "stop" && record?.pod !== undefined)
-        this.tell(Action, record.pod.sandboxId, Actor.ID, record);
-    });
+  }
+
+  get sandboxes(): Sandboxes {
+    return this.#parts.sandboxes;
+  }
+
+  get containers(): ContainerService {
+    return this.#parts.containers;
+  }
+
+  get network(): PodNetwork {
+    return this.#parts.network;
+  }
+
+  get cgroups(): ContainerCgroups {
+    return this.#parts.launcher.cgroups;
   }
 
   /** @see Sandboxes.run */
@@ -202,7 +124,7 @@ export class Pods implements AsyncDisposable {
       spec,
       sandbox,
       image,
-      groups: await groupsOf(spec, image, this.#launcher),
+      groups: await groupsOf(spec, image, this.#parts.launcher),
       isUnified: launcher.host.cgroup.kind === "v2",
       runtime: sandbox.spec.runtimeHandler || launcher.runtimes.defaultName,
       now: now(),
@@ -215,6 +137,7 @@ export class Pods implements AsyncDisposable {
       );
     if (spec.pod.logPath !== "") mkdirSync(dirname(spec.pod.logPath), { recursive: true, mode: 0o755 });
     await this.containers.insert(record, image, signal);
+    await this.#unlessPodEnds(sandbox.id, () => this.removeContainer(record.id));
     return record.id;
   }
 
@@ -226,8 +149,19 @@ export class Pods implements AsyncDisposable {
         "conflict",
         `container ${JSON.stringify(record.id)} is in ${record.state.status === "running" ? "CONTAINER_RUNNING" : "CONTAINER_EXITED"} state`,
       );
-    this.sandboxes.getReady(record.pod?.sandboxId ?? "");
+    const { id } = this.sandboxes.getReady(record.pod?.sandboxId ?? "");
     await this.containers.start(record.id, signal);
+    await this.#unlessPodEnds(id, () => this.endContainers(id));
+  }
+
+  /** A pod that is being stopped has looked for its containers before this one was there. @throws {Fault} as Sandboxes.getReady */
+  async #unlessPodEnds(sandboxId: string, undo: () => Promise<void>): Promise<void> {
+    try {
+      this.sandboxes.getReady(sandboxId);
+    } catch (error) {
+      await undo();
+      throw error;
+    }
   }
 
   /** Asks it to end, and makes it after so many seconds. Fine when it does not run or is not there. */
@@ -296,31 +230,8 @@ export class Pods implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#parts[Symbol.asyncDispose]();
+    await this.#parts.owned[Symbol.asyncDispose]();
   }
-}
-
-function namespacesOf(sandboxes: Sandboxes, registry: ContainerRegistry): PodNamespaces {
-  return {
-    joinedBy: ({ pod, hostConfig }) => {
-      const { spec, pid, initPid } = sandboxes.getReady(pod?.sandboxId ?? "");
-      const of = (kind: string) => `/proc/${pid}/ns/${kind}`;
-      const target = pod?.targetId === undefined ? undefined : registry.find(pod.targetId);
-      if (pod?.targetId !== undefined && (target === undefined || target.state.pid === 0))
-        throw new Fault("conflict", `target container ${JSON.stringify(pod.targetId)} is not running`);
-      const pidOf = target?.state.pid ?? (hostConfig.PidMode.startsWith("container:") ? initPid : 0);
-      return {
-        ...(spec.modes.network === "pod" && { network: of("net"), uts: of("uts") }),
-        ...(spec.modes.ipc === "pod" && { ipc: of("ipc") }),
-        ...(pidOf > 0 && { pid: `/proc/${pidOf}/ns/pid` }),
-      };
-    },
-    usersOf: ({ pod, idRange }) => {
-      if (idRange === undefined) return undefined;
-      const { pid } = sandboxes.getReady(pod?.sandboxId ?? "");
-      return { range: idRange, source: `/proc/${pid}/ns/user` };
-    },
-  };
 }
 
 async function unless(kind: "not-modified" | "not-found", work: Promise<void>): Promise<void> {

@@ -39,6 +39,7 @@ export class Sandboxes implements Disposable {
   readonly #deps: SandboxDeps;
   readonly #lock = new KeyedLock();
   readonly #holders = new Map<string, PodHolder>();
+  readonly #stopping = new Set<string>();
 
   constructor(deps: SandboxDeps) {
     this.#deps = deps;
@@ -145,7 +146,7 @@ export class Sandboxes implements Disposable {
   /** One whose containers can be made and started. @throws {Fault} `not-found`; `conflict` when it is not ready */
   getReady(ref: string): SandboxRecord {
     const record = this.get(ref);
-    if (record.state !== "ready" || !this.#holders.has(record.id))
+    if (record.state !== "ready" || !this.#holders.has(record.id) || this.#stopping.has(record.id))
       throw new Fault("conflict", `sandbox container ${JSON.stringify(record.id)} is not running`);
     return record;
   }
@@ -212,6 +213,8 @@ export class Sandboxes implements Disposable {
     const { registry, networks, endContainers, changed } = this.#deps;
     const record = registry.find(id);
     if (record === undefined || record.state === "stopped") return;
+    this.#stopping.add(id);
+    using _stopping = { [Symbol.dispose]: () => void this.#stopping.delete(id) };
     await endContainers(id);
     const holder = this.#holders.get(id);
     this.#holders.delete(id);

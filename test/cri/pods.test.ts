@@ -5,6 +5,7 @@ import http from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { containerEventType, containerState, podSandboxState } from "#api/cri/messages.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
@@ -528,6 +529,28 @@ test("stop asks first and kills after the time given", async (t) => {
   assert.equal((await pods.status(rude, t.signal)).exitCode, 137);
   await pods.runtime.stopContainer({ containerId: rude, timeout: 0 }, t.signal);
   await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
+});
+
+test("a container that comes while its pod goes is not left behind", async (t) => {
+  for (let round = 0; round < 8; round++) {
+    const pod = await pods.run(t.signal);
+    const early = await pods.create(pod, forever, t.signal);
+    const starting = pods.runtime.startContainer({ containerId: early }, t.signal);
+    const making = pods.start(pod, forever, t.signal);
+    const removing = delay(round * 4).then(() =>
+      pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal),
+    );
+    for (const { status, reason } of (await Promise.allSettled([starting, making, removing])) as {
+      status: string;
+      reason?: unknown;
+    }[])
+      if (status === "rejected")
+        assert.match(String(reason), /is not running|not found|No such container|killed|ended|failed/);
+    assert.deepEqual(
+      (await pods.runtime.listContainers({ filter: { podSandboxId: pod } }, t.signal)).containers,
+      [],
+    );
+  }
 });
 
 test("events, lists by filter, and what is used", async (t) => {
