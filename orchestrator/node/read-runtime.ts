@@ -114,8 +114,19 @@ export function containerOf(status: Partial<ContainerStatus>, sandboxId: string)
     logPath: status.logPath ?? "",
     labels,
     annotations,
+    ...terminationLogOf(status, annotations),
     ...(user === undefined
       ? {}
       : { user: { uid: user.uid ?? 0, gid: user.gid ?? 0, supplementalGroups: user.supplementalGroups ?? [] } }),
   };
+}
+
+/** Where the file is that the container may write its last words to. */
+function terminationLogOf(
+  { mounts = [] }: Partial<ContainerStatus>,
+  annotations: Readonly<Record<string, string>>,
+): Pick<RuntimeContainer, "terminationLog"> {
+  const path = annotations[annotationOf.terminationMessagePath];
+  const found = mounts.find(({ containerPath }) => containerPath === path)?.hostPath;
+  return found === undefined ? {} : { terminationLog: found };
 }

@@ -35,6 +35,8 @@ export interface RuntimeContainer {
   /** Of the spec it was made from. @see hashOf in labels.ts */
   readonly hash: string;
   readonly logPath: string;
+  /** On this machine. */
+  readonly terminationLog?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };

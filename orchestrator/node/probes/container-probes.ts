@@ -1,4 +1,4 @@
-import type { Container, Pod, Probe } from "#api/kube/types/core-pods.ts";
+import type { Container, Pod, PodStatus, Probe } from "#api/kube/types/core-pods.ts";
 import type { Timers } from "#base/timers.ts";
 import { sleep } from "#base/timers.ts";
 import type { CriClient } from "#rpc/cri-client.ts";
@@ -46,13 +46,13 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
   }
 
   /** Probes what runs, and stops probing what does not. To be called with all of a pod's running containers. */
-  keep(podUid: string, running: readonly Probed[]): void {
+  keep(podUid: string, running: readonly Probed[], before: PodStatus = {}): void {
     const ids = new Set(running.map((probed) => probed.running.id));
     for (const [id, watch] of this.#watches)
       if (watch.probed.pod.metadata.uid === podUid && !ids.has(id)) this.#end(id, watch);
     for (const probed of running) {
       const watch = this.#watches.get(probed.running.id);
-      if (watch === undefined) this.#begin(probed);
+      if (watch === undefined) this.#begin(probed, before);
       else watch.probed = probed;
     }
   }
@@ -75,13 +75,6 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
     return this.#watches.get(running.id)?.states.get("readiness")?.verdict === "success";
   }
 
-  /** What was known before the agent began again: readiness must not flap. */
-  assume(containerId: string, kind: ProbeKind, verdict: ProbeState["verdict"]): void {
-    const states = this.#watches.get(containerId)?.states;
-    const state = states?.get(kind);
-    if (states !== undefined && state?.last === undefined && state !== undefined) states.set(kind, { ...state, verdict });
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = [...this.#watches.values()].map(({ ended }) => ended);
     for (const [id, watch] of this.#watches) this.#end(id, watch);
@@ -93,7 +86,7 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
     watch.stop.abort();
   }
 
-  #begin(probed: Probed): void {
+  #begin(probed: Probed, before: PodStatus): void {
     const { startupProbe, livenessProbe, readinessProbe } = probed.container;
     const probes: readonly (readonly [ProbeKind, Probe | undefined])[] = [
       ["startup", startupProbe],
@@ -105,11 +98,22 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
     const stop = new AbortController();
     const states = new Map(wanted.map(([kind]) => [kind, initialState(kind)]));
     const started = Promise.withResolvers<void>();
-    if (startupProbe === undefined) started.resolve();
+    this.#assume(probed, before, states);
+    if (states.get("startup")?.verdict !== "unknown") started.resolve();
     const watch: Watch = { probed, states, stop, ended: Promise.resolve() };
     const loops = wanted.map(([kind, probe]) => this.#loop(watch, kind, probe, started, stop.signal));
     watch.ended = Promise.allSettled(loops);
     this.#watches.set(probed.running.id, watch);
+  }
+
+  /** What was told of the same container before, by an agent that ended meanwhile, holds on: readiness does not flap. */
+  #assume({ running }: Probed, before: PodStatus, states: Map<ProbeKind, ProbeState>): void {
+    const known = [...(before.containerStatuses ?? []), ...(before.initContainerStatuses ?? [])].find(
+      ({ containerID }) => containerID?.endsWith(`://${running.id}`) === true,
+    );
+    const success: ProbeState = { verdict: "success", last: undefined, count: 0 };
+    if (known?.started === true && states.has("startup")) states.set("startup", success);
+    if (known?.ready === true && states.has("readiness")) states.set("readiness", success);
   }
 
   async #loop(
@@ -121,6 +125,7 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
   ): Promise<void> {
     const { timers } = this.#deps;
     const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    if (kind === "startup" && watch.states.get("startup")?.verdict === "success") return;
     if (kind !== "startup") await Promise.race([started.promise, aborted]);
     const beginMs = Number(watch.probed.running.startedAt / 1_000_000n) + (probe.initialDelaySeconds ?? 0) * 1000;
     await pause(timers, beginMs - timers.now(), signal);

@@ -1,0 +1,314 @@
+import { mkdirSync, readdirSync, readFileSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import type { Pod } from "#api/kube/types/core-pods.ts";
+import { isFault, messageOf } from "#base/fault.ts";
+import type { Log } from "#base/log.ts";
+import { sleep, type Timers } from "#base/timers.ts";
+import { kubeClient } from "#client/kube/kube-client.ts";
+import { nodes, persistentVolumeClaims, persistentVolumes, pods, services } from "#client/kube/resources.ts";
+import type { Transport } from "#client/transport.ts";
+import { type HostFacts, readHostFacts } from "#host/facts.ts";
+import { readHostIdentity } from "#host/identity.ts";
+import { EventBroadcaster } from "#orchestrator/informers/event-recorder.ts";
+import { InformerFactory } from "#orchestrator/informers/informer-factory.ts";
+import { criClient, type CriClient } from "#rpc/cri-client.ts";
+import { ImagePuller } from "./image-puller.ts";
+import { labelOf } from "./labels.ts";
+import type { NodeDeps } from "./node-deps.ts";
+import { tellPod } from "./node-deps.ts";
+import { nodeFolders } from "./node-folders.ts";
+import type { NodeFacts } from "./node-object.ts";
+import { NodeReporter } from "./node-reporter.ts";
+import { ObjectWatches } from "./object-watches.ts";
+import { PodActions } from "./pod-actions.ts";
+import { parseResolver } from "./pod-dns.ts";
+import { PodWorker } from "./pod-worker.ts";
+import { isHostNetwork, namespaceOf, uidOf } from "./pod.ts";
+import { ContainerProbes } from "./probes/container-probes.ts";
+import { RuntimeReader } from "./read-runtime.ts";
+import { followRuntime } from "./runtime-events.ts";
+import { openNodeServer, type ServerIdentity } from "./server/node-server.ts";
+import { ServiceAccountTokens } from "./service-account-tokens.ts";
+import { StatusWriter } from "./status-writer.ts";
+import { findTrustBundle } from "./trust-bundle.ts";
+import { PodVolumes, type VolumeSources } from "./volumes/pod-volumes.ts";
+
+export interface AgentOptions {
+  /** How the API server is reached, as `system:node:<nodeName>`. */
+  readonly transport: Transport;
+  /** The runtime's socket: a path, or `unix://` and a path. */
+  readonly criEndpoint: string;
+  /** Absolute; what must survive a reboot is in its folder `cluster/node`. */
+  readonly root: string;
+  readonly nodeName: string;
+  readonly hostname: string;
+  /** Addresses of this machine that others reach it at, the first one first of all. */
+  readonly addresses: readonly string[];
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  readonly version: string;
+  /** Where the agent's own server listens; undefined: it has none. */
+  readonly server?: {
+    readonly host: string;
+    readonly port: number;
+    /** Asked for at each connection: certificates are renewed. */
+    readonly identity: () => ServerIdentity;
+  };
+  /** Sysctls that pods may have beside the safe ones; a final `*` stands for anything. */
+  readonly allowedSysctls?: readonly string[];
+  /** Above all cgroups of pods. */
+  readonly cgroupRoot?: string;
+}
+
+export interface NodeAgent extends AsyncDisposable {
+  /** Where its server listens; 0 without one. */
+  readonly port: number;
+}
+
+const maxPods = 110;
+const runtimeWaitMs = 500;
+
+/**
+ * Runs the pods that the cluster gives this machine. Disposing of it leaves all of them running; opened again it finds them as they
+ * are. It needs neither the API server nor the runtime to be there: it waits for them.
+ */
+export async function openAgent(options: AgentOptions): Promise<NodeAgent> {
+  await using undo = new AsyncDisposableStack();
+  const agent = undo.use(new Agent(options));
+  await agent.open();
+  const opened = undo.move();
+  return { port: agent.port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+class Agent implements AsyncDisposable {
+  port = 0;
+  readonly #options: AgentOptions;
+  readonly #stack = new AsyncDisposableStack();
+  readonly #stop = new AbortController();
+  readonly #running: Promise<unknown>[] = [];
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #host: HostFacts = readHostFacts();
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const { root, log } = this.#options;
+    const { signal } = this.#stop;
+    const folders = nodeFolders(join(root, "cluster", "node"));
+    for (const folder of [folders.pods, folders.logs]) mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const cri = this.#stack.use(criClient(this.#options.criEndpoint.replace(/^unix:\/\//, "")));
+    const deps = this.#deps(cri);
+    this.#running.push(this.#work(deps, signal).catch((error: unknown) => log.error("the node agent ended", { error: messageOf(error) })));
+    const { server } = this.#options;
+    if (server === undefined) return;
+    const opened = this.#stack.use(await openNodeServer({ ...server, deps, find: (uid) => this.#workers.get(uid)?.pod, pods: () => [...this.#workers.values()].map(({ pod }) => pod) }));
+    this.port = opened.port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled([...this.#running, ...[...this.#workers.values()].map(({ ended }) => ended)]);
+    await this.#stack.disposeAsync();
+  }
+
+  #deps(cri: CriClient): NodeDeps {
+    const { transport, timers, log, nodeName, hostname, addresses, clusterDns, clusterDomain, root, version } = this.#options;
+    const kube = kubeClient(transport, { userAgent: `kubelet/${version}` });
+    const recorder = new EventBroadcaster({ kube, timers, log }, this.#stop.signal).recorder("kubelet", nodeName);
+    return {
+      cri,
+      kube,
+      timers,
+      log,
+      recorder,
+      folders: nodeFolders(join(root, "cluster", "node")),
+      nodeName,
+      hostname,
+      hostIps: addresses,
+      machine: { memoryBytes: this.#host.memory, cpus: this.#host.cpus },
+      clusterDns,
+      clusterDomain,
+      resolver: () => parseResolver(readText("/etc/resolv.conf")),
+      allowedSysctls: this.#options.allowedSysctls ?? [],
+    };
+  }
+
+  async #work(deps: NodeDeps, signal: AbortSignal): Promise<void> {
+    const runtime = await this.#runtimeVersion(deps, signal);
+    const reporter = new NodeReporter(deps, this.#facts(), runtime);
+    const reflectors = { timers: deps.timers, random: this.#options.random, log: deps.log };
+    const factory = new InformerFactory(deps.kube, reflectors);
+    const own = factory.of(pods, { fieldSelector: `spec.nodeName=${deps.nodeName}` });
+    const allServices = factory.of(services);
+    const ownNode = factory.of(nodes, { fieldSelector: `metadata.name=${deps.nodeName}` });
+    const wake = (uid: string) => this.#workers.get(uid)?.wake();
+    const watches = new ObjectWatches({ ...reflectors, kube: deps.kube, changed: wake });
+    const actions = this.#actions(deps, reporter, runtime.name, watches, () => [...allServices.cache.list()]);
+    const cidr = this.#podCidr(deps);
+    ownNode.handle({ added: cidr, updated: cidr });
+    factory.start(signal);
+    this.#running.push(reporter.run(signal), factory.ended());
+    await own.synced(signal);
+    await allServices.synced(signal);
+    await this.#findLeftovers(deps, actions, [...own.cache.list()], signal);
+    own.handle({
+      added: (pod) => this.#put(pod, actions),
+      updated: (pod) => this.#put(pod, actions),
+      deleted: (pod) => this.#workers.get(uidOf(pod))?.remove(),
+    });
+    await followRuntime({ cri: deps.cri, timers: deps.timers, log: deps.log, changed: wake }, signal);
+    await watches[Symbol.asyncDispose]();
+  }
+
+  #put(pod: Pod, actions: PodActions): void {
+    const known = this.#workers.get(uidOf(pod));
+    if (known !== undefined) return known.update(pod);
+    this.#start(pod, actions);
+  }
+
+  #start(pod: Pod, actions: PodActions): PodWorker {
+    const worker = new PodWorker(pod, actions, this.#stop.signal);
+    this.#workers.set(uidOf(pod), worker);
+    void worker.ended.then(() => {
+      if (!this.#stop.signal.aborted) this.#workers.delete(uidOf(pod));
+    });
+    return worker;
+  }
+
+  /** Pods that the runtime or a folder still has and the API does not: they end, and nothing of them stays. */
+  async #findLeftovers(deps: NodeDeps, actions: PodActions, wanted: readonly Pod[], signal: AbortSignal): Promise<void> {
+    const known = new Set(wanted.map(uidOf));
+    const { items } = await deps.cri.runtime.listPodSandbox({}, signal);
+    for (const { labels, metadata } of items) {
+      const uid = labels?.get(labelOf.podUid) ?? "";
+      if (uid === "" || known.has(uid) || metadata === undefined) continue;
+      known.add(uid);
+      const { name = "", namespace = "" } = metadata;
+      this.#start(orphan(uid, name, namespace), actions).remove();
+    }
+    for (const uid of readdirSync(deps.folders.pods)) {
+      if (known.has(uid)) continue;
+      this.#start(orphan(uid, uid, ""), actions).remove();
+    }
+  }
+
+  #actions(
+    deps: NodeDeps,
+    reporter: NodeReporter,
+    runtimeName: string,
+    watches: ObjectWatches,
+    listServices: () => ReturnType<StartServices>,
+  ): PodActions {
+    const { cri, kube, timers } = deps;
+    const tokens = new ServiceAccountTokens(kube, () => timers.now());
+    const reader = new RuntimeReader(cri);
+    const statuses = this.#stack.use(new StatusWriter(deps));
+    const sources: VolumeSources = {
+      configMap: (pod, name, signal) => watches.configMap(uidOf(pod), namespaceOf(pod), name, signal),
+      secret: (pod, name, signal) => watches.secret(uidOf(pod), namespaceOf(pod), name, signal),
+      token: (pod, audience, seconds, signal) => tokens.get(pod, audience, seconds, signal),
+      claim: (pod, name, signal) => kube.of(persistentVolumeClaims).find({ namespace: namespaceOf(pod), name }, signal),
+      persistentVolume: (name, signal) => kube.of(persistentVolumes).find({ name }, signal),
+      trustBundle: (_pod, source, signal) => findTrustBundle(kube, source, signal),
+      context: (pod) => ({
+        pod,
+        podIps: isHostNetwork(pod) ? deps.hostIps : (statuses.find(uidOf(pod))?.podIPs ?? []).map(({ ip }) => ip),
+        hostIps: deps.hostIps,
+        allocatable: reporter.allocatable,
+      }),
+    };
+    const changed = (uid: string) => this.#workers.get(uid)?.wake();
+    const probes = this.#stack.use(
+      new ContainerProbes({
+        cri,
+        timers,
+        changed,
+        tell: (pod, container, type, reason, message) => tellPod(deps, pod, container.name, type, reason, message),
+      }),
+    );
+    return new PodActions({
+      ...deps,
+      puller: new ImagePuller({ cri, now: () => timers.now() }),
+      sources,
+      services: listServices,
+      reader,
+      volumes: new PodVolumes(deps.folders, sources),
+      probes,
+      statuses,
+      runtimeName,
+      cgroup: { layout: this.#host.cgroup, root: this.#options.cgroupRoot ?? "/kubepods" },
+      target: (pod) => pod,
+      others: (pod) => [...this.#workers.values()].filter((worker) => !worker.isEnded && uidOf(worker.pod) !== uidOf(pod)).map((worker) => worker.pod),
+      release: (pod) => {
+        watches.release(uidOf(pod));
+        tokens.release(uidOf(pod));
+      },
+      refreshAt: (pod) => tokens.findRefresh(uidOf(pod)),
+    });
+  }
+
+  async #runtimeVersion({ cri, timers, log }: NodeDeps, signal: AbortSignal): Promise<{ name: string; version: string }> {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        const { runtimeName, runtimeVersion } = await cri.runtime.version({ version: "v1" }, signal);
+        return { name: runtimeName, version: runtimeVersion };
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (isFirst) log.warn("waiting for the container runtime", { endpoint: this.#options.criEndpoint, reason: messageOf(error) });
+        await sleep(timers, runtimeWaitMs, signal);
+      }
+    }
+  }
+
+  /** The runtime gives pods addresses of the range that the node has been given. */
+  #podCidr({ cri, log }: NodeDeps): (node: { readonly spec?: { readonly podCIDR?: string } }) => void {
+    let told = "";
+    return ({ spec }) => {
+      const podCidr = spec?.podCIDR ?? "";
+      if (podCidr === "" || podCidr === told) return;
+      told = podCidr;
+      cri.runtime.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr } } }, this.#stop.signal).catch((error: unknown) => {
+        told = "";
+        if (!this.#stop.signal.aborted && !isFault(error, "not-implemented")) log.warn("the runtime does not take the pods' addresses", { error: messageOf(error) });
+      });
+    };
+  }
+
+  #facts(): NodeFacts {
+    const { nodeName, hostname, addresses, root, version, server } = this.#options;
+    const { kernelRelease, operatingSystem } = readHostIdentity();
+    const disk = statfsSync(root);
+    return {
+      nodeName,
+      hostname,
+      hostIps: addresses,
+      machine: { memoryBytes: this.#host.memory, cpus: this.#host.cpus },
+      diskBytes: disk.blocks * disk.bsize,
+      architecture: this.#host.architecture,
+      kernelVersion: kernelRelease,
+      osImage: operatingSystem,
+      serverPort: this.port === 0 ? (server?.port ?? 0) : this.port,
+      kubeletVersion: version,
+      maxPods,
+    };
+  }
+}
+
+type StartServices = import("./start-container.ts").StartDeps["services"];
+
+function orphan(uid: string, name: string, namespace: string): Pod {
+  return { apiVersion: "v1", kind: "Pod", metadata: { uid, name, namespace }, spec: { containers: [], terminationGracePeriodSeconds: 1 } };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
