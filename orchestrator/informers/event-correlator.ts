@@ -3,6 +3,8 @@ export interface EventNote {
   readonly type: "Normal" | "Warning";
   readonly reason: string;
   readonly message: string;
+  /** Which part of the object: the same words about two parts are two events. */
+  readonly fieldPath?: string | undefined;
 }
 
 /** What is to be done about a note. */
@@ -76,7 +78,7 @@ export class EventCorrelator {
     nowMs: number,
   ): { readonly key: string; readonly message: string } {
     const aggregateKey = `${subject}\n${note.type}\n${note.reason}`;
-    const full = { key: `${aggregateKey}\n${note.message}`, message: note.message };
+    const full = { key: `${aggregateKey}\n${note.fieldPath ?? ""}\n${note.message}`, message: note.message };
     const before = this.#similar.get(aggregateKey);
     const isFresh = before !== undefined && nowMs - before.lastMs <= similarWithinMs;
     const similar = isFresh ? before : { messages: new Set<string>(), lastMs: nowMs };

@@ -10,19 +10,31 @@ export function admissionProblem(
 ): PodVerdict | undefined {
   const os = pod.spec?.os?.name;
   if (os !== undefined && os !== "linux")
-    return { reason: "PodOSNotSupported", message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS" };
+    return {
+      reason: "PodOSNotSupported",
+      message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS",
+    };
   const sysctl = findForbiddenSysctl(pod, allowedSysctls);
   if (sysctl !== undefined)
-    return { reason: "SysctlForbidden", message: `Pod was rejected: forbidden sysctl: "${sysctl}" not allowlisted` };
+    return {
+      reason: "SysctlForbidden",
+      message: `Pod was rejected: forbidden sysctl: "${sysctl}" not allowlisted`,
+    };
   if (others.some((other) => sharesHostPort(pod, other)))
-    return { reason: "NodePorts", message: "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" };
+    return {
+      reason: "NodePorts",
+      message:
+        "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    };
   return undefined;
 }
 
 function sharesHostPort(pod: Pod, other: Pod): boolean {
   const taken = hostPorts(other);
   return hostPorts(pod).some((port) =>
-    taken.some((each) => each.port === port.port && each.protocol === port.protocol && overlap(each.ip, port.ip)),
+    taken.some(
+      (each) => each.port === port.port && each.protocol === port.protocol && overlap(each.ip, port.ip),
+    ),
   );
 }
 
@@ -34,6 +46,10 @@ function hostPorts(pod: Pod) {
   return (pod.spec?.containers ?? []).flatMap(({ ports = [] }) =>
     ports
       .filter(({ hostPort = 0 }) => hostPort > 0)
-      .map(({ hostPort, hostIP = "", protocol = "TCP" }) => ({ port: hostPort, protocol, ip: hostIP === "" ? "0.0.0.0" : hostIP })),
+      .map(({ hostPort, hostIP = "", protocol = "TCP" }) => ({
+        port: hostPort,
+        protocol,
+        ip: hostIP === "" ? "0.0.0.0" : hostIP,
+      })),
   );
 }

@@ -103,10 +103,25 @@ class Agent implements AsyncDisposable {
     for (const folder of [folders.pods, folders.logs]) mkdirSync(folder, { recursive: true, mode: 0o755 });
     const cri = this.#stack.use(criClient(this.#options.criEndpoint.replace(/^unix:\/\//, "")));
     const deps = this.#deps(cri);
-    this.#running.push(this.#work(deps, signal).catch((error: unknown) => log.error("the node agent ended", { error: messageOf(error) })));
+    await this.#serve(deps);
+    this.#running.push(
+      this.#work(deps, signal).catch((error: unknown) =>
+        log.error("the node agent ended", { error: messageOf(error) }),
+      ),
+    );
+  }
+
+  async #serve(deps: NodeDeps): Promise<void> {
     const { server } = this.#options;
     if (server === undefined) return;
-    const opened = this.#stack.use(await openNodeServer({ ...server, deps, find: (uid) => this.#workers.get(uid)?.pod, pods: () => [...this.#workers.values()].map(({ pod }) => pod) }));
+    const opened = this.#stack.use(
+      await openNodeServer({
+        ...server,
+        deps,
+        find: (uid) => this.#workers.get(uid)?.pod,
+        pods: () => [...this.#workers.values()].map(({ pod }) => pod),
+      }),
+    );
     this.port = opened.port;
   }
 
@@ -117,9 +132,23 @@ class Agent implements AsyncDisposable {
   }
 
   #deps(cri: CriClient): NodeDeps {
-    const { transport, timers, log, nodeName, hostname, addresses, clusterDns, clusterDomain, root, version } = this.#options;
+    const {
+      transport,
+      timers,
+      log,
+      nodeName,
+      hostname,
+      addresses,
+      clusterDns,
+      clusterDomain,
+      root,
+      version,
+    } = this.#options;
     const kube = kubeClient(transport, { userAgent: `kubelet/${version}` });
-    const recorder = new EventBroadcaster({ kube, timers, log }, this.#stop.signal).recorder("kubelet", nodeName);
+    const recorder = new EventBroadcaster({ kube, timers, log }, this.#stop.signal).recorder(
+      "kubelet",
+      nodeName,
+    );
     return {
       cri,
       kube,
@@ -181,7 +210,12 @@ class Agent implements AsyncDisposable {
   }
 
   /** Pods that the runtime or a folder still has and the API does not: they end, and nothing of them stays. */
-  async #findLeftovers(deps: NodeDeps, actions: PodActions, wanted: readonly Pod[], signal: AbortSignal): Promise<void> {
+  async #findLeftovers(
+    deps: NodeDeps,
+    actions: PodActions,
+    wanted: readonly Pod[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const known = new Set(wanted.map(uidOf));
     const { items } = await deps.cri.runtime.listPodSandbox({}, signal);
     for (const { labels, metadata } of items) {
@@ -212,12 +246,15 @@ class Agent implements AsyncDisposable {
       configMap: (pod, name, signal) => watches.configMap(uidOf(pod), namespaceOf(pod), name, signal),
       secret: (pod, name, signal) => watches.secret(uidOf(pod), namespaceOf(pod), name, signal),
       token: (pod, audience, seconds, signal) => tokens.get(pod, audience, seconds, signal),
-      claim: (pod, name, signal) => kube.of(persistentVolumeClaims).find({ namespace: namespaceOf(pod), name }, signal),
+      claim: (pod, name, signal) =>
+        kube.of(persistentVolumeClaims).find({ namespace: namespaceOf(pod), name }, signal),
       persistentVolume: (name, signal) => kube.of(persistentVolumes).find({ name }, signal),
       trustBundle: (_pod, source, signal) => findTrustBundle(kube, source, signal),
       context: (pod) => ({
         pod,
-        podIps: isHostNetwork(pod) ? deps.hostIps : (statuses.find(uidOf(pod))?.podIPs ?? []).map(({ ip }) => ip),
+        podIps: isHostNetwork(pod)
+          ? deps.hostIps
+          : (statuses.find(uidOf(pod))?.podIPs ?? []).map(({ ip }) => ip),
         hostIps: deps.hostIps,
         allocatable: reporter.allocatable,
       }),
@@ -228,7 +265,8 @@ class Agent implements AsyncDisposable {
         cri,
         timers,
         changed,
-        tell: (pod, container, type, reason, message) => tellPod(deps, pod, container.name, type, reason, message),
+        tell: (pod, container, type, reason, message) =>
+          tellPod(deps, pod, container.name, type, reason, message),
       }),
     );
     return new PodActions({
@@ -243,7 +281,10 @@ class Agent implements AsyncDisposable {
       runtimeName,
       cgroup: { layout: this.#host.cgroup, root: this.#options.cgroupRoot ?? "/kubepods" },
       target: (pod) => pod,
-      others: (pod) => [...this.#workers.values()].filter((worker) => !worker.isEnded && uidOf(worker.pod) !== uidOf(pod)).map((worker) => worker.pod),
+      others: (pod) =>
+        [...this.#workers.values()]
+          .filter((worker) => !worker.isEnded && uidOf(worker.pod) !== uidOf(pod))
+          .map((worker) => worker.pod),
       release: (pod) => {
         watches.release(uidOf(pod));
         tokens.release(uidOf(pod));
@@ -252,14 +293,21 @@ class Agent implements AsyncDisposable {
     });
   }
 
-  async #runtimeVersion({ cri, timers, log }: NodeDeps, signal: AbortSignal): Promise<{ name: string; version: string }> {
+  async #runtimeVersion(
+    { cri, timers, log }: NodeDeps,
+    signal: AbortSignal,
+  ): Promise<{ name: string; version: string }> {
     for (let isFirst = true; ; isFirst = false) {
       try {
         const { runtimeName, runtimeVersion } = await cri.runtime.version({ version: "v1" }, signal);
         return { name: runtimeName, version: runtimeVersion };
       } catch (error) {
         if (signal.aborted) throw error;
-        if (isFirst) log.warn("waiting for the container runtime", { endpoint: this.#options.criEndpoint, reason: messageOf(error) });
+        if (isFirst)
+          log.warn("waiting for the container runtime", {
+            endpoint: this.#options.criEndpoint,
+            reason: messageOf(error),
+          });
         await sleep(timers, runtimeWaitMs, signal);
       }
     }
@@ -272,10 +320,13 @@ class Agent implements AsyncDisposable {
       const podCidr = spec?.podCIDR ?? "";
       if (podCidr === "" || podCidr === told) return;
       told = podCidr;
-      cri.runtime.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr } } }, this.#stop.signal).catch((error: unknown) => {
-        told = "";
-        if (!this.#stop.signal.aborted && !isFault(error, "not-implemented")) log.warn("the runtime does not take the pods' addresses", { error: messageOf(error) });
-      });
+      cri.runtime
+        .updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr } } }, this.#stop.signal)
+        .catch((error: unknown) => {
+          told = "";
+          if (!this.#stop.signal.aborted && !isFault(error, "not-implemented"))
+            log.warn("the runtime does not take the pods' addresses", { error: messageOf(error) });
+        });
     };
   }
 
@@ -302,7 +353,12 @@ class Agent implements AsyncDisposable {
 type StartServices = import("./start-container.ts").StartDeps["services"];
 
 function orphan(uid: string, name: string, namespace: string): Pod {
-  return { apiVersion: "v1", kind: "Pod", metadata: { uid, name, namespace }, spec: { containers: [], terminationGracePeriodSeconds: 1 } };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { uid, name, namespace },
+    spec: { containers: [], terminationGracePeriodSeconds: 1 },
+  };
 }
 
 function readText(path: string): string {

@@ -19,7 +19,8 @@ export interface ContainerInput extends SecurityInput {
 /** What the runtime is told of a container. */
 export function containerConfig(input: ContainerInput): ContainerConfig {
   const { pod, container, variables } = input;
-  const expand = (texts: readonly string[] | undefined) => (texts ?? []).map((text) => expandVariables(text, variables));
+  const expand = (texts: readonly string[] | undefined) =>
+    (texts ?? []).map((text) => expandVariables(text, variables));
   return {
     metadata: { name: container.name, attempt: input.attempt },
     image: { image: input.imageRef, userSpecifiedImage: container.image ?? "" },
@@ -53,7 +54,11 @@ function containerLabels(pod: Pod, container: Container): Readonly<Record<string
   };
 }
 
-function containerAnnotations(pod: Pod, container: Container, attempt: number): Readonly<Record<string, string>> {
+function containerAnnotations(
+  pod: Pod,
+  container: Container,
+  attempt: number,
+): Readonly<Record<string, string>> {
   const preStop = container.lifecycle?.preStop;
   return {
     [annotationOf.hash]: hashOf(container),

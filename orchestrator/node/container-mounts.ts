@@ -33,17 +33,31 @@ export function mountsOf(input: MountsInput): readonly Mount[] {
     ...own,
     ...(input.hostsFile === undefined || isOverridden
       ? []
-      : [{ containerPath: "/etc/hosts", hostPath: input.hostsFile, readonly: container.securityContext?.readOnlyRootFilesystem ?? false }]),
+      : [
+          {
+            containerPath: "/etc/hosts",
+            hostPath: input.hostsFile,
+            readonly: container.securityContext?.readOnlyRootFilesystem ?? false,
+          },
+        ]),
     ...(input.terminationLog === undefined
       ? []
-      : [{ containerPath: container.terminationMessagePath ?? "/dev/termination-log", hostPath: input.terminationLog }]),
+      : [
+          {
+            containerPath: container.terminationMessagePath ?? "/dev/termination-log",
+            hostPath: input.terminationLog,
+          },
+        ]),
   ];
 }
 
 function mountOf(input: MountsInput, mount: VolumeMount, index: number): Mount {
   const volume = input.volumes.get(mount.name);
   if (volume === undefined)
-    throw new Fault("precondition", `cannot find volume "${mount.name}" to mount into container "${input.container.name}"`);
+    throw new Fault(
+      "precondition",
+      `cannot find volume "${mount.name}" to mount into container "${input.container.name}"`,
+    );
   const containerPath = mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`;
   const subPath = subPathOf(input, mount);
   const isReadOnly = mount.readOnly ?? false;

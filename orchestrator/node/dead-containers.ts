@@ -9,5 +9,7 @@ export function latestFirst({ containers }: RuntimePod): ReadonlyMap<string, rea
 export function removableContainers(
   byName: ReadonlyMap<string, readonly RuntimeContainer[]>,
 ): readonly RuntimeContainer[] {
-  return [...byName.values()].flatMap((all) => all.slice(2).filter(({ state }) => state === "exited" || state === "created"));
+  return [...byName.values()].flatMap((all) =>
+    all.slice(2).filter(({ state }) => state === "exited" || state === "created"),
+  );
 }

@@ -106,5 +106,7 @@ function dividedUp(amount: Quantity, divisor: Quantity): bigint {
   const numerator = amount.unscaled * 10n ** BigInt(amount.scale - scale);
   const denominator = divisor.unscaled * 10n ** BigInt(divisor.scale - scale);
   const whole = numerator / denominator;
-  return compareQuantities(amount, { ...divisor, unscaled: divisor.unscaled * whole }) > 0 ? whole + 1n : whole;
+  return compareQuantities(amount, { ...divisor, unscaled: divisor.unscaled * whole }) > 0
+    ? whole + 1n
+    : whole;
 }

@@ -17,7 +17,12 @@ export interface PulledImage {
 /** Why an image cannot be had. @see reasons of waiting containers */
 export class ImageProblem extends Error {
   override readonly name = "ImageProblem";
-  readonly reason: "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" | "ImageInspectError";
+  readonly reason:
+    | "ErrImagePull"
+    | "ImagePullBackOff"
+    | "ErrImageNeverPull"
+    | "InvalidImageName"
+    | "ImageInspectError";
 
   constructor(reason: ImageProblem["reason"], message: string) {
     super(message);
@@ -80,7 +85,11 @@ export class ImagePuller {
     const policy = request.policy ?? pullPolicyOf(request);
     const present = await this.#find(image, signal);
     if (present !== undefined && policy !== "Always") {
-      tell("Normal", "Pulled", `Container image "${image}" already present on machine and can be accessed by the pod`);
+      tell(
+        "Normal",
+        "Pulled",
+        `Container image "${image}" already present on machine and can be accessed by the pod`,
+      );
       return present;
     }
     if (policy === "Never") {
@@ -97,7 +106,10 @@ export class ImagePuller {
     const failed = this.#failed.get(key);
     if (failed !== undefined && this.#backoff.remainingMs(key, failed.atMs) > 0) {
       tell("Normal", "BackOff", `Back-off pulling image "${image}"`);
-      throw new ImageProblem("ImagePullBackOff", `Back-off pulling image "${image}": ErrImagePull: ${failed.message}`);
+      throw new ImageProblem(
+        "ImagePullBackOff",
+        `Back-off pulling image "${image}": ErrImagePull: ${failed.message}`,
+      );
     }
     tell("Normal", "Pulling", `Pulling image "${image}"`);
     const askedMs = this.#deps.now();
@@ -135,7 +147,11 @@ export class ImagePuller {
     for (const auth of attempts.length > 1 ? attempts.slice(0, -1) : attempts) {
       try {
         const answer = await this.#deps.cri.images.pullImage(
-          { image: { image: withTag(image) }, ...(auth === undefined ? {} : { auth }), sandboxConfig: sandbox },
+          {
+            image: { image: withTag(image) },
+            ...(auth === undefined ? {} : { auth }),
+            sandboxConfig: sandbox,
+          },
           signal,
         );
         return answer.imageRef;
@@ -146,7 +162,10 @@ export class ImagePuller {
     throw failure;
   }
 
-  async #find(image: string, signal: AbortSignal): Promise<(PulledImage & { readonly size: number }) | undefined> {
+  async #find(
+    image: string,
+    signal: AbortSignal,
+  ): Promise<(PulledImage & { readonly size: number }) | undefined> {
     const name = image.startsWith("sha256:") ? image : withTag(image);
     const answer = await this.#deps.cri.images.imageStatus({ image: { image: name } }, signal);
     const found = answer.image;
@@ -156,7 +175,10 @@ export class ImagePuller {
     return {
       ref: found.id,
       size: Number(found.size ?? 0),
-      user: { ...(found.uid === undefined ? {} : { uid: uid ?? 0 }), ...(username === "" ? {} : { username }) },
+      user: {
+        ...(found.uid === undefined ? {} : { uid: uid ?? 0 }),
+        ...(username === "" ? {} : { username }),
+      },
     };
   }
 }

@@ -8,7 +8,10 @@ export function splitImage(image: string): { readonly registry: string; readonly
 }
 
 /** The policy that holds where a pod names none: the newest is asked for always, unless a tag or a digest says which. */
-export function pullPolicyOf(container: { readonly image?: string; readonly imagePullPolicy?: string }): string {
+export function pullPolicyOf(container: {
+  readonly image?: string;
+  readonly imagePullPolicy?: string;
+}): string {
   if (container.imagePullPolicy !== undefined) return container.imagePullPolicy;
   const { path } = splitImage(container.image ?? "");
   if (path.includes("@")) return "IfNotPresent";

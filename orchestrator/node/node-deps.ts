@@ -39,7 +39,12 @@ export function tellPod(
 ): void {
   const found = container === undefined ? undefined : findContainer(pod, container);
   recorder.record(
-    { apiVersion: "v1", kind: "Pod", metadata: pod.metadata, ...(found === undefined ? {} : { fieldPath: fieldPathOf(found) }) },
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: pod.metadata,
+      ...(found === undefined ? {} : { fieldPath: fieldPathOf(found) }),
+    },
     type,
     reason,
     message,

@@ -27,7 +27,8 @@ export function nodeFolders(root: string): NodeFolders {
     seccomp: join(root, "seccomp"),
     pod,
     volume: (uid, plugin, name) => join(pod(uid), "volumes", `kubernetes.io~${plugin}`, name),
-    subPath: (uid, volume, container, index) => join(pod(uid), "volume-subpaths", volume, container, String(index)),
+    subPath: (uid, volume, container, index) =>
+      join(pod(uid), "volume-subpaths", volume, container, String(index)),
     hostsFile: (uid) => join(pod(uid), "etc-hosts"),
     container: (uid, name) => join(pod(uid), "containers", name),
     podLogs: (uid, namespace, name) => join(logs, `${namespace}_${name}_${uid}`),

@@ -24,7 +24,11 @@ export function newNode(facts: NodeFacts): Node {
   return {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name: facts.nodeName, labels: nodeLabels(facts), annotations: { "volumes.kubernetes.io/controller-managed-attach-detach": "true" } },
+    metadata: {
+      name: facts.nodeName,
+      labels: nodeLabels(facts),
+      annotations: { "volumes.kubernetes.io/controller-managed-attach-detach": "true" },
+    },
     spec: {},
   };
 }
@@ -93,7 +97,12 @@ export function nodeStatus({ facts, before, runtime, problem, images, now }: Sta
 }
 
 function conditions(before: NodeStatus, problem: string | undefined, now: string): readonly NodeCondition[] {
-  const enough = (type: string, reason: string, message: string) => ({ type, status: "False", reason, message });
+  const enough = (type: string, reason: string, message: string) => ({
+    type,
+    status: "False",
+    reason,
+    message,
+  });
   const own = [
     enough("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     enough("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -105,7 +114,11 @@ function conditions(before: NodeStatus, problem: string | undefined, now: string
   return own.map((condition) => {
     const last = before.conditions?.find(({ type }) => type === condition.type);
     const isSame = last?.status === condition.status;
-    return { ...condition, lastHeartbeatTime: now, lastTransitionTime: isSame ? (last.lastTransitionTime ?? now) : now };
+    return {
+      ...condition,
+      lastHeartbeatTime: now,
+      lastTransitionTime: isSame ? (last.lastTransitionTime ?? now) : now,
+    };
   });
 }
 
@@ -118,7 +131,10 @@ function readId(path: string): string {
 }
 
 /** The images that are here, the largest first. */
-export async function reportImages(cri: CriClient, signal: AbortSignal): Promise<NonNullable<NodeStatus["images"]>> {
+export async function reportImages(
+  cri: CriClient,
+  signal: AbortSignal,
+): Promise<NonNullable<NodeStatus["images"]>> {
   const { images } = await cri.images.listImages({}, signal);
   return images
     .map(({ repoTags = [], repoDigests = [], size = 0n }) => ({
@@ -135,5 +151,10 @@ export async function runtimeProblem(cri: CriClient, signal: AbortSignal): Promi
   const { status } = await cri.runtime.status({}, signal);
   const bad = (status?.conditions ?? []).filter(({ status: holds }) => holds !== true);
   if (bad.length === 0) return undefined;
-  return bad.map(({ type, reason, message }) => `container runtime ${type === "NetworkReady" ? "network" : "status check"} not ready: ${type}=false reason:${reason} message:${message}`).join(", ");
+  return bad
+    .map(
+      ({ type, reason, message }) =>
+        `container runtime ${type === "NetworkReady" ? "network" : "status check"} not ready: ${type}=false reason:${reason} message:${message}`,
+    )
+    .join(", ");
 }

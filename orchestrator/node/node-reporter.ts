@@ -5,7 +5,14 @@ import { messageOf } from "#base/fault.ts";
 import { sleep } from "#base/timers.ts";
 import { leases, nodes } from "#client/kube/resources.ts";
 import type { NodeDeps } from "./node-deps.ts";
-import { newNode, nodeLabels, type NodeFacts, nodeStatus, reportImages, runtimeProblem } from "./node-object.ts";
+import {
+  newNode,
+  nodeLabels,
+  type NodeFacts,
+  nodeStatus,
+  reportImages,
+  runtimeProblem,
+} from "./node-object.ts";
 
 const leaseNamespace = "kube-node-lease";
 const [leaseMs, leaseSeconds] = [10_000, 40];
@@ -21,7 +28,11 @@ export class NodeReporter {
   #told = "";
   #toldMs = 0;
 
-  constructor(deps: NodeDeps, facts: NodeFacts, runtime: { readonly name: string; readonly version: string }) {
+  constructor(
+    deps: NodeDeps,
+    facts: NodeFacts,
+    runtime: { readonly name: string; readonly version: string },
+  ) {
     this.#deps = deps;
     this.#facts = facts;
     this.#runtime = runtime;
@@ -47,7 +58,11 @@ export class NodeReporter {
   }
 
   /** @param everyMs undefined: until it succeeds once */
-  async #repeat(signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>, everyMs: number | undefined): Promise<void> {
+  async #repeat(
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<void>,
+    everyMs: number | undefined,
+  ): Promise<void> {
     for (let delayMs = firstRetryMs; !signal.aborted; ) {
       let waitMs = everyMs;
       try {
@@ -56,7 +71,9 @@ export class NodeReporter {
         delayMs = firstRetryMs;
       } catch (error) {
         if (signal.aborted) return;
-        this.#deps.log.debug("the node could not be reported and is tried again", { reason: messageOf(error) });
+        this.#deps.log.debug("the node could not be reported and is tried again", {
+          reason: messageOf(error),
+        });
         waitMs = delayMs;
         delayMs = Math.min(delayMs * 2, leaseMs);
       }
@@ -72,7 +89,12 @@ export class NodeReporter {
     } catch (error) {
       if (!isStatus(error, "AlreadyExists")) throw error;
       const ref = { name: this.#facts.nodeName };
-      this.#node = await client.patch(ref, { metadata: { labels: nodeLabels(this.#facts) } }, { type: "strategic" }, signal);
+      this.#node = await client.patch(
+        ref,
+        { metadata: { labels: nodeLabels(this.#facts) } },
+        { type: "strategic" },
+        signal,
+      );
     }
     await this.#report(signal);
     this.#deps.log.info("node registered", { node: this.#facts.nodeName });
@@ -88,11 +110,18 @@ export class NodeReporter {
     const node = await kube.of(nodes).get(ref, signal);
     this.#node = node;
     const status = nodeStatus({ ...this.#empty(), before: node.status ?? {}, problem, images });
-    const facts = JSON.stringify({ ...status, conditions: status.conditions?.map(({ type, status: is, reason }) => [type, is, reason]) });
+    const facts = JSON.stringify({
+      ...status,
+      conditions: status.conditions?.map(({ type, status: is, reason }) => [type, is, reason]),
+    });
     const isFresh = facts === this.#told && timers.now() - this.#toldMs < reportMs;
-    const isKept = node.status?.conditions?.find(({ type }) => type === "Ready")?.status === status.conditions?.find(({ type }) => type === "Ready")?.status;
+    const isKept =
+      node.status?.conditions?.find(({ type }) => type === "Ready")?.status ===
+      status.conditions?.find(({ type }) => type === "Ready")?.status;
     if (isFresh && isKept) return;
-    this.#node = await kube.of(nodes).patch(ref, { status: patched(status) }, { type: "strategic", subresource: "status" }, signal);
+    this.#node = await kube
+      .of(nodes)
+      .patch(ref, { status: patched(status) }, { type: "strategic", subresource: "status" }, signal);
     this.#told = facts;
     this.#toldMs = timers.now();
   }
@@ -116,7 +145,12 @@ export class NodeReporter {
   }
 
   #newLease(spec: NonNullable<Lease["spec"]>): Lease {
-    const owner = { apiVersion: "v1", kind: "Node", name: this.#facts.nodeName, uid: this.#node?.metadata.uid ?? "" };
+    const owner = {
+      apiVersion: "v1",
+      kind: "Node",
+      name: this.#facts.nodeName,
+      uid: this.#node?.metadata.uid ?? "",
+    };
     return {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",

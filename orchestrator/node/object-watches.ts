@@ -30,7 +30,12 @@ export class ObjectWatches implements AsyncDisposable {
     this.#deps = deps;
   }
 
-  configMap(podUid: string, namespace: string, name: string, signal: AbortSignal): Promise<ConfigMap | undefined> {
+  configMap(
+    podUid: string,
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<ConfigMap | undefined> {
     return this.#get(configMaps, podUid, namespace, name, signal);
   }
 
@@ -68,7 +73,12 @@ export class ObjectWatches implements AsyncDisposable {
     return watched.informer.cache.find({ namespace, name }) as T | undefined;
   }
 
-  #watch<T extends KubeObject>(key: string, resource: KubeResource<T>, namespace: string, name: string): Watched {
+  #watch<T extends KubeObject>(
+    key: string,
+    resource: KubeResource<T>,
+    namespace: string,
+    name: string,
+  ): Watched {
     const client = this.#deps.kube.of(resource);
     const selection = { namespace, fieldSelector: `metadata.name=${name}` };
     const informer = new Informer<T>(client, this.#deps, selection) as unknown as Informer<KubeObject>;

@@ -217,7 +217,11 @@ function verdictOn(
   probes: ProbeVerdicts,
 ): ContainerKill | undefined {
   if (running.hash !== "" && running.hash !== hashOf(container))
-    return { container: running, reason: "changed", message: `Container ${container.name} definition changed` };
+    return {
+      container: running,
+      reason: "changed",
+      message: `Container ${container.name} definition changed`,
+    };
   if (probes.liveness(running.id) === "failure")
     return {
       container: running,

@@ -50,6 +50,8 @@ export interface SyncResult {
 }
 
 const [initialMs, longestMs] = [10_000, 300_000];
+/** What a container is missing may come without anybody telling. */
+const startRetryMs = 10_000;
 
 /** What is done for one pod, step by step. Every step may be repeated. */
 export class PodActions {
@@ -146,7 +148,9 @@ export class PodActions {
 
   #before(pod: Pod): PodStatus {
     const target = this.#deps.target(pod);
-    return (target === undefined ? undefined : this.#deps.statuses.find(uidOf(target))) ?? target?.status ?? {};
+    return (
+      (target === undefined ? undefined : this.#deps.statuses.find(uidOf(target))) ?? target?.status ?? {}
+    );
   }
 
   /** A pod that has begun is never turned away. */
@@ -154,7 +158,9 @@ export class PodActions {
     const uid = uidOf(pod);
     if (this.#admitted.has(uid)) return undefined;
     const problem =
-      runtime.sandboxes.length > 0 ? undefined : admissionProblem(pod, this.#deps.others(pod), this.#deps.allowedSysctls);
+      runtime.sandboxes.length > 0
+        ? undefined
+        : admissionProblem(pod, this.#deps.others(pod), this.#deps.allowedSysctls);
     if (problem === undefined) this.#admitted.add(uid);
     else tellPod(this.#deps, pod, undefined, "Warning", problem.reason, problem.message);
     return problem;
@@ -178,7 +184,9 @@ export class PodActions {
     const running = runtime.containers.filter(({ state }) => state === "running");
     const probed: readonly Probed[] = running.flatMap((container) => {
       const spec = findContainer(pod, container.name);
-      return spec === undefined || spec.kind === "ephemeral" ? [] : [{ pod, container: spec.spec, running: container, podIp }];
+      return spec === undefined || spec.kind === "ephemeral"
+        ? []
+        : [{ pod, container: spec.spec, running: container, podIp }];
     });
     this.#deps.probes.keep(uidOf(pod), probed, this.#before(pod));
   }
@@ -189,7 +197,9 @@ export class PodActions {
     const before = this.#before(pod);
     const conditions = [
       ...(before.conditions ?? []),
-      ...(target?.status?.conditions ?? []).filter(({ type }) => !before.conditions?.some((own) => own.type === type)),
+      ...(target?.status?.conditions ?? []).filter(
+        ({ type }) => !before.conditions?.some((own) => own.type === type),
+      ),
     ];
     const status = statusOf({
       pod,
@@ -212,7 +222,8 @@ export class PodActions {
   /** @returns after how long to look again */
   async #execute(pod: Pod, runtime: RuntimePod, signal: AbortSignal): Promise<number | undefined> {
     const plan = planPod(pod, runtime, this.#deps.probes);
-    const isIdle = plan.start.length + plan.startInit.length + plan.startEphemeral.length + plan.kill.length === 0;
+    const isIdle =
+      plan.start.length + plan.startInit.length + plan.startEphemeral.length + plan.kill.length === 0;
     if (isIdle && !plan.killPod && !plan.createSandbox) {
       await this.#deps.volumes.ensure(pod, signal);
       return undefined;
@@ -220,7 +231,14 @@ export class PodActions {
     let current = runtime;
     if (plan.killPod && isAlive(runtime)) {
       if (plan.createSandbox && runtime.sandboxes.length > 0)
-        tellPod(this.#deps, pod, undefined, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+        tellPod(
+          this.#deps,
+          pod,
+          undefined,
+          "Normal",
+          "SandboxChanged",
+          "Pod sandbox changed, it will be killed and re-created.",
+        );
       await stopPod(this.#deps, pod, runtime, (pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000, signal);
       current = await this.#read(pod, signal);
     }
@@ -241,9 +259,19 @@ export class PodActions {
     }
   }
 
-  async #kill(pod: Pod, runtime: RuntimePod, { container, message, reason }: ContainerKill, signal: AbortSignal): Promise<void> {
+  async #kill(
+    pod: Pod,
+    runtime: RuntimePod,
+    { container, message, reason }: ContainerKill,
+    signal: AbortSignal,
+  ): Promise<void> {
     const spec = findContainer(pod, container.name)?.spec;
-    const probe = reason === "failed-liveness" ? spec?.livenessProbe : reason === "failed-startup" ? spec?.startupProbe : undefined;
+    const probe =
+      reason === "failed-liveness"
+        ? spec?.livenessProbe
+        : reason === "failed-startup"
+          ? spec?.startupProbe
+          : undefined;
     const graceS = probe?.terminationGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30;
     const podIp = runtime.sandboxes[0]?.ips[0] ?? "";
     await stopContainer(this.#deps, { pod, container, podIp, message, graceMs: graceS * 1000 }, signal);
@@ -280,7 +308,9 @@ export class PodActions {
   }
 
   #ready(pod: Pod, id: string, config: PodSandboxConfig, runtime: RuntimePod): ReadySandbox {
-    const ips = isHostNetwork(pod) ? this.#deps.hostIps : (runtime.sandboxes.find((each) => each.id === id)?.ips ?? []);
+    const ips = isHostNetwork(pod)
+      ? this.#deps.hostIps
+      : (runtime.sandboxes.find((each) => each.id === id)?.ips ?? []);
     const file = this.#deps.folders.hostsFile(uidOf(pod));
     const text = isHostNetwork(pod)
       ? hostNetworkHostsFile(pod, existsSync("/etc/hosts") ? readFileSync("/etc/hosts", "utf8") : "")
@@ -304,7 +334,10 @@ export class PodActions {
       waits.push(await this.#start(pod, container, sandbox, volumes, secrets, signal));
     }
     await this.#removeDead(pod, signal);
-    return waits.reduce<number | undefined>((least, wait) => (wait === undefined ? least : Math.min(least ?? wait, wait)), undefined);
+    return waits.reduce<number | undefined>(
+      (least, wait) => (wait === undefined ? least : Math.min(least ?? wait, wait)),
+      undefined,
+    );
   }
 
   /** @returns after how long to try again */
@@ -317,7 +350,9 @@ export class PodActions {
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const key = `${uidOf(pod)}/${container.name}/${hashOf(container)}`;
-    const last = sandbox.runtime.containers.find((each) => each.name === container.name && each.state === "exited");
+    const last = sandbox.runtime.containers.find(
+      (each) => each.name === container.name && each.state === "exited",
+    );
     if (last !== undefined) {
       const sinceMs = Number(last.finishedAt / 1_000_000n);
       const leftMs = this.#backoff.remainingMs(key, sinceMs);
@@ -325,23 +360,44 @@ export class PodActions {
       this.#backoff.next(key, sinceMs);
     }
     try {
-      const targetName = "targetContainerName" in container ? String(container.targetContainerName) : undefined;
+      const targetName =
+        "targetContainerName" in container ? String(container.targetContainerName) : undefined;
       const targetId = targetName === undefined ? undefined : latestOf(sandbox.runtime, targetName)?.id;
-      const request = { pod, container, runtime: sandbox.runtime, sandboxId: sandbox.id, sandbox: sandbox.config, podIps: sandbox.ips, volumes, secrets };
-      await startContainer(this.#deps, { ...request, ...(targetId === undefined ? {} : { targetId }) }, signal);
+      const request = {
+        pod,
+        container,
+        runtime: sandbox.runtime,
+        sandboxId: sandbox.id,
+        sandbox: sandbox.config,
+        podIps: sandbox.ips,
+        volumes,
+        secrets,
+      };
+      await startContainer(
+        this.#deps,
+        { ...request, ...(targetId === undefined ? {} : { targetId }) },
+        signal,
+      );
       this.#problems.get(uidOf(pod))?.delete(container.name);
       return undefined;
     } catch (error) {
       if (!(error instanceof StartFailure)) throw error;
       this.#setProblem(pod, container.name, { reason: error.reason, message: error.message });
-      return Math.max(this.#deps.puller.remainingMs(uidOf(pod), container.image ?? ""), 2_000);
+      return Math.max(this.#deps.puller.remainingMs(uidOf(pod), container.image ?? ""), startRetryMs);
     }
   }
 
   #crashLoop(pod: Pod, container: Container, delayMs: number, leftMs: number): number {
     const delay = goDuration(delayMs);
     const message = `back-off ${delay} restarting failed container=${container.name} pod=${formatPod(pod)}`;
-    tellPod(this.#deps, pod, container.name, "Warning", "BackOff", `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`);
+    tellPod(
+      this.#deps,
+      pod,
+      container.name,
+      "Warning",
+      "BackOff",
+      `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`,
+    );
     this.#setProblem(pod, container.name, { reason: "CrashLoopBackOff", message });
     return leftMs;
   }
@@ -380,7 +436,8 @@ export class PodActions {
     }
     const used = new Set(runtime.containers.map(({ sandboxId }) => sandboxId));
     for (const { id, isReady } of runtime.sandboxes.slice(1))
-      if (!isReady && !used.has(id)) await quietly(this.#deps.cri.runtime.removePodSandbox({ podSandboxId: id }, signal));
+      if (!isReady && !used.has(id))
+        await quietly(this.#deps.cri.runtime.removePodSandbox({ podSandboxId: id }, signal));
   }
 }
 

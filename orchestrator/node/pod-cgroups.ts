@@ -19,7 +19,10 @@ export function ensurePodCgroup(layout: CgroupLayout, pod: Pod, root: string): s
   const path = cgroupOf(pod, root);
   for (const folder of foldersOf(layout, path)) ensureFolder(folder.path);
   const { cpuShares, cpuQuotaUs, cpuPeriodUs, memoryBytes } = podLimits(pod);
-  const cpu = { shares: cpuShares, ...(cpuQuotaUs === undefined ? {} : { quota: cpuQuotaUs, period: cpuPeriodUs }) };
+  const cpu = {
+    shares: cpuShares,
+    ...(cpuQuotaUs === undefined ? {} : { quota: cpuQuotaUs, period: cpuPeriodUs }),
+  };
   const memory = memoryBytes === undefined ? {} : { memory: { limit: memoryBytes } };
   writeAll(planChange(layout, path, { devices: [], cpu, ...memory }));
   return path;

@@ -49,9 +49,15 @@ function initialized({ pod, phase, lists }: ConditionInput): Claim {
   const init = pod.spec?.initContainers ?? [];
   if (phase === "Succeeded") return { status: "True", reason: "PodCompleted" };
   // Once a regular container has begun, the pod has been initialised.
-  if (lists.containerStatuses.some(({ state, lastState }) => (state?.running ?? state?.terminated ?? lastState?.terminated) !== undefined))
+  if (
+    lists.containerStatuses.some(
+      ({ state, lastState }) => (state?.running ?? state?.terminated ?? lastState?.terminated) !== undefined,
+    )
+  )
     return { status: "True" };
-  const unknown = init.filter(({ name }) => !lists.initContainerStatuses.some((status) => status.name === name));
+  const unknown = init.filter(
+    ({ name }) => !lists.initContainerStatuses.some((status) => status.name === name),
+  );
   const incomplete = init.filter((container) => {
     const status = lists.initContainerStatuses.find(({ name }) => name === container.name);
     return status !== undefined && !(isSidecar(container) ? (status.started ?? false) : status.ready);
@@ -69,7 +75,9 @@ function containersReady({ pod, phase, lists }: ConditionInput): Claim {
     return { status: "False", reason: phase === "Failed" ? "PodFailed" : "PodCompleted" };
   const all = [...(pod.spec?.initContainers ?? []).filter(isSidecar), ...(pod.spec?.containers ?? [])];
   const statuses = [...lists.initContainerStatuses, ...lists.containerStatuses];
-  const unready = all.filter(({ name }) => !(statuses.find((status) => status.name === name)?.ready ?? false));
+  const unready = all.filter(
+    ({ name }) => !(statuses.find((status) => status.name === name)?.ready ?? false),
+  );
   if (unready.length === 0) return { status: "True" };
   return {
     status: "False",
@@ -81,7 +89,9 @@ function containersReady({ pod, phase, lists }: ConditionInput): Claim {
 function ready({ pod, before }: ConditionInput, containers: Claim): Claim {
   if (containers.status === "False") return containers;
   const problems = (pod.spec?.readinessGates ?? []).flatMap(({ conditionType }) => {
-    const condition = (pod.status?.conditions ?? before.conditions ?? []).find(({ type }) => type === conditionType);
+    const condition = (pod.status?.conditions ?? before.conditions ?? []).find(
+      ({ type }) => type === conditionType,
+    );
     if (condition === undefined)
       return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
     return condition.status === "True"

@@ -17,7 +17,8 @@ export function parseResolver(text: string): Resolver {
   for (const line of text.split("\n")) {
     const [word, ...values] = line.trim().split(/\s+/);
     if (word === "nameserver" && values[0] !== undefined) servers.push(values[0]);
-    if (word === "search") searches = values.map((value) => (value === "." ? value : value.replace(/\.$/, "")));
+    if (word === "search")
+      searches = values.map((value) => (value === "." ? value : value.replace(/\.$/, "")));
     if (word === "options") options = values;
   }
   return { servers, searches, options };
@@ -67,7 +68,9 @@ function mergedOptions(
 ): readonly string[] {
   const merged = new Map(base.map((option) => splitOption(option)));
   for (const { name = "", value } of own) if (name !== "") merged.set(name, value);
-  return [...merged].map(([name, value]) => (value === undefined || value === "" ? name : `${name}:${value}`));
+  return [...merged].map(([name, value]) =>
+    value === undefined || value === "" ? name : `${name}:${value}`,
+  );
 }
 
 function splitOption(option: string): readonly [string, string | undefined] {

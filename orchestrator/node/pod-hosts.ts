@@ -4,7 +4,10 @@ import { nameOf, namespaceOf } from "./pod.ts";
 const longestHostname = 63;
 
 /** What the pod's containers see as their host name, and the domain that goes with it. */
-export function hostnameOf(pod: Pod, clusterDomain: string): { readonly hostname: string; readonly domain: string } {
+export function hostnameOf(
+  pod: Pod,
+  clusterDomain: string,
+): { readonly hostname: string; readonly domain: string } {
   const override = pod.spec?.hostnameOverride;
   if (override !== undefined && override !== "") return { hostname: override, domain: "" };
   const named = pod.spec?.hostname;
@@ -28,7 +31,9 @@ function shortened(name: string): string {
 /** The hosts file of a pod with a network of its own. */
 export function hostsFile(pod: Pod, ips: readonly string[], clusterDomain: string): string {
   const { hostname, domain } = hostnameOf(pod, clusterDomain);
-  const own = ips.map((ip) => (domain === "" ? `${ip}\t${hostname}\n` : `${ip}\t${hostname}.${domain}\t${hostname}\n`));
+  const own = ips.map((ip) =>
+    domain === "" ? `${ip}\t${hostname}\n` : `${ip}\t${hostname}.${domain}\t${hostname}\n`,
+  );
   return `# Kubernetes-managed hosts file.
 127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback

@@ -43,7 +43,9 @@ export function phaseOf(pod: Pod, lists: StatusLists, isTerminal: boolean): Phas
 }
 
 function hasBegun({ initContainerStatuses, containerStatuses }: StatusLists): boolean {
-  return [...initContainerStatuses, ...containerStatuses].some((status) => status.state?.terminated !== undefined);
+  return [...initContainerStatuses, ...containerStatuses].some(
+    (status) => status.state?.terminated !== undefined,
+  );
 }
 
 function count(containers: readonly Container[], statuses: readonly ContainerStatus[]): Counts {
@@ -69,7 +71,10 @@ function initPhase(pod: Pod, { initContainerStatuses }: StatusLists): "done" | "
     const status = initContainerStatuses.find(({ name }) => name === container.name);
     const { running, terminated } = status?.state ?? {};
     if (isSidecar(container)) {
-      const wasStarted = running !== undefined ? (status?.started ?? false) : terminated !== undefined || status?.lastState?.terminated !== undefined;
+      const wasStarted =
+        running !== undefined
+          ? (status?.started ?? false)
+          : terminated !== undefined || status?.lastState?.terminated !== undefined;
       if (!wasStarted) result = "pending";
       continue;
     }

@@ -59,7 +59,14 @@ export function statusOf(input: StatusInput): PodStatus {
   };
   const phase = input.verdict === undefined ? phaseOf(pod, lists, input.isTerminal) : "Failed";
   const kept = before.phase === "Failed" || before.phase === "Succeeded" ? before.phase : phase;
-  const conditions: ConditionInput = { pod, before, phase: kept, lists, now: input.now, hasSandbox: hasNetwork(runtime) };
+  const conditions: ConditionInput = {
+    pod,
+    before,
+    phase: kept,
+    lists,
+    now: input.now,
+    hasSandbox: hasNetwork(runtime),
+  };
   const ips = ipsOf(input);
   const { reason, message } = input.verdict ?? before;
   return {
@@ -74,7 +81,9 @@ export function statusOf(input: StatusInput): PodStatus {
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     startTime: before.startTime ?? input.now,
     qosClass: before.qosClass ?? qosOf(pod),
-    ...(lists.initContainerStatuses.length === 0 ? {} : { initContainerStatuses: lists.initContainerStatuses }),
+    ...(lists.initContainerStatuses.length === 0
+      ? {}
+      : { initContainerStatuses: lists.initContainerStatuses }),
     containerStatuses: lists.containerStatuses,
     ...(lists.ephemeralContainerStatuses.length === 0
       ? {}
@@ -93,7 +102,11 @@ function ipsOf({ pod, runtime, before, hostIps }: StatusInput): readonly string[
   return newest?.ips ?? (before.podIPs ?? []).map(({ ip }) => ip);
 }
 
-function containerStatus(input: StatusInput, spec: Container, kind: "init" | "regular" | "ephemeral"): ContainerStatus {
+function containerStatus(
+  input: StatusInput,
+  spec: Container,
+  kind: "init" | "regular" | "ephemeral",
+): ContainerStatus {
   const { runtime, pod } = input;
   const all = runtime.containers.filter((container) => container.name === spec.name);
   const [newest, previous] = all;
@@ -102,9 +115,13 @@ function containerStatus(input: StatusInput, spec: Container, kind: "init" | "re
     ...(input.before.initContainerStatuses ?? []),
     ...(input.before.ephemeralContainerStatuses ?? []),
   ].find((status) => status.name === spec.name);
-  const known = newest === undefined ? unknownStatus(input, spec, before) : knownStatus(input, newest, previous, before);
+  const known =
+    newest === undefined ? unknownStatus(input, spec, before) : knownStatus(input, newest, previous, before);
   const problem = input.problems.get(spec.name);
-  const isWaiting = problem !== undefined && newest?.state !== "running" && kind !== "ephemeral" ? shouldRestart(pod, spec, newest) : problem !== undefined && newest === undefined;
+  const isWaiting =
+    problem !== undefined && newest?.state !== "running" && kind !== "ephemeral"
+      ? shouldRestart(pod, spec, newest)
+      : problem !== undefined && newest === undefined;
   const state = isWaiting && problem !== undefined ? waitingFor(known, problem) : known;
   const isRunning = newest?.state === "running";
   const started = isRunning && input.isStarted(spec, newest);
@@ -131,7 +148,10 @@ function readyOf(
   return started && newest !== undefined && input.isReady(spec, newest);
 }
 
-type StateFields = Pick<ContainerStatus, "state" | "lastState" | "restartCount" | "image" | "imageID" | "containerID">;
+type StateFields = Pick<
+  ContainerStatus,
+  "state" | "lastState" | "restartCount" | "image" | "imageID" | "containerID"
+>;
 
 function knownStatus(
   input: StatusInput,
@@ -144,7 +164,9 @@ function knownStatus(
       ? { terminated: terminated(input, previous) }
       : before?.containerID === idOf(input, newest) || before?.restartCount === newest.attempt
         ? (before?.lastState ?? {})
-        : (before?.state?.terminated === undefined ? {} : { terminated: before.state.terminated });
+        : before?.state?.terminated === undefined
+          ? {}
+          : { terminated: before.state.terminated };
   return {
     state: stateOf(input, newest),
     lastState,
@@ -156,7 +178,11 @@ function knownStatus(
 }
 
 /** Before the runtime has it: waiting, unless it is known to have run before and what ran was taken away. */
-function unknownStatus(input: StatusInput, spec: Container, before: ContainerStatus | undefined): StateFields {
+function unknownStatus(
+  input: StatusInput,
+  spec: Container,
+  before: ContainerStatus | undefined,
+): StateFields {
   const hasInit = (input.pod.spec?.initContainers ?? []).length > 0;
   const waiting = { waiting: { reason: hasInit ? "PodInitializing" : "ContainerCreating" } };
   const last = before?.state?.terminated;
@@ -233,9 +259,13 @@ function stateOf(input: StatusInput, container: RuntimeContainer): ContainerStat
   }
 }
 
-function terminated(input: StatusInput, container: RuntimeContainer): NonNullable<ContainerState["terminated"]> {
+function terminated(
+  input: StatusInput,
+  container: RuntimeContainer,
+): NonNullable<ContainerState["terminated"]> {
   const message = input.terminationMessage(container) ?? container.message;
-  const reason = container.reason === "" ? (container.exitCode === 0 ? "Completed" : "Error") : container.reason;
+  const reason =
+    container.reason === "" ? (container.exitCode === 0 ? "Completed" : "Error") : container.reason;
   return {
     exitCode: container.exitCode,
     reason,
@@ -251,7 +281,10 @@ function resourcesOf(spec: Container): Partial<ContainerStatus> {
   if (requests === undefined && limits === undefined) return { resources: {} };
   return {
     ...(requests === undefined ? {} : { allocatedResources: requests }),
-    resources: { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) },
+    resources: {
+      ...(limits === undefined ? {} : { limits }),
+      ...(requests === undefined ? {} : { requests }),
+    },
   };
 }
 
@@ -263,7 +296,10 @@ function mountsOf(spec: Container): Partial<ContainerStatus> {
       name: mount.name,
       mountPath: mount.mountPath,
       ...(mount.readOnly === true
-        ? { readOnly: true, recursiveReadOnly: mount.recursiveReadOnly === "Enabled" ? "Enabled" : "Disabled" }
+        ? {
+            readOnly: true,
+            recursiveReadOnly: mount.recursiveReadOnly === "Enabled" ? "Enabled" : "Disabled",
+          }
         : {}),
     })),
   };

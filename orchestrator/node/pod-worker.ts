@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatPod, gracePeriodOf, isDeleted } from "./pod.ts";
@@ -48,9 +49,10 @@ export class PodWorker {
 
   /** The pod has changed. Its grace can only become shorter once it ends. */
   update(pod: Pod): void {
+    const before = this.#pod;
     this.#pod = pod;
     if (isDeleted(pod)) this.#shorten(gracePeriodOf(pod) * 1000);
-    this.wake();
+    if (isDeleted(pod) || !isSameWish(before, pod)) this.wake();
   }
 
   /** The pod is not wanted any more: everything of it goes. */
@@ -97,7 +99,10 @@ export class PodWorker {
       return againMs;
     } catch (error) {
       if (signal.aborted) return undefined;
-      this.#actions.log.warn("a pod's step failed and is tried again", { pod: formatPod(this.#pod), error: messageOf(error) });
+      this.#actions.log.warn("a pod's step failed and is tried again", {
+        pod: formatPod(this.#pod),
+        error: messageOf(error),
+      });
       return Math.min(firstRetryMs * 2 ** this.#failures++, longestRetryMs);
     }
   }
@@ -133,7 +138,12 @@ export class PodWorker {
       this.#stopping = stopping;
       const graceMs = this.#graceMs ?? gracePeriodOf(this.#pod) * 1000;
       try {
-        await this.#actions.end(this.#pod, graceMs, this.#verdict, AbortSignal.any([signal, stopping.signal]));
+        await this.#actions.end(
+          this.#pod,
+          graceMs,
+          this.#verdict,
+          AbortSignal.any([signal, stopping.signal]),
+        );
         return;
       } catch (error) {
         if (signal.aborted || !stopping.signal.aborted) throw error; // else: again, with less grace
@@ -157,3 +167,12 @@ export class PodWorker {
   }
 }
 
+/** Whether only what the agent itself writes is different. */
+function isSameWish(before: Pod, now: Pod): boolean {
+  const wishOf = ({ spec, metadata, status }: Pod) => {
+    const gates = (spec?.readinessGates ?? []).map(({ conditionType }) => conditionType);
+    const conditions = (status?.conditions ?? []).filter(({ type }) => gates.includes(type));
+    return { spec, labels: metadata.labels, annotations: metadata.annotations, conditions };
+  };
+  return isDeepStrictEqual(wishOf(before), wishOf(now));
+}

@@ -29,7 +29,10 @@ function credentialsOf({ type, data }: Secret): readonly Credential[] {
   try {
     const parsed = JSON.parse(Buffer.from(text, "base64").toString()) as Readonly<Record<string, unknown>>;
     const auths = (isConfig ? parsed["auths"] : parsed) as Readonly<Record<string, Entry>> | undefined;
-    return Object.entries(auths ?? {}).map(([where, entry]) => ({ where: bare(where), auth: authOf(entry, where) }));
+    return Object.entries(auths ?? {}).map(([where, entry]) => ({
+      where: bare(where),
+      auth: authOf(entry, where),
+    }));
   } catch {
     return [];
   }
@@ -58,7 +61,10 @@ function authOf(entry: Entry, serverAddress: string): AuthConfig {
 
 /** Without scheme, version and final slash. */
 function bare(where: string): string {
-  return where.replace(/^https?:\/\//, "").replace(/\/(v1|v2)?\/?$/, "").replace(/\/+$/, "");
+  return where
+    .replace(/^https?:\/\//, "")
+    .replace(/\/(v1|v2)?\/?$/, "")
+    .replace(/\/+$/, "");
 }
 
 function matches(where: string, registry: string, path: string): boolean {

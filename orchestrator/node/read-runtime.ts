@@ -1,4 +1,10 @@
-import { containerState, type ContainerStatus, namespaceMode, podSandboxState, type PodSandboxStatus } from "#api/cri/messages.ts";
+import {
+  containerState,
+  type ContainerStatus,
+  namespaceMode,
+  podSandboxState,
+  type PodSandboxStatus,
+} from "#api/cri/messages.ts";
 import { isFault } from "#base/fault.ts";
 import type { CriClient } from "#rpc/cri-client.ts";
 import { annotationOf, labelOf } from "./labels.ts";
@@ -27,7 +33,9 @@ export class RuntimeReader {
     ]);
     const [sandboxes, found] = await Promise.all([
       Promise.all(items.map(({ id = "" }) => this.#sandbox(id, signal))),
-      Promise.all(containers.map(({ id = "", podSandboxId = "" }) => this.#container(id, podSandboxId, signal))),
+      Promise.all(
+        containers.map(({ id = "", podSandboxId = "" }) => this.#container(id, podSandboxId, signal)),
+      ),
     ]);
     return {
       uid,
@@ -117,7 +125,9 @@ export function containerOf(status: Partial<ContainerStatus>, sandboxId: string)
     ...terminationLogOf(status, annotations),
     ...(user === undefined
       ? {}
-      : { user: { uid: user.uid ?? 0, gid: user.gid ?? 0, supplementalGroups: user.supplementalGroups ?? [] } }),
+      : {
+          user: { uid: user.uid ?? 0, gid: user.gid ?? 0, supplementalGroups: user.supplementalGroups ?? [] },
+        }),
   };
 }
 

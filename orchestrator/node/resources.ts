@@ -1,6 +1,11 @@
 import type { LinuxContainerResources } from "#api/cri/messages.ts";
 import type { Container, Pod, ResourceRequirements } from "#api/kube/types/core-pods.ts";
-import { compareQuantities, milliUnits, parseQuantity, wholeUnits } from "#orchestrator/machinery/quantity.ts";
+import {
+  compareQuantities,
+  milliUnits,
+  parseQuantity,
+  wholeUnits,
+} from "#orchestrator/machinery/quantity.ts";
 import { isSidecar } from "./pod.ts";
 
 export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
@@ -81,7 +86,11 @@ export function oomScoreOf(pod: Pod, container: Container, memoryBytes: number):
   if (qos === "BestEffort") return 1000;
   const score = 1000 - Math.floor((1000 * requestOf(container, "memory")) / memoryBytes);
   if (isSidecar(container)) {
-    const least = Math.min(...(pod.spec?.containers ?? []).map((each) => 1000 - Math.floor((1000 * requestOf(each, "memory")) / memoryBytes)));
+    const least = Math.min(
+      ...(pod.spec?.containers ?? []).map(
+        (each) => 1000 - Math.floor((1000 * requestOf(each, "memory")) / memoryBytes),
+      ),
+    );
     return clamp(Math.min(score, least));
   }
   return clamp(score);
@@ -137,7 +146,9 @@ export function effective(
   const extra = overhead === undefined ? 0 : valueOf(overhead);
   if (ofPod !== undefined) return valueOf(ofPod) + extra;
   const amountOf = (container: Container) => {
-    const text = container.resources?.[which]?.[name] ?? (which === "requests" ? container.resources?.limits?.[name] : undefined);
+    const text =
+      container.resources?.[which]?.[name] ??
+      (which === "requests" ? container.resources?.limits?.[name] : undefined);
     return text === undefined ? undefined : valueOf(text);
   };
   const all = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];

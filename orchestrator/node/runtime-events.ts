@@ -48,7 +48,11 @@ async function follow({ cri, changed }: RuntimeEventDeps, signal: AbortSignal): 
 }
 
 /** Compares the states of all there is with what it was. */
-async function relist({ cri, changed }: RuntimeEventDeps, known: Map<string, string>, signal: AbortSignal): Promise<void> {
+async function relist(
+  { cri, changed }: RuntimeEventDeps,
+  known: Map<string, string>,
+  signal: AbortSignal,
+): Promise<void> {
   const [{ items }, { containers }] = await Promise.all([
     cri.runtime.listPodSandbox({}, signal),
     cri.runtime.listContainers({}, signal),

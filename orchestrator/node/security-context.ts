@@ -56,7 +56,11 @@ export function securityOf(input: SecurityInput): LinuxContainerSecurityContext 
   const user = own.runAsUser ?? ofPod.runAsUser;
   const group = own.runAsGroup ?? ofPod.runAsGroup;
   const mayEscalate = own.allowPrivilegeEscalation ?? true;
-  const groups = [...(ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup]), ...(ofPod.supplementalGroups ?? []), ...input.volumeGroups];
+  const groups = [
+    ...(ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup]),
+    ...(ofPod.supplementalGroups ?? []),
+    ...input.volumeGroups,
+  ];
   return {
     privileged: isPrivileged,
     readonlyRootfs: own.readOnlyRootFilesystem ?? false,
@@ -80,22 +84,31 @@ function userFields(user: number | undefined, image: ImageUser): Partial<LinuxCo
   return image.username === undefined || image.username === "" ? {} : { runAsUsername: image.username };
 }
 
-function capabilitiesOf(capabilities: { readonly add?: readonly string[]; readonly drop?: readonly string[] } | undefined) {
+function capabilitiesOf(
+  capabilities: { readonly add?: readonly string[]; readonly drop?: readonly string[] } | undefined,
+) {
   if (capabilities === undefined) return {};
   const { add = [], drop = [] } = capabilities;
   return { capabilities: { addCapabilities: add, dropCapabilities: drop } };
 }
 
-function seccompOf(profile: SeccompProfile | undefined, isPrivileged: boolean, root: string): SecurityProfile {
-  if (profile === undefined || isPrivileged || profile.type === "Unconfined") return { profileType: Unconfined };
+function seccompOf(
+  profile: SeccompProfile | undefined,
+  isPrivileged: boolean,
+  root: string,
+): SecurityProfile {
+  if (profile === undefined || isPrivileged || profile.type === "Unconfined")
+    return { profileType: Unconfined };
   if (profile.type === "RuntimeDefault") return { profileType: RuntimeDefault };
   return { profileType: Localhost, localhostRef: `${root}/${profile.localhostProfile ?? ""}` };
 }
 
 function appArmorOf({ pod, container }: SecurityInput): SecurityProfile {
-  const annotation = pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`];
+  const annotation =
+    pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`];
   const profile = container.securityContext?.appArmorProfile ?? pod.spec?.securityContext?.appArmorProfile;
-  if (profile?.type === "Localhost") return { profileType: Localhost, localhostRef: profile.localhostProfile ?? "" };
+  if (profile?.type === "Localhost")
+    return { profileType: Localhost, localhostRef: profile.localhostProfile ?? "" };
   if (profile?.type === "Unconfined") return { profileType: Unconfined };
   if (profile === undefined && annotation === "unconfined") return { profileType: Unconfined };
   if (profile === undefined && annotation?.startsWith("localhost/") === true)
@@ -123,15 +136,23 @@ export function namespacesOf(pod: Pod, targetId?: string): NamespaceOption {
 /** What the sandbox's own process may. */
 export function sandboxSecurityOf(pod: Pod, seccompRoot: string): LinuxSandboxSecurityContext {
   const context = pod.spec?.securityContext ?? {};
-  const groups = [...(context.fsGroup === undefined ? [] : [context.fsGroup]), ...(context.supplementalGroups ?? [])];
+  const groups = [
+    ...(context.fsGroup === undefined ? [] : [context.fsGroup]),
+    ...(context.supplementalGroups ?? []),
+  ];
   return {
     privileged: [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].some(
       (container) => container.securityContext?.privileged === true,
     ),
     namespaceOptions: namespacesOf(pod),
-    seccomp: context.seccompProfile === undefined ? { profileType: RuntimeDefault } : seccompOf(context.seccompProfile, false, seccompRoot),
+    seccomp:
+      context.seccompProfile === undefined
+        ? { profileType: RuntimeDefault }
+        : seccompOf(context.seccompProfile, false, seccompRoot),
     ...(context.runAsUser === undefined ? {} : { runAsUser: { value: context.runAsUser } }),
-    ...(context.runAsGroup === undefined || context.runAsUser === undefined ? {} : { runAsGroup: { value: context.runAsGroup } }),
+    ...(context.runAsGroup === undefined || context.runAsUser === undefined
+      ? {}
+      : { runAsGroup: { value: context.runAsGroup } }),
     ...(groups.length === 0 ? {} : { supplementalGroups: groups }),
     supplementalGroupsPolicy: supplementalGroupsPolicy[context.supplementalGroupsPolicy ?? "Merge"],
   };
@@ -145,8 +166,7 @@ export function verifyNonRoot({ pod, container, image }: SecurityInput): void {
   const where = `(pod: "${formatPod(pod)}", container: ${container.name})`;
   const user = own.runAsUser ?? ofPod.runAsUser;
   if (user !== undefined) {
-    if (user === 0)
-      throw new Fault("precondition", `container's runAsUser breaks non-root policy ${where}`);
+    if (user === 0) throw new Fault("precondition", `container's runAsUser breaks non-root policy ${where}`);
     return;
   }
   if (image.username !== undefined && image.username !== "" && image.uid === undefined) {
@@ -179,7 +199,9 @@ const safeSysctls = new Set([
 export function findForbiddenSysctl(pod: Pod, allowed: readonly string[]): string | undefined {
   const isAllowed = (name: string) =>
     safeSysctls.has(name) ||
-    allowed.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
+    allowed.some((pattern) =>
+      pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
+    );
   return pod.spec?.securityContext?.sysctls
     ?.map(({ name }) => name.replaceAll("/", "."))
     .find((name) => !isAllowed(name));

@@ -41,7 +41,9 @@ export class ServiceAccountTokens {
 
   /** When the first of the pod's tokens is to be asked for again; milliseconds since 1970. */
   findRefresh(podUid: string): number | undefined {
-    const times = [...this.#tokens].filter(([key]) => key.startsWith(`${podUid}\n`)).map(([, token]) => refreshAt(token));
+    const times = [...this.#tokens]
+      .filter(([key]) => key.startsWith(`${podUid}\n`))
+      .map(([, token]) => refreshAt(token));
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
@@ -49,7 +51,12 @@ export class ServiceAccountTokens {
     for (const key of this.#tokens.keys()) if (key.startsWith(`${podUid}\n`)) this.#tokens.delete(key);
   }
 
-  async #request(pod: Pod, audience: string | undefined, seconds: number, signal: AbortSignal): Promise<Token> {
+  async #request(
+    pod: Pod,
+    audience: string | undefined,
+    seconds: number,
+    signal: AbortSignal,
+  ): Promise<Token> {
     const ref = { namespace: namespaceOf(pod), name: pod.spec?.serviceAccountName ?? "default" };
     const request = {
       apiVersion: "authentication.k8s.io/v1",
@@ -60,16 +67,15 @@ export class ServiceAccountTokens {
         boundObjectRef: { apiVersion: "v1", kind: "Pod", name: nameOf(pod), uid: uidOf(pod) },
       },
     };
-    const answer = await this.#kube
-      .of(serviceAccounts)
-      .createSubresource<{ readonly status: { readonly token: string; readonly expirationTimestamp: string } }>(
-        ref,
-        "token",
-        request,
-        signal,
-      );
+    const answer = await this.#kube.of(serviceAccounts).createSubresource<{
+      readonly status: { readonly token: string; readonly expirationTimestamp: string };
+    }>(ref, "token", request, signal);
     const { token, expirationTimestamp } = answer.status;
-    return { text: token, madeMs: this.#now(), expiresMs: Number(parseTime(expirationTimestamp) / 1_000_000n) };
+    return {
+      text: token,
+      madeMs: this.#now(),
+      expiresMs: Number(parseTime(expirationTimestamp) / 1_000_000n),
+    };
   }
 }
 

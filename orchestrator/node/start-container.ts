@@ -49,7 +49,11 @@ export class StartFailure extends Error {
 }
 
 /** Pulls, makes and starts a container, then runs its postStart hook. @throws {StartFailure} */
-export async function startContainer(deps: StartDeps, request: StartRequest, signal: AbortSignal): Promise<void> {
+export async function startContainer(
+  deps: StartDeps,
+  request: StartRequest,
+  signal: AbortSignal,
+): Promise<void> {
   const { pod, container } = request;
   const tell = (type: "Normal" | "Warning", reason: string, message: string) =>
     tellPod(deps, pod, container.name, type, reason, message);
@@ -69,7 +73,12 @@ export async function startContainer(deps: StartDeps, request: StartRequest, sig
 
 type Tell = (type: "Normal" | "Warning", reason: string, message: string) => void;
 
-async function pull(deps: StartDeps, request: StartRequest, tell: Tell, signal: AbortSignal): Promise<PulledImage> {
+async function pull(
+  deps: StartDeps,
+  request: StartRequest,
+  tell: Tell,
+  signal: AbortSignal,
+): Promise<PulledImage> {
   const { pod, container, sandbox, secrets } = request;
   try {
     for (const volume of request.volumes.values()) {
@@ -125,12 +134,19 @@ async function create(
   }
   try {
     mkdirSync(join(sandbox.logDirectory ?? "", container.name), { recursive: true, mode: 0o755 });
-    const answer = await deps.cri.runtime.createContainer({ podSandboxId: sandboxId, config, sandboxConfig: sandbox }, signal);
+    const answer = await deps.cri.runtime.createContainer(
+      { podSandboxId: sandboxId, config, sandboxConfig: sandbox },
+      signal,
+    );
     return answer.containerId;
   } catch (error) {
     signal.throwIfAborted();
     tell("Warning", "Failed", `Error: ${messageOf(error)}`);
-    deps.log.info("a container could not be made", { pod: uidOf(pod), container: container.name, reason: messageOf(error) });
+    deps.log.info("a container could not be made", {
+      pod: uidOf(pod),
+      container: container.name,
+      reason: messageOf(error),
+    });
     throw new StartFailure("CreateContainerError", messageOf(error));
   }
 }
@@ -151,15 +167,23 @@ async function configOf(deps: StartDeps, request: StartRequest, image: PulledIma
     ...(pod.status?.containerStatuses ?? []),
     ...(pod.status?.initContainerStatuses ?? []),
   ].find(({ name }) => name === container.name);
-  const attempt = last === undefined ? (before?.containerID === undefined ? 0 : before.restartCount + 1) : last.attempt + 1;
+  const attempt =
+    last === undefined ? (before?.containerID === undefined ? 0 : before.restartCount + 1) : last.attempt + 1;
   const mounts = mountsOf({
     container,
     volumes: request.volumes,
     variables,
-    ...(request.podIps.length > 0 || isHostNetwork(pod) ? { hostsFile: deps.folders.hostsFile(uidOf(pod)) } : {}),
+    ...(request.podIps.length > 0 || isHostNetwork(pod)
+      ? { hostsFile: deps.folders.hostsFile(uidOf(pod)) }
+      : {}),
     terminationLog: makeTerminationLog(deps, pod, container),
     subPath: (volumePath, subPath, index) => {
-      const target = deps.folders.subPath(uidOf(pod), container.volumeMounts?.[index]?.name ?? "", container.name, index);
+      const target = deps.folders.subPath(
+        uidOf(pod),
+        container.volumeMounts?.[index]?.name ?? "",
+        container.name,
+        index,
+      );
       mountSubPath(volumePath, subPath, target, 0o750);
       return target;
     },
@@ -205,9 +229,16 @@ async function postStart(
     await runHook({ cri: deps.cri, timers: deps.timers, container, containerId, podIp }, hook, signal);
   } catch (error) {
     signal.throwIfAborted();
-    deps.log.info("a postStart hook failed", { pod: uidOf(pod), container: container.name, reason: messageOf(error) });
+    deps.log.info("a postStart hook failed", {
+      pod: uidOf(pod),
+      container: container.name,
+      reason: messageOf(error),
+    });
     tell("Warning", "FailedPostStartHook", "PostStartHook failed");
-    await deps.cri.runtime.stopContainer({ containerId, timeout: pod.spec?.terminationGracePeriodSeconds ?? 30 }, signal);
+    await deps.cri.runtime.stopContainer(
+      { containerId, timeout: pod.spec?.terminationGracePeriodSeconds ?? 30 },
+      signal,
+    );
     tell("Normal", "Killing", "FailedPostStartHook");
     throw new StartFailure("PostStartHookError", messageOf(error));
   }

@@ -7,7 +7,13 @@ import type { NodeDeps } from "./node-deps.ts";
 import { nameOf, namespaceOf, uidOf } from "./pod.ts";
 
 /** The conditions that the agent writes; others' are left alone. */
-const ownConditions = new Set(["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]);
+const ownConditions = new Set([
+  "PodReadyToStartContainers",
+  "Initialized",
+  "Ready",
+  "ContainersReady",
+  "PodScheduled",
+]);
 const [firstRetryMs, longestRetryMs] = [200, 10_000];
 
 interface Entry {
@@ -85,7 +91,10 @@ export class StatusWriter implements AsyncDisposable {
         delayMs = firstRetryMs;
       } catch (error) {
         if (signal.aborted || isGone(error)) return;
-        this.#deps.log.debug("a pod's status could not be told and is tried again", { pod: uidOf(entry.pod), error });
+        this.#deps.log.debug("a pod's status could not be told and is tried again", {
+          pod: uidOf(entry.pod),
+          error,
+        });
         await sleep(this.#deps.timers, delayMs, signal).catch(() => {});
       }
     }
@@ -115,17 +124,30 @@ function isGone(error: unknown): boolean {
 
 function comparable(status: PodStatus): PodStatus {
   const conditions = (status.conditions ?? []).filter(({ type }) => ownConditions.has(type));
-  return JSON.parse(JSON.stringify({ ...status, conditions }, (_key, value: unknown) => value ?? undefined)) as PodStatus;
+  return JSON.parse(
+    JSON.stringify({ ...status, conditions }, (_key, value: unknown) => value ?? undefined),
+  ) as PodStatus;
 }
 
 /** All of it, with what is no more as null, and lists that others do not write replaced as they are. */
 function patchOf(status: PodStatus, before: PodStatus | undefined): object {
-  const gone = Object.keys(before ?? {}).filter((key) => !(key in status));
-  const replaced = (list: readonly object[] | undefined) => (list === undefined ? undefined : [...list, { $patch: "replace" }]);
+  const replaced = (list: readonly object[] | undefined) =>
+    list === undefined ? undefined : [...list, { $patch: "replace" }];
+  const old = new Map((before?.conditions ?? []).map((condition) => [condition.type, condition]));
+  const conditions = (status.conditions ?? []).map((condition) => ({
+    ...goneFrom(condition, old.get(condition.type)),
+    ...condition,
+  }));
   return {
-    ...Object.fromEntries(gone.map((key) => [key, null])),
+    ...goneFrom(status, before),
     ...status,
+    conditions,
     podIPs: replaced(status.podIPs),
     hostIPs: replaced(status.hostIPs),
   };
+}
+
+function goneFrom(now: object, before: object | undefined): Readonly<Record<string, null>> {
+  const gone = Object.keys(before ?? {}).filter((key) => !(key in now));
+  return Object.fromEntries(gone.map((key) => [key, null]));
 }

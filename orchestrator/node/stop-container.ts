@@ -20,7 +20,11 @@ export interface StopRequest {
 }
 
 /** Runs the preStop hook, then stops the container: the hook's time counts. Fine when it has ended already. */
-export async function stopContainer(deps: NodeDeps, request: StopRequest, signal: AbortSignal): Promise<void> {
+export async function stopContainer(
+  deps: NodeDeps,
+  request: StopRequest,
+  signal: AbortSignal,
+): Promise<void> {
   const { pod, container, graceMs } = request;
   tellPod(deps, pod, container.name, "Normal", "Killing", request.message);
   const begunMs = deps.timers.now();
@@ -28,7 +32,10 @@ export async function stopContainer(deps: NodeDeps, request: StopRequest, signal
   const leftMs = graceMs === 0 ? 0 : Math.max(leastGraceMs, graceMs - (deps.timers.now() - begunMs));
   const limit = AbortSignal.any([signal, AbortSignal.timeout(leftMs + extraMs)]);
   try {
-    await deps.cri.runtime.stopContainer({ containerId: container.id, timeout: Math.ceil(leftMs / 1000) }, limit);
+    await deps.cri.runtime.stopContainer(
+      { containerId: container.id, timeout: Math.ceil(leftMs / 1000) },
+      limit,
+    );
   } catch (error) {
     if (!isFault(error, "not-found")) throw error;
   }
@@ -45,7 +52,11 @@ async function preStop(deps: NodeDeps, request: StopRequest, signal: AbortSignal
     await runHook(input, hook, limit);
   } catch (error) {
     signal.throwIfAborted();
-    deps.log.info("a preStop hook failed", { pod: pod.metadata.uid, container: container.name, reason: messageOf(error) });
+    deps.log.info("a preStop hook failed", {
+      pod: pod.metadata.uid,
+      container: container.name,
+      reason: messageOf(error),
+    });
     tellPod(deps, pod, container.name, "Warning", "FailedPreStopHook", "PreStopHook failed");
   }
 }
@@ -75,10 +86,14 @@ export async function stopPod(
       { pod, container, podIp, message: `Stopping container ${container.name}`, graceMs: leftMs },
       signal,
     );
-  await all(running.filter(({ name }) => !sidecars.includes(name)).map((container) => stop(container, graceMs)));
+  await all(
+    running.filter(({ name }) => !sidecars.includes(name)).map((container) => stop(container, graceMs)),
+  );
   for (const name of sidecars.toReversed()) {
     const leftMs = graceMs === 0 ? 0 : Math.max(leastGraceMs, graceMs - (deps.timers.now() - begunMs));
-    await all(running.filter((container) => container.name === name).map((container) => stop(container, leftMs)));
+    await all(
+      running.filter((container) => container.name === name).map((container) => stop(container, leftMs)),
+    );
   }
   for (const sandbox of runtime.sandboxes) await stopSandbox(deps, sandbox.id, signal);
 }

@@ -12,7 +12,8 @@ export async function findTrustBundle(
   { name, optional = false }: NonNullable<VolumeProjection["clusterTrustBundle"]>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (name === undefined) throw new Fault("not-implemented", "trust bundles by signer are not known to this node");
+  if (name === undefined)
+    throw new Fault("not-implemented", "trust bundles by signer are not known to this node");
   const path = `/apis/certificates.k8s.io/v1/clustertrustbundles/${encodeURIComponent(name)}`;
   try {
     const found = await kube.requests.json<Bundle>({ method: "GET", path }, signal);

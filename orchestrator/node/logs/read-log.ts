@@ -22,7 +22,11 @@ const chunkBytes = 65_536;
 const quietMs = 1_000;
 
 /** The text of a log in a runtime's format, as it was written. Goes on in the next file when the log is rotated while it is followed. */
-export async function* readLog(path: string, options: ReadOptions, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* readLog(
+  path: string,
+  options: ReadOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
   const since = options.since === undefined ? undefined : Date.parse(options.since);
   let isContinued = false;
@@ -40,7 +44,11 @@ export async function* readLog(path: string, options: ReadOptions, signal: Abort
   }
 }
 
-async function* rawLines(path: string, options: ReadOptions, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* rawLines(
+  path: string,
+  options: ReadOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   let file = await openIfThere(path);
   if (file === undefined) return;
   try {
@@ -118,7 +126,9 @@ class Changes implements Disposable {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#tell = resolve;
       const stop = new AbortController();
-      const quiet = delay(quietMs, undefined, { signal: AbortSignal.any([signal, stop.signal]) }).catch(() => {});
+      const quiet = delay(quietMs, undefined, { signal: AbortSignal.any([signal, stop.signal]) }).catch(
+        () => {},
+      );
       await Promise.race([promise, quiet]);
       stop.abort();
     }

@@ -14,7 +14,13 @@ export interface ProbeDeps {
   readonly timers: Timers;
   /** Something that matters for the pod has changed. */
   readonly changed: (podUid: string) => void;
-  readonly tell: (pod: Pod, container: Container, type: "Normal" | "Warning", reason: string, message: string) => void;
+  readonly tell: (
+    pod: Pod,
+    container: Container,
+    type: "Normal" | "Warning",
+    reason: string,
+    message: string,
+  ) => void;
 }
 
 export interface Probed {
@@ -124,10 +130,13 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const { timers } = this.#deps;
-    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    const aborted = new Promise<void>((resolve) =>
+      signal.addEventListener("abort", () => resolve(), { once: true }),
+    );
     if (kind === "startup" && watch.states.get("startup")?.verdict === "success") return;
     if (kind !== "startup") await Promise.race([started.promise, aborted]);
-    const beginMs = Number(watch.probed.running.startedAt / 1_000_000n) + (probe.initialDelaySeconds ?? 0) * 1000;
+    const beginMs =
+      Number(watch.probed.running.startedAt / 1_000_000n) + (probe.initialDelaySeconds ?? 0) * 1000;
     await pause(timers, beginMs - timers.now(), signal);
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     while (!signal.aborted) {
@@ -140,7 +149,12 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
     }
   }
 
-  async #once(watch: Watch, kind: ProbeKind, probe: Probe, signal: AbortSignal): Promise<ProbeState["verdict"]> {
+  async #once(
+    watch: Watch,
+    kind: ProbeKind,
+    probe: Probe,
+    signal: AbortSignal,
+  ): Promise<ProbeState["verdict"]> {
     const { probed, states } = watch;
     const { pod, container, running, podIp } = probed;
     const input = { cri: this.#deps.cri, pod, container, containerId: running.id, podIp };
@@ -150,7 +164,13 @@ export class ContainerProbes implements ProbeVerdicts, AsyncDisposable {
     if (result === "failure")
       this.#deps.tell(pod, container, "Warning", "Unhealthy", `${titles[kind]} probe failed: ${message}`);
     if (result === "unknown")
-      this.#deps.tell(pod, container, "Warning", "Unhealthy", `${titles[kind]} probe errored and resulted in unknown state: ${message}`);
+      this.#deps.tell(
+        pod,
+        container,
+        "Warning",
+        "Unhealthy",
+        `${titles[kind]} probe errored and resulted in unknown state: ${message}`,
+      );
     const after = counted(before, probe, result);
     states.set(kind, after);
     if (after.verdict !== before.verdict) this.#deps.changed(pod.metadata.uid ?? "");

@@ -23,7 +23,11 @@ const mostBody = 10_240;
 const mostRedirects = 10;
 
 /** Asks once, and follows redirects to the same host. Certificates are not verified: containers have their own. @throws {Error} when there is no answer in time */
-export async function httpGet(target: HttpTarget, timeoutMs: number, signal: AbortSignal): Promise<HttpAnswer> {
+export async function httpGet(
+  target: HttpTarget,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   let next = target;
   for (let hops = 0; ; hops++) {
@@ -96,7 +100,11 @@ function open(
 }
 
 function headersOf({ headers }: HttpTarget): Record<string, string | string[]> {
-  const result: Record<string, string | string[]> = { "User-Agent": "kube-probe/1.36", Accept: "*/*", Connection: "close" };
+  const result: Record<string, string | string[]> = {
+    "User-Agent": "kube-probe/1.36",
+    Accept: "*/*",
+    Connection: "close",
+  };
   for (const { name, value } of headers) {
     const known = Object.keys(result).find((each) => each.toLowerCase() === name.toLowerCase());
     if (known !== undefined && (known === "User-Agent" || known === "Accept")) delete result[known];

@@ -27,7 +27,12 @@ export async function check(input: CheckInput, probe: Probe, signal: AbortSignal
     if (probe.httpGet !== undefined) return await httpCheck(input, probe.httpGet, timeoutMs, signal);
     if (probe.tcpSocket !== undefined) {
       const { host = "", port } = probe.tcpSocket;
-      return await tcpCheck(host === "" ? input.podIp : host, portOf(input.container, port), timeoutMs, signal);
+      return await tcpCheck(
+        host === "" ? input.podIp : host,
+        portOf(input.container, port),
+        timeoutMs,
+        signal,
+      );
     }
     if (probe.grpc !== undefined) return await grpcCheck(input, probe.grpc, timeoutMs, signal);
     return { result: "unknown", message: `missing probe handler for ${input.container.name}` };
@@ -53,7 +58,10 @@ async function execCheck(
     const isLate = limit.aborted || /timed out|timeout|deadline/i.test(text);
     if (!isLate) return { result: isFault(error, "not-found") ? "failure" : "unknown", message: text };
     const quoted = `"${command.join(" ")}"`;
-    return { result: "failure", message: `command timed out: ${quoted} timed out after ${timeoutMs / 1000}s (container ${container.name})` };
+    return {
+      result: "failure",
+      message: `command timed out: ${quoted} timed out after ${timeoutMs / 1000}s (container ${container.name})`,
+    };
   }
 }
 
@@ -91,11 +99,17 @@ async function httpCheck(
 function portOf(container: Container, port: number | string): number {
   if (typeof port === "number") return port;
   const named = container.ports?.find(({ name }) => name === port)?.containerPort ?? Number(port);
-  if (!Number.isInteger(named) || named <= 0 || named > 65_535) throw new Error(`couldn't find port: ${port}`);
+  if (!Number.isInteger(named) || named <= 0 || named > 65_535)
+    throw new Error(`couldn't find port: ${port}`);
   return named;
 }
 
-async function tcpCheck(host: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<CheckResult> {
+async function tcpCheck(
+  host: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<CheckResult> {
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   try {
     const socket = await connect(host, port, timeoutMs, signal);
@@ -108,9 +122,18 @@ async function tcpCheck(host: string, port: number, timeoutMs: number, signal: A
   }
 }
 
-async function connect(host: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<net.Socket> {
+async function connect(
+  host: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<net.Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
-  const socket = net.connect({ host, port, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+  const socket = net.connect({
+    host,
+    port,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+  });
   socket.once("connect", () => resolve(socket));
   socket.once("error", reject);
   try {
@@ -139,7 +162,12 @@ async function grpcCheck(
     return { result: "failure", message: `service unhealthy (responded with "${status}")` };
   } catch (error) {
     if (isFault(error, "not-implemented"))
-      return { result: "failure", message: 'this server does not implement the grpc health protocol (grpc.health.v1.Health): ' + messageOf(error) };
+      return {
+        result: "failure",
+        message:
+          "this server does not implement the grpc health protocol (grpc.health.v1.Health): " +
+          messageOf(error),
+      };
     const isLate = limit.aborted || !isFault(error);
     return {
       result: "failure",

@@ -2,7 +2,12 @@
 export type NodeRequest =
   | LogsRequest
   | ExecRequest
-  | { readonly kind: "port-forward"; readonly namespace: string; readonly pod: string; readonly ports: readonly number[] }
+  | {
+      readonly kind: "port-forward";
+      readonly namespace: string;
+      readonly pod: string;
+      readonly ports: readonly number[];
+    }
   | { readonly kind: "pods" | "summary" | "resource-metrics" | "health" };
 
 export interface LogsRequest {
@@ -40,11 +45,14 @@ export function parseNodeRequest(method: string, url: string): NodeRequest | und
   const [first, ...rest] = pathname.split("/").slice(1).map(decode);
   const [namespace = "", pod = ""] = rest;
   const container = rest.at(-1) ?? "";
-  if (method === "GET" && first === "containerLogs" && rest.length === 3) return logs(namespace, pod, container, query);
+  if (method === "GET" && first === "containerLogs" && rest.length === 3)
+    return logs(namespace, pod, container, query);
   if ((first === "exec" || first === "attach") && (rest.length === 3 || rest.length === 4))
     return exec(first, namespace, pod, container, query);
   if (first === "portForward" && (rest.length === 2 || rest.length === 3)) {
-    const ports = [...query.getAll("port"), ...query.getAll("ports")].map(Number).filter((port) => port > 0 && port < 65_536);
+    const ports = [...query.getAll("port"), ...query.getAll("ports")]
+      .map(Number)
+      .filter((port) => port > 0 && port < 65_536);
     return { kind: "port-forward", namespace, pod, ports };
   }
   const kind = method === "GET" ? plain[pathname] : undefined;
@@ -59,9 +67,14 @@ const plain: Readonly<Record<string, "pods" | "summary" | "resource-metrics" | "
 };
 
 function logs(namespace: string, pod: string, container: string, query: URLSearchParams): LogsRequest {
-  const [tailLines, limitBytes, sinceSeconds] = ["tailLines", "limitBytes", "sinceSeconds"].map((name) => number(query, name));
+  const [tailLines, limitBytes, sinceSeconds] = ["tailLines", "limitBytes", "sinceSeconds"].map((name) =>
+    number(query, name),
+  );
   const sinceTime = query.get("sinceTime");
-  const stream = { Stdout: "stdout", Stderr: "stderr" }[query.get("stream") ?? ""] as "stdout" | "stderr" | undefined;
+  const stream = { Stdout: "stdout", Stderr: "stderr" }[query.get("stream") ?? ""] as
+    | "stdout"
+    | "stderr"
+    | undefined;
   return {
     kind: "logs",
     namespace,
@@ -78,7 +91,13 @@ function logs(namespace: string, pod: string, container: string, query: URLSearc
   };
 }
 
-function exec(kind: "exec" | "attach", namespace: string, pod: string, container: string, query: URLSearchParams): ExecRequest {
+function exec(
+  kind: "exec" | "attach",
+  namespace: string,
+  pod: string,
+  container: string,
+  query: URLSearchParams,
+): ExecRequest {
   return {
     kind,
     namespace,

@@ -43,10 +43,22 @@ export async function openNodeServer(options: NodeServerOptions): Promise<NodeSe
   const { certificate, key, authority } = options.identity();
   const stop = new AbortController();
   const server = https().createServer(
-    { cert: certificate, key, ca: authority, requestCert: true, rejectUnauthorized: false, minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"] },
+    {
+      cert: certificate,
+      key,
+      ca: authority,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: "TLSv1.2",
+      ALPNProtocols: ["http/1.1"],
+    },
     (request, response) => void answer(options, request, response, stop.signal),
   );
-  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(options, { request, socket, head }, stop.signal));
+  server.on(
+    "upgrade",
+    (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      void upgrade(options, { request, socket, head }, stop.signal),
+  );
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.listen(options.port, options.host === "" ? undefined : options.host);
   await once(server, "listening");
@@ -71,22 +83,38 @@ function findRefusal(request: IncomingMessage): number | undefined {
   return groups.includes(administrators) ? undefined : 403;
 }
 
-async function answer(options: NodeServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+async function answer(
+  options: NodeServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
   response.on("error", () => {}); // the client has gone
   try {
     const asked = parseNodeRequest(request.method ?? "GET", request.url ?? "/");
     if (asked?.kind === "health") return void response.end("ok");
     const refusal = findRefusal(request);
-    if (refusal !== undefined) return plain(response, refusal, refusal === 401 ? "Unauthorized" : "Forbidden");
+    if (refusal !== undefined)
+      return plain(response, refusal, refusal === 401 ? "Unauthorized" : "Forbidden");
     if (asked === undefined) return plain(response, 404, "404 page not found");
     await respond(options, asked, response, signal);
   } catch (error) {
     if (response.headersSent) response.destroy();
-    else plain(response, isFault(error, "not-found") ? 404 : isFault(error, "invalid") ? 400 : 500, messageOf(error));
+    else
+      plain(
+        response,
+        isFault(error, "not-found") ? 404 : isFault(error, "invalid") ? 400 : 500,
+        messageOf(error),
+      );
   }
 }
 
-async function respond(options: NodeServerOptions, asked: NodeRequest, response: ServerResponse, signal: AbortSignal): Promise<void> {
+async function respond(
+  options: NodeServerOptions,
+  asked: NodeRequest,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
   const { deps } = options;
   switch (asked.kind) {
     case "logs":
@@ -111,7 +139,11 @@ async function respond(options: NodeServerOptions, asked: NodeRequest, response:
 
 async function upgrade(
   options: NodeServerOptions,
-  { request, socket, head }: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
+  {
+    request,
+    socket,
+    head,
+  }: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
   signal: AbortSignal,
 ): Promise<void> {
   socket.on("error", () => socket.destroy());
@@ -119,12 +151,19 @@ async function upgrade(
     const refusal = findRefusal(request);
     if (refusal !== undefined) return refuse(socket, refusal, refusal === 401 ? "Unauthorized" : "Forbidden");
     const asked = parseNodeRequest(request.method ?? "GET", request.url ?? "/");
-    if (asked === undefined || !(asked.kind === "exec" || asked.kind === "attach" || asked.kind === "port-forward"))
+    if (
+      asked === undefined ||
+      !(asked.kind === "exec" || asked.kind === "attach" || asked.kind === "port-forward")
+    )
       return refuse(socket, 404, "404 page not found");
     const url = await streamUrl(options.deps, asked, signal);
     proxyUpgrade(url, request, socket, head);
   } catch (error) {
-    refuse(socket, isFault(error, "not-found") ? 404 : isFault(error, "invalid") ? 400 : 500, messageOf(error));
+    refuse(
+      socket,
+      isFault(error, "not-found") ? 404 : isFault(error, "invalid") ? 400 : 500,
+      messageOf(error),
+    );
   }
 }
 

@@ -20,7 +20,11 @@ export function refuse(socket: Duplex, status: number, text: string): void {
 
 /** Sends the request on to the runtime's own server as it came, and then every byte in both directions, each at the other's pace. */
 export function proxyUpgrade(url: URL, request: IncomingMessage, client: Duplex, head: Buffer): void {
-  const runtime = net.connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port), allowHalfOpen: true });
+  const runtime = net.connect({
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(url.port),
+    allowHalfOpen: true,
+  });
   runtime.setNoDelay(true);
   let isConnected = false;
   runtime.once("connect", () => {

@@ -5,7 +5,11 @@ import type { NodeDeps } from "../node-deps.ts";
 import { nameOf, namespaceOf, uidOf } from "../pod.ts";
 
 /** @see Kubernetes kubelet, stats/v1alpha1 Summary */
-export async function statsSummary(deps: NodeDeps, pods: readonly Pod[], signal: AbortSignal): Promise<object> {
+export async function statsSummary(
+  deps: NodeDeps,
+  pods: readonly Pod[],
+  signal: AbortSignal,
+): Promise<object> {
   const { stats } = await deps.cri.runtime.listContainerStats({}, signal);
   const byPod = Map.groupBy(stats, (each) => each.attributes?.labels?.get(labelOf.podUid) ?? "");
   return {

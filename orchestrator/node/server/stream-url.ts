@@ -7,7 +7,11 @@ import type { NodeRequest } from "./node-request.ts";
 type Streaming = Extract<NodeRequest, { kind: "exec" | "attach" | "port-forward" }>;
 
 /** Where the runtime serves the streams that are asked for. @throws {Fault} `not-found` */
-export async function streamUrl({ cri }: Pick<NodeDeps, "cri">, asked: Streaming, signal: AbortSignal): Promise<URL> {
+export async function streamUrl(
+  { cri }: Pick<NodeDeps, "cri">,
+  asked: Streaming,
+  signal: AbortSignal,
+): Promise<URL> {
   const labels = [
     [labelOf.podName, asked.pod],
     [labelOf.podNamespace, asked.namespace],
@@ -16,7 +20,8 @@ export async function streamUrl({ cri }: Pick<NodeDeps, "cri">, asked: Streaming
     const filter = { labelSelector: new Map(labels), state: { state: podSandboxState.SANDBOX_READY } };
     const { items } = await cri.runtime.listPodSandbox({ filter }, signal);
     const [sandbox] = items.toSorted((a, b) => Number((b.createdAt ?? 0n) - (a.createdAt ?? 0n)));
-    if (sandbox?.id === undefined) throw new Fault("not-found", `pod not found ("${asked.pod}_${asked.namespace}")`);
+    if (sandbox?.id === undefined)
+      throw new Fault("not-found", `pod not found ("${asked.pod}_${asked.namespace}")`);
     const { url } = await cri.runtime.portForward({ podSandboxId: sandbox.id, port: asked.ports }, signal);
     return new URL(url);
   }

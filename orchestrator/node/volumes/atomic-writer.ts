@@ -45,7 +45,9 @@ export function writeAtomically(folder: string, payload: Payload, group: number 
     linkNames(folder, payload);
     return false;
   }
-  const made = mkdtempSync(join(folder, `..${new Date().toISOString().slice(0, 19).replace(/[-T:]/g, "_")}.`));
+  const made = mkdtempSync(
+    join(folder, `..${new Date().toISOString().slice(0, 19).replace(/[-T:]/g, "_")}.`),
+  );
   chmodSync(made, 0o755);
   for (const [path, projection] of payload) writeOne(made, path, projection, group);
   if (group !== undefined) giveFolders(made, group);
@@ -59,9 +61,11 @@ export function writeAtomically(folder: string, payload: Payload, group: number 
 
 function verifyPath(path: string): void {
   const parts = path.split("/");
-  if (path === "" || path.startsWith("/")) throw new Fault("invalid", `invalid path: must be relative path: ${path}`);
+  if (path === "" || path.startsWith("/"))
+    throw new Fault("invalid", `invalid path: must be relative path: ${path}`);
   if (parts.includes("..")) throw new Fault("invalid", `invalid path: must not contain '..': ${path}`);
-  if (parts[0]?.startsWith("..") === true) throw new Fault("invalid", `invalid path: must not start with '..': ${path}`);
+  if (parts[0]?.startsWith("..") === true)
+    throw new Fault("invalid", `invalid path: must not start with '..': ${path}`);
 }
 
 function findCurrent(folder: string): string | undefined {
@@ -102,7 +106,12 @@ function filesBelow(folder: string, below: string): readonly string[] {
   }
 }
 
-function writeOne(folder: string, path: string, { bytes, mode, uid }: Projection, group: number | undefined): void {
+function writeOne(
+  folder: string,
+  path: string,
+  { bytes, mode, uid }: Projection,
+  group: number | undefined,
+): void {
   const file = join(folder, path);
   mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
   writeFileSync(file, bytes, { mode: 0o600 });
@@ -122,7 +131,8 @@ function giveFolders(folder: string, group: number): void {
 function linkNames(folder: string, payload: Payload): void {
   const wanted = new Set([...payload.keys()].map((path) => path.split("/")[0] ?? ""));
   for (const name of readdirSync(folder)) {
-    if (!name.startsWith("..") && !wanted.has(name)) rmSync(join(folder, name), { recursive: true, force: true });
+    if (!name.startsWith("..") && !wanted.has(name))
+      rmSync(join(folder, name), { recursive: true, force: true });
   }
   for (const name of wanted) {
     if (!isThere(join(folder, name))) symlinkSync(join(dataLink, name), join(folder, name));

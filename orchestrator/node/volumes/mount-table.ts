@@ -43,5 +43,7 @@ export function mountsBelow(path: string): readonly string[] {
 }
 
 function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+  return text.replace(/\\([0-7]{3})/g, (_all, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
 }

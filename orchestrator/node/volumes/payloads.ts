@@ -38,7 +38,11 @@ function projected(
   for (const { key, path, mode: own } of items) {
     const bytes = all.get(key);
     if (bytes !== undefined) result.set(path, { bytes, mode: own ?? mode });
-    else if (!optional) throw new Fault("precondition", `references non-existent ${what === "secret" ? "secret" : "config"} key: ${key}`);
+    else if (!optional)
+      throw new Fault(
+        "precondition",
+        `references non-existent ${what === "secret" ? "secret" : "config"} key: ${key}`,
+      );
   }
   return result;
 }

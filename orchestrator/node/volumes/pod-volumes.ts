@@ -55,7 +55,9 @@ export class PodVolumes {
    * @throws {Fault} whose message names the volume
    */
   async ensure(pod: Pod, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>> {
-    const used = new Set(containersOf(pod).flatMap(({ spec }) => (spec.volumeMounts ?? []).map(({ name }) => name)));
+    const used = new Set(
+      containersOf(pod).flatMap(({ spec }) => (spec.volumeMounts ?? []).map(({ name }) => name)),
+    );
     const result = new Map<string, MountedVolume>();
     for (const volume of pod.spec?.volumes ?? []) {
       if (!used.has(volume.name)) continue;
@@ -64,7 +66,9 @@ export class PodVolumes {
       } catch (error) {
         signal.throwIfAborted();
         const reason = error instanceof Error ? error.message : String(error);
-        throw new Fault("precondition", `MountVolume.SetUp failed for volume "${volume.name}" : ${reason}`, { cause: error });
+        throw new Fault("precondition", `MountVolume.SetUp failed for volume "${volume.name}" : ${reason}`, {
+          cause: error,
+        });
       }
     }
     return result;
@@ -94,7 +98,8 @@ export class PodVolumes {
   async #emptyDir(pod: Pod, volume: Volume, signal: AbortSignal): Promise<MountedVolume> {
     const { medium = "", sizeLimit } = volume.emptyDir ?? {};
     const path = this.#folders.volume(uidOf(pod), "empty-dir", volume.name);
-    if (medium !== "" && medium !== "Memory") throw new Fault("invalid", `unknown storage medium "${medium}"`);
+    if (medium !== "" && medium !== "Memory")
+      throw new Fault("invalid", `unknown storage medium "${medium}"`);
     const isNew = !existsSync(path);
     if (isNew) mkdirSync(path, { recursive: true, mode: 0o777 });
     if (medium === "Memory") {
@@ -114,7 +119,8 @@ export class PodVolumes {
     if (claim.status?.phase !== "Bound" || volumeName === "")
       throw new Fault("precondition", `PVC ${name} is not bound`);
     const persistent = await this.#sources.persistentVolume(volumeName, signal);
-    if (persistent === undefined) throw new Fault("precondition", `persistentvolume "${volumeName}" not found`);
+    if (persistent === undefined)
+      throw new Fault("precondition", `persistentvolume "${volumeName}" not found`);
     if (persistent.spec?.claimRef?.uid !== claim.metadata.uid)
       throw new Fault("precondition", `PV ${volumeName} is bound to another claim than ${name}`);
     const path = await this.#pathOf(pod, persistent, signal);
@@ -127,7 +133,8 @@ export class PodVolumes {
       return spec.hostPath.path;
     }
     if (spec?.local === undefined) throw new Fault("not-implemented", "no volume plugin matched");
-    if (!existsSync(spec.local.path)) throw new Fault("precondition", `path "${spec.local.path}" does not exist`);
+    if (!existsSync(spec.local.path))
+      throw new Fault("precondition", `path "${spec.local.path}" does not exist`);
     await this.#applyGroup(pod, spec.local.path, signal);
     return spec.local.path;
   }
@@ -179,7 +186,11 @@ export class PodVolumes {
     }
     if (downwardAPI !== undefined) {
       const context = this.#sources.context(pod);
-      const payload = downwardPayload(context, downwardAPI.items ?? [], downwardAPI.defaultMode ?? defaultMode);
+      const payload = downwardPayload(
+        context,
+        downwardAPI.items ?? [],
+        downwardAPI.defaultMode ?? defaultMode,
+      );
       return { plugin: "downward-api", payload };
     }
     if (projected === undefined) throw new Fault("not-implemented", "no volume plugin matched");
@@ -195,7 +206,8 @@ export class PodVolumes {
     const { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle } = source;
     if (configMap !== undefined) return await this.#fromConfigMap(pod, configMap, mode, signal);
     if (secret !== undefined) return await this.#fromSecret(pod, secret, mode, signal);
-    if (downwardAPI !== undefined) return downwardPayload(this.#sources.context(pod), downwardAPI.items ?? [], mode);
+    if (downwardAPI !== undefined)
+      return downwardPayload(this.#sources.context(pod), downwardAPI.items ?? [], mode);
     if (serviceAccountToken !== undefined) {
       const { audience, expirationSeconds = hourS, path } = serviceAccountToken;
       const text = await this.#sources.token(pod, audience, expirationSeconds, signal);

@@ -8,7 +8,8 @@ const safely = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
 
 /** @throws {Fault} `invalid` for what is no path within a volume */
 export function verifySubPath(subPath: string): void {
-  if (subPath.startsWith("/")) throw new Fault("invalid", `error SubPath \`${subPath}\` must not be an absolute path`);
+  if (subPath.startsWith("/"))
+    throw new Fault("invalid", `error SubPath \`${subPath}\` must not be an absolute path`);
   if (subPath.split("/").includes(".."))
     throw new Fault("invalid", `unable to provision SubPath \`${subPath}\`: must not contain '..'`);
 }
@@ -30,7 +31,9 @@ export function mountSubPath(volume: string, subPath: string, target: string, mo
     if (!isFolder) writeFileSync(target, "");
     mount(`/proc/self/fd/${fd}`, target, null, MS.BIND | MS.REC, null);
   } catch (error) {
-    throw new Fault("precondition", `failed to prepare subPath for volumeMount: ${messageOf(error)}`, { cause: error });
+    throw new Fault("precondition", `failed to prepare subPath for volumeMount: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     if (fd !== undefined) closeSync(fd);
     closeSync(root);
@@ -52,7 +55,10 @@ function openOrMake(root: number, subPath: string, mode: number): number {
 
 /** The name is one part of a path, made in a folder that is held open: nobody can move it meanwhile. */
 function makeFolder(root: number, parent: string, name: string, mode: number): void {
-  const folder = openAt(root, parent === "" ? "." : parent, { flags: O_PATH | constants.O_DIRECTORY, resolve: safely });
+  const folder = openAt(root, parent === "" ? "." : parent, {
+    flags: O_PATH | constants.O_DIRECTORY,
+    resolve: safely,
+  });
   try {
     mkdirSync(`/proc/self/fd/${folder}/${name}`, { mode });
   } catch (error) {

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import https from "node:https";
+import { after, before, test } from "node:test";
+import type { Container, Pod } from "#api/kube/types/core-pods.ts";
+import type { Node } from "#api/kube/types/core.ts";
+import { configMaps } from "#client/kube/resources.ts";
+import { NodeUnderTest } from "../support/node.ts";
+
+let node: NodeUnderTest;
+before(async () => {
+  node = await NodeUnderTest.start();
+});
+after(() => node[Symbol.asyncDispose]());
+
+const image = "test";
+
+function shell(name: string, script: string, more: Partial<Container> = {}): Container {
+  return { name, image, imagePullPolicy: "IfNotPresent", command: ["sh", "-c", script], ...more };
+}
+
+/** Ends at once when it is told to, as a good container does. */
+const waits = "trap 'exit 0' TERM; sleep 1000 & wait";
+
+function ask(path: string): Promise<{ readonly status: number; readonly body: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    readonly status: number;
+    readonly body: string;
+  }>();
+  const request = https.get(
+    {
+      host: "127.0.0.1",
+      port: node.port,
+      path,
+      ca: node.pki("ca.crt"),
+      cert: node.pki("apiserver-kubelet-client.crt"),
+      key: node.pki("apiserver-kubelet-client.key"),
+    },
+    (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (body += chunk));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+    },
+  );
+  request.on("error", reject);
+  return promise;
+}
+
+const isReady = (pod: Pod) => pod.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+
+test("a node registers, and becomes ready", async (t) => {
+  const isUp = ({ status }: Node) =>
+    status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+  const found = await node.whenNode(isUp, t.signal);
+  assert.equal(found.metadata.labels?.["kubernetes.io/os"], "linux");
+  assert.equal(found.status?.capacity?.["pods"], "110");
+});
+
+test("a pod runs, says what it has to say, and goes without a trace", async (t) => {
+  await node.create("simple", { containers: [shell("main", `echo hello; ${waits}`)] }, t.signal);
+  const pod = await node.when("simple", isReady, t.signal);
+  assert.equal(pod.status?.phase, "Running");
+  assert.equal(pod.status?.qosClass, "BestEffort");
+  assert.equal((await ask("/containerLogs/default/simple/main")).body, "hello\n");
+  await node.delete("simple", t.signal);
+});
+
+test("init containers run one after the other, sidecars beside the others", async (t) => {
+  const mounts = { volumeMounts: [{ name: "data", mountPath: "/data" }] };
+  await node.create(
+    "init",
+    {
+      volumes: [{ name: "data", emptyDir: {} }],
+      initContainers: [
+        shell("one", "echo one >> /data/log", mounts),
+        shell("side", `echo side >> /data/log; ${waits}`, { ...mounts, restartPolicy: "Always" }),
+        shell("two", "echo two >> /data/log", mounts),
+      ],
+      containers: [shell("main", `cat /data/log; ${waits}`, mounts)],
+    },
+    t.signal,
+  );
+  const pod = await node.when("init", isReady, t.signal);
+  assert.deepEqual(
+    pod.status?.initContainerStatuses?.map(({ name, ready, started }) => [name, ready, started]),
+    [
+      ["one", true, false],
+      ["side", true, true],
+      ["two", true, false],
+    ],
+  );
+  assert.match((await ask("/containerLogs/default/init/main")).body, /^one\n(side\ntwo|two\nside)\n$/);
+  await node.delete("init", t.signal);
+});
+
+test("a container's end shows in the pod's phase, with its last words", async (t) => {
+  await node.create(
+    "ends",
+    {
+      restartPolicy: "Never",
+      containers: [shell("well", "exit 0"), shell("badly", "echo why > /dev/termination-log; exit 3")],
+    },
+    t.signal,
+  );
+  const pod = await node.when("ends", ({ status }) => status?.phase === "Failed", t.signal);
+  const ended = pod.status?.containerStatuses?.find(({ name }) => name === "badly")?.state?.terminated;
+  assert.equal(ended?.exitCode, 3);
+  assert.equal(ended?.reason, "Error");
+  assert.equal(ended?.message, "why\n");
+  await node.delete("ends", t.signal);
+});
+
+test("a container that fails is started again, and then waits", async (t) => {
+  await node.create("loops", { containers: [shell("main", "exit 1")] }, t.signal);
+  const isLooping = (pod: Pod) =>
+    pod.status?.containerStatuses?.[0]?.state?.waiting?.reason === "CrashLoopBackOff";
+  const pod = await node.when("loops", isLooping, t.signal);
+  const [status] = pod.status?.containerStatuses ?? [];
+  assert.equal(status?.restartCount, 1);
+  assert.match(
+    status?.state?.waiting?.message ?? "",
+    /^back-off 10s restarting failed container=main pod=loops_default\(/,
+  );
+  assert.equal(status?.lastState?.terminated?.exitCode, 1);
+  await node.delete("loops", t.signal);
+});
+
+test("variables and files come from the pod, from ConfigMaps, and follow them", async (t) => {
+  const made = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "settings", namespace: "default" },
+    data: { a: "1" },
+  } as const;
+  await node.kube.of(configMaps).create(made, t.signal);
+  await node.create(
+    "reads",
+    {
+      volumes: [{ name: "settings", configMap: { name: "settings" } }],
+      containers: [
+        shell(
+          "main",
+          `echo $(NAME) $A; until test "$(cat /etc/settings/a)" = 2; do usleep 50000; done; echo new; ${waits}`,
+          {
+            env: [
+              { name: "NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+              { name: "A", valueFrom: { configMapKeyRef: { name: "settings", key: "a" } } },
+            ],
+            volumeMounts: [{ name: "settings", mountPath: "/etc/settings" }],
+            readinessProbe: { exec: { command: ["test", "-e", "/etc/settings/b"] }, periodSeconds: 1 },
+          },
+        ),
+      ],
+    },
+    t.signal,
+  );
+  await node.when("reads", ({ status }) => status?.containerStatuses?.[0]?.started === true, t.signal);
+  await node.kube
+    .of(configMaps)
+    .patch(
+      { namespace: "default", name: "settings" },
+      { data: { a: "2", b: "" } },
+      { type: "merge" },
+      t.signal,
+    );
+  await node.when("reads", isReady, t.signal);
+  assert.equal((await ask("/containerLogs/default/reads/main")).body, "reads 1\nnew\n");
+  await node.delete("reads", t.signal);
+});
+
+test("an agent that begins again finds its pods, and ends those that were deleted meanwhile", async (t) => {
+  await node.create("stays", { containers: [shell("main", waits)] }, t.signal);
+  await node.create("goes", { containers: [shell("main", waits)] }, t.signal);
+  const before = await node.when("stays", isReady, t.signal);
+  await node.when("goes", isReady, t.signal);
+  await node.stopAgent();
+  const deleted = node.delete("goes", t.signal);
+  await node.startAgent();
+  await deleted;
+  const now = await node.when("stays", isReady, t.signal);
+  assert.deepEqual(now.status?.containerStatuses, before.status?.containerStatuses);
+  await node.delete("stays", t.signal);
+});
