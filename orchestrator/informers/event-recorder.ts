@@ -78,7 +78,11 @@ export class EventBroadcaster {
   async #writeOne(pending: Pending): Promise<void> {
     const { metadata, kind } = pending.about;
     const subject = [pending.component, pending.host, kind, metadata.uid, metadata.name].join("\n");
-    const plan = this.#correlator.plan(subject, { ...pending, fieldPath: pending.about.fieldPath }, pending.atMs);
+    const plan = this.#correlator.plan(
+      subject,
+      { ...pending, fieldPath: pending.about.fieldPath },
+      pending.atMs,
+    );
     if (plan.do === "count" && (await this.#countUp(pending, plan))) return;
     if (plan.do === "drop") return;
     const made = eventOf(pending, plan.message, this.#count++);
