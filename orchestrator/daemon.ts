@@ -3,6 +3,9 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { systemTimers } from "#host/system-timers.ts";
+import { openAgent } from "#orchestrator/node/agent.ts";
+import type { ServerIdentity } from "#orchestrator/node/server/node-server.ts";
 import { jsonLog, type LogLevel } from "#base/log.ts";
 import type { User } from "#orchestrator/authn/user.ts";
 import { bootstrapObjects } from "#orchestrator/apiserver/bootstrap/bootstrap-objects.ts";
@@ -30,6 +33,8 @@ export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Whether this machine is a node of the cluster. */
   readonly hasAgent: boolean;
+  /** The socket of the container runtime; absent: the engine's in `run`. */
+  readonly criEndpoint?: string;
 }
 
 export interface ClusterServer extends AsyncDisposable {
@@ -55,13 +60,14 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
     }),
   );
   const addresses = ownAddresses();
+  const nodeName = hostname().toLowerCase();
   const advertised = addresses.find((address) => !address.includes(":")) ?? "127.0.0.1";
   let isReady = false;
   const pki = undo.use(
     new PkiKeeper({
       folder: join(folder, "pki"),
       hostname: hostname(),
-      nodeName: hostname().toLowerCase(),
+      nodeName,
       addresses,
       now: () => new Date(),
       log: log.with({ area: "pki" }),
@@ -117,6 +123,30 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       log,
     }),
   );
+  if (options.hasAgent) {
+    const agentLog = log.with({ area: "node" });
+    undo.use(
+      await openAgent({
+        transport: api.transport(nodeUser(nodeName)),
+        criEndpoint: options.criEndpoint ?? join(options.run, "cri.sock"),
+        root: options.root,
+        nodeName,
+        hostname: hostname(),
+        addresses: [advertised],
+        timers: systemTimers,
+        random: Math.random,
+        log: agentLog,
+        clusterDns: [dnsAddress],
+        clusterDomain: "cluster.local",
+        version: "v1.36.0",
+        server: {
+          host: "",
+          port: 10_250,
+          identity: () => nodeIdentityOf(pki.current),
+        },
+      }),
+    );
+  }
   isReady = true;
   log.info("the cluster is served", { host: options.listen.host, port });
   const opened = undo.move();
@@ -130,8 +160,17 @@ const controlPlane: User = {
   name: "system:kube-controller-manager",
   groups: ["system:masters", "system:authenticated"],
 };
+const nodeUser = (nodeName: string): User => ({
+  name: `system:node:${nodeName}`,
+  groups: ["system:nodes", "system:authenticated"],
+});
 const serviceAddress = "10.96.0.1";
 const serviceRange = "10.96.0.0/16";
+const dnsAddress = "10.96.0.10";
+
+function nodeIdentityOf({ identities: { kubelet }, authority }: Pki): ServerIdentity {
+  return { ...kubelet, authority };
+}
 
 function tlsOf({ identities: { apiserver }, authority, frontProxyAuthority }: Pki): ServerTls {
   return { ...apiserver, authority, frontProxyAuthority };
