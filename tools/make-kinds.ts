@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { load } from "js-yaml";
 import { openApiData } from "./kinds/open-api-data.ts";
+import { promote, promoteByType } from "./kinds/promote.ts";
 import { resourceData } from "./kinds/resource-data.ts";
 import { schemaData } from "./kinds/schema-data.ts";
 import { type OpenApi, type ProtobufFields, readGzippedJson } from "./kinds/specification.ts";
@@ -63,13 +64,13 @@ function generate(paths: {
   protobuf: string;
   mergeSchema: string;
 }): ReadonlyMap<string, string> {
-  const openApi = readGzippedJson<OpenApi>(paths.openapi);
   const protobuf = readGzippedJson<ProtobufFields>(paths.protobuf);
+  const openApi = promote(readGzippedJson<OpenApi>(paths.openapi), protobuf);
   const schemas = schemaData({
     openApi,
     protobuf,
-    presence: readPresence(),
-    defaults: readDefaults(paths.mergeSchema),
+    presence: promoteByType(readPresence()),
+    defaults: promoteByType(readDefaults(paths.mergeSchema)),
   });
   const entries = Object.entries(schemas).map(
     ([name, data]) => `${JSON.stringify(name)}:${JSON.stringify(data)}`,

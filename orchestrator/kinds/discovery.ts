@@ -25,6 +25,7 @@ const groupPriorities: Readonly<Record<string, number>> = {
   "discovery.k8s.io": 16_200,
   "flowcontrol.apiserver.k8s.io": 16_100,
   "resource.k8s.io": 15_900,
+  "storagemigration.k8s.io": 15_800,
 };
 const customPriority = 1_000;
 

@@ -3,7 +3,10 @@ import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import { columnsOf, otherColumns } from "./columns/table.ts";
 import { strategies } from "./strategies.ts";
 
-/** Every built-in resource: all of v1 and autoscaling/v2 as Kubernetes 1.36 serves them, ordered by group, version and name. */
+/**
+ * Every built-in resource: all of v1 and autoscaling/v2 as Kubernetes 1.36 serves them, and what 1.37 made v1; ordered by group, version
+ * and name.
+ */
 export const resources: readonly ResourceDefinition[] = readResources();
 
 function readResources(): readonly ResourceDefinition[] {

@@ -263,6 +263,21 @@ test("policies, classes and webhooks: what upstream says", () => {
   ]);
 });
 
+test("trust bundles and certificates of pods: what upstream says", () => {
+  const trustBundle = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+  assert.deepEqual(wrong("clustertrustbundles", { spec: { trustBundle } }), []);
+  assert.deepEqual(wrong("clustertrustbundles", { spec: { trustBundle, signerName: "a.b/c" } }), [
+    'metadata.name: Invalid value: "a": ClusterTrustBundle for signerName a.b/c must be named with prefix a.b:c:',
+  ]);
+  const names = { podName: "p", serviceAccountName: "s", nodeName: "n" };
+  const ids = { podUID: "1", serviceAccountUID: "2", nodeUID: "3" };
+  const spec = { ...names, ...ids, signerName: "a.b/c", stubPKCS10Request: "AA==" };
+  assert.deepEqual(wrong("podcertificaterequests", { spec }), []);
+  assert.deepEqual(wrong("podcertificaterequests", { spec: { ...spec, maxExpirationSeconds: 60 } }), [
+    "spec.maxExpirationSeconds: Invalid value: 60: must be in the range [3600, 7862400]",
+  ]);
+});
+
 test("validation: nothing breaks on an object with nothing in it", () => {
   for (const { resource, strategy } of resources) {
     const object = prepared(resource, {});

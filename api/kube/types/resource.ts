@@ -169,6 +169,28 @@ export interface DeviceTaint {
   readonly value?: string;
 }
 
+export interface DeviceTaintRule extends KubeObject {
+  readonly apiVersion: "resource.k8s.io/v1";
+  readonly kind: "DeviceTaintRule";
+  readonly spec: DeviceTaintRuleSpec;
+  readonly status?: DeviceTaintRuleStatus;
+}
+
+export interface DeviceTaintRuleSpec {
+  readonly deviceSelector?: DeviceTaintSelector;
+  readonly taint: DeviceTaint;
+}
+
+export interface DeviceTaintRuleStatus {
+  readonly conditions?: readonly Condition[];
+}
+
+export interface DeviceTaintSelector {
+  readonly device?: string;
+  readonly driver?: string;
+  readonly pool?: string;
+}
+
 export interface DeviceToleration {
   readonly effect?: "NoExecute" | "NoSchedule" | "None";
   readonly key?: string;

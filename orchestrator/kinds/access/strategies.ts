@@ -1,3 +1,4 @@
+import { clusterTrustBundleStrategy, podCertificateRequestStrategy } from "./certificates.ts";
 import { bindingErrors, bindingUpdateErrors, roleErrors } from "./check-rbac.ts";
 import {
   admissionPolicyBindingErrors,
@@ -75,6 +76,8 @@ export const accessStrategies: Readonly<Record<string, Strategy>> = {
     validateUpdate: () => [],
     selectableFields: { "spec.signerName": (object) => textAt(object, "spec", "signerName") },
   },
+  "clustertrustbundles.certificates.k8s.io": clusterTrustBundleStrategy,
+  "podcertificaterequests.certificates.k8s.io": podCertificateRequestStrategy,
   "apiservices.apiregistration.k8s.io": {
     default: defaultApiService,
     ...keepsStatus({ counts: [] }),

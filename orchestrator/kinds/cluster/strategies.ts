@@ -98,5 +98,7 @@ export const clusterStrategies: Readonly<Record<string, Strategy>> = {
       "spec.driver": (object) => textAt(object, "spec", "driver"),
     },
   },
+  "devicetaintrules.resource.k8s.io": keepsStatus(),
+  "storageversionmigrations.storagemigration.k8s.io": keepsStatus(noGenerations),
   "deviceclasses.resource.k8s.io": countsChanges(["spec"]),
 };

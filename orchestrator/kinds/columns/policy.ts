@@ -6,7 +6,11 @@ import type {
   ValidatingAdmissionPolicyBinding,
 } from "#api/kube/types/admissionregistration.ts";
 import type { APIService } from "#api/kube/types/apiregistration.ts";
-import type { CertificateSigningRequest } from "#api/kube/types/certificates.ts";
+import type {
+  CertificateSigningRequest,
+  ClusterTrustBundle,
+  PodCertificateRequest,
+} from "#api/kube/types/certificates.ts";
 import type { Lease } from "#api/kube/types/coordination.ts";
 import type { FlowSchema, PriorityLevelConfiguration } from "#api/kube/types/flowcontrol.ts";
 import type { RuntimeClass } from "#api/kube/types/node.ts";
@@ -90,6 +94,40 @@ export const certificateSigningRequestColumns: readonly Column[] = [
       spec.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds * 1000),
   ),
   column<CertificateSigningRequest>("Condition", "string", "What was decided of it.", requestState),
+];
+
+export const clusterTrustBundleColumns: readonly Column[] = [
+  nameColumn,
+  column<ClusterTrustBundle>(
+    "SignerName",
+    "string",
+    "Who made it.",
+    ({ spec }) => spec.signerName || "<none>",
+  ),
+];
+
+export const podCertificateRequestColumns: readonly Column[] = [
+  nameColumn,
+  column<PodCertificateRequest>("PodName", "string", "The pod that asks.", ({ spec }) => spec.podName),
+  column<PodCertificateRequest>(
+    "ServiceAccountName",
+    "string",
+    "The account that the pod runs as.",
+    ({ spec }) => spec.serviceAccountName,
+  ),
+  column<PodCertificateRequest>(
+    "NodeName",
+    "string",
+    "The node that the pod runs on.",
+    ({ spec }) => spec.nodeName,
+  ),
+  column<PodCertificateRequest>("SignerName", "string", "Who is to sign it.", ({ spec }) => spec.signerName),
+  column<PodCertificateRequest>("State", "string", "What was decided of it.", ({ status }) => {
+    const decided = ["Issued", "Denied", "Failed"];
+    const found = status?.conditions?.find(({ type }) => decided.includes(type));
+    return found?.type ?? "Pending";
+  }),
+  ageColumn,
 ];
 
 export const leaseColumns: readonly Column[] = [

@@ -52,6 +52,8 @@ export const columnsOf: Readonly<Record<string, readonly Column[]>> = {
   "apiservices.apiregistration.k8s.io": policy.apiServiceColumns,
   "poddisruptionbudgets.policy": policy.podDisruptionBudgetColumns,
   "certificatesigningrequests.certificates.k8s.io": policy.certificateSigningRequestColumns,
+  "clustertrustbundles.certificates.k8s.io": policy.clusterTrustBundleColumns,
+  "podcertificaterequests.certificates.k8s.io": policy.podCertificateRequestColumns,
   "leases.coordination.k8s.io": policy.leaseColumns,
   "runtimeclasses.node.k8s.io": policy.runtimeClassColumns,
   "priorityclasses.scheduling.k8s.io": policy.priorityClassColumns,
