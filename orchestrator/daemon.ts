@@ -18,9 +18,11 @@ import { openApi } from "#orchestrator/apiserver/open-api.ts";
 import { openAccess } from "./access-control.ts";
 import { resources } from "#orchestrator/kinds/resources.ts";
 import { openControlPlane } from "./control-plane.ts";
+import { ensureEncryptionKeys } from "#orchestrator/pki/encryption-keys.ts";
 import { ensureAdminKubeconfig } from "#orchestrator/pki/kubeconfig.ts";
 import type { Pki } from "#orchestrator/pki/pki.ts";
 import { PkiKeeper } from "#orchestrator/pki/pki-keeper.ts";
+import { EncryptedStore } from "#orchestrator/storage/encrypted-store.ts";
 import { SqliteStore } from "#orchestrator/storage/sqlite-store.ts";
 
 export interface ServerOptions {
@@ -52,11 +54,17 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
     level: options.logLevel,
     now: () => new Date(),
   });
+  const pkiFolder = join(folder, "pki");
+  const now = () => new Date();
   const store = undo.use(
-    new SqliteStore({
-      file: join(folder, "state.db"),
-      log: log.with({ area: "store" }),
-      now: () => Date.now() / 1000,
+    new EncryptedStore({
+      store: new SqliteStore({
+        file: join(folder, "state.db"),
+        log: log.with({ area: "store" }),
+        now: () => Date.now() / 1000,
+      }),
+      keys: ensureEncryptionKeys({ folder: pkiFolder, now }),
+      prefixes: ["/registry/core/secrets/"],
     }),
   );
   const addresses = ownAddresses();
@@ -65,7 +73,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   let isReady = false;
   const pki = undo.use(
     new PkiKeeper({
-      folder: join(folder, "pki"),
+      folder: pkiFolder,
       hostname: hostname(),
       nodeName,
       addresses,
@@ -115,6 +123,8 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   await ensureObjects(own, bootstrapObjects(facts), log.with({ area: "bootstrap" }), signal);
   await ensureRoles(api.cache, own, log.with({ area: "bootstrap" }), signal);
   roles.resolve();
+  // Before anything old is forgotten, what an older key encrypted, or none, gets the newest.
+  await store.rewrite(signal);
   undo.use(new Compactor(store, log.with({ area: "store" })));
   undo.use(
     openControlPlane({

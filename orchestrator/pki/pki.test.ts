@@ -11,6 +11,7 @@ import { subjectOfCertificate } from "#base/distinguished-name.ts";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
 import { issueCertificate } from "#host/x509/certificate.ts";
+import { ensureEncryptionKeys } from "./encryption-keys.ts";
 import { ensureAdminKubeconfig } from "./kubeconfig.ts";
 import { identityNames } from "./identities.ts";
 import { ensurePki, type PkiDeps } from "./pki.ts";
@@ -244,4 +245,20 @@ test("ensureAdminKubeconfig: has the authority and the administrator's identity,
   const { ino } = statSync(file);
   ensureAdminKubeconfig(pki, "https://127.0.0.1:6443", deps.folder);
   assert.equal(statSync(file).ino, ino);
+});
+
+test("ensureEncryptionKeys: one key a year, old ones are kept, and a broken file is never replaced", (t) => {
+  const { folder } = newDeps(t);
+  const first = ensureEncryptionKeys({ folder, now: later(0) });
+  assert.deepEqual(ensureEncryptionKeys({ folder, now: later(100) }), first);
+  const second = ensureEncryptionKeys({ folder, now: later(366) });
+  assert.deepEqual(second.slice(1), [...first]);
+  assert.equal(statSync(join(folder, "encryption.keys")).mode & 0o777, 0o600);
+  for (const text of ["", "{}", "[]", '[{"id":"a","key":"AAAA","created":"2026-01-01T00:00:00Z"}]']) {
+    writeFileSync(join(folder, "encryption.keys"), text);
+    assert.throws(
+      () => ensureEncryptionKeys({ folder, now: later(0) }),
+      (error) => isFault(error, "invalid"),
+    );
+  }
 });
