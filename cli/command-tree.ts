@@ -327,6 +327,13 @@ export const commands: Entries = {
   search: command("Search Docker Hub", async () => (await import("./commands/search.ts")).search, common),
   version: command("Show versions", async () => (await import("./commands/version.ts")).version, common),
   info: command("Show facts about the engine and its machine", info, { ...common, also: "system info" }),
+  audit: group("The cluster's audit log", async () => ({
+    verify: command(
+      "Check that nothing was changed or removed",
+      async () => (await import("./commands/audit-verify.ts")).command,
+      own,
+    ),
+  })),
   builder: group("Builds", builder),
   buildx: group("Builds by BuildKit, as docker's plugin", buildx),
   compose: {

@@ -57,6 +57,7 @@ export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Whether this machine is a node. */
   readonly hasAgent: boolean;
+  readonly auditPolicy?: string;
 }
 
 /** What the hypervisor needs to know. */

@@ -16,6 +16,10 @@ import { ApiServer, type ServerTls } from "#orchestrator/apiserver/http/server.t
 import type { ApiHandler } from "#orchestrator/apiserver/api-request.ts";
 import { openApi } from "#orchestrator/apiserver/open-api.ts";
 import { openAccess } from "./access-control.ts";
+import { AuditLog } from "#orchestrator/audit/audit-log.ts";
+import { defaultPolicy } from "#orchestrator/audit/audit-policy.ts";
+import { Auditor } from "#orchestrator/audit/auditor.ts";
+import { readAuditPolicy } from "#orchestrator/audit/read-audit-policy.ts";
 import { resources } from "#orchestrator/kinds/resources.ts";
 import { openControlPlane } from "./control-plane.ts";
 import { ensureEncryptionKeys } from "#orchestrator/pki/encryption-keys.ts";
@@ -37,6 +41,8 @@ export interface ServerOptions {
   readonly hasAgent: boolean;
   /** The socket of the container runtime; absent: the engine's in `run`. */
   readonly criEndpoint?: string;
+  /** Absolute; a file of kind Policy of audit.k8s.io/v1. Absent: metadata of all but heartbeats. */
+  readonly auditPolicy?: string;
 }
 
 export interface ClusterServer extends AsyncDisposable {
@@ -86,6 +92,14 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       {
         store,
         resources,
+        auditor: new Auditor({
+          policy:
+            options.auditPolicy === undefined ? defaultPolicy : await readAuditPolicy(options.auditPolicy),
+          log: undo.use(
+            new AuditLog({ folder: join(folder, "audit"), now, log: log.with({ area: "audit" }) }),
+          ),
+          now,
+        }),
         access: (parts) => openAccess(parts, { pki: () => pki.current, now: () => new Date() }),
         nodeCredentials: () => ({
           ...pki.current.identities["apiserver-kubelet-client"],

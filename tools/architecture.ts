@@ -203,7 +203,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
   "orchestrator/dns": [...clientSide, "host", "orchestrator/informers"],
   "orchestrator/daemon": [...clusterBelow, ...clusterNouns],
   ...hypervisorArrows,
-  cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust", "engine/sbom"],
+  cli: ["client", "oci", "api", "rpc", "host", "base", "engine/trust", "engine/sbom", "orchestrator/audit"],
   bin: ["engine/daemon", "orchestrator/daemon", "hypervisor/daemon", "cli", "base", "host"],
   bench: ["base", "host", "client", "rpc", "api", "engine/logs"],
 };

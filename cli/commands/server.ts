@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { mkdirSync } from "node:fs";
 import { parseListenAddresses } from "#base/listen-address.ts";
 import { Fault } from "#base/fault.ts";
@@ -21,6 +21,12 @@ export const command = defineCommand({
   ].join("\n"),
   flags: {
     "kube-listen": text("ADDRESS", `HOST:PORT of the Kubernetes API (default ${usualAddress})`),
+    "audit-policy-file": text(
+      "FILE",
+      "Which requests are written to cluster/audit/, as audit.k8s.io/v1 Policy",
+      undefined,
+      { complete: "file" },
+    ),
     "disable-agent": bool("This machine is no node of the cluster"),
   },
   operands: [0, 0],
@@ -33,6 +39,7 @@ export const command = defineCommand({
     [1, "could not start, or another server uses the same folder"],
   ],
   async run({ instance, services, signal }, values) {
+    const policy = values["audit-policy-file"];
     const folder = join(instance.root, "cluster");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _folder = lockFolder(folder);
@@ -42,6 +49,7 @@ export const command = defineCommand({
       logLevel: instance.logLevel,
       listen: parseKubeListen(values["kube-listen"] ?? usualAddress),
       hasAgent: !values["disable-agent"],
+      ...(policy !== undefined && { auditPolicy: resolve(policy) }),
     });
     if (!signal.aborted) await once(signal, "abort");
     return 0;

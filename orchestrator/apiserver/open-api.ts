@@ -2,6 +2,7 @@ import { failure } from "#api/kube/status.ts";
 import type { Log } from "#base/log.ts";
 import type { Transport } from "#client/transport.ts";
 import type { AdmissionPlugin } from "#orchestrator/admission/plugin.ts";
+import type { Auditor } from "#orchestrator/audit/auditor.ts";
 import type { Authenticator, User } from "#orchestrator/authn/user.ts";
 import type { Authorizer } from "#orchestrator/authz/authorizer.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
@@ -50,6 +51,8 @@ export interface ApiDeps {
   readonly access: (parts: AccessParts) => AccessControl;
   /** How we prove to nodes that we are the API server. */
   readonly nodeCredentials: ConnectorDeps["credentials"];
+  /** Writes down what is asked; absent: nobody does. */
+  readonly auditor?: Auditor;
   readonly facts: VersionFacts;
   /** Beside those of the API itself. */
   readonly checks: ReadonlyMap<string, HealthCheck>;
@@ -100,6 +103,8 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     authenticator: access.authenticator,
     authorizer: access.authorizer,
     newId: newUid,
+    now,
+    ...(deps.auditor !== undefined && { auditor: deps.auditor }),
     log,
     limits: new RequestLimits(usualLimits),
     answer: router(deps, access, dispatch),

@@ -1,12 +1,14 @@
 import { randomInt } from "node:crypto";
 import { failure, type StatusError } from "#api/kube/status.ts";
 import type { Log } from "#base/log.ts";
+import type { Auditor } from "#orchestrator/audit/auditor.ts";
 import type { Authenticator, User } from "#orchestrator/authn/user.ts";
 import { anonymous } from "#orchestrator/authn/user.ts";
 import type { Attributes, Authorizer } from "#orchestrator/authz/authorizer.ts";
 import { type DistinctHeaders, impersonate } from "#orchestrator/authz/impersonation.ts";
 import { type ApiAnswer, type ApiHandler, type ApiRequest, jsonAnswer } from "./api-request.ts";
 import { forbidden, statusErrorOf } from "./errors.ts";
+import { RequestAudit } from "./request-audit.ts";
 import type { RequestLimits } from "./request-limits.ts";
 import { parseRequestInfo, type RequestInfo } from "./request-info.ts";
 
@@ -25,6 +27,8 @@ export interface PipelineDeps {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly newId: () => string;
+  readonly now: () => Date;
+  readonly auditor?: Auditor;
   readonly log: Log;
   readonly limits: RequestLimits;
   answer(scope: RequestScope): Promise<ApiAnswer>;
@@ -34,39 +38,77 @@ export interface PipelineDeps {
 export function apiPipeline(deps: PipelineDeps): ApiHandler {
   return async (request) => {
     const warnings: string[] = [];
+    const id = deps.newId();
     const headers: Record<string, string | readonly string[]> = {
-      "audit-id": deps.newId(),
+      "audit-id": id,
       "cache-control": "no-cache, private",
     };
+    const audit = new RequestAudit(deps.auditor, request, id, deps.now());
     try {
-      const answer = await handle(deps, request, warnings);
+      const answer = await handle(deps, request, warnings, audit);
       if (warnings.length > 0) headers["warning"] = warnings.map(warningHeader);
-      return { ...answer, headers: { ...headers, ...answer.headers } };
+      return audit.answered({ ...answer, headers: { ...headers, ...answer.headers } });
     } catch (error) {
       if (warnings.length > 0) headers["warning"] = warnings.map(warningHeader);
-      return failed(deps, request, error, headers);
+      return audit.answered(failed(deps, request, error, headers), infoOf(request));
     }
   };
 }
 
-async function handle(deps: PipelineDeps, request: ApiRequest, warnings: string[]): Promise<ApiAnswer> {
+/** Undefined for a path that is none. */
+function infoOf({ method, path, query }: ApiRequest): RequestInfo | undefined {
+  try {
+    return parseRequestInfo(method, path, query);
+  } catch {
+    return undefined;
+  }
+}
+
+async function handle(
+  deps: PipelineDeps,
+  request: ApiRequest,
+  warnings: string[],
+  audit: RequestAudit,
+): Promise<ApiAnswer> {
   const info = parseRequestInfo(request.method, request.path, request.query);
   const own = await identify(deps, request);
-  const user = isImpersonating(request)
-    ? (impersonate(own, distinctHeaders(request), deps.authorizer) ?? own)
-    : own;
-  authorize(deps.authorizer, attributesOf(user, info, request));
+  const user = become(deps, request, own, (other) => audit.begin(info, own, other)) ?? own;
+  const attributes = attributesOf(user, info, request);
+  const decision = deps.authorizer.authorize(attributes);
+  audit.decided(decision);
+  if (decision.is !== "allowed") throw refusal(attributes, decision.reason);
   const scope: RequestScope = {
-    request,
+    request: audit.observed(),
     info,
     user,
     authorizer: deps.authorizer,
     warn: (text) => {
       if (!warnings.includes(text)) warnings.push(text);
     },
-    annotate: () => {},
+    annotate: (key, value) => audit.annotate(key, value),
   };
   return await deps.limits.run(request, info, user, () => deps.answer(scope));
+}
+
+/** As whom the request is made, if it says so; `begin` is called in any case, before it is refused too. */
+function become(
+  { authorizer }: PipelineDeps,
+  request: ApiRequest,
+  own: User,
+  begin: (other?: User) => void,
+): User | undefined {
+  if (!isImpersonating(request)) {
+    begin();
+    return undefined;
+  }
+  try {
+    const other = impersonate(own, distinctHeaders(request), authorizer);
+    begin(other);
+    return other;
+  } catch (error) {
+    begin();
+    throw error;
+  }
 }
 
 function isImpersonating({ headers }: ApiRequest): boolean {
