@@ -7,6 +7,8 @@ import type {
   StatefulSet,
 } from "#api/kube/types/apps.ts";
 import type { CronJob, Job } from "#api/kube/types/batch.ts";
+import type { SubjectAccessReview } from "#api/kube/types/authorization.ts";
+import type { CertificateSigningRequest } from "#api/kube/types/certificates.ts";
 import type { Lease } from "#api/kube/types/coordination.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type {
@@ -260,5 +262,21 @@ export const storageClasses: KubeResource<StorageClass> = {
   version: "v1",
   resource: "storageclasses",
   kind: "StorageClass",
+  isNamespaced: false,
+};
+
+export const certificateSigningRequests: KubeResource<CertificateSigningRequest> = {
+  group: "certificates.k8s.io",
+  version: "v1",
+  resource: "certificatesigningrequests",
+  kind: "CertificateSigningRequest",
+  isNamespaced: false,
+};
+
+export const subjectAccessReviews: KubeResource<SubjectAccessReview> = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  resource: "subjectaccessreviews",
+  kind: "SubjectAccessReview",
   isNamespaced: false,
 };

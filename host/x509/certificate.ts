@@ -19,8 +19,28 @@ import {
   yes,
 } from "./der-writer.ts";
 
-export type KeyUsage = "digital signature" | "key encipherment" | "cert sign" | "crl sign";
-export type ExtendedKeyUsage = "server auth" | "client auth";
+/** Of RFC 5280's KeyUsage, bit 0 is the highest. */
+const usageBits = {
+  "digital signature": 0x80,
+  "content commitment": 0x40,
+  "key encipherment": 0x20,
+  "data encipherment": 0x10,
+  "key agreement": 0x08,
+  "cert sign": 0x04,
+  "crl sign": 0x02,
+} as const;
+const extendedUsages = {
+  any: "2.5.29.37.0",
+  "server auth": "1.3.6.1.5.5.7.3.1",
+  "client auth": "1.3.6.1.5.5.7.3.2",
+  "code signing": "1.3.6.1.5.5.7.3.3",
+  "email protection": "1.3.6.1.5.5.7.3.4",
+  timestamping: "1.3.6.1.5.5.7.3.8",
+  "ocsp signing": "1.3.6.1.5.5.7.3.9",
+} as const;
+
+export type KeyUsage = keyof typeof usageBits;
+export type ExtendedKeyUsage = keyof typeof extendedUsages;
 
 export interface CertificateRequest {
   readonly subject: Subject;
@@ -38,18 +58,6 @@ export interface Issuer {
   readonly certificate: X509Certificate;
   readonly key: KeyObject;
 }
-
-/** Of RFC 5280's KeyUsage, bit 0 is the highest. */
-const usageBits: Readonly<Record<KeyUsage, number>> = {
-  "digital signature": 0x80,
-  "key encipherment": 0x20,
-  "cert sign": 0x04,
-  "crl sign": 0x02,
-};
-const extendedUsages: Readonly<Record<ExtendedKeyUsage, string>> = {
-  "server auth": "1.3.6.1.5.5.7.3.1",
-  "client auth": "1.3.6.1.5.5.7.3.2",
-};
 
 /**
  * Signs a certificate, with the P-256 key of an authority, or with its own when `issuer` is a key.

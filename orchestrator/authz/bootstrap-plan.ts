@@ -8,7 +8,7 @@ import type {
   Subject,
 } from "#api/kube/types/rbac.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
-import { aggregatedRules } from "./aggregated-rules.ts";
+import { aggregatedRules } from "#orchestrator/machinery/aggregated-rules.ts";
 import { type BootstrapPolicy, bootstrapPolicy } from "./bootstrap-policy.ts";
 import { rbacResources } from "./rbac-index.ts";
 import { uncovered } from "./rule-cover.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ClusterRole, PolicyRule } from "#api/kube/types/rbac.ts";
-import { selects } from "#orchestrator/machinery/label-selector.ts";
+import { selects } from "./label-selector.ts";
 
 /**
  * The rules of all roles that the role's selectors choose, by name, each one once. An aggregated role may be part of another one.
