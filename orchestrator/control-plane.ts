@@ -1,6 +1,7 @@
 import type { Log } from "#base/log.ts";
 import { kubeClient } from "#client/kube/kube-client.ts";
 import type { Transport } from "#client/transport.ts";
+import type { Issuer } from "#host/x509/certificate.ts";
 import { systemTimers } from "#host/system-timers.ts";
 import { startControllers } from "./controllers/start.ts";
 import { EventBroadcaster } from "./informers/event-recorder.ts";
@@ -11,11 +12,15 @@ export interface ControlPlaneOptions {
   readonly transport: Transport;
   /** Certificates of the cluster's authority, PEM. */
   readonly authority: () => string;
+  /** Signs certificates for nodes and clients. */
+  readonly issuer: () => Issuer;
+  /** Where new nodes reach the API. */
+  readonly server: () => string;
   readonly log: Log;
 }
 
 /** Controllers and scheduler as clients of an API, with one cache for both. Disposing of it ends them. */
-export function openControlPlane({ transport, authority, log }: ControlPlaneOptions): AsyncDisposable {
+export function openControlPlane({ transport, log, ...facts }: ControlPlaneOptions): AsyncDisposable {
   const stop = new AbortController();
   const { signal } = stop;
   const kube = kubeClient(transport, { userAgent: "kube-controller-manager" });
@@ -27,7 +32,7 @@ export function openControlPlane({ transport, authority, log }: ControlPlaneOpti
   const ended = [
     startControllers(
       { ...forControllers, events: new EventBroadcaster(forControllers, signal) },
-      { authority },
+      facts,
       signal,
     ),
     runScheduler({ ...forScheduler, events: new EventBroadcaster(forScheduler, signal) }, signal),

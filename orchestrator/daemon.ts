@@ -144,6 +144,8 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
     openControlPlane({
       transport: api.transport(controlPlane),
       authority: () => pki.current.authority,
+      issuer: () => pki.current.issuer,
+      server: () => `https://${advertised}:${port}`,
       log,
     }),
   );

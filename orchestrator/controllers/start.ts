@@ -1,3 +1,7 @@
+import type { Issuer } from "#host/x509/certificate.ts";
+import { bootstrapTokenController } from "./bootstrap-tokens/reconcile.ts";
+import { certificateController } from "./certificates/reconcile.ts";
+import { startClusterRoleAggregation } from "./cluster-roles/reconcile.ts";
 import type { ControllerDeps, StartController } from "./controller-deps.ts";
 import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
@@ -11,6 +15,10 @@ import { startServiceAccountController } from "./service-account/reconcile.ts";
 export interface ControllerFacts {
   /** Certificates of the cluster's authority, PEM. */
   readonly authority: () => string;
+  /** Signs certificates for the cluster. */
+  readonly issuer: () => Issuer;
+  /** `https://192.0.2.1:6443`, where new nodes reach the API. */
+  readonly server: () => string;
 }
 
 /** Starts all controllers; settles when the signal has aborted and all have ended. The caller starts the informers. */
@@ -27,6 +35,9 @@ export async function startControllers(
     startNamespaceController,
     startServiceAccountController,
     rootCaController(facts.authority),
+    certificateController(facts.issuer),
+    bootstrapTokenController(() => ({ server: facts.server(), authority: facts.authority() })),
+    startClusterRoleAggregation,
     startGarbageCollector,
   ];
   await Promise.all(controllers.map((start) => start(deps, signal)));
