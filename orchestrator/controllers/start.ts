@@ -7,6 +7,9 @@ import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
 import { startGarbageCollector } from "./garbage-collector/reconcile.ts";
 import { startNamespaceController } from "./namespace/reconcile.ts";
+import { nodeIpamController } from "./node-ipam/reconcile.ts";
+import { startNodeLifecycleController } from "./node-lifecycle/reconcile.ts";
+import { startPodGarbageCollector } from "./pod-gc/reconcile.ts";
 import { startReplicaSetController, startReplicationController } from "./replica-set/reconcile.ts";
 import { rootCaController } from "./root-ca/reconcile.ts";
 import { startServiceAccountController } from "./service-account/reconcile.ts";
@@ -39,6 +42,9 @@ export async function startControllers(
     bootstrapTokenController(() => ({ server: facts.server(), authority: facts.authority() })),
     startClusterRoleAggregation,
     startGarbageCollector,
+    nodeIpamController("10.244.0.0/16"),
+    startNodeLifecycleController,
+    startPodGarbageCollector,
   ];
   await Promise.all(controllers.map((start) => start(deps, signal)));
 }
