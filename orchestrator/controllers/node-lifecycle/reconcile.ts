@@ -90,7 +90,7 @@ async function lose(
     deps.events
       .recorder("node-controller")
       .record(node, "Normal", "NodeNotReady", `Node ${node.metadata.name} status is now: NodeNotReady`);
-  for (const pod of [...cache.by("node", node.metadata.name ?? "")]) await unready(deps, pod, signal);
+  for (const pod of Array.from(cache.by("node", node.metadata.name ?? ""))) await unready(deps, pod, signal);
   return lost;
 }
 
