@@ -72,7 +72,7 @@ export function securityOf(input: SecurityInput): LinuxContainerSecurityContext 
     namespaceOptions: namespacesOf(pod, input.targetId),
     ...capabilitiesOf(own.capabilities),
     seccomp: seccompOf(own.seccompProfile ?? ofPod.seccompProfile, isPrivileged, input.seccompRoot),
-    apparmor: appArmorOf(input),
+    ...appArmorOf(input),
     ...(isPrivileged || own.procMount === "Unmasked" ? {} : { maskedPaths, readonlyPaths }),
     ...selinuxOf(input),
   };
@@ -92,28 +92,32 @@ function capabilitiesOf(
   return { capabilities: { addCapabilities: add, dropCapabilities: drop } };
 }
 
+/** As with a kubelet's `seccompDefault`: only who asks for no filter gets none. */
 function seccompOf(
   profile: SeccompProfile | undefined,
   isPrivileged: boolean,
   root: string,
 ): SecurityProfile {
-  if (profile === undefined || isPrivileged || profile.type === "Unconfined")
-    return { profileType: Unconfined };
-  if (profile.type === "RuntimeDefault") return { profileType: RuntimeDefault };
+  if (isPrivileged || profile?.type === "Unconfined") return { profileType: Unconfined };
+  if (profile === undefined || profile.type === "RuntimeDefault") return { profileType: RuntimeDefault };
   return { profileType: Localhost, localhostRef: `${root}/${profile.localhostProfile ?? ""}` };
 }
 
-function appArmorOf({ pod, container }: SecurityInput): SecurityProfile {
-  const annotation =
-    pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`];
+/** Absent where a pod says nothing: the runtime has a default of its own, where the machine has AppArmor at all. */
+function appArmorOf({ pod, container }: SecurityInput): Pick<LinuxContainerSecurityContext, "apparmor"> {
+  const annotation = pod.metadata.annotations?.[appArmorAnnotation + container.name];
   const profile = container.securityContext?.appArmorProfile ?? pod.spec?.securityContext?.appArmorProfile;
-  if (profile?.type === "Localhost")
-    return { profileType: Localhost, localhostRef: profile.localhostProfile ?? "" };
-  if (profile?.type === "Unconfined") return { profileType: Unconfined };
-  if (profile === undefined && annotation === "unconfined") return { profileType: Unconfined };
-  if (profile === undefined && annotation?.startsWith("localhost/") === true)
-    return { profileType: Localhost, localhostRef: annotation.slice("localhost/".length) };
-  return { profileType: RuntimeDefault };
+  if (profile?.type === "Localhost") return localAppArmor(profile.localhostProfile ?? "");
+  if (profile?.type === "Unconfined") return { apparmor: { profileType: Unconfined } };
+  if (profile?.type === "RuntimeDefault") return { apparmor: { profileType: RuntimeDefault } };
+  if (annotation === "unconfined") return { apparmor: { profileType: Unconfined } };
+  return annotation?.startsWith("localhost/") === true ? localAppArmor(annotation.slice("localhost/".length)) : {};
+}
+
+const appArmorAnnotation = "container.apparmor.security.beta.kubernetes.io/";
+
+function localAppArmor(localhostRef: string): Pick<LinuxContainerSecurityContext, "apparmor"> {
+  return { apparmor: { profileType: Localhost, localhostRef } };
 }
 
 function selinuxOf({ pod, container }: SecurityInput): Partial<LinuxContainerSecurityContext> {
