@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
 import https from "node:https";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Container, Pod } from "#api/kube/types/core-pods.ts";
 import type { Node } from "#api/kube/types/core.ts";
 import { configMaps } from "#client/kube/resources.ts";
+import { connectSpdyCommand } from "#rpc/remote-command/connect-command.ts";
 import { NodeUnderTest } from "../support/node.ts";
 
 let node: NodeUnderTest;
@@ -140,14 +143,14 @@ test("variables and files come from the pod, from ConfigMaps, and follow them", 
       containers: [
         shell(
           "main",
-          `echo $(NAME) $A; until test "$(cat /etc/settings/a)" = 2; do usleep 50000; done; echo new; ${waits}`,
+          `echo $(NAME) $A; until test "$(cat /etc/settings/a)" = 2; do usleep 50000; done; echo new; touch /ready; ${waits}`,
           {
             env: [
               { name: "NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
               { name: "A", valueFrom: { configMapKeyRef: { name: "settings", key: "a" } } },
             ],
             volumeMounts: [{ name: "settings", mountPath: "/etc/settings" }],
-            readinessProbe: { exec: { command: ["test", "-e", "/etc/settings/b"] }, periodSeconds: 1 },
+            readinessProbe: { exec: { command: ["test", "-e", "/ready"] }, periodSeconds: 1 },
           },
         ),
       ],
@@ -157,15 +160,82 @@ test("variables and files come from the pod, from ConfigMaps, and follow them", 
   await node.when("reads", ({ status }) => status?.containerStatuses?.[0]?.started === true, t.signal);
   await node.kube
     .of(configMaps)
-    .patch(
-      { namespace: "default", name: "settings" },
-      { data: { a: "2", b: "" } },
-      { type: "merge" },
-      t.signal,
-    );
+    .patch({ namespace: "default", name: "settings" }, { data: { a: "2" } }, { type: "merge" }, t.signal);
   await node.when("reads", isReady, t.signal);
   assert.equal((await ask("/containerLogs/default/reads/main")).body, "reads 1\nnew\n");
   await node.delete("reads", t.signal);
+});
+
+test("a container that its liveness probe finds dead is started again, one whose startup probe waits is not ready", async (t) => {
+  const liveness = { exec: { command: ["test", "-e", "/alive"] }, periodSeconds: 1, failureThreshold: 1 };
+  const startup = { tcpSocket: { port: 80 }, periodSeconds: 1, failureThreshold: 30 };
+  const http = { httpGet: { path: "/index.html", port: 80 }, periodSeconds: 1 };
+  await node.create(
+    "probed",
+    {
+      containers: [
+        shell("dies", `touch /alive; sleep 1; rm /alive; ${waits}`, { livenessProbe: liveness }),
+        shell("serves", `mkdir /www; echo hi > /www/index.html; httpd -p 80 -h /www; ${waits}`, {
+          startupProbe: startup,
+          readinessProbe: http,
+        }),
+      ],
+    },
+    t.signal,
+  );
+  const find = (pod: Pod, name: string) => pod.status?.containerStatuses?.find((each) => each.name === name);
+  const pod = await node.when(
+    "probed",
+    (each) => (find(each, "dies")?.restartCount ?? 0) > 0 && find(each, "serves")?.ready === true,
+    t.signal,
+  );
+  assert.equal(find(pod, "serves")?.started, true);
+  assert.equal(find(pod, "serves")?.restartCount, 0);
+  await node.delete("probed", t.signal);
+});
+
+test("hooks run after the start and before the end, and the end is waited for", async (t) => {
+  const folder = join(node.root, "hooks");
+  mkdirSync(folder);
+  const write = (word: string) => ({ exec: { command: ["sh", "-c", `echo ${word} >> /hooks/log`] } });
+  await node.create(
+    "hooked",
+    {
+      terminationGracePeriodSeconds: 20,
+      volumes: [{ name: "hooks", hostPath: { path: folder, type: "Directory" } }],
+      containers: [
+        shell("main", "trap 'echo term >> /hooks/log; exit 0' TERM; sleep 1000 & wait", {
+          lifecycle: { postStart: write("post"), preStop: write("pre") },
+          volumeMounts: [{ name: "hooks", mountPath: "/hooks" }],
+        }),
+      ],
+    },
+    t.signal,
+  );
+  await node.when("hooked", isReady, t.signal);
+  await node.delete("hooked", t.signal);
+  assert.equal(readFileSync(join(folder, "log"), "utf8"), "post\npre\nterm\n");
+});
+
+test("a command is run by the runtime and its streams come through the agent", async (t) => {
+  await node.create("runs", { containers: [shell("main", waits)] }, t.signal);
+  await node.when("runs", isReady, t.signal);
+  const url = new URL(
+    `https://127.0.0.1:${node.port}/exec/default/runs/main?command=cat&input=1&output=1&error=1`,
+  );
+  const wanted = { stdin: true, stdout: true, stderr: true, tty: false };
+  const access = {
+    ca: node.pki("ca.crt"),
+    cert: node.pki("apiserver-kubelet-client.crt"),
+    key: node.pki("apiserver-kubelet-client.key"),
+  };
+  using command = await connectSpdyCommand(url, wanted, access, t.signal);
+  command.stdin?.end("there and back\n");
+  let text = "";
+  for await (const chunk of command.stdout ?? []) text += String(chunk);
+  assert.equal(text, "there and back\n");
+  assert.equal((await command.status).status, "Success");
+  await node.delete("runs", t.signal);
 });
 
 test("an agent that begins again finds its pods, and ends those that were deleted meanwhile", async (t) => {

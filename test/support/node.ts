@@ -7,7 +7,7 @@ import type { KubeObject } from "#api/kube/meta.ts";
 import type { ObjectRef } from "#client/kube/kube-resource.ts";
 import { silentLog } from "#base/log.ts";
 import { type KubeClient, kubeClient } from "#client/kube/kube-client.ts";
-import { nodes, pods } from "#client/kube/resources.ts";
+import { nodes, pods, serviceAccounts } from "#client/kube/resources.ts";
 import { removeCgroup } from "#host/cgroup/tree.ts";
 import { readHostFacts } from "#host/facts.ts";
 import { systemTimers } from "#host/system-timers.ts";
@@ -48,6 +48,7 @@ export class NodeUnderTest implements AsyncDisposable {
     );
     const transport = undo.use(httpsTransport(endpoint(root, server.port, "admin")));
     const node = new NodeUnderTest(engine, root, transport, undo.move());
+    await node.#account(AbortSignal.timeout(10_000));
     await node.startAgent();
     return node;
   }
@@ -67,6 +68,17 @@ export class NodeUnderTest implements AsyncDisposable {
     this.#pods = new Informer(this.kube.of(pods), deps, { namespace: "default" });
     this.#nodes = new Informer(this.kube.of(nodes), deps);
     this.#following = Promise.all([this.#pods.run(this.#stop.signal), this.#nodes.run(this.#stop.signal)]);
+  }
+
+  /** Pods are admitted when the account that they run as is there: a controller makes it. */
+  async #account(signal: AbortSignal): Promise<void> {
+    const deps = { timers: systemTimers, random: Math.random, log: silentLog };
+    const accounts = new Informer(this.kube.of(serviceAccounts), deps, { namespace: "default" });
+    const stop = new AbortController();
+    const following = accounts.run(stop.signal);
+    await until(accounts, { namespace: "default", name: "default" }, (account) => account, signal);
+    stop.abort();
+    await following;
   }
 
   /** Of the agent's server. */
@@ -159,9 +171,11 @@ export class NodeUnderTest implements AsyncDisposable {
     await this.stopAgent();
     this.#stop.abort();
     await this.#following;
-    assert.deepEqual(readdirSync(join(this.root, "cluster/node/pods")), []);
-    assert.ok(removeCgroup(readHostFacts().cgroup, cgroupRoot));
+    const left = readdirSync(join(this.root, "cluster/node/pods"));
+    const isGone = removeCgroup(readHostFacts().cgroup, cgroupRoot);
     await this.#stack.disposeAsync();
+    assert.deepEqual(left, []);
+    assert.ok(isGone);
   }
 }
 
