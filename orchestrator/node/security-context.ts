@@ -111,7 +111,9 @@ function appArmorOf({ pod, container }: SecurityInput): Pick<LinuxContainerSecur
   if (profile?.type === "Unconfined") return { apparmor: { profileType: Unconfined } };
   if (profile?.type === "RuntimeDefault") return { apparmor: { profileType: RuntimeDefault } };
   if (annotation === "unconfined") return { apparmor: { profileType: Unconfined } };
-  return annotation?.startsWith("localhost/") === true ? localAppArmor(annotation.slice("localhost/".length)) : {};
+  return annotation?.startsWith("localhost/") === true
+    ? localAppArmor(annotation.slice("localhost/".length))
+    : {};
 }
 
 const appArmorAnnotation = "container.apparmor.security.beta.kubernetes.io/";
