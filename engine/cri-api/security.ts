@@ -14,7 +14,7 @@ type Security = Pick<
   Partial<Pick<HostConfig, "MaskedPaths" | "ReadonlyPaths">>;
 
 /**
- * How a container is confined. What the request leaves open is confined as Docker's containers are.
+ * How a container is confined. But for seccomp what the request leaves open is as with Docker's containers.
  *
  * @param hasUserNamespace a pod with one may ask for a /proc that nothing of is masked, which looks as if it had said nothing
  * @throws {Fault} `invalid` for a profile that cannot be read
@@ -37,21 +37,13 @@ export function securityOf(context: LinuxContainerSecurityContext, hasUserNamesp
   };
 }
 
-function seccompOption({
-  seccomp,
-  seccompProfilePath = "",
-}: LinuxContainerSecurityContext): readonly string[] {
-  const profile = seccomp ?? oldProfile(seccompProfilePath);
-  switch (profile?.profileType ?? (profile === undefined ? -1 : 0)) {
-    case profileTypes.RuntimeDefault:
-      return ["seccomp=builtin"];
-    case profileTypes.Unconfined:
-      return ["seccomp=unconfined"];
-    case profileTypes.Localhost:
-      return [`seccomp=${readProfile(profile?.localhostRef ?? "")}`];
-    default:
-      return [];
-  }
+/** As the CRI has it: none where nothing is said, and none for who is privileged, whatever is said. */
+function seccompOption(context: LinuxContainerSecurityContext): readonly string[] {
+  const { seccomp, seccompProfilePath = "", privileged = false } = context;
+  const profile = privileged ? undefined : (seccomp ?? oldProfile(seccompProfilePath));
+  if (profile === undefined || profile.profileType === profileTypes.Unconfined) return ["seccomp=unconfined"];
+  if (profile.profileType !== profileTypes.Localhost) return ["seccomp=builtin"];
+  return [`seccomp=${readProfile(profile.localhostRef ?? "")}`];
 }
 
 function appArmorOption({
