@@ -1,4 +1,5 @@
 #include "netlink.h"
+#include "wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -6,13 +7,14 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 // What of a tuple a filter compares. @see net/netfilter/nf_conntrack_netlink.c, CTA_FILTER_FLAG
-enum { IP_SRC = 1, PROTO_NUM = 8, DST_PORT = 32 };
+enum { IP_SRC = 1, IP_DST = 2, PROTO_NUM = 8, DST_PORT = 32 };
 
 struct message {
   struct nlmsghdr header;
@@ -56,6 +58,46 @@ static int talk(struct message *message) {
   else if (((struct nlmsghdr *)answer)->nlmsg_type == NLMSG_ERROR) error = ((struct nlmsgerr *)NLMSG_DATA(answer))->error;
   close(fd);
   return error;
+}
+
+static void add_address(struct message *message, int type, const unsigned char *bytes) {
+  struct nlattr *ip = add(message, CTA_TUPLE_IP | NLA_F_NESTED, NULL, 0);
+  add(message, type, bytes, 4);
+  end(message, ip);
+}
+
+// Of IPv4: what was sent to the address (any, when empty) and port, and is answered from the other address.
+static int forget_between(const char *address, int port, const char *answering) {
+  unsigned char to[4], from[4];
+  uint16_t number = htons((uint16_t)port);
+  struct message message = {
+      .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct nfgenmsg)),
+                 .nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+      .family = {.nfgen_family = AF_INET, .version = NFNETLINK_V0},
+  };
+  if (*address && inet_pton(AF_INET, address, to) != 1) return -EINVAL;
+  if (inet_pton(AF_INET, answering, from) != 1) return -EINVAL;
+  struct nlattr *tuple = add(&message, CTA_TUPLE_ORIG | NLA_F_NESTED, NULL, 0);
+  if (*address) add_address(&message, CTA_IP_V4_DST, to);
+  add_udp(&message, &number);
+  end(&message, tuple);
+  tuple = add(&message, CTA_TUPLE_REPLY | NLA_F_NESTED, NULL, 0);
+  add_address(&message, CTA_IP_V4_SRC, from);
+  end(&message, tuple);
+  add_filter(&message, (*address ? IP_DST : 0) | DST_PORT | PROTO_NUM, IP_SRC);
+  return talk(&message);
+}
+
+// forget: reads lines `ADDRESS PORT ANSWERING`, ADDRESS `*` for any; forgets those UDP flows.
+int forget_main(void) {
+  char address[64], answering[64];
+  int port, status = 0;
+  while (scanf("%63s %d %63s", address, &port, answering) == 3) {
+    int error = forget_between(strcmp(address, "*") == 0 ? "" : address, port, answering);
+    if (error && error != -ENOENT) status = 1, fprintf(stderr, "%s %d %s: %s\n", address, port, answering, strerror(-error));
+  }
+  return status;
 }
 
 int flows_forget(int family, const char *address, int port) {

@@ -38,5 +38,6 @@ int init_main(int argc, char **argv);
 int mount_main(int argc, char **argv);
 int umount_main(int argc, char **argv);
 int watch_main(int argc, char **argv);
+int forget_main(void);
 
 #endif
