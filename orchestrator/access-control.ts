@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import type { Log } from "#base/log.ts";
 import type { Pki } from "#orchestrator/pki/pki.ts";
 import { type ApiAnswer, jsonAnswer } from "#orchestrator/apiserver/api-request.ts";
 import type { VirtualResource } from "#orchestrator/apiserver/handlers/dispatch.ts";
 import type { AccessControl, AccessParts } from "#orchestrator/apiserver/open-api.ts";
+import { httpsWebhooks } from "#orchestrator/apiserver/webhooks/https-caller.ts";
 import { BootstrapTokens } from "#orchestrator/authn/bootstrap-tokens.ts";
 import { chainAuthenticator } from "#orchestrator/authn/authenticators.ts";
 import { publicJwk, type SigningKey, signingKeyOf } from "#orchestrator/authn/json-web-token.ts";
@@ -19,6 +21,7 @@ import { RbacAuthorizer } from "#orchestrator/authz/rbac-authorizer.ts";
 import { RbacIndex } from "#orchestrator/authz/rbac-index.ts";
 import { checkNodeToken } from "#orchestrator/authz/node-token.ts";
 import { reviewRules } from "#orchestrator/authz/rules-review.ts";
+import { mutatingWebhooks, validatingWebhooks } from "#orchestrator/admission/callouts/webhooks.ts";
 import { defaultPlugins } from "#orchestrator/admission/default-plugins.ts";
 import { randomName } from "#orchestrator/machinery/generate-name.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
@@ -29,10 +32,11 @@ export const tokenIssuer = "https://kubernetes.default.svc.cluster.local";
 export interface AccessOptions {
   readonly pki: () => Pki;
   readonly now: () => Date;
+  readonly log: Log;
 }
 
 /** Who may do what in the cluster: certificates and tokens, nodes and roles, and the reviews that tell about them. */
-export function openAccess({ cache }: AccessParts, { pki, now }: AccessOptions): AccessControl {
+export function openAccess({ cache }: AccessParts, { pki, now, log }: AccessOptions): AccessControl {
   const apiAudiences = [tokenIssuer];
   const key = signingKeyOf(pki().tokenKey);
   const accountTokens = new ServiceAccountTokens({
@@ -52,6 +56,7 @@ export function openAccess({ cache }: AccessParts, { pki, now }: AccessOptions):
     return async (body, { user, info: { namespace } }) =>
       reviewAccess(authorizer, { kind, body, user, ...(namespace !== undefined && { namespace }) });
   };
+  const callouts = { objects: cache, authorizer, call: httpsWebhooks(cache), newUid: randomUUID, log };
   const plugins = defaultPlugins(
     {
       objects: cache,
@@ -61,7 +66,7 @@ export function openAccess({ cache }: AccessParts, { pki, now }: AccessOptions):
       newSuffix: () => randomName(5, Math.random),
     },
     [],
-    [rbacEscalation({ authorizer, rbac, index })],
+    [rbacEscalation({ authorizer, rbac, index }), mutatingWebhooks(callouts), validatingWebhooks(callouts)],
   );
   return {
     authenticator: chainAuthenticator({ tokens, apiAudiences, allowsAnonymous: true }),

@@ -100,7 +100,12 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
           ),
           now,
         }),
-        access: (parts) => openAccess(parts, { pki: () => pki.current, now: () => new Date() }),
+        access: (parts) =>
+          openAccess(parts, {
+            pki: () => pki.current,
+            now: () => new Date(),
+            log: log.with({ area: "access" }),
+          }),
         nodeCredentials: () => ({
           ...pki.current.identities["apiserver-kubelet-client"],
           authority: pki.current.authority,

@@ -9,7 +9,7 @@ import { resources } from "#orchestrator/kinds/resources.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Store } from "#orchestrator/storage/store.ts";
 import { SqliteStore } from "#orchestrator/storage/sqlite-store.ts";
-import { type AccessControl, type Api, openApi } from "./open-api.ts";
+import { type AccessControl, type AccessParts, type Api, openApi } from "./open-api.ts";
 
 export const allowAll: AccessControl = {
   authenticator: { authenticate: async () => ({ name: "tester", groups: ["system:masters"] }) },
@@ -42,6 +42,7 @@ export interface TestAnswer {
 
 interface Parts {
   readonly access: AccessControl;
+  readonly plugins: (parts: AccessParts) => AccessControl["plugins"];
   readonly resources: readonly ResourceDefinition[];
 }
 
@@ -64,7 +65,10 @@ async function openOver(store: Store, parts: Partial<Parts>): Promise<TestApi> {
     {
       store,
       resources: parts.resources ?? resources,
-      access: () => parts.access ?? allowAll,
+      access: (own) => ({
+        ...(parts.access ?? allowAll),
+        ...(parts.plugins && { plugins: parts.plugins(own) }),
+      }),
       nodeCredentials: () => ({ certificate: "", key: "", authority: "" }),
       facts: { version: "v1.36.0", platform: "linux/amd64", runtime: "node" },
       checks: new Map(),
