@@ -21,6 +21,7 @@ import { RbacAuthorizer } from "#orchestrator/authz/rbac-authorizer.ts";
 import { RbacIndex } from "#orchestrator/authz/rbac-index.ts";
 import { checkNodeToken } from "#orchestrator/authz/node-token.ts";
 import { reviewRules } from "#orchestrator/authz/rules-review.ts";
+import { validatingPolicies } from "#orchestrator/admission/callouts/policies.ts";
 import { mutatingWebhooks, validatingWebhooks } from "#orchestrator/admission/callouts/webhooks.ts";
 import { defaultPlugins } from "#orchestrator/admission/default-plugins.ts";
 import { randomName } from "#orchestrator/machinery/generate-name.ts";
@@ -36,7 +37,10 @@ export interface AccessOptions {
 }
 
 /** Who may do what in the cluster: certificates and tokens, nodes and roles, and the reviews that tell about them. */
-export function openAccess({ cache }: AccessParts, { pki, now, log }: AccessOptions): AccessControl {
+export function openAccess(
+  { cache, resources }: AccessParts,
+  { pki, now, log }: AccessOptions,
+): AccessControl {
   const apiAudiences = [tokenIssuer];
   const key = signingKeyOf(pki().tokenKey);
   const accountTokens = new ServiceAccountTokens({
@@ -66,7 +70,12 @@ export function openAccess({ cache }: AccessParts, { pki, now, log }: AccessOpti
       newSuffix: () => randomName(5, Math.random),
     },
     [],
-    [rbacEscalation({ authorizer, rbac, index }), mutatingWebhooks(callouts), validatingWebhooks(callouts)],
+    [
+      rbacEscalation({ authorizer, rbac, index }),
+      mutatingWebhooks(callouts),
+      validatingPolicies({ ...callouts, findKind: (...kind) => resources.findKind(...kind) }),
+      validatingWebhooks(callouts),
+    ],
   );
   return {
     authenticator: chainAuthenticator({ tokens, apiAudiences, allowsAnonymous: true }),

@@ -1,143 +1,63 @@
 import type { MatchCondition } from "#api/kube/types/admissionregistration.ts";
 import { messageOf } from "#base/fault.ts";
 import type { Authorizer } from "#orchestrator/authz/authorizer.ts";
-import type { User } from "#orchestrator/authn/user.ts";
-import { celEnvironment } from "#orchestrator/machinery/cel/environment.ts";
+import {
+  type AskedAccess,
+  CelAuthorizer,
+  celOf,
+  compileExpression,
+} from "#orchestrator/machinery/cel/admission-expressions.ts";
+import type { Admission } from "../plugin.ts";
+import { admissionRequest } from "./review.ts";
 
-/** An expression that has been compiled, or why it cannot be. */
-export type Expression =
-  | { readonly run: (variables: Readonly<Record<string, unknown>>) => unknown }
-  | { readonly error: string };
-
-const names = ["object", "oldObject", "request", "params", "namespaceObject", "variables", "authorizer"];
-const compiled = new Map<string, Expression>();
-const mostCompiled = 2000;
-let environment: ReturnType<typeof celEnvironment> | undefined;
-
-/** An expression of a policy or a match condition. @see Kubernetes, "Validating Admission Policy" */
-export function compileExpression(text: string): Expression {
-  const known = compiled.get(text);
-  if (known !== undefined) return known;
-  if (compiled.size >= mostCompiled) compiled.clear();
-  const made = compileNew(text);
-  compiled.set(text, made);
-  return made;
-}
-
-function compileNew(text: string): Expression {
-  environment ??= admissionEnvironment();
-  try {
-    const program = environment.parse(text);
-    const { valid, error } = program.check();
-    return valid ? { run: (variables) => program(variables) } : { error: messageOf(error) };
-  } catch (error) {
-    return { error: messageOf(error) };
-  }
-}
-
-function admissionEnvironment() {
-  return celEnvironment(names)
-    .registerType("Authorizer", { ctor: CelAuthorizer, fields: {} })
-    .registerType("ResourceCheck", { ctor: ResourceCheck, fields: {} })
-    .registerType("AuthorizationDecision", { ctor: AuthorizationDecision, fields: {} })
-    .registerFunction("Authorizer.group(string): ResourceCheck", (of: CelAuthorizer, group: string) =>
-      of.check({ group }),
-    )
-    .registerFunction("Authorizer.requestResource(): ResourceCheck", (of: CelAuthorizer) => of.check({}))
-    .registerFunction(
-      "ResourceCheck.resource(string): ResourceCheck",
-      (of: ResourceCheck, resource: string) => of.with({ resource }),
-    )
-    .registerFunction(
-      "ResourceCheck.subresource(string): ResourceCheck",
-      (of: ResourceCheck, subresource: string) => of.with({ subresource }),
-    )
-    .registerFunction(
-      "ResourceCheck.namespace(string): ResourceCheck",
-      (of: ResourceCheck, namespace: string) => of.with({ namespace }),
-    )
-    .registerFunction("ResourceCheck.name(string): ResourceCheck", (of: ResourceCheck, name: string) =>
-      of.with({ name }),
-    )
-    .registerFunction(
-      "ResourceCheck.check(string): AuthorizationDecision",
-      (of: ResourceCheck, verb: string) => of.decide(verb),
-    )
-    .registerFunction("AuthorizationDecision.allowed(): bool", (of: AuthorizationDecision) => of.isAllowed)
-    .registerFunction("AuthorizationDecision.reason(): string", (of: AuthorizationDecision) => of.reason);
-}
-
-interface Asked {
-  readonly group?: string;
-  readonly resource?: string;
-  readonly subresource?: string;
-  readonly namespace?: string;
-  readonly name?: string;
-}
-
-/** `authorizer` in expressions: what else the user may do. */
-export class CelAuthorizer {
-  readonly #authorizer: Authorizer;
-  readonly #user: User;
-  readonly #request: Asked;
-
-  constructor(authorizer: Authorizer, user: User, request: Asked) {
-    this.#authorizer = authorizer;
-    this.#user = user;
-    this.#request = request;
-  }
-
-  check(asked: Asked): ResourceCheck {
-    return new ResourceCheck(this.#authorizer, this.#user, asked.group === undefined ? this.#request : asked);
-  }
-}
-
-class ResourceCheck {
-  readonly #authorizer: Authorizer;
-  readonly #user: User;
-  readonly #asked: Asked;
-
-  constructor(authorizer: Authorizer, user: User, asked: Asked) {
-    this.#authorizer = authorizer;
-    this.#user = user;
-    this.#asked = asked;
-  }
-
-  with(more: Asked): ResourceCheck {
-    return new ResourceCheck(this.#authorizer, this.#user, { ...this.#asked, ...more });
-  }
-
-  decide(verb: string): AuthorizationDecision {
-    const { group = "", resource = "", ...rest } = this.#asked;
-    const decision = this.#authorizer.authorize({
+/** What expressions know of a request. */
+export function requestVariables(
+  authorizer: Authorizer,
+  request: Admission,
+  uid: string,
+): Readonly<Record<string, unknown>> {
+  const { object, old, user, namespace, name, resource, subresource } = request;
+  const { object: _object, oldObject: _old, ...asked } = admissionRequest(request, uid);
+  const own: AskedAccess = {
+    group: resource.group,
+    resource: resource.resource,
+    subresource,
+    name,
+    ...(namespace !== undefined && { namespace }),
+  };
+  const decide = (verb: string, { group = "", resource: of = "", ...rest }: AskedAccess) => {
+    const decision = authorizer.authorize({
       type: "resource",
-      user: this.#user,
+      user,
       verb,
       group,
       version: "*",
-      resource,
+      resource: of,
       ...rest,
     });
-    return new AuthorizationDecision(decision.is === "allowed", decision.reason);
-  }
+    return { isAllowed: decision.is === "allowed", reason: decision.reason };
+  };
+  return {
+    object: celOf(object ?? null),
+    oldObject: celOf(old ?? null),
+    request: celOf(asked),
+    authorizer: new CelAuthorizer(decide, own),
+  };
 }
 
-class AuthorizationDecision {
-  readonly isAllowed: boolean;
-  readonly reason: string;
-
-  constructor(isAllowed: boolean, reason: string) {
-    this.isAllowed = isAllowed;
-    this.reason = reason;
+/** What an expression is worth, or why that cannot be told. */
+export function evaluate(
+  expression: string,
+  variables: Readonly<Record<string, unknown>>,
+): { readonly value: unknown } | { readonly error: string } {
+  const program = compileExpression(expression);
+  if ("error" in program) return { error: `compilation failed: ${program.error}` };
+  try {
+    return { value: program.run(variables) };
+  } catch (error) {
+    const [reason = ""] = messageOf(error).split("\n");
+    return { error: `expression '${expression}' resulted in error: ${reason}` };
   }
-}
-
-/** JSON as expressions see it: whole numbers are integers. */
-export function celOf(value: unknown): unknown {
-  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
-  if (Array.isArray(value)) return value.map(celOf);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, celOf(member)]));
 }
 
 /**
@@ -150,19 +70,10 @@ export function meetsConditions(
   variables: Readonly<Record<string, unknown>>,
 ): boolean | { readonly errors: readonly string[] } {
   const errors: string[] = [];
-  for (const { name, expression } of conditions) {
-    const program = compileExpression(expression);
-    if ("error" in program) {
-      errors.push(`expression '${expression}' resulted in error: ${program.error}`);
-      continue;
-    }
-    try {
-      if (program.run(variables) !== true) return false;
-    } catch (error) {
-      errors.push(
-        `expression '${expression}' of ${name} resulted in error: ${messageOf(error).split("\n")[0] ?? ""}`,
-      );
-    }
+  for (const { expression } of conditions) {
+    const found = evaluate(expression, variables);
+    if ("error" in found) errors.push(found.error);
+    else if (found.value !== true) return false;
   }
   return errors.length === 0 ? true : { errors };
 }

@@ -13,18 +13,25 @@ export interface Constraints {
   readonly objectSelector?: LabelSelector;
 }
 
-const configurations = new Set([
-  "validatingwebhookconfigurations",
-  "mutatingwebhookconfigurations",
+const webhookConfigurations = new Set(["validatingwebhookconfigurations", "mutatingwebhookconfigurations"]);
+const policies = new Set([
   "validatingadmissionpolicies",
   "validatingadmissionpolicybindings",
   "mutatingadmissionpolicies",
   "mutatingadmissionpolicybindings",
 ]);
 
-/** What configures webhooks and policies is never subject to them: nobody could mend it any more. */
-export function isExempt({ resource: { group, resource } }: Admission): boolean {
-  return group === "admissionregistration.k8s.io" && configurations.has(resource);
+/** What configures policies is never subject to them: nobody could mend it any more. */
+export function isPolicy({ resource: { group, resource } }: Admission): boolean {
+  return group === "admissionregistration.k8s.io" && policies.has(resource);
+}
+
+/** Nor is what configures webhooks, or policies, subject to webhooks. */
+export function isExempt(request: Admission): boolean {
+  const { group, resource } = request.resource;
+  return (
+    isPolicy(request) || (group === "admissionregistration.k8s.io" && webhookConfigurations.has(resource))
+  );
 }
 
 /** Whether a write is one that is asked about. */

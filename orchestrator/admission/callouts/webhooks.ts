@@ -14,7 +14,8 @@ import { applyJsonPatch } from "#orchestrator/machinery/json-patch.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
-import { CelAuthorizer, celOf, meetsConditions } from "./conditions.ts";
+import { aggregate, refuse } from "../support.ts";
+import { meetsConditions, requestVariables } from "./conditions.ts";
 import { isAsked, isExempt } from "./matching.ts";
 import { admissionRequest, readVerdict, refusal, type Verdict } from "./review.ts";
 
@@ -53,6 +54,7 @@ export function mutatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
         deps,
         "mutatingwebhookconfigurations",
       ) as readonly MutatingWebhook[];
+      if (all.length === 0) return;
       const called = new Map<MutatingWebhook, string>();
       for (const webhook of all) {
         await mutate(deps, webhook, request, signal);
@@ -100,41 +102,10 @@ function isWanted(deps: WebhookDeps, webhook: Webhook, request: Admission): bool
   };
   if (!isAsked(constraints, request, deps.objects)) return false;
   if (matchConditions.length === 0) return true;
-  const met = meetsConditions(matchConditions, conditionVariables(deps, request));
+  const met = meetsConditions(matchConditions, requestVariables(deps.authorizer, request, deps.newUid()));
   if (typeof met === "boolean") return met;
   if (webhook.failurePolicy === "Ignore") return false;
-  throw forbidden(request, met.errors.join(", "));
-}
-
-function forbidden({ resource, name }: Admission, text: string): StatusError {
-  const { group, resource: own } = resource;
-  const qualified = group === "" ? own : `${own}.${group}`;
-  return failure("Forbidden", `${qualified} ${goQuote(name)} is forbidden: ${text}`, {
-    name,
-    ...(group !== "" && { group }),
-    kind: own,
-  });
-}
-
-function conditionVariables(
-  { authorizer, newUid }: WebhookDeps,
-  request: Admission,
-): Readonly<Record<string, unknown>> {
-  const { object, old, user, namespace, name, resource, subresource } = request;
-  const { object: _object, oldObject: _old, ...asked } = admissionRequest(request, newUid());
-  const own = {
-    group: resource.group,
-    resource: resource.resource,
-    subresource,
-    name,
-    ...(namespace !== undefined && { namespace }),
-  };
-  return {
-    object: celOf(object ?? null),
-    oldObject: celOf(old ?? null),
-    request: celOf(asked),
-    authorizer: new CelAuthorizer(authorizer, user, own),
-  };
+  throw refuse(request, aggregate(met.errors));
 }
 
 async function mutate(

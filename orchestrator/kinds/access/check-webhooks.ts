@@ -1,4 +1,5 @@
 import type {
+  MatchCondition,
   MutatingWebhook,
   MutatingWebhookConfiguration,
   RuleWithOperations,
@@ -8,8 +9,9 @@ import type {
   WebhookClientConfig,
 } from "#api/kube/types/admissionregistration.ts";
 import type { CertificateSigningRequest } from "#api/kube/types/certificates.ts";
-import { duplicate, invalid, notSupported, required } from "#orchestrator/machinery/field-error.ts";
-import { subdomainComplaints } from "#orchestrator/machinery/names.ts";
+import { compileExpression } from "#orchestrator/machinery/cel/admission-expressions.ts";
+import { duplicate, invalid, notSupported, required, tooMany } from "#orchestrator/machinery/field-error.ts";
+import { qualifiedNameComplaints, subdomainComplaints } from "#orchestrator/machinery/names.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
 import { checkRequiredSupported, checkSelector, checkSupported, type Findings } from "../check.ts";
 import { view } from "../edit.ts";
@@ -48,10 +50,32 @@ function checkWebhook(into: Findings, path: string, webhook: MutatingWebhook | V
     );
   checkSelector(into, `${path}.namespaceSelector`, webhook.namespaceSelector);
   checkSelector(into, `${path}.objectSelector`, webhook.objectSelector);
+  checkConditions(into, `${path}.matchConditions`, webhook.matchConditions ?? []);
   if ("reinvocationPolicy" in webhook)
     checkSupported(into, `${path}.reinvocationPolicy`, webhook.reinvocationPolicy, ["IfNeeded", "Never"]);
   checkClient(into, `${path}.clientConfig`, webhook.clientConfig);
   checkReviewVersions(into, `${path}.admissionReviewVersions`, webhook.admissionReviewVersions ?? []);
+}
+
+const mostConditions = 64;
+
+function checkConditions(into: Findings, path: string, conditions: readonly MatchCondition[]): void {
+  if (conditions.length > mostConditions) into.push(tooMany(path, conditions.length, mostConditions));
+  const seen = new Set<string>();
+  for (const [at, { name = "", expression = "" }] of conditions.entries()) {
+    const own = `${path}[${at}]`;
+    if (name === "") into.push(required(`${own}.name`));
+    else for (const text of qualifiedNameComplaints(name)) into.push(invalid(`${own}.name`, name, text));
+    if (seen.has(name)) into.push(duplicate(`${own}.name`, name));
+    seen.add(name);
+    checkExpression(into, `${own}.expression`, expression);
+  }
+}
+
+function checkExpression(into: Findings, path: string, expression: string): void {
+  if (expression.trim() === "") return void into.push(required(path));
+  const compiled = compileExpression(expression);
+  if ("error" in compiled) into.push(invalid(path, expression, `compilation failed: ${compiled.error}`));
 }
 
 function checkQualified(into: Findings, path: string, name: string): void {
@@ -131,6 +155,9 @@ export function admissionPolicyErrors(object: Draft): Errors {
   if (match === undefined) into.push(required("spec.matchConstraints"));
   else if ((match.resourceRules ?? []).length === 0)
     into.push(required("spec.matchConstraints.resourceRules"));
+  checkConditions(into, "spec.matchConditions", spec?.matchConditions ?? []);
+  for (const [at, { expression }] of (spec?.variables ?? []).entries())
+    checkExpression(into, `spec.variables[${at}].expression`, expression);
   for (const [at, rule] of (match?.resourceRules ?? []).entries())
     checkRule(into, `spec.matchConstraints.resourceRules[${at}]`, rule as RuleWithOperations);
   if (object["kind"] === "ValidatingAdmissionPolicy") {
@@ -140,6 +167,7 @@ export function admissionPolicyErrors(object: Draft): Errors {
     for (const [at, { expression }] of validations.entries())
       if ((expression ?? "").trim() === "")
         into.push(required(`spec.validations[${at}].expression`, "expression is not specified"));
+      else checkExpression(into, `spec.validations[${at}].expression`, expression);
   }
   return into;
 }

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import { validatingPolicies } from "#orchestrator/admission/callouts/policies.ts";
+import { resources } from "#orchestrator/kinds/resources.ts";
+import { allowAll, openTestApi, type TestApi } from "../api.fixture.ts";
+
+const registration = "/apis/admissionregistration.k8s.io/v1";
+const maps = "/api/v1/namespaces/default/configmaps";
+
+async function openGoverned(): Promise<TestApi> {
+  return await openTestApi({
+    resources,
+    plugins: ({ cache, resources: table }) => [
+      validatingPolicies({
+        objects: cache,
+        authorizer: allowAll.authorizer,
+        findKind: (...kind) => table.findKind(...kind),
+        newUid: randomUUID,
+      }),
+    ],
+  });
+}
+
+const someRules = [
+  { operations: ["CREATE", "UPDATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] },
+];
+
+async function make(api: TestApi, policy: object, binding: object = {}): Promise<void> {
+  const made = await api.send("POST", `${registration}/validatingadmissionpolicies`, {
+    metadata: { name: "rule" },
+    spec: { matchConstraints: { resourceRules: someRules }, ...policy },
+  });
+  assert.equal(made.status, 201, made.body.message);
+  const bound = await api.send("POST", `${registration}/validatingadmissionpolicybindings`, {
+    metadata: { name: "bound" },
+    spec: { policyName: "rule", validationActions: ["Deny"], ...binding },
+  });
+  assert.equal(bound.status, 201, bound.body.message);
+}
+
+const mapOf = (name: string, data: object = {}, labels: object = {}) => ({
+  metadata: { name, labels },
+  data,
+});
+
+test("a policy refuses what its expressions do not hold for", async () => {
+  await using api = await openGoverned();
+  await make(api, {
+    validations: [
+      { expression: "object.data.size() <= 2" },
+      {
+        expression: "!has(object.data.color) || object.data.color in ['red', 'blue']",
+        messageExpression: "'the color ' + object.data.color + ' is not known'",
+        reason: "Forbidden",
+      },
+    ],
+  });
+  assert.equal((await api.send("POST", maps, mapOf("a", { color: "red" }))).status, 201);
+  const many = await api.send("POST", maps, mapOf("b", { a: "1", b: "2", c: "3" }));
+  const text =
+    "ValidatingAdmissionPolicy 'rule' with binding 'bound' denied request: failed expression: object.data.size() <= 2";
+  assert.equal(many.body.message, `configmaps "b" is forbidden: ${text}`);
+  assert.deepEqual([many.status, many.body.reason], [422, "Invalid"]);
+  assert.deepEqual(many.body.details.causes, [{ message: text }]);
+  const green = await api.send("POST", maps, mapOf("b", { color: "green" }));
+  assert.match(green.body.message, /denied request: the color green is not known$/);
+  assert.deepEqual([green.status, green.body.reason], [403, "Forbidden"]);
+});
+
+test("variables are evaluated when they are asked for, from those before them", async () => {
+  await using api = await openGoverned();
+  await make(api, {
+    variables: [
+      { name: "mode", expression: "object.data.mode" },
+      { name: "isOpen", expression: "variables.mode == 'open'" },
+    ],
+    validations: [{ expression: "object.metadata.name == 'free' || variables.isOpen" }],
+  });
+  assert.equal((await api.send("POST", maps, mapOf("free", { a: "1" }))).status, 201);
+  assert.equal((await api.send("POST", maps, mapOf("a", { mode: "open" }))).status, 201);
+  assert.equal((await api.send("POST", maps, mapOf("b", { mode: "shut" }))).status, 422);
+  const failed = await api.send("POST", maps, mapOf("c", { a: "1" }));
+  assert.equal(failed.status, 422);
+  assert.match(failed.body.message, /composited variable "isOpen" fails to evaluate/);
+});
+
+test("a policy takes parameters from the objects that its bindings name", async () => {
+  await using api = await openGoverned();
+  await make(
+    api,
+    {
+      paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+      matchConditions: [{ name: "labelled", expression: "has(object.metadata.labels)" }],
+      validations: [{ expression: "object.data.size() <= int(params.data.most)", message: "too much" }],
+    },
+    { paramRef: { name: "limits", namespace: "default", parameterNotFoundAction: "Deny" } },
+  );
+  const big = mapOf("a", { a: "1", b: "2" }, { tier: "web" });
+  const without = await api.send("POST", maps, big);
+  assert.match(
+    without.body.message,
+    /denied request: failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction$/,
+  );
+  const { status } = await api.send("POST", "/api/v1/namespaces/default/secrets", {
+    metadata: { name: "x" },
+  });
+  assert.equal(status, 201);
+  await api.send("DELETE", `${registration}/validatingadmissionpolicybindings/bound`);
+  assert.equal((await api.send("POST", maps, mapOf("limits", { most: "1" }))).status, 201);
+  await api.send("POST", `${registration}/validatingadmissionpolicybindings`, {
+    metadata: { name: "bound" },
+    spec: {
+      policyName: "rule",
+      validationActions: ["Deny"],
+      paramRef: { name: "limits", namespace: "default", parameterNotFoundAction: "Deny" },
+    },
+  });
+  assert.match((await api.send("POST", maps, big)).body.message, /denied request: too much$/);
+  assert.equal((await api.send("POST", maps, mapOf("a", { a: "1" }, { tier: "web" }))).status, 201);
+});
+
+test("a binding may only warn, and only for some", async () => {
+  await using api = await openGoverned();
+  await make(
+    api,
+    { validations: [{ expression: "false", message: "never" }] },
+    { validationActions: ["Warn"], matchResources: { objectSelector: { matchLabels: { tier: "web" } } } },
+  );
+  const warned = await api.send("POST", maps, mapOf("a", {}, { tier: "web" }));
+  assert.equal(warned.status, 201);
+  assert.match(
+    warned.headers["warning"] ?? "",
+    /Validation failed for ValidatingAdmissionPolicy 'rule' with binding 'bound': never/,
+  );
+  assert.equal((await api.send("POST", maps, mapOf("b"))).headers["warning"], undefined);
+});
+
+test("expressions see the old object, the namespace, and what else the user may do", async () => {
+  await using api = await openGoverned();
+  await api.send("POST", "/api/v1/namespaces", { metadata: { name: "team", labels: { closed: "yes" } } });
+  await make(api, {
+    validations: [
+      { expression: "request.operation != 'UPDATE' || oldObject.data == object.data", message: "kept" },
+      {
+        expression: "namespaceObject == null || !has(namespaceObject.metadata.labels.closed)",
+        message: "closed",
+      },
+      { expression: "authorizer.group('').resource('pods').namespace('x').check('get').allowed()" },
+    ],
+  });
+  const closed = await api.send("POST", "/api/v1/namespaces/team/configmaps", mapOf("a"));
+  assert.match(closed.body.message, /denied request: closed$/);
+  assert.equal((await api.send("POST", maps, mapOf("a", { a: "1" }))).status, 201);
+  const changed = await api.send("PUT", `${maps}/a`, mapOf("a", { a: "2" }));
+  assert.match(changed.body.message, /denied request: kept$/);
+});
+
+test("expressions that cannot be compiled are refused with the policy", async () => {
+  await using api = await openGoverned();
+  const bad = await api.send("POST", `${registration}/validatingadmissionpolicies`, {
+    metadata: { name: "rule" },
+    spec: {
+      matchConstraints: { resourceRules: someRules },
+      matchConditions: [{ name: "odd", expression: "... [] bad expression" }],
+      validations: [{ expression: "object.(" }],
+    },
+  });
+  assert.equal(bad.status, 422);
+  assert.match(
+    bad.body.message,
+    /spec.matchConditions\[0\].expression: Invalid value: .*compilation failed: /,
+  );
+  assert.match(bad.body.message, /spec.validations\[0\].expression: Invalid value: .*compilation failed: /);
+});
