@@ -155,7 +155,7 @@ test(`${bodies} generated bodies: each is taken or refused, and nothing breaks`,
     const said = `${what}: ${(body as { readonly message?: string }).message}`;
     // What fits no schema of server-side apply is a 500 with upstream, too.
     if (
-      !/failed to create typed|failed to convert|applying strategic|expected|PATCH .*associative list/i.test(
+      !/failed to create typed|failed to convert|applying strategic|expected|declared merge key|PATCH .*associative list/i.test(
         said,
       )
     )
