@@ -6,6 +6,7 @@ import type { ControllerDeps, StartController } from "./controller-deps.ts";
 import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
 import { startGarbageCollector } from "./garbage-collector/reconcile.ts";
+import { startJobController } from "./job/reconcile.ts";
 import { startNamespaceController } from "./namespace/reconcile.ts";
 import { nodeIpamController } from "./node-ipam/reconcile.ts";
 import { startNodeLifecycleController } from "./node-lifecycle/reconcile.ts";
@@ -42,6 +43,7 @@ export async function startControllers(
     bootstrapTokenController(() => ({ server: facts.server(), authority: facts.authority() })),
     startClusterRoleAggregation,
     startGarbageCollector,
+    startJobController,
     nodeIpamController("10.244.0.0/16"),
     startNodeLifecycleController,
     startPodGarbageCollector,
