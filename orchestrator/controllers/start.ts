@@ -13,6 +13,7 @@ import { startNodeLifecycleController } from "./node-lifecycle/reconcile.ts";
 import { startPodGarbageCollector } from "./pod-gc/reconcile.ts";
 import { startReplicaSetController, startReplicationController } from "./replica-set/reconcile.ts";
 import { rootCaController } from "./root-ca/reconcile.ts";
+import { startStatefulSetController } from "./stateful-set/reconcile.ts";
 import { startServiceAccountController } from "./service-account/reconcile.ts";
 
 /** What only the machine knows on which the controllers run. */
@@ -44,6 +45,7 @@ export async function startControllers(
     startClusterRoleAggregation,
     startGarbageCollector,
     startJobController,
+    startStatefulSetController,
     nodeIpamController("10.244.0.0/16"),
     startNodeLifecycleController,
     startPodGarbageCollector,
