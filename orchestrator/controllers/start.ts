@@ -3,6 +3,7 @@ import { bootstrapTokenController } from "./bootstrap-tokens/reconcile.ts";
 import { certificateController } from "./certificates/reconcile.ts";
 import { startClusterRoleAggregation } from "./cluster-roles/reconcile.ts";
 import type { ControllerDeps, StartController } from "./controller-deps.ts";
+import { startDaemonSetController } from "./daemon-set/reconcile.ts";
 import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
 import { startGarbageCollector } from "./garbage-collector/reconcile.ts";
@@ -45,6 +46,7 @@ export async function startControllers(
     startClusterRoleAggregation,
     startGarbageCollector,
     startJobController,
+    startDaemonSetController,
     startStatefulSetController,
     nodeIpamController("10.244.0.0/16"),
     startNodeLifecycleController,

@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly controllers: readonly StartController[];
   /** What the fake node does with a pod; absent: it runs and is ready. */
   readonly statusOf?: (pod: Pod) => Pod["status"] | undefined;
+  /** Where a pod goes; absent: to `node-1`. */
+  readonly nodeOf?: (pod: Pod) => string | undefined;
   /** Without a node pods stay pending. */
   readonly hasNode?: boolean;
   readonly log?: boolean;
@@ -61,7 +63,7 @@ export function openWorld(options: WorldOptions): World {
   };
   informers.start(signal);
   const ended = options.controllers.map((start) => start(deps, signal));
-  if (options.hasNode !== false) runNode(deps, options.statusOf ?? (() => running()), signal);
+  if (options.hasNode !== false) runNode(deps, options, signal);
   const until: World["until"] = async (resource, isWanted) => {
     const { cache, handle } = observed(informers, resource);
     const done = Promise.withResolvers<void>();
@@ -110,7 +112,7 @@ export function running(): NonNullable<Pod["status"]> {
 
 function runNode(
   { informers, kube }: ControllerDeps,
-  statusOf: (pod: Pod) => Pod["status"],
+  { statusOf = () => running(), nodeOf = () => "node-1" }: WorldOptions,
   signal: AbortSignal,
 ): void {
   const act = async (pod: Pod) => {
@@ -119,7 +121,7 @@ function runNode(
     try {
       if (deletionTimestamp !== undefined) await kube.of(pods).delete(ref, { gracePeriodSeconds: 0 }, signal);
       else if (pod.spec.nodeName === undefined) {
-        const target = { apiVersion: "v1", kind: "Node", name: "node-1" };
+        const target = { apiVersion: "v1", kind: "Node", name: nodeOf(pod) ?? "node-1" };
         const binding = { apiVersion: "v1", kind: "Binding", metadata: ref, target };
         await kube.of(pods).createSubresource(ref, "binding", binding, signal);
       } else if (!isReady(pod) && pod.status?.phase === undefined) {

@@ -1,9 +1,9 @@
 import type { NodeInfo } from "./node-info.ts";
-import { fitsNodeAffinity } from "./node-affinity.ts";
+import { fitsNodeAffinity } from "#orchestrator/machinery/node-affinity.ts";
 import { type AffinityState, affinityReasons, checkAffinity } from "./pod-affinity.ts";
 import type { PodInfo } from "./pod-info.ts";
 import type { ResourceNames } from "./resources.ts";
-import { untolerated } from "./taints.ts";
+import { untolerated } from "#orchestrator/machinery/taints.ts";
 import { checkSpread, type SpreadConstraint, spreadReasons } from "./topology-spread.ts";
 
 /** What has been worked out for a pod before nodes are looked at. */

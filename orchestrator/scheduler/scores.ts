@@ -1,9 +1,9 @@
-import { matchesTerm } from "./node-affinity.ts";
+import { matchesTerm } from "#orchestrator/machinery/node-affinity.ts";
 import type { NodeInfo } from "./node-info.ts";
 import { affinityScores, type NamespaceLabels } from "./pod-affinity.ts";
 import type { PodInfo } from "./pod-info.ts";
 import { cpu, memory } from "./resources.ts";
-import { untolerated } from "./taints.ts";
+import { untolerated } from "#orchestrator/machinery/taints.ts";
 import { type SpreadConstraint, spreadCost } from "./topology-spread.ts";
 
 /** The weights of upstream's default profile. */

@@ -4,10 +4,10 @@ import {
   matchesLabels,
   requirementsOf,
 } from "#orchestrator/machinery/label-selector.ts";
-import { fitsNodeAffinity } from "./node-affinity.ts";
+import { fitsNodeAffinity } from "#orchestrator/machinery/node-affinity.ts";
 import type { NodeInfo } from "./node-info.ts";
 import type { PodInfo } from "./pod-info.ts";
-import { untolerated } from "./taints.ts";
+import { untolerated } from "#orchestrator/machinery/taints.ts";
 
 export interface SpreadConstraint {
   readonly key: string;

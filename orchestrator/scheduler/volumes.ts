@@ -3,7 +3,7 @@ import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { StorageClass } from "#api/kube/types/storage.ts";
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import { compareQuantities, parseQuantity } from "#orchestrator/machinery/quantity.ts";
-import { matchesNodeSelector } from "./node-affinity.ts";
+import { matchesNodeSelector } from "#orchestrator/machinery/node-affinity.ts";
 import type { NodeInfo } from "./node-info.ts";
 
 export interface VolumeCaches {
