@@ -45,7 +45,7 @@ test("DaemonSet: every node that fits has one pod, also a new one, and updates g
   await kube.of(daemonSets).create(set, signal);
   await world.untilOne(daemonSets, "agent", isFull(2));
   const all = await world.until(pods, () => true);
-  assert.deepEqual(all.map(({ spec }) => spec.nodeName).toSorted(), ["a", "b"]);
+  assert.deepEqual(all.map(({ spec }) => spec.nodeName ?? "").toSorted(), ["a", "b"]);
   await kube.of(nodes).create(node("c"), signal);
   await world.untilOne(daemonSets, "agent", isFull(3));
   const template = { spec: { containers: [{ name: "a", image: "a:2" }] } };

@@ -55,7 +55,7 @@ test("Job: an indexed one gives each pod its number", async () => {
   const done = await world.untilOne(jobs, "sum", (one) => conditionOf(one, "Complete") !== undefined);
   assert.equal(done.status?.completedIndexes, "0-2");
   const all = await world.until(pods, () => true);
-  assert.deepEqual(all.map(({ spec }) => spec.hostname).toSorted(), ["sum-0", "sum-1", "sum-2"]);
+  assert.deepEqual(all.map(({ spec }) => spec.hostname ?? "").toSorted(), ["sum-0", "sum-1", "sum-2"]);
 });
 
 test("Job: the rule of an exit code fails it at once", async () => {

@@ -50,7 +50,7 @@ test("StatefulSet: makes its pods in order, each with its claim, and updates the
   const full = await world.untilOne(statefulSets, "db", isFull);
   assert.deepEqual(made, ["db-0", "db-1", "db-2"]);
   const claims = await world.until(persistentVolumeClaims, (all) => all.length === 3);
-  assert.deepEqual(claims.map(({ metadata }) => metadata.name).toSorted(), [
+  assert.deepEqual(claims.map(({ metadata }) => metadata.name ?? "").toSorted(), [
     "data-db-0",
     "data-db-1",
     "data-db-2",
