@@ -57,6 +57,8 @@ export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Whether this machine is a node. */
   readonly hasAgent: boolean;
+  /** The socket of its container runtime; the engine's, unless told. */
+  readonly criEndpoint?: string;
   readonly auditPolicy?: string;
 }
 

@@ -2,16 +2,18 @@ import { messageOf } from "#base/fault.ts";
 import { type DockerClient, dockerClient } from "#client/docker-client.ts";
 import { type Context, defineCommand, socketOf } from "../context.ts";
 import { unlinkSocket, usualSocket } from "../instance/docker-socket.ts";
-import { findEngine } from "../instance/pid-file.ts";
+import { findDaemon, findEngine } from "../instance/pid-file.ts";
 import { isAnswering } from "../instance/start-engine.ts";
-import { stopEngine } from "../instance/stop-engine.ts";
+import { removeNode } from "../instance/remove-node.ts";
+import { stopDaemon } from "../instance/stop-daemon.ts";
+import { stopPods } from "../instance/stop-pods.ts";
 import { unixTransport } from "../unix-transport.ts";
 
 export const command = defineCommand({
   isOwn: true,
   usage: "[flags]",
   about: [
-    "Stops every running container, then the engine. Containers and images stay on disk.",
+    "Stops the cluster if there is one, every running container and pod, then the engine. Containers and images stay on disk.",
     "To stop only the engine and leave containers running, send it SIGTERM.",
   ].join("\n"),
   flags: {
@@ -34,6 +36,12 @@ export const command = defineCommand({
   ],
   async run(context, { time }) {
     const { instance, out, signal } = context;
+    const server = findDaemon(instance.run, "server");
+    if (server !== undefined) {
+      // First, or it would start again what is stopped.
+      await stopDaemon("server", server, signal);
+      out.write("cluster stopped\n");
+    }
     const engine = findEngine(instance.run);
     if (engine === undefined) {
       unlinkSocket(usualSocket, socketOf(instance));
@@ -44,7 +52,10 @@ export const command = defineCommand({
     const areStopped =
       !(await isAnswering(instance, signal)) || (await stopContainers(context, client, time));
     if (!areStopped) return 1;
-    await stopEngine(engine, signal);
+    const pods = await stopPods(instance, signal);
+    if (pods > 0) out.write(`${pods} pod${pods === 1 ? "" : "s"} stopped\n`);
+    if (server !== undefined || pods > 0) await removeNode(instance);
+    await stopDaemon("engine", engine, signal);
     unlinkSocket(usualSocket, socketOf(instance));
     out.write("engine stopped\n");
     return 0;

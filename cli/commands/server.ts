@@ -6,6 +6,7 @@ import { Fault } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
 import { lockFolder } from "../instance/lock.ts";
+import { writePidFile } from "../instance/pid-file.ts";
 
 const usualAddress = "127.0.0.1:6443";
 
@@ -27,6 +28,10 @@ export const command = defineCommand({
       undefined,
       { complete: "file" },
     ),
+    "container-runtime-endpoint": text(
+      "SOCKET",
+      "The node's container runtime (default: the engine's cri.sock in --run)",
+    ),
     "disable-agent": bool("This machine is no node of the cluster"),
   },
   operands: [0, 0],
@@ -39,7 +44,7 @@ export const command = defineCommand({
     [1, "could not start, or another server uses the same folder"],
   ],
   async run({ instance, services, signal }, values) {
-    const policy = values["audit-policy-file"];
+    const { "audit-policy-file": policy, "container-runtime-endpoint": runtime } = values;
     const folder = join(instance.root, "cluster");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _folder = lockFolder(folder);
@@ -50,7 +55,11 @@ export const command = defineCommand({
       listen: parseKubeListen(values["kube-listen"] ?? usualAddress),
       hasAgent: !values["disable-agent"],
       ...(policy !== undefined && { auditPolicy: resolve(policy) }),
+      ...(runtime !== undefined && { criEndpoint: runtime }),
     });
+    // Who has started it in the background waits for this file.
+    mkdirSync(instance.run, { recursive: true, mode: 0o755 });
+    using _pidFile = writePidFile(instance.run, "server");
     if (!signal.aborted) await once(signal, "abort");
     return 0;
   },

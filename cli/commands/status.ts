@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dockerClient } from "#client/docker-client.ts";
 import { type Context, defineCommand, socketOf } from "../context.ts";
-import { findEngine } from "../instance/pid-file.ts";
+import { findDaemon, findEngine } from "../instance/pid-file.ts";
 import { isAnswering, logPathOf } from "../instance/start-engine.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes } from "../output/units.ts";
@@ -44,14 +44,25 @@ interface Running {
   readonly images: number;
 }
 
-type Status = { readonly root: string; readonly socket: string; readonly log: string } & (
-  | Running
-  | { readonly running: false; readonly pid?: number }
-);
+interface Where {
+  readonly root: string;
+  readonly socket: string;
+  readonly log: string;
+  /** Pid of the cluster's server. */
+  readonly cluster?: number;
+}
+
+type Status = Where & (Running | { readonly running: false; readonly pid?: number });
 
 async function readStatus({ instance, signal }: Context): Promise<Status> {
   const socket = socketOf(instance);
-  const where = { root: instance.root, socket, log: logPathOf(instance) };
+  const cluster = findDaemon(instance.run, "server")?.pid;
+  const where = {
+    root: instance.root,
+    socket,
+    log: logPathOf(instance),
+    ...(cluster !== undefined && { cluster }),
+  };
   const pid = findEngine(instance.run)?.pid;
   const process = pid === undefined ? {} : { pid };
   if (!(await isAnswering(instance, signal))) return { ...where, running: false, ...process };
@@ -91,5 +102,8 @@ function describe(status: Status): readonly (readonly string[])[] {
     ...where,
     ["containers", `${status.containersRunning} running, ${status.containers} in all`],
     ["images", String(status.images)],
+    ...(status.cluster === undefined
+      ? []
+      : [["cluster", `running (pid ${status.cluster}), kubeconfig ${status.root}/kubeconfig`]]),
   ];
 }

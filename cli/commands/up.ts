@@ -9,7 +9,9 @@ import { podFlags, withPods } from "../instance/pod-flags.ts";
 import { registryFlags, registryWords, withRegistries } from "../instance/registry-flags.ts";
 import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
+import { findDaemon } from "../instance/pid-file.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
+import { startServer } from "../instance/start-server.ts";
 import { formatElapsed } from "../output/units.ts";
 
 export const command = defineCommand({
@@ -24,6 +26,15 @@ export const command = defineCommand({
     foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
     ...logFlags,
     ...podFlags,
+    cluster: {
+      kind: "bool",
+      help: "Start a Kubernetes cluster of this machine, too: its API, controllers, scheduler and node agent",
+    },
+    "kube-listen": {
+      kind: "text",
+      value: "ADDRESS",
+      help: "HOST:PORT of the Kubernetes API (default 127.0.0.1:6443)",
+    },
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
     ...accessFlags,
     ...runtimeFlags,
@@ -35,6 +46,7 @@ export const command = defineCommand({
   operands: [0, 0],
   examples: [
     ["gantry up", "start it"],
+    ["gantry up --cluster", "and a Kubernetes cluster on it"],
     ["gantry up --hardened", "start it with containers that may do less"],
     ["gantry up --registry", "start it with a registry on 127.0.0.1:5000"],
     ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link", "a second one beside it"],
@@ -43,7 +55,7 @@ export const command = defineCommand({
     [0, "it answers"],
     [1, "it could not be started; the message shows the end of its log"],
   ],
-  async run(given, { foreground, "no-link": noLink, ...values }) {
+  async run(given, { foreground, "no-link": noLink, cluster, "kube-listen": kubeListen, ...values }) {
     const withLogging = withLogs(withRuntimes(given, values), values);
     const withServer = withPods(withRegistryServer(withLogging, values), values);
     const context = withRegistries(withTrust(withServer, values), values);
@@ -69,9 +81,21 @@ export const command = defineCommand({
     out.write(`engine ${wasUp ? "is already up" : out.green("up")} on ${socketOf(instance)}${took}\n`);
     if (!noLink && !isLinked) tellAddress(context);
     await tellRegistry(context);
+    if (cluster) await startCluster(context, kubeListen);
     return 0;
   },
 });
+
+async function startCluster(context: Context, kubeListen: string | undefined): Promise<void> {
+  const { out, instance } = context;
+  const before = performance.now();
+  const wasUp = findDaemon(instance.run, "server") !== undefined;
+  await startServer(context, kubeListen === undefined ? [] : ["--kube-listen", kubeListen]);
+  const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;
+  out.write(
+    `cluster ${wasUp ? "is already up" : out.green("up")}; use: export KUBECONFIG=${instance.root}/kubeconfig${took}\n`,
+  );
+}
 
 /** An engine that was up already may have been started without. */
 async function tellRegistry({ out, err, instance }: Context): Promise<void> {

@@ -9,17 +9,24 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
-/** Writes this process into `<run>/engine.pid`: the pid, a blank, its start time. */
-export function writePidFile(run: string): Disposable {
-  const path = join(run, "engine.pid");
+/** Daemons of an instance that run in the background, each with a file `<run>/<name>.pid`. */
+export type DaemonName = "engine" | "server";
+
+/** Writes this process into the daemon's file: the pid, a blank, its start time. */
+export function writePidFile(run: string, name: DaemonName): Disposable {
+  const path = join(run, `${name}.pid`);
   writeFileSync(`${path}.new`, `${process.pid} ${startTimeOf(process.pid)}\n`);
   renameSync(`${path}.new`, path);
   return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
 }
 
-/** The process that the file names, unless it has ended. */
 export function findEngine(run: string): ProcessIdentity | undefined {
-  const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(readText(join(run, "engine.pid"))) ?? [];
+  return findDaemon(run, "engine");
+}
+
+/** The process that the daemon's file names, unless it has ended. */
+export function findDaemon(run: string, name: DaemonName): ProcessIdentity | undefined {
+  const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(readText(join(run, `${name}.pid`))) ?? [];
   if (pid === undefined || startTime === undefined) return undefined;
   const found = { pid: Number(pid), startTime };
   return isAlive(found) ? found : undefined;

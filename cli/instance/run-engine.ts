@@ -16,7 +16,7 @@ export async function runEngine(
   const { instance, services, signal } = context;
   using _root = lockFolder(instance.root);
   using _run = lockFolder(instance.run);
-  using _pidFile = writePidFile(instance.run);
+  using _pidFile = writePidFile(instance.run, "engine");
   await using _engine = await services.openEngine(instance);
   await ready();
   if (!signal.aborted) await once(signal, "abort");

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, watch } from "node:fs";
+import { join } from "node:path";
+import { Fault } from "#base/fault.ts";
+import type { Context, EngineOptions } from "../context.ts";
+import { findDaemon } from "./pid-file.ts";
+
+const startTimeoutMs = 60_000;
+const longLogBytes = 16 << 20;
+
+export function serverLogOf({ root }: EngineOptions): string {
+  return join(root, "cluster.log");
+}
+
+/**
+ * Starts `gantry server` in the background with its log in `<root>/cluster.log` and resolves once it serves: it says so by its pid file.
+ * Does nothing when it runs.
+ *
+ * @param words more flags for it
+ * @throws {Fault} `unavailable` with the log's end when it ends or does not serve within a minute
+ */
+export async function startServer(context: Context, words: readonly string[]): Promise<void> {
+  const { instance } = context;
+  if (findDaemon(instance.run, "server") !== undefined) return;
+  mkdirSync(instance.run, { recursive: true, mode: 0o755 });
+  const ended = new AbortController();
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(startTimeoutMs), ended.signal]);
+  const watcher = watch(instance.run, { signal });
+  const child = spawnServer(context, words);
+  for (const event of ["exit", "error"]) child.once(event, () => ended.abort());
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (findDaemon(instance.run, "server") !== undefined) resolve();
+      };
+      watcher.on("change", look);
+      watcher.on("error", reject);
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      look();
+    });
+  } catch {
+    context.signal.throwIfAborted();
+    throw new Fault("unavailable", `the cluster did not start${logEnd(instance)}`);
+  } finally {
+    watcher.close();
+    child.removeAllListeners();
+  }
+}
+
+function spawnServer({ instance, services, env }: Context, words: readonly string[]): ChildProcess {
+  const path = serverLogOf(instance);
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > longLogBytes) renameSync(path, `${path}.1`);
+  const log = openSync(path, "a", 0o640);
+  try {
+    const [program, ...args] = services.self;
+    const child = spawn(
+      program,
+      [...args, "server", "--root", instance.root, "--run", instance.run, ...words],
+      {
+        cwd: "/",
+        detached: true,
+        stdio: ["ignore", log, log],
+        env: { ...env, GANTRY_LOG: instance.logLevel },
+      },
+    );
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+function logEnd(instance: EngineOptions): string {
+  const path = serverLogOf(instance);
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(-5);
+  return `; ${path} ends with:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}

@@ -1,0 +1,19 @@
+import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { criClient } from "#rpc/cri-client.ts";
+import type { EngineOptions } from "../context.ts";
+
+/** Stops all pods of the engine, which forgets them; resolves to how many there were. */
+export async function stopPods({ run }: EngineOptions, signal: AbortSignal): Promise<number> {
+  const socket = join(run, "cri.sock");
+  if (!existsSync(socket)) return 0;
+  await using cri = criClient(socket);
+  const { items } = await cri.runtime.listPodSandbox({}, signal);
+  await Promise.all(
+    items.map(async ({ id = "" }) => {
+      await cri.runtime.stopPodSandbox({ podSandboxId: id }, signal);
+      await cri.runtime.removePodSandbox({ podSandboxId: id }, signal);
+    }),
+  );
+  return items.length;
+}
