@@ -12,6 +12,9 @@ import { type KubeClient, kubeClient } from "#client/kube/kube-client.ts";
 import type { KubeResource } from "#client/kube/kube-resource.ts";
 import {
   configMaps,
+  daemonSets,
+  jobs,
+  statefulSets,
   deployments,
   namespaces,
   nodes,
@@ -104,16 +107,13 @@ function deployment(name: string): Deployment {
 }
 
 async function addNode({ kube, signal }: World): Promise<void> {
-  const made = await kube
-    .of(nodes)
-    .create({ apiVersion: "v1", kind: "Node", metadata: { name: "n" }, spec: {} }, signal);
+  await kube.of(nodes).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n" }, spec: {} }, signal);
   const allocatable = { cpu: "4", memory: "8Gi", pods: "110" };
-  const status: Node["status"] = {
-    capacity: allocatable,
-    allocatable,
-    conditions: [{ type: "Ready", status: "True" }],
-  };
-  await kube.of(nodes).updateStatus({ ...made, status }, signal);
+  const lastHeartbeatTime = new Date().toISOString();
+  const conditions = [{ type: "Ready", status: "True", lastHeartbeatTime }];
+  const options = { type: "strategic", subresource: "status" } as const;
+  const status: Node["status"] = { capacity: allocatable, allocatable, conditions };
+  await kube.of(nodes).patch({ name: "n" }, { status }, options, signal);
 }
 
 const of = (name: string) => ({ namespace: "default", name });
@@ -182,4 +182,51 @@ test("control plane: a namespace that is deleted takes all with it, its pods fir
       signal,
     );
   await until(namespaces, (all) => !all.some(({ metadata }) => metadata.name === "shop"));
+});
+
+test("control plane: StatefulSets, DaemonSets and Jobs get their pods, with defaults and checks of the API", async () => {
+  await using world = await open();
+  const { kube, signal } = world;
+  await world.until(serviceAccounts, (all) => all.some(({ metadata }) => metadata.namespace === "default"));
+  await addNode(world);
+  const node = await world.until(
+    nodes,
+    ([one]) => one?.spec.podCIDR !== undefined && (one.spec.taints ?? []).length === 0,
+  );
+  assert.equal(node[0]?.spec.podCIDR, "10.244.0.0/24");
+  const { selector, template } = deployment("set").spec;
+  const set = {
+    replicas: 2,
+    serviceName: "set",
+    podManagementPolicy: "Parallel",
+    selector,
+    template,
+  } as const;
+  await kube
+    .of(statefulSets)
+    .create({ apiVersion: "apps/v1", kind: "StatefulSet", metadata: of("set"), spec: set }, signal);
+  const daemon = deployment("daemon").spec;
+  const everywhere = { selector: daemon.selector, template: daemon.template };
+  await kube
+    .of(daemonSets)
+    .create({ apiVersion: "apps/v1", kind: "DaemonSet", metadata: of("daemon"), spec: everywhere }, signal);
+  const once = {
+    template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } },
+  } as const;
+  await kube
+    .of(jobs)
+    .create({ apiVersion: "batch/v1", kind: "Job", metadata: of("job"), spec: once }, signal);
+  const all = await world.until(
+    pods,
+    (found) => found.length === 4 && found.every(({ spec }) => spec.nodeName === "n"),
+  );
+  const job = all.find(({ metadata }) => metadata.labels?.["batch.kubernetes.io/job-name"] === "job");
+  const status = { phase: "Succeeded" };
+  await kube
+    .of(pods)
+    .patch(of(job?.metadata.name ?? ""), { status }, { type: "strategic", subresource: "status" }, signal);
+  await world.until(
+    jobs,
+    ([one]) => one?.status?.conditions?.some(({ type }) => type === "Complete") === true,
+  );
 });
