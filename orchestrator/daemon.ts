@@ -151,6 +151,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       authority: () => pki.current.authority,
       issuer: () => pki.current.issuer,
       server: () => `https://${advertised}:${port}`,
+      volumesFolder: join(folder, "volumes"),
       log,
     }),
   );

@@ -11,6 +11,7 @@ import { startJobController } from "./job/reconcile.ts";
 import { startNamespaceController } from "./namespace/reconcile.ts";
 import { nodeIpamController } from "./node-ipam/reconcile.ts";
 import { startNodeLifecycleController } from "./node-lifecycle/reconcile.ts";
+import { persistentVolumeController, type VolumeFacts } from "./persistent-volumes/reconcile.ts";
 import { startPodGarbageCollector } from "./pod-gc/reconcile.ts";
 import { startReplicaSetController, startReplicationController } from "./replica-set/reconcile.ts";
 import { rootCaController } from "./root-ca/reconcile.ts";
@@ -25,6 +26,7 @@ export interface ControllerFacts {
   readonly issuer: () => Issuer;
   /** `https://192.0.2.1:6443`, where new nodes reach the API. */
   readonly server: () => string;
+  readonly volumes: VolumeFacts;
 }
 
 /** Starts all controllers; settles when the signal has aborted and all have ended. The caller starts the informers. */
@@ -51,6 +53,7 @@ export async function startControllers(
     nodeIpamController("10.244.0.0/16"),
     startNodeLifecycleController,
     startPodGarbageCollector,
+    persistentVolumeController(facts.volumes),
   ];
   await Promise.all(controllers.map((start) => start(deps, signal)));
 }

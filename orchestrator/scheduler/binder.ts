@@ -4,7 +4,7 @@ import { keyOf } from "#client/kube/kube-resource.ts";
 import { persistentVolumeClaims, pods } from "#client/kube/resources.ts";
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import type { SchedulerDeps } from "./scheduler.ts";
-import { isBound, selectedNode } from "./volumes.ts";
+import { isBound, selectedNode } from "#orchestrator/machinery/volume-match.ts";
 
 /** So many pods are bound at once before the scheduler waits. */
 const mostAtOnce = 200;

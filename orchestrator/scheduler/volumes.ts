@@ -2,7 +2,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from "#api/kube/types/co
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { StorageClass } from "#api/kube/types/storage.ts";
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
-import { compareQuantities, parseQuantity } from "#orchestrator/machinery/quantity.ts";
+import { hasWhatIsAsked, isBound, selectedNode } from "#orchestrator/machinery/volume-match.ts";
 import { matchesNodeSelector } from "#orchestrator/machinery/node-affinity.ts";
 import type { NodeInfo } from "./node-info.ts";
 
@@ -11,8 +11,6 @@ export interface VolumeCaches {
   readonly volumes: IndexedCache<PersistentVolume>;
   readonly classes: IndexedCache<StorageClass>;
 }
-
-export const selectedNode = "volume.kubernetes.io/selected-node";
 
 export const volumeReasons = {
   unbound: "pod has unbound immediate PersistentVolumeClaims",
@@ -56,12 +54,6 @@ function rejected(reason: string): VolumeState {
   return { is: "rejected", reason };
 }
 
-export function isBound({ spec, metadata }: PersistentVolumeClaim): boolean {
-  return (
-    (spec?.volumeName ?? "") !== "" && metadata.annotations?.["pv.kubernetes.io/bind-completed"] !== undefined
-  );
-}
-
 function waits({ spec }: PersistentVolumeClaim, { classes }: VolumeCaches): boolean {
   return classes.get(spec?.storageClassName ?? "")?.volumeBindingMode === "WaitForFirstConsumer";
 }
@@ -84,22 +76,10 @@ function check(
     const canProvision =
       caches.classes.get(claim.spec?.storageClassName ?? "")?.provisioner !== "kubernetes.io/no-provisioner";
     if (canProvision) continue;
-    const hasOne = [...caches.volumes.list()].some((volume) => isNear(volume) && suits(volume, claim));
+    const hasOne = [...caches.volumes.list()].some(
+      (volume) => volume.status?.phase === "Available" && isNear(volume) && hasWhatIsAsked(volume, claim),
+    );
     if (!hasOne) return volumeReasons.none;
   }
   return undefined;
-}
-
-/** Whether a volume that is free may become the claim's. */
-export function suits({ spec, status }: PersistentVolume, claim: PersistentVolumeClaim): boolean {
-  if (status?.phase !== "Available") return false;
-  if ((spec?.storageClassName ?? "") !== (claim.spec?.storageClassName ?? "")) return false;
-  if ((spec?.volumeMode ?? "Filesystem") !== (claim.spec?.volumeMode ?? "Filesystem")) return false;
-  const modes = spec?.accessModes ?? [];
-  if (!(claim.spec?.accessModes ?? []).every((mode) => modes.includes(mode))) return false;
-  const [has, wants] = [
-    spec?.capacity?.["storage"] ?? "0",
-    claim.spec?.resources?.requests?.["storage"] ?? "0",
-  ];
-  return compareQuantities(parseQuantity(has), parseQuantity(wants)) >= 0;
 }

@@ -12,6 +12,8 @@ import { type KubeClient, kubeClient } from "#client/kube/kube-client.ts";
 import type { KubeResource } from "#client/kube/kube-resource.ts";
 import {
   configMaps,
+  persistentVolumeClaims,
+  persistentVolumes,
   daemonSets,
   jobs,
   statefulSets,
@@ -195,12 +197,20 @@ test("control plane: StatefulSets, DaemonSets and Jobs get their pods, with defa
   );
   assert.equal(node[0]?.spec.podCIDR, "10.244.0.0/24");
   const { selector, template } = deployment("set").spec;
+  const asked = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } as const;
+  const claim = {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data" },
+    spec: asked,
+  } as const;
   const set = {
     replicas: 2,
     serviceName: "set",
     podManagementPolicy: "Parallel",
     selector,
     template,
+    volumeClaimTemplates: [claim],
   } as const;
   await kube
     .of(statefulSets)
@@ -220,6 +230,15 @@ test("control plane: StatefulSets, DaemonSets and Jobs get their pods, with defa
     pods,
     (found) => found.length === 4 && found.every(({ spec }) => spec.nodeName === "n"),
   );
+  const volumes = await world.until(
+    persistentVolumes,
+    (found) => found.length === 2 && found.every(({ status }) => status?.phase === "Bound"),
+  );
+  assert.ok(
+    volumes.every(
+      ({ spec }) => spec?.storageClassName === "local-path" && spec.claimRef?.namespace === "default",
+    ),
+  );
   const job = all.find(({ metadata }) => metadata.labels?.["batch.kubernetes.io/job-name"] === "job");
   const status = { phase: "Succeeded" };
   await kube
@@ -229,4 +248,10 @@ test("control plane: StatefulSets, DaemonSets and Jobs get their pods, with defa
     jobs,
     ([one]) => one?.status?.conditions?.some(({ type }) => type === "Complete") === true,
   );
+  await kube.of(statefulSets).delete(of("set"), {}, signal);
+  for (const { metadata } of all)
+    if (metadata.name?.startsWith("set-"))
+      await kube.of(pods).delete(of(metadata.name), { gracePeriodSeconds: 0 }, signal);
+  await kube.of(persistentVolumeClaims).deleteCollection({ namespace: "default" }, {}, signal);
+  await world.until(persistentVolumes, (found) => found.length === 0);
 });
