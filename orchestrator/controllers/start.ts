@@ -3,6 +3,8 @@ import { bootstrapTokenController } from "./bootstrap-tokens/reconcile.ts";
 import { certificateController } from "./certificates/reconcile.ts";
 import { startClusterRoleAggregation } from "./cluster-roles/reconcile.ts";
 import type { ControllerDeps, StartController } from "./controller-deps.ts";
+import { startCronJobController } from "./cron-job/reconcile.ts";
+import { startDisruptionController } from "./disruption/reconcile.ts";
 import { startDaemonSetController } from "./daemon-set/reconcile.ts";
 import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
@@ -48,6 +50,8 @@ export async function startControllers(
     startClusterRoleAggregation,
     startGarbageCollector,
     startJobController,
+    startCronJobController,
+    startDisruptionController,
     startDaemonSetController,
     startStatefulSetController,
     nodeIpamController("10.244.0.0/16"),
