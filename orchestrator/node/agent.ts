@@ -12,8 +12,10 @@ import { readHostIdentity } from "#host/identity.ts";
 import { EventBroadcaster } from "#orchestrator/informers/event-recorder.ts";
 import { InformerFactory } from "#orchestrator/informers/informer-factory.ts";
 import { criClient, type CriClient } from "#rpc/cri-client.ts";
+import { ImageCollector } from "./image-gc.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { labelOf } from "./labels.ts";
+import { rotateLogs } from "./logs/rotate-logs.ts";
 import type { NodeDeps } from "./node-deps.ts";
 import { tellPod } from "./node-deps.ts";
 import { nodeFolders } from "./node-folders.ts";
@@ -69,6 +71,7 @@ export interface NodeAgent extends AsyncDisposable {
 }
 
 const maxPods = 110;
+const [logsMs, imagesMs] = [10_000, 300_000];
 const runtimeWaitMs = 500;
 
 /**
@@ -181,7 +184,25 @@ class Agent implements AsyncDisposable {
     const cidr = this.#podCidr(deps);
     ownNode.handle({ added: cidr, updated: cidr });
     factory.start(signal);
-    this.#running.push(reporter.run(signal), factory.ended());
+    const images = new ImageCollector(deps);
+    this.#running.push(
+      reporter.run(signal),
+      factory.ended(),
+      every(
+        deps,
+        logsMs,
+        () => this.#hasRunning(),
+        (until) => rotateLogs(deps, until),
+        signal,
+      ),
+      every(
+        deps,
+        imagesMs,
+        () => true,
+        (until) => images.collect(until),
+        signal,
+      ),
+    );
     await own.synced(signal);
     await allServices.synced(signal);
     await this.#findLeftovers(deps, actions, [...own.cache.list()], signal);
@@ -192,6 +213,10 @@ class Agent implements AsyncDisposable {
     });
     await followRuntime({ cri: deps.cri, timers: deps.timers, log: deps.log, changed: wake }, signal);
     await watches[Symbol.asyncDispose]();
+  }
+
+  #hasRunning(): boolean {
+    return this.#workers.values().some((worker) => !worker.isEnded);
   }
 
   #put(pod: Pod, actions: PodActions): void {
@@ -347,6 +372,25 @@ class Agent implements AsyncDisposable {
       kubeletVersion: version,
       maxPods,
     };
+  }
+}
+
+/** Does something again and again until the signal aborts, when there is a need. What it fails at is tried the next time. */
+async function every(
+  { timers, log }: NodeDeps,
+  periodMs: number,
+  isNeeded: () => boolean,
+  work: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(timers, periodMs, signal).catch(() => {});
+    if (signal.aborted || !isNeeded()) continue;
+    try {
+      await work(signal);
+    } catch (error) {
+      if (!signal.aborted) log.warn("the node's housekeeping failed", { error: messageOf(error) });
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { watch } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { Node } from "#api/kube/types/core.ts";
@@ -168,10 +169,12 @@ export class NodeUnderTest implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const folder = join(this.root, "cluster/node/pods");
+    await emptied(folder).catch(() => {}); // what is left is told below
     await this.stopAgent();
     this.#stop.abort();
     await this.#following;
-    const left = readdirSync(join(this.root, "cluster/node/pods"));
+    const left = readdirSync(folder);
     const isGone = removeCgroup(readHostFacts().cgroup, cgroupRoot);
     await this.#stack.disposeAsync();
     assert.deepEqual(left, []);
@@ -206,4 +209,11 @@ async function until<K extends KubeObject, T>(
   look();
   signal.addEventListener("abort", () => reject(new Error(`${ref.name} stayed ${JSON.stringify(last())}`)));
   return await promise;
+}
+
+/** The API may forget a pod before the agent has removed all of it. */
+async function emptied(folder: string): Promise<void> {
+  const changes = watch(folder, { signal: AbortSignal.timeout(10_000) });
+  if (readdirSync(folder).length === 0) return;
+  for await (const _change of changes) if (readdirSync(folder).length === 0) return;
 }
