@@ -5,17 +5,20 @@ import { isFault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import { sleep, type Timers } from "#base/timers.ts";
 import { kubeClient } from "#client/kube/kube-client.ts";
+import { keyOf } from "#client/kube/kube-resource.ts";
 import { nodes, persistentVolumeClaims, persistentVolumes, pods, services } from "#client/kube/resources.ts";
 import type { Transport } from "#client/transport.ts";
 import { type HostFacts, readHostFacts } from "#host/facts.ts";
 import { readHostIdentity } from "#host/identity.ts";
 import { EventBroadcaster } from "#orchestrator/informers/event-recorder.ts";
+import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import { InformerFactory } from "#orchestrator/informers/informer-factory.ts";
 import { criClient, type CriClient } from "#rpc/cri-client.ts";
 import { ImageCollector } from "./image-gc.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { labelOf } from "./labels.ts";
 import { rotateLogs } from "./logs/rotate-logs.ts";
+import { findMirror, type MirrorDeps, syncMirrors } from "./mirror-pods.ts";
 import type { NodeDeps } from "./node-deps.ts";
 import { tellPod } from "./node-deps.ts";
 import { nodeFolders } from "./node-folders.ts";
@@ -25,7 +28,8 @@ import { ObjectWatches } from "./object-watches.ts";
 import { PodActions } from "./pod-actions.ts";
 import { parseResolver } from "./pod-dns.ts";
 import { PodWorker } from "./pod-worker.ts";
-import { isHostNetwork, namespaceOf, uidOf } from "./pod.ts";
+import { isDeleted, isHostNetwork, isStatic, namespaceOf, uidOf } from "./pod.ts";
+import { findMirrorHash, followStaticPods } from "./static-pods.ts";
 import { ContainerProbes } from "./probes/container-probes.ts";
 import { RuntimeReader } from "./read-runtime.ts";
 import { followRuntime } from "./runtime-events.ts";
@@ -71,7 +75,7 @@ export interface NodeAgent extends AsyncDisposable {
 }
 
 const maxPods = 110;
-const [logsMs, imagesMs] = [10_000, 300_000];
+const [logsMs, imagesMs, mirrorsMs] = [10_000, 300_000, 10_000];
 const runtimeWaitMs = 500;
 
 /**
@@ -93,6 +97,9 @@ class Agent implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>[] = [];
   readonly #workers = new Map<string, PodWorker>();
+  /** The pods that files describe. */
+  #static: readonly Pod[] = [];
+  #findMirror: (pod: Pod) => Pod | undefined = () => undefined;
   readonly #host: HostFacts = readHostFacts();
 
   constructor(options: AgentOptions) {
@@ -203,14 +210,13 @@ class Agent implements AsyncDisposable {
         signal,
       ),
     );
+    const mirrors = this.#mirrors(deps, reporter, own.cache);
+    await this.#followFiles(deps, actions, mirrors, signal);
     await own.synced(signal);
     await allServices.synced(signal);
-    await this.#findLeftovers(deps, actions, [...own.cache.list()], signal);
-    own.handle({
-      added: (pod) => this.#put(pod, actions),
-      updated: (pod) => this.#put(pod, actions),
-      deleted: (pod) => this.#workers.get(uidOf(pod))?.remove(),
-    });
+    await this.#findLeftovers(deps, actions, [...own.cache.list(), ...this.#static], signal);
+    const put = (pod: Pod) => this.#put(pod, actions, mirrors);
+    own.handle({ added: put, updated: put, deleted: (pod) => this.#drop(pod, mirrors) });
     await followRuntime({ cri: deps.cri, timers: deps.timers, log: deps.log, changed: wake }, signal);
     await watches[Symbol.asyncDispose]();
   }
@@ -219,7 +225,78 @@ class Agent implements AsyncDisposable {
     return this.#workers.values().some((worker) => !worker.isEnded);
   }
 
-  #put(pod: Pod, actions: PodActions): void {
+  #mirrors(deps: NodeDeps, reporter: NodeReporter, known: IndexedCache<Pod>): MirrorDeps {
+    const node = () => {
+      const uid = reporter.node?.metadata.uid;
+      return uid === undefined ? undefined : { name: deps.nodeName, uid };
+    };
+    this.#findMirror = (pod) => findMirror(mirrors, pod);
+    const mirrors: MirrorDeps = {
+      ...deps,
+      node,
+      find: (namespace, name) => known.find({ namespace, name }),
+      list: () => known.list(),
+    };
+    return mirrors;
+  }
+
+  /** Settles when the files that are there have been read. Their pods need no API. */
+  async #followFiles(
+    deps: NodeDeps,
+    actions: PodActions,
+    mirrors: MirrorDeps,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const first = Promise.withResolvers<void>();
+    const tell = (pods: readonly Pod[]) => {
+      this.#setStatic(pods, actions);
+      first.resolve();
+      void syncMirrors(mirrors, this.#static, signal);
+    };
+    const options = { folder: join(deps.folders.root, "manifests"), nodeName: deps.nodeName, log: deps.log };
+    const sync = (until: AbortSignal) => syncMirrors(mirrors, this.#static, until);
+    this.#running.push(
+      followStaticPods(options, tell, signal),
+      every(deps, mirrorsMs, () => this.#static.length > 0, sync, signal),
+    );
+    await first.promise;
+  }
+
+  #setStatic(pods: readonly Pod[], actions: PodActions): void {
+    const wanted = new Set(pods.map(uidOf));
+    const ending = new Map<string, Promise<void>>();
+    for (const { pod } of this.#workers.values()) {
+      if (!isStatic(pod) || wanted.has(uidOf(pod))) continue;
+      const worker = this.#workers.get(uidOf(pod));
+      worker?.remove();
+      if (worker !== undefined) ending.set(keyOf(pod), worker.ended);
+    }
+    this.#static = pods;
+    for (const pod of pods) {
+      if (this.#workers.has(uidOf(pod))) continue;
+      // What replaces a pod waits for its end: both want the same names and ports.
+      const start = () => {
+        if (!this.#stop.signal.aborted && this.#static.includes(pod)) this.#start(pod, actions);
+      };
+      const before = ending.get(keyOf(pod));
+      if (before === undefined) start();
+      else void before.then(start);
+    }
+  }
+
+  #drop(pod: Pod, mirrors: MirrorDeps): void {
+    if (findMirrorHash(pod) === undefined) this.#workers.get(uidOf(pod))?.remove();
+    else void syncMirrors(mirrors, this.#static, this.#stop.signal);
+  }
+
+  #put(pod: Pod, actions: PodActions, mirrors: MirrorDeps): void {
+    const hash = findMirrorHash(pod);
+    if (hash !== undefined) {
+      this.#workers.get(hash)?.wake();
+      if (isDeleted(pod) || !this.#workers.has(hash))
+        void syncMirrors(mirrors, this.#static, this.#stop.signal);
+      return;
+    }
     const known = this.#workers.get(uidOf(pod));
     if (known !== undefined) return known.update(pod);
     this.#start(pod, actions);
@@ -305,7 +382,7 @@ class Agent implements AsyncDisposable {
       statuses,
       runtimeName,
       cgroup: { layout: this.#host.cgroup, root: this.#options.cgroupRoot ?? "/kubepods" },
-      target: (pod) => pod,
+      target: (pod) => (isStatic(pod) ? this.#findMirror(pod) : pod),
       others: (pod) =>
         [...this.#workers.values()]
           .filter((worker) => !worker.isEnded && uidOf(worker.pod) !== uidOf(pod))

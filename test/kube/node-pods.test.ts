@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import https from "node:https";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Container, Pod } from "#api/kube/types/core-pods.ts";
 import type { Node } from "#api/kube/types/core.ts";
-import { configMaps } from "#client/kube/resources.ts";
+import { configMaps, pods } from "#client/kube/resources.ts";
 import { connectSpdyCommand } from "#rpc/remote-command/connect-command.ts";
 import { NodeUnderTest } from "../support/node.ts";
 
@@ -236,6 +236,28 @@ test("a command is run by the runtime and its streams come through the agent", a
   assert.equal(text, "there and back\n");
   assert.equal((await command.status).status, "Success");
   await node.delete("runs", t.signal);
+});
+
+test("a pod from a file runs, has a mirror in the API, and goes with its file", async (t) => {
+  const file = join(node.root, "cluster/node/manifests/web.json");
+  const pod = {
+    kind: "Pod",
+    metadata: { name: "web" },
+    spec: { terminationGracePeriodSeconds: 1, containers: [shell("main", waits)] },
+  };
+  writeFileSync(file, JSON.stringify(pod));
+  const mirror = await node.when("web-node-under-test", isReady, t.signal);
+  await node.kube
+    .of(pods)
+    .delete({ namespace: "default", name: "web-node-under-test" }, { gracePeriodSeconds: 0 }, t.signal);
+  const again = await node.when(
+    "web-node-under-test",
+    (each) => each.metadata.uid !== mirror.metadata.uid && isReady(each),
+    t.signal,
+  );
+  assert.deepEqual(again.status?.containerStatuses, mirror.status?.containerStatuses);
+  rmSync(file);
+  await node.gone("web-node-under-test", t.signal);
 });
 
 test("an agent that begins again finds its pods, and ends those that were deleted meanwhile", async (t) => {

@@ -155,6 +155,10 @@ export class NodeUnderTest implements AsyncDisposable {
 
   async delete(name: string, signal: AbortSignal): Promise<void> {
     await this.kube.of(pods).delete({ namespace: "default", name }, {}, signal);
+    await this.gone(name, signal);
+  }
+
+  async gone(name: string, signal: AbortSignal): Promise<void> {
     await this.#until(name, (pod) => (pod === undefined ? true : undefined), signal);
   }
 
