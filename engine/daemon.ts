@@ -309,9 +309,14 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
           ),
         );
   let cri: ReturnType<typeof openPods> | undefined;
-  const openedPods = () => (cri ??= openPods());
+  const openedPods = () =>
+    (cri ??= openPods().catch((error: unknown) => {
+      cri = undefined; // whoever asks next may find the way clear
+      throw error;
+    }));
   undo.defer(async () => (await cri?.catch(() => undefined))?.[Symbol.asyncDispose]());
-  if (podRecords.isUsed) await openedPods();
+  // Docker's clients need not wait for it, and the CRI's do.
+  if (podRecords.isUsed) background("pods were not taken over", openedPods());
   undo.use(await serveCri(join(run, "cri.sock"), async () => (await openedPods()).methods, log));
   await server.listen(join(run, "docker.sock"));
   for (const address of access.listen) await listenOn(address);
