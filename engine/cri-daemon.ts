@@ -11,6 +11,7 @@ export interface CriParts extends Omit<PodsDeps, "db" | "registry"> {
   readonly records: PodRecords;
   readonly images: PodsDeps["images"] & CriDeps["images"];
   readonly distribution: CriDeps["distribution"];
+  readonly isUsedByDocker: CriDeps["isUsedByDocker"];
   readonly version: string;
 }
 
@@ -20,7 +21,7 @@ interface OpenedCri extends AsyncDisposable {
 
 /** Takes over the pods of an earlier daemon; from then on the CRI's methods can be called. */
 export async function openCri(parts: CriParts): Promise<OpenedCri> {
-  const { records, images, distribution, version, launcher, now } = parts;
+  const { records, images, distribution, isUsedByDocker, version, launcher, now } = parts;
   const log: Log = parts.log.with({ area: "cri" });
   await using undo = new AsyncDisposableStack();
   const { db, containers: registry } = records.open();
@@ -30,6 +31,7 @@ export async function openCri(parts: CriParts): Promise<OpenedCri> {
     pods,
     images,
     distribution,
+    isUsedByDocker,
     host: launcher.host,
     hostName: hostname(),
     version,

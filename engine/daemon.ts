@@ -343,6 +343,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       records: podRecords,
       images,
       distribution,
+      isUsedByDocker: (imageId) => registry.list().some((record) => record.imageId === imageId),
       launcher: launching,
       idRanges,
       forwarders,

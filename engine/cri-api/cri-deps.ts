@@ -11,6 +11,8 @@ export interface CriDeps {
   readonly pods: Pods;
   readonly images: Images;
   readonly distribution: Distribution;
+  /** Whether Docker has a container, running or not, of the image with this ID. */
+  readonly isUsedByDocker: (imageId: string) => boolean;
   readonly host: HostFacts;
   /** The host's name. */
   readonly hostName: string;

@@ -97,7 +97,9 @@ function viewOf(image: ImageRecord): Image {
 }
 
 /** A name takes all names of the image with it, as the CRI has it; one that containers use stays on disk until they are gone. */
-async function remove({ images }: CriDeps, image: ImageRecord, asked: string): Promise<void> {
+async function remove({ images, isUsedByDocker }: CriDeps, image: ImageRecord, asked: string): Promise<void> {
+  if (isUsedByDocker(image.id))
+    throw new Fault("conflict", `image ${asked} is in use by a container of Docker's`);
   try {
     await images.remove(image.id, { force: true, noprune: false });
   } catch (error) {

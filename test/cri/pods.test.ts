@@ -113,6 +113,11 @@ test("Docker's API sees nothing of pods but their images", async (t) => {
   assert.equal((await pods.images.imageStatus({ image: { image: "nosuch" } }, t.signal)).image, undefined);
   await pods.images.removeImage({ image: { image: "nosuch" } }, t.signal);
   await pods.engine.dockerOk("rmi", "other:1");
+  assert.match((await pods.engine.docker("rmi", "test")).stderr, /is using its referenced image/);
+  await pods.engine.dockerOk("create", "--name", "docker", "test", "true");
+  const request = { image: { image: "test" } };
+  await assert.rejects(pods.images.removeImage(request, t.signal), /in use by a container of Docker's/);
+  await pods.engine.dockerOk("rm", "docker");
   const { imageFilesystems } = await pods.images.imageFsInfo({}, t.signal);
   assert.ok((imageFilesystems[0]?.usedBytes?.value ?? 0) > 0);
   await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
