@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { Fault } from "#base/fault.ts";
 import type { Context } from "../context.ts";
 import type { FlagTable, FlagValues } from "../flags.ts";
@@ -15,9 +16,14 @@ export const podFlags = {
 export function withPods(context: Context, values: FlagValues<typeof podFlags>): Context {
   const clusterCidr = values["cluster-cidr"];
   if (clusterCidr === undefined) return context;
-  if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(clusterCidr))
+  if (!isCidr(clusterCidr))
     throw new Fault("invalid", `invalid --cluster-cidr: ${clusterCidr} is no address with a prefix length`);
   return { ...context, instance: { ...context.instance, clusterCidr } };
+}
+
+function isCidr(text: string): boolean {
+  const [address = "", prefix = "", ...rest] = text.split("/");
+  return rest.length === 0 && isIPv4(address) && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
 }
 
 /** The same as words, for an engine in the background. */

@@ -1,7 +1,8 @@
+import { formatSubnet, parseCidr } from "#engine/network/cidr.ts";
 import { routesWithinOption } from "#engine/network/bridge-options.ts";
 import { type OpenNetworks, openNetworks, type NetworkDeps } from "#engine/network/open-networks.ts";
 import type { Networks } from "#engine/network/networks.ts";
-import { Fault } from "#base/fault.ts";
+import { Fault, isFault } from "#base/fault.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 
 export interface PodNetworkOptions {
@@ -76,8 +77,7 @@ export class PodNetwork implements AsyncDisposable {
    * @throws {Fault} `invalid` for what is no subnet
    */
   async use(cidr: string): Promise<void> {
-    if (!/^\d+\.\d+\.\d+\.\d+\/\d+$/.test(cidr)) throw new Fault("invalid", `invalid pod CIDR: ${cidr}`);
-    this.#wanted = cidr;
+    this.#wanted = subnetIn(cidr);
     await this.settle();
   }
 
@@ -106,6 +106,19 @@ export class PodNetwork implements AsyncDisposable {
     await this.#open.networks.dismantle();
     await this.#open[Symbol.asyncDispose]();
   }
+}
+
+/** Of a network with room for pods. */
+const maxPrefix = 30;
+
+function subnetIn(cidr: string): string {
+  try {
+    const { subnet } = parseCidr(cidr);
+    if (subnet.prefix <= maxPrefix) return formatSubnet(subnet);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+  }
+  throw new Fault("invalid", `invalid pod CIDR: ${cidr}`);
 }
 
 function open(

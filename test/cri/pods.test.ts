@@ -338,7 +338,12 @@ test("pods get addresses of the subnet that the node is given, once those of ano
   const id = await pods.start(pod, forever, t.signal);
   assert.equal(await pods.sh(id, "ip route | grep default | cut -d' ' -f3", t.signal), "10.244.7.1");
   await pods.runtime.removePodSandbox({ podSandboxId: pod }, t.signal);
-  await assert.rejects(use("rubbish"), /invalid pod CIDR/);
+  for (const cidr of ["rubbish", "999.1.1.0/24", "10.244.7.0/33", "10.244.7.0/31"])
+    await assert.rejects(use(cidr), /invalid pod CIDR/);
+  await use("10.244.7.9/24");
+  const again = await pods.run(t.signal);
+  assert.match(await addressOf(again), /^10\.244\.7\./);
+  await pods.runtime.removePodSandbox({ podSandboxId: again }, t.signal);
 });
 
 test("what would mean something else to those who read it is refused", async (t) => {
