@@ -349,6 +349,11 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       forwarders,
       volumes: volumeParts,
       clusterCidr: options.clusterCidr ?? "10.244.0.0/16",
+      othersSubnets: () =>
+        management
+          .list()
+          .flatMap(({ ipam }) => ipam.config.map(({ Subnet }) => Subnet))
+          .filter((subnet) => !subnet.includes(":")),
       version,
       log,
       now,

@@ -8,7 +8,7 @@ import { parseRoutes } from "#host/link/routes.ts";
 import { type KernelLoss, KernelWatch } from "#host/nft/kernel-watch.ts";
 import { NftShell } from "#host/nft/nft-shell.ts";
 import { BridgeNetworks } from "./bridge-networks.ts";
-import { type Subnet, subnetOf } from "./cidr.ts";
+import { parseCidr, type Subnet, subnetOf } from "./cidr.ts";
 import { DnsThread } from "./dns/dns-thread.ts";
 import { Guardian } from "./guardian.ts";
 import { isVethName, kernelNames, localPrefixOf } from "./kernel-names.ts";
@@ -45,6 +45,8 @@ export interface NetworkOptions {
   readonly bridgeOptions?: Readonly<Record<string, string>>;
   /** By default Docker's. */
   readonly style?: RulesetStyle;
+  /** Subnets of IPv4 that others have, besides those that the host has routes to. */
+  readonly othersSubnets?: () => readonly string[];
   /** Sandboxes to keep ready for the default bridge; those without a network are a quarter of it. */
   readonly poolSize?: number;
   /** The native program, to hear of what others do to rules and bridges; without it nobody does. */
@@ -69,7 +71,11 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
   const { kernel, database, events, log, now } = deps;
   const names = kernelNames(options.instance);
   const readHostResolvConf = () => readResolvConf(options.resolvConf ?? "/etc/resolv.conf");
-  const subnetsInUse = () => hostSubnets(readHostResolvConf());
+  const { othersSubnets = () => [] } = options;
+  const subnetsInUse = () => [
+    ...hostSubnets(readHostResolvConf()),
+    ...othersSubnets().map((text) => parseCidr(text).subnet),
+  ];
   const registry = new NetworkRegistry(database);
   const { instance, bridgeCidr, connectsBridge = true, bridgeOptions, style } = options;
   const predefined = { instance, names, bridgeCidr, connectsBridge, bridgeOptions };

@@ -44,10 +44,16 @@ export async function openPods(deps: PodsDeps): Promise<Pods> {
 
 function openNetwork(deps: PodsDeps, paths: EnginePaths, events: EventBus): Promise<PodNetwork> {
   const { spawner, shimBinary } = deps.launcher;
-  const { db, log, now, clusterCidr } = deps;
+  const { db, log, now, clusterCidr, othersSubnets } = deps;
   return PodNetwork.open(
     { kernel: spawner, database: db, events, log, now },
-    { instance: instanceName(paths.root), runFolder: paths.run, nativeBinary: shimBinary, clusterCidr },
+    {
+      instance: instanceName(paths.root),
+      runFolder: paths.run,
+      nativeBinary: shimBinary,
+      clusterCidr,
+      othersSubnets,
+    },
   );
 }
 

@@ -11,6 +11,8 @@ export interface PodNetworkOptions {
   readonly nativeBinary: string;
   /** Where all pods of the cluster are: they see each other by their own addresses. */
   readonly clusterCidr: string;
+  /** Of Docker's networks. */
+  readonly othersSubnets: () => readonly string[];
 }
 
 /** The world reaches pods by their own addresses; who may is for network policies to say. */
@@ -126,12 +128,13 @@ function open(
   options: PodNetworkOptions,
   cidr: string | undefined,
 ): Promise<OpenNetworks> {
-  const { instance, runFolder, nativeBinary, clusterCidr } = options;
+  const { instance, runFolder, nativeBinary, clusterCidr, othersSubnets } = options;
   return openNetworks(deps, {
     instance,
     runFolder,
     nativeBinary,
     bridgeOptions,
+    othersSubnets,
     style: { directSubnets: [clusterCidr], routesWithin: true },
     ...(cidr !== undefined && { bridgeCidr: cidr }),
   });

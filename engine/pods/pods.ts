@@ -33,6 +33,8 @@ export interface PodsDeps {
   readonly volumes: Pick<LocalVolumesDeps, "canReadOnlyBelow" | "mounter" | "images" | "copyUp">;
   /** Where all pods of the cluster are: they see each other by their own addresses. */
   readonly clusterCidr: string;
+  /** Of Docker's networks: not for pods. */
+  readonly othersSubnets: () => readonly string[];
   readonly log: Log;
   readonly now: Clock;
 }
