@@ -48,6 +48,8 @@ export interface CertificateRequest {
   readonly usages: readonly (KeyUsage | ExtendedKeyUsage)[];
   /** DNS names and addresses. */
   readonly names?: readonly string[];
+  readonly emails?: readonly string[];
+  readonly uris?: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly isAuthority?: boolean;
@@ -92,7 +94,7 @@ function newSerial(): Buffer {
 }
 
 function extensionsOf(request: CertificateRequest, issuer: X509Certificate | undefined): readonly Buffer[] {
-  const { usages, names = [], isAuthority = false, publicKey, subject } = request;
+  const { usages, names = [], emails = [], uris = [], isAuthority = false, publicKey, subject } = request;
   const keyUsage = usages.reduce(
     (sum, usage) => sum | (usage in usageBits ? usageBits[usage as KeyUsage] : 0),
     0,
@@ -108,11 +110,11 @@ function extensionsOf(request: CertificateRequest, issuer: X509Certificate | und
     ...(isAuthority ? [extension("2.5.29.14", octets(keyIdOf(publicKey)))] : []),
     extension("2.5.29.35", sequence(tagged(0x80, keyIdOf(issuerKey)))),
     // With an empty subject the names are all there is, and must be understood.
-    ...(names.length > 0
+    ...(names.length + emails.length + uris.length > 0
       ? [
           extension(
             "2.5.29.17",
-            alternativeNames(names),
+            alternativeNames(names, emails, uris),
             subject.commonName === "" && subject.organizations.length === 0,
           ),
         ]

@@ -59,12 +59,17 @@ export function name({ commonName, organizations }: Subject): Buffer {
   );
 }
 
-/** GeneralNames: what is an address by its form becomes one, anything else a DNS name. */
-export function alternativeNames(names: readonly string[]): Buffer {
+/** GeneralNames: of the names what is an address by its form becomes one, anything else a DNS name. */
+export function alternativeNames(
+  names: readonly string[],
+  emails: readonly string[] = [],
+  uris: readonly string[] = [],
+): Buffer {
+  const text = (tag: number, value: string) => tagged(tag, Buffer.from(value, "latin1"));
   return sequence(
-    ...names.map((text) =>
-      isIP(text) === 0 ? tagged(0x82, Buffer.from(text, "latin1")) : tagged(0x87, addressBytes(text)),
-    ),
+    ...emails.map((email) => text(0x81, email)),
+    ...names.map((name) => (isIP(name) === 0 ? text(0x82, name) : tagged(0x87, addressBytes(name)))),
+    ...uris.map((uri) => text(0x86, uri)),
   );
 }
 

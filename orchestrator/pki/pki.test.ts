@@ -217,6 +217,8 @@ test("issueCertificate: long texts, many organisations and years after 2049 are 
       publicKey,
       usages: ["digital signature", "key encipherment", "client auth", "server auth"],
       names: Array.from({ length: 300 }, (_, index) => `a${index}.example`),
+      emails: ["x@y.z"],
+      uris: ["spiffe://a/b"],
       notBefore: new Date("2020-01-01T00:00:00Z"),
       notAfter: new Date("2060-01-01T00:00:00Z"),
     },
@@ -229,7 +231,8 @@ test("issueCertificate: long texts, many organisations and years after 2049 are 
   assert.equal(subject.commonName.length, 300);
   assert.deepEqual(subject.organizations.toSorted(), organizations.toSorted());
   writeFileSync(join(folder, "long.pem"), pem);
-  assert.match(openssl("x509", "-in", join(folder, "long.pem"), "-noout", "-text"), /DNS:a299\.example/);
+  const text = openssl("x509", "-in", join(folder, "long.pem"), "-noout", "-text");
+  assert.match(text, /email:x@y\.z, .*DNS:a299\.example, URI:spiffe:\/\/a\/b/);
 });
 
 test("ensureAdminKubeconfig: has the authority and the administrator's identity, for nobody else to read", (t) => {
