@@ -76,6 +76,17 @@ function typeData(inputs: SchemaInputs, name: string, definition: Property): unk
   return definition["x-kubernetes-map-type"] === "atomic" ? [fields, "atomic"] : [fields];
 }
 
+/** What the files of messages, which are of the next release, do not have any more. */
+const ofNextRelease: Readonly<Record<string, WireField>> = {
+  "io.k8s.api.core.v1.NodeAllocatableResourceClaimStatus.resources": { path: [3], type: "map" },
+  "io.k8s.api.resource.v1.Device.nodeAllocatableResourceMappings": { path: [13], type: "map" },
+  "io.k8s.api.resource.v1.NodeAllocatableResourceMapping.capacityKey": { path: [1], type: "string" },
+  "io.k8s.api.resource.v1.NodeAllocatableResourceMapping.allocationMultiplier": {
+    path: [2],
+    type: "Quantity",
+  },
+};
+
 type Message = Readonly<Record<string, readonly [number, string, string]>> | undefined;
 
 interface FieldContext {
@@ -88,7 +99,7 @@ interface FieldContext {
 
 function fieldData(inputs: SchemaInputs, at: FieldContext): FieldData {
   const { property } = at;
-  const wire = wireField(inputs.protobuf, at.message, at.field);
+  const wire = wireField(inputs.protobuf, at.message, at.field) ?? ofNextRelease[`${at.name}.${at.field}`];
   const flags = `${at.required.includes(at.field) ? "#" : ""}${inputs.presence.get(at.name)?.get(at.field) ?? ""}`;
   const wrapped = wire !== undefined && /ExtraValue|Verbs/.test(wire.type);
   const strategy = property["x-kubernetes-patch-strategy"];

@@ -115,6 +115,7 @@ function checkAddresses(into: Findings, spec: Spec): void {
       into.push(invalid("spec.clusterIPs[0]", address, "'None' must be the first and only value"));
     else if (address !== none && address !== "") checkIp(into, `spec.clusterIPs[${at}]`, address);
   }
+  checkFamilies(into, spec);
   if (clusterIPs.length > 2)
     into.push(invalid("spec.clusterIPs", clusterIPs, "may only hold up to 2 values"));
   for (const [at, address] of externalIPs.entries()) {
@@ -122,6 +123,21 @@ function checkAddresses(into: Findings, spec: Spec): void {
     if (isIP(address) === 0) checkIp(into, own, address);
     else checkOrdinaryIp(into, own, address);
   }
+}
+
+const families = ["IPv4", "IPv6"];
+
+function checkFamilies(into: Findings, { ipFamilies = [], ipFamilyPolicy }: Spec): void {
+  for (const [at, family] of ipFamilies.entries()) {
+    const own = `spec.ipFamilies[${at}]`;
+    checkSupported(into, own, family, families);
+    if (ipFamilies.indexOf(family) < at) into.push(duplicate(own, family));
+  }
+  checkSupported(into, "spec.ipFamilyPolicy", ipFamilyPolicy, [
+    "PreferDualStack",
+    "RequireDualStack",
+    "SingleStack",
+  ]);
 }
 
 const special: readonly (readonly [RegExp, string])[] = [
