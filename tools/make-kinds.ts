@@ -27,15 +27,16 @@ interface MergeSchema {
   }[];
 }
 
-function readPresence(): ReadonlyMap<string, ReadonlyMap<string, string>> {
-  const lines = readFileSync(join(import.meta.dirname, "kinds/presence.txt"), "utf8").split("\n");
+/** A file with a type on each line and marks behind the names of its fields. */
+function readMarks(file: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const lines = readFileSync(join(import.meta.dirname, "kinds", file), "utf8").split("\n");
   return new Map(
     lines
       .filter((line) => line !== "" && !line.startsWith("#"))
       .map((line) => {
         const [name = "", fields = ""] = line.split(": ");
         const flags = fields.split(" ").map((field): [string, string] => {
-          const at = field.search(/[*!.]+$/);
+          const at = field.search(/=.+$|[*!.]+$/);
           return [field.slice(0, at), field.slice(at)];
         });
         return [`io.k8s.${name}`, new Map(flags)];
@@ -69,7 +70,8 @@ function generate(paths: {
   const schemas = schemaData({
     openApi,
     protobuf,
-    presence: promoteByType(readPresence()),
+    presence: promoteByType(readMarks("presence.txt")),
+    namedTypes: readMarks("named-types.txt"),
     defaults: promoteByType(readDefaults(paths.mergeSchema)),
   });
   const entries = Object.entries(schemas).map(

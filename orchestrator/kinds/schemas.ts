@@ -34,6 +34,7 @@ interface FieldOptions {
   readonly keys?: readonly string[];
   readonly atomic?: boolean;
   readonly enum?: readonly string[];
+  readonly go?: string;
   readonly default?: unknown;
 }
 
@@ -148,16 +149,22 @@ function decodeValue(code: string, options: FieldOptions): ValueSchema {
     return { kind: "object", type, isAtomic: type.isAtomic || options.atomic === true };
   }
   if (code.startsWith("{")) {
-    return { kind: "map", values: decodeValue(code.slice(1), options), isAtomic: options.atomic === true };
+    const { go, ...ofValues } = options;
+    const values = decodeValue(code.slice(1), ofValues);
+    return { kind: "map", values, isAtomic: options.atomic === true, ...named(go) };
   }
   if (code.startsWith("[") || code.startsWith("w[")) return decodeList(code, options);
-  if (code === "s") return { kind: "string", enum: options.enum };
+  if (code === "s") return { kind: "string", enum: options.enum, ...named(options.go) };
   if (code === "A" || code === "B" || code === "S") {
     return { kind: "schema-or", type: schemaOf(jsonSchemaProps), or: alternatives[code] };
   }
   const scalar = scalars[code];
   if (scalar === undefined) throw new RangeError(`the schema data has the unknown code ${code}`);
   return scalar;
+}
+
+function named(goType: string | undefined): { readonly goType?: string } {
+  return goType === undefined ? {} : { goType };
 }
 
 function decodeList(code: string, options: FieldOptions): ListSchema {

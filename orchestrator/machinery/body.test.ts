@@ -67,6 +67,14 @@ test("decodeJsonBody: a mistyped value is told with the Go type that has no plac
     `${prefix} object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container`,
   );
   assert.equal(
+    refusal('{"spec":{"template":{"spec":{"restartPolicy":1}}}}', deployment),
+    `${prefix} number into Go struct field PodSpec.spec.template.spec.restartPolicy of type v1.RestartPolicy`,
+  );
+  assert.equal(
+    refusal('{"spec":{"template":{"spec":{"containers":[{"resources":{"limits":"x"}}]}}}}', deployment),
+    `${prefix} string into Go struct field ResourceRequirements.spec.template.spec.containers.resources.limits of type v1.ResourceList`,
+  );
+  assert.equal(
     refusal('{"spec":{"replicas":99999999999}}', deployment),
     `${prefix} number 99999999999 into Go struct field DeploymentSpec.spec.replicas of type int32`,
   );

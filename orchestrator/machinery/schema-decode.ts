@@ -275,7 +275,9 @@ function goType(schema: ValueSchema): string {
     case "list":
       return `[]${goType(schema.items)}`;
     case "map":
-      return schema.values.kind === "quantity" ? "v1.ResourceList" : `map[string]${goType(schema.values)}`;
+      return schema.goType ?? `map[string]${goType(schema.values)}`;
+    case "string":
+      return schema.goType ?? "string";
     case "boolean":
       return "bool";
     case "integer":

@@ -36,7 +36,7 @@ export interface FieldSchema {
 export type Presence = "explicit" | "always" | "nonzero";
 
 export type ValueSchema =
-  | { readonly kind: "string"; readonly enum: readonly string[] | undefined }
+  | { readonly kind: "string"; readonly enum: readonly string[] | undefined; readonly goType?: string }
   | { readonly kind: "boolean" }
   | { readonly kind: "integer"; readonly bits: 32 | 64 }
   | { readonly kind: "number" }
@@ -51,7 +51,13 @@ export type ValueSchema =
   /** Any JSON: an embedded object, a set of fields, or a value in a JSON schema. */
   | { readonly kind: "any"; readonly wire: "raw-extension" | "fields" | "json" }
   | { readonly kind: "object"; readonly type: TypeSchema; readonly isAtomic: boolean }
-  | { readonly kind: "map"; readonly values: ValueSchema; readonly isAtomic: boolean }
+  | {
+      readonly kind: "map";
+      readonly values: ValueSchema;
+      readonly isAtomic: boolean;
+      /** What Go calls it where it has a name, e.g. `v1.ResourceList`. */
+      readonly goType?: string;
+    }
   | ListSchema
   /** The alternatives of JSON schema: a schema, or what `or` says. */
   | {

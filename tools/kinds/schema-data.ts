@@ -11,6 +11,8 @@ export interface SchemaInputs {
   readonly protobuf: ProtobufFields;
   /** By type and field: `*`, `!` or `.`, see presence.txt. */
   readonly presence: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** By type and field: `=` and what Go calls its type. */
+  readonly namedTypes: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** By type and field: what structured merge says of an absent field. */
   readonly defaults: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 }
@@ -106,7 +108,9 @@ function fieldData(inputs: SchemaInputs, at: FieldContext): FieldData {
   const mergeKey = property["x-kubernetes-patch-merge-key"];
   const listType = property["x-kubernetes-list-type"];
   const said = inputs.defaults.get(at.name)?.get(at.field);
+  const named = inputs.namedTypes.get(at.name)?.get(at.field)?.slice(1);
   const more = {
+    ...(named === undefined ? {} : { go: named }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(mergeKey === undefined ? {} : { mergeKey }),
     ...(listType === undefined || listType === "atomic" ? {} : { list: listType }),
