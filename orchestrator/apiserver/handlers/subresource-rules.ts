@@ -1,3 +1,4 @@
+import { podResizeErrors } from "#orchestrator/kinds/pods/check-resize.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { placeOf } from "../registry/resource-table.ts";
@@ -23,7 +24,7 @@ export function ruleFor(deps: RegistryDeps, { definition, info }: ResourceScope)
     case "core/pods/resize":
       return {
         prepare: countedUp(keepAllButResources),
-        validate: (next) => definition.strategy.validate?.(next) ?? [],
+        validate: podResizeErrors,
       };
     case "certificates.k8s.io/certificatesigningrequests/approval":
       return { prepare: (next, old) => approve(next, old, deps.now()), validate: () => [] };

@@ -4,6 +4,7 @@ import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
 import { decodeObject } from "#orchestrator/machinery/schema-decode.ts";
 import { schemaOf } from "../schemas.ts";
 import { podErrors, podUpdateErrors } from "./check-update.ts";
+import { podResizeErrors } from "./check-resize.ts";
 import { hasLatestTag } from "./image-name.ts";
 import { qosClassOf } from "./qos.ts";
 import { podStrategy } from "./strategy.ts";
@@ -162,6 +163,22 @@ test("podUpdateErrors: nothing else may", () => {
   assert.deepEqual(changed({ tolerations: [] }), [
     "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds",
   ]);
+});
+
+test("podResizeErrors: processor and memory may change, within the pod's class", () => {
+  const sized = (requests: Draft, image = "nginx") =>
+    read({ containers: [{ ...container, image, resources: { requests } }] });
+  const old = sized({ cpu: "1", "example.com/gpu": "1" });
+  assert.deepEqual(texts(podResizeErrors(sized({ cpu: "2" }), sized({ cpu: "1" }))), []);
+  assert.deepEqual(texts(podResizeErrors(sized({}), sized({ cpu: "1" }))), [
+    'spec: Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing',
+    "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
+  ]);
+  assert.ok(
+    texts(podResizeErrors(sized({ cpu: "1", "example.com/gpu": "2" }), old)).includes(
+      "spec: Forbidden: only cpu and memory resources are mutable",
+    ),
+  );
 });
 
 test("qosClassOf: by what is asked for and limited", () => {
