@@ -24,6 +24,7 @@ function runAll(definition: ResourceDefinition, generator: ObjectGenerator): voi
   strategy.gracePeriodS?.(one, undefined);
   strategy.prepareForCreate?.(one);
   strategy.validate?.(one);
+  strategy.warnings?.(one);
   if (other === undefined) return;
   strategy.prepareForUpdate?.(other, one);
   strategy.validateUpdate?.(other, one);

@@ -17,7 +17,12 @@ import { serviceStrategy } from "./service.ts";
 
 export const networkStrategies: Readonly<Record<string, Strategy>> = {
   services: { ...serviceStrategy, validate: serviceErrors, validateUpdate: serviceUpdateErrors },
-  endpoints: { default: defaultEndpoints, validate: endpointsErrors, canCreateOnUpdate: true },
+  endpoints: {
+    default: defaultEndpoints,
+    warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
+    validate: endpointsErrors,
+    canCreateOnUpdate: true,
+  },
   "endpointslices.discovery.k8s.io": {
     default: defaultEndpointSlice,
     validate: endpointSliceErrors,

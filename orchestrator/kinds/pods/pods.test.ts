@@ -165,6 +165,26 @@ test("podUpdateErrors: nothing else may", () => {
   ]);
 });
 
+test("podWarnings: tells of what will not do what it seems to", () => {
+  const ports = [{ containerPort: 80 }, { containerPort: 80 }];
+  const env = [
+    { name: "A", value: "1" },
+    { name: "A", value: "$(A)2" },
+    { name: "A", value: "3" },
+  ];
+  const resources = { requests: { memory: "100m" } };
+  const pod = read({
+    containers: [{ ...container, ports, env, resources }],
+    nodeSelector: { "beta.kubernetes.io/os": "linux" },
+  });
+  assert.deepEqual(podStrategy.warnings?.(pod), [
+    'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead',
+    'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer',
+    'spec.containers[0].env[2]: hides previous definition of "A", which may be dropped when using apply',
+    "spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]",
+  ]);
+});
+
 test("podResizeErrors: processor and memory may change, within the pod's class", () => {
   const sized = (requests: Draft, image = "nginx") =>
     read({ containers: [{ ...container, image, resources: { requests } }] });

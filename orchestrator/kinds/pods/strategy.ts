@@ -5,6 +5,7 @@ import { keepsStatus, textAt } from "../parts.ts";
 import { defaultPod, defaultPodSpec } from "./defaults.ts";
 import { podErrors, podUpdateErrors } from "./check-update.ts";
 import { qosClassOf } from "./qos.ts";
+import { podWarnings } from "./warnings.ts";
 
 const prepared = keepsStatus();
 
@@ -25,6 +26,7 @@ export const podStrategy: Strategy = {
   },
   validate: podErrors,
   validateUpdate: podUpdateErrors,
+  warnings: (object) => podWarnings("spec", view<Pod>(object).spec),
   gracePeriodS,
   selectableFields: {
     "spec.nodeName": (object) => textAt(object, "spec", "nodeName"),

@@ -1,3 +1,4 @@
+import type { PodSpec } from "#api/kube/types/core-pods.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
 import {
   daemonSetErrors,
@@ -12,7 +13,9 @@ import {
   statefulSetUpdateErrors,
 } from "./check.ts";
 import { cronJobErrors, cronJobUpdateErrors, jobErrors, jobUpdateErrors } from "./check-jobs.ts";
+import { view } from "../edit.ts";
 import { countsChanges, keepsStatus, textAt } from "../parts.ts";
+import { podWarnings } from "../pods/warnings.ts";
 import {
   defaultCronJob,
   defaultDaemonSet,
@@ -30,6 +33,17 @@ const replicas: Strategy["selectableFields"] = {
 };
 const jobs = keepsStatus();
 
+type Templated = { readonly spec?: { readonly template?: { readonly spec?: PodSpec } } };
+type Scheduled = { readonly spec?: { readonly jobTemplate?: Templated } };
+
+function templateWarnings(path: string, { spec }: Templated): readonly string[] {
+  return spec?.template?.spec === undefined ? [] : podWarnings(`${path}.template.spec`, spec.template.spec);
+}
+
+const ofTemplate: Pick<Strategy, "warnings"> = {
+  warnings: (object) => templateWarnings("spec", view<Templated>(object)),
+};
+
 export const workloadStrategies: Readonly<Record<string, Strategy>> = {
   podtemplates: {
     default: defaultPodTemplate,
@@ -38,6 +52,7 @@ export const workloadStrategies: Readonly<Record<string, Strategy>> = {
     canCreateOnUpdate: true,
   },
   replicationcontrollers: {
+    ...ofTemplate,
     default: defaultReplicationController,
     validate: replicationControllerErrors,
     ...keepsStatus({ initial: () => ({ replicas: 0 }) }),
@@ -45,6 +60,7 @@ export const workloadStrategies: Readonly<Record<string, Strategy>> = {
     defaultPropagation: "Orphan",
   },
   "replicasets.apps": {
+    ...ofTemplate,
     default: defaultReplicaSet,
     validate: replicaSetErrors,
     validateUpdate: replicaSetUpdateErrors,
@@ -52,12 +68,14 @@ export const workloadStrategies: Readonly<Record<string, Strategy>> = {
     selectableFields: replicas,
   },
   "deployments.apps": {
+    ...ofTemplate,
     default: defaultDeployment,
     validate: deploymentErrors,
     validateUpdate: deploymentUpdateErrors,
     ...keepsStatus(),
   },
   "daemonsets.apps": {
+    ...ofTemplate,
     default: defaultDaemonSet,
     validate: daemonSetErrors,
     validateUpdate: daemonSetUpdateErrors,
@@ -71,12 +89,14 @@ export const workloadStrategies: Readonly<Record<string, Strategy>> = {
     }),
   },
   "statefulsets.apps": {
+    ...ofTemplate,
     default: defaultStatefulSet,
     validate: statefulSetErrors,
     validateUpdate: statefulSetUpdateErrors,
     ...keepsStatus({ initial: () => ({ replicas: 0, availableReplicas: 0 }) }),
   },
   "jobs.batch": {
+    ...ofTemplate,
     default: defaultJob,
     validate: jobErrors,
     validateUpdate: jobUpdateErrors,
@@ -90,6 +110,8 @@ export const workloadStrategies: Readonly<Record<string, Strategy>> = {
   },
   "cronjobs.batch": {
     default: defaultCronJob,
+    warnings: (object) =>
+      templateWarnings("spec.jobTemplate.spec", view<Scheduled>(object).spec?.jobTemplate ?? {}),
     validate: cronJobErrors,
     validateUpdate: cronJobUpdateErrors,
     ...keepsStatus(),
