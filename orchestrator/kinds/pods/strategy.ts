@@ -26,7 +26,9 @@ export const podStrategy: Strategy = {
   },
   validate: podErrors,
   validateUpdate: podUpdateErrors,
-  warnings: (object) => podWarnings("spec", view<Pod>(object).spec),
+  // Pods are updated often, and hardly ever by people.
+  warnings: (object) =>
+    textAt(object, "metadata", "resourceVersion") === "" ? podWarnings("spec", view<Pod>(object).spec) : [],
   gracePeriodS,
   selectableFields: {
     "spec.nodeName": (object) => textAt(object, "spec", "nodeName"),
