@@ -114,6 +114,8 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         checks: new Map([["poststarthook/bootstrap", () => (isReady ? undefined : "not finished")]]),
         address: () => `${advertised}:${options.listen.port}`,
         now: () => new Date(),
+        clockS: () => performance.now() / 1000,
+        processFacts: readProcessFacts,
         newUid: randomUUID,
         random: Math.random,
         log: log.with({ area: "apiserver" }),
@@ -214,4 +216,13 @@ function ownAddresses(): readonly string[] {
     .flatMap((addresses) => addresses ?? [])
     .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))
     .map(({ address }) => address);
+}
+
+function readProcessFacts() {
+  const { user, system } = process.cpuUsage();
+  return {
+    residentBytes: process.memoryUsage.rss(),
+    cpuS: (user + system) / 1e6,
+    startedS: performance.timeOrigin / 1000,
+  };
 }

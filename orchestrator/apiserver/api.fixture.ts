@@ -9,6 +9,7 @@ import { resources } from "#orchestrator/kinds/resources.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Store } from "#orchestrator/storage/store.ts";
 import { SqliteStore } from "#orchestrator/storage/sqlite-store.ts";
+import type { ConnectorDeps } from "./connect/connector.ts";
 import { type AccessControl, type AccessParts, type Api, openApi } from "./open-api.ts";
 
 export const allowAll: AccessControl = {
@@ -44,6 +45,7 @@ interface Parts {
   readonly access: AccessControl;
   readonly plugins: (parts: AccessParts) => AccessControl["plugins"];
   readonly resources: readonly ResourceDefinition[];
+  readonly nodeCredentials: ConnectorDeps["credentials"];
 }
 
 /** An API over a store of its own, without a network. */
@@ -69,11 +71,13 @@ async function openOver(store: Store, parts: Partial<Parts>): Promise<TestApi> {
         ...(parts.access ?? allowAll),
         ...(parts.plugins && { plugins: parts.plugins(own) }),
       }),
-      nodeCredentials: () => ({ certificate: "", key: "", authority: "" }),
+      nodeCredentials: parts.nodeCredentials ?? (() => ({ certificate: "", key: "", authority: "" })),
       facts: { version: "v1.36.0", platform: "linux/amd64", runtime: "node" },
       checks: new Map(),
       address: () => "127.0.0.1:6443",
       now: () => new Date(),
+      clockS: () => performance.now() / 1000,
+      processFacts: () => ({ residentBytes: 0, cpuS: 0, startedS: 0 }),
       newUid: randomUUID,
       random: Math.random,
       log: silentLog,

@@ -7,7 +7,7 @@ import type { Authenticator, User } from "#orchestrator/authn/user.ts";
 import type { Authorizer } from "#orchestrator/authz/authorizer.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Store } from "#orchestrator/storage/store.ts";
-import type { ApiAnswer, ApiHandler } from "./api-request.ts";
+import { type ApiAnswer, type ApiHandler, textAnswer } from "./api-request.ts";
 import { ObjectCache } from "./cache/object-cache.ts";
 import { DefinitionKeeper } from "./custom/definition-keeper.ts";
 import { Connector, type ConnectorDeps } from "./connect/connector.ts";
@@ -18,6 +18,8 @@ import { answerResource, type DispatchDeps, type VirtualResource } from "./handl
 import { answerHealth, type HealthCheck, type VersionFacts } from "./health-handler.ts";
 import { inProcessTransport } from "./http/in-process.ts";
 import { RequestLimits, usualLimits } from "./request-limits.ts";
+import { measured } from "./measured.ts";
+import { type ProcessFacts, RequestMetrics } from "./request-metrics.ts";
 import { apiPipeline, type RequestScope } from "./pipeline.ts";
 import { AdmissionChain } from "./registry/admission-chain.ts";
 import { ManagedFields } from "./registry/managed-fields.ts";
@@ -59,6 +61,9 @@ export interface ApiDeps {
   /** Of the API for clients, e.g. `192.0.2.1:6443`. */
   readonly address: () => string;
   readonly now: () => Date;
+  /** Seconds of a clock that only goes forward. */
+  readonly clockS: () => number;
+  readonly processFacts: () => ProcessFacts;
   readonly newUid: () => string;
   readonly random: () => number;
   readonly log: Log;
@@ -99,16 +104,19 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     virtual: access.virtual,
     connect: (scope) => connector.connect(scope),
   };
-  const handler = apiPipeline({
+  const metrics = new RequestMetrics();
+  const limits = new RequestLimits(usualLimits);
+  const pipeline = apiPipeline({
     authenticator: access.authenticator,
     authorizer: access.authorizer,
     newId: newUid,
     now,
     ...(deps.auditor !== undefined && { auditor: deps.auditor }),
     log,
-    limits: new RequestLimits(usualLimits),
-    answer: router(deps, access, dispatch),
+    limits,
+    answer: router(deps, access, dispatch, () => metrics.text(limits, deps.processFacts())),
   });
+  const handler = measured({ metrics, resources, clockS: deps.clockS }, pipeline);
   const opened = undo.move();
   return {
     handler,
@@ -123,6 +131,7 @@ function router(
   deps: ApiDeps,
   access: AccessControl,
   dispatch: DispatchDeps,
+  metricsText: () => string,
 ): (scope: RequestScope) => Promise<ApiAnswer> {
   const { cache, resources } = dispatch.registry;
   const checks = new Map<string, HealthCheck>([
@@ -142,6 +151,8 @@ function router(
         "the server does not allow this method on the requested resource",
         {},
       );
+    if (info.path === "/metrics")
+      return textAnswer(200, metricsText(), { "content-type": "text/plain; version=0.0.4" });
     const own = access.paths.get(info.path);
     const answer =
       own !== undefined

@@ -315,6 +315,7 @@ function readAll(
       if (length > most) {
         body.removeAllListeners("data");
         body.resume();
+        if ("close" in body) sendNoMore(body);
         reject(tooLargeBody(most));
         return;
       }
@@ -326,6 +327,11 @@ function readAll(
     body.once("error", reject);
     body.once("close", () => reject(clientGone));
   });
+}
+
+/** Once the answer is out, the client is told that the rest of the body is not wanted. @see RFC 9113, 8.1 */
+function sendNoMore(stream: ServerHttp2Stream): void {
+  stream.once("finish", () => setImmediate(() => stream.close(http2().constants.NGHTTP2_NO_ERROR)));
 }
 
 function lengthOf(answer: ApiAnswer): AnswerHeaders {
