@@ -96,7 +96,12 @@ function pod(name: string): Uint8Array {
     volumeMounts: [{ name: "data", mountPath: "/data" }],
   };
   const metadata = { name, labels: { app: "bench", tier: "web" } };
-  const spec = { containers: [container], volumes: [{ name: "data", emptyDir: {} }] };
+  // Nobody schedules them: what is measured is the API.
+  const spec = {
+    schedulerName: "nobody",
+    containers: [container],
+    volumes: [{ name: "data", emptyDir: {} }],
+  };
   return Buffer.from(JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec }));
 }
 

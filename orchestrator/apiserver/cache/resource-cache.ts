@@ -11,6 +11,8 @@ export interface CacheEvent {
 
 /** What is remembered of a resource's past; what is older comes from the store. */
 const historyMost = { events: 4000, bytes: 8 << 20 };
+/** So much more than that is kept before some of it goes. */
+const slack = 1.25;
 
 type Objects = Map<string, CachedObject>;
 
@@ -128,18 +130,19 @@ export class ResourceCache {
     this.#sorted.delete(undefined);
   }
 
+  /** In one go now and then: each event is moved a few times at the most. */
   #forget(): void {
+    const history = this.#history;
+    if (history.length <= historyMost.events * slack && this.#historyBytes <= historyMost.bytes * slack)
+      return;
     let gone = 0;
-    while (
-      this.#history.length - gone > historyMost.events ||
-      (this.#historyBytes > historyMost.bytes && gone < this.#history.length)
-    ) {
-      const event = this.#history[gone++];
+    while (history.length - gone > historyMost.events || this.#historyBytes > historyMost.bytes) {
+      const event = history[gone++];
       if (event === undefined) break;
       this.#historyBytes -= event.object.json.length;
       this.#forgotten = event.revision;
     }
-    if (gone > 0) this.#history.splice(0, gone);
+    this.#history = history.slice(gone);
   }
 }
 
