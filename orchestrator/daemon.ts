@@ -141,7 +141,8 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   ensureAdminKubeconfig(pki.current, `https://127.0.0.1:${port}`, options.root);
   const own = api.transport(apiServer);
   const facts = { address: advertised, port, serviceAddress, serviceRange };
-  await ensureObjects(own, bootstrapObjects(facts), log.with({ area: "bootstrap" }), signal);
+  const bootstrap = { objects: api.cache, transport: own, log: log.with({ area: "bootstrap" }) };
+  await ensureObjects(bootstrap, bootstrapObjects(facts), signal);
   await ensureRoles(api.cache, own, log.with({ area: "bootstrap" }), signal);
   roles.resolve();
   // Before anything old is forgotten, what an older key encrypted, or none, gets the newest.

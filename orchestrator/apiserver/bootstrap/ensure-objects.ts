@@ -1,38 +1,65 @@
+import type { KubeObject } from "#api/kube/meta.ts";
 import type { Log } from "#base/log.ts";
-import type { Transport } from "#client/transport.ts";
 import { readText } from "#client/streams.ts";
+import type { Transport } from "#client/transport.ts";
+import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
 import type { BootstrapObject } from "./bootstrap-objects.ts";
 
-/** Says where the API is, which may be elsewhere after a restart. */
-const follows = new Set(["Endpoints", "EndpointSlice"]);
+export interface EnsureDeps {
+  readonly objects: ObjectReader;
+  readonly transport: Transport;
+  readonly log: Log;
+}
+
+/** These say where the API is, which may be elsewhere after a restart. */
+const following: Readonly<Record<string, readonly string[]>> = {
+  Endpoints: ["subsets"],
+  EndpointSlice: ["endpoints", "ports"],
+};
 
 /** Makes what is not there yet, through the API as everybody else does. May be repeated. */
 export async function ensureObjects(
-  transport: Transport,
-  objects: readonly BootstrapObject[],
-  log: Log,
+  deps: EnsureDeps,
+  wanted: readonly BootstrapObject[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { path, object } of objects) {
-    const bytes = Buffer.from(JSON.stringify(object));
-    const body = { type: "application/json", bytes };
-    const headers = { "user-agent": "gantry-server" };
-    const made = await transport.send({ method: "POST", path, headers, body }, signal);
-    const text = await readText(made.body);
-    if (made.status === 201) continue;
-    if (made.status === 409 && !follows.has(String(object["kind"]))) continue;
-    if (made.status === 409) {
-      const own = `${path}/${object.metadata.name}`;
-      const put = await transport.send({ method: "PUT", path: own, headers, body }, signal);
-      const answer = await readText(put.body);
-      if (put.status === 200) continue;
-      log.warn("an object of the cluster's own was not brought up to date", { path: own, answer });
-      continue;
-    }
-    log.warn("an object of the cluster's own was not made", {
-      path,
-      name: object.metadata.name,
-      answer: text,
-    });
+  for (const one of wanted) {
+    const { path, object } = one;
+    const found = findObject(deps.objects, one);
+    if (found === undefined) await write(deps, "POST", path, object, signal);
+    else if (isOutOfDate(one, found))
+      await write(deps, "PUT", `${path}/${object.metadata.name}`, object, signal);
   }
+}
+
+async function write(
+  { transport, log }: EnsureDeps,
+  method: "POST" | "PUT",
+  path: string,
+  object: BootstrapObject["object"],
+  signal: AbortSignal,
+): Promise<void> {
+  const body = { type: "application/json", bytes: Buffer.from(JSON.stringify(object)) };
+  const answer = await transport.send(
+    { method, path, headers: { "user-agent": "gantry-server" }, body },
+    signal,
+  );
+  const text = await readText(answer.body);
+  if (answer.status < 300 || answer.status === 409) return;
+  const { status } = answer;
+  log.warn("an object of the cluster's own was not written", { path, status, answer: text.slice(0, 500) });
+}
+
+function findObject(objects: ObjectReader, { path, object }: BootstrapObject): KubeObject | undefined {
+  const segments = path.split("/");
+  const resource = segments.at(-1) ?? "";
+  const group = segments[1] === "apis" ? `.${segments[2]}` : "";
+  const { namespace, name } = object.metadata as { readonly namespace?: string; readonly name: string };
+  return objects.find(resource + group, namespace, name);
+}
+
+function isOutOfDate({ object }: BootstrapObject, found: KubeObject): boolean {
+  const fields = following[String(object["kind"])] ?? [];
+  const now = found as unknown as Readonly<Record<string, unknown>>;
+  return fields.some((field) => JSON.stringify(now[field]) !== JSON.stringify(object[field]));
 }
