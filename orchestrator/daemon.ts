@@ -138,6 +138,18 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   );
   const { port } = server;
   undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
+  if (options.hasAgent && isLoopback(options.listen.host) && !isLoopback(advertised)) {
+    // The service `kubernetes` leads pods here.
+    const forPods = undo.use(
+      await ApiServer.open(gated, {
+        host: advertised,
+        port,
+        tls: tlsOf(pki.current),
+        log: log.with({ area: "apiserver" }),
+      }),
+    );
+    undo.use(pki.onRenewed((renewed) => forPods.renewTls(tlsOf(renewed))));
+  }
   ensureAdminKubeconfig(pki.current, `https://127.0.0.1:${port}`, options.root);
   const own = api.transport(apiServer);
   const facts = { address: advertised, port, serviceAddress, serviceRange };
@@ -205,6 +217,10 @@ const dnsAddress = "10.96.0.10";
 
 function nodeIdentityOf({ identities: { kubelet }, authority }: Pki): ServerIdentity {
   return { ...kubelet, authority };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function tlsOf({ identities: { apiserver }, authority, frontProxyAuthority }: Pki): ServerTls {
