@@ -1,6 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import { findBool } from "#base/go-bool.ts";
-import { findAddress } from "./cidr.ts";
+import { findAddress } from "#base/cidr.ts";
 
 /** What the driver options of a bridge network say. */
 export interface BridgeOptions {

@@ -11,7 +11,7 @@ import {
   formatSubnet6,
   overlaps6,
   parseCidr6,
-} from "./cidr6.ts";
+} from "#base/cidr6.ts";
 import { AddressPool6 } from "./ipam6.ts";
 
 const address = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Fault } from "#base/fault.ts";
-import { contains, findAddress, formatAddress } from "./cidr.ts";
-import { contains6, findAddress6, formatAddress6 } from "./cidr6.ts";
+import { contains, findAddress, formatAddress } from "#base/cidr.ts";
+import { contains6, findAddress6, formatAddress6 } from "#base/cidr6.ts";
 import type { LiveNetwork } from "./live-network.ts";
 import type { Endpoint, EndpointRequest, NetworkRecord, WantedNetwork } from "./networks.ts";
 import type { Place } from "./sandboxes.ts";

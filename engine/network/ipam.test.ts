@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseRoutes } from "#host/link/routes.ts";
-import { formatAddress, formatSubnet, parseAddress, parseCidr } from "./cidr.ts";
+import { formatAddress, formatSubnet, parseAddress, parseCidr } from "#base/cidr.ts";
 import { AddressPool } from "./ipam.ts";
 import { nameserverSubnets, pickSubnet } from "./subnets.ts";
 

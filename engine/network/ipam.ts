@@ -1,4 +1,4 @@
-import { contains, lastOf, sizeOf, type Subnet } from "./cidr.ts";
+import { contains, lastOf, sizeOf, type Subnet } from "#base/cidr.ts";
 
 /**
  * The addresses of one subnet. Hands them out in ascending order and comes back to a released one only after all the others

@@ -1,4 +1,4 @@
-import { contains6, type Subnet6 } from "./cidr6.ts";
+import { contains6, type Subnet6 } from "#base/cidr6.ts";
 
 /**
  * The IPv6 addresses of one subnet, handed out as {@link AddressPool} does: in ascending order, a released one not before the

@@ -8,7 +8,7 @@ import { parseRoutes } from "#host/link/routes.ts";
 import { type KernelLoss, KernelWatch } from "#host/nft/kernel-watch.ts";
 import { NftShell } from "#host/nft/nft-shell.ts";
 import { BridgeNetworks } from "./bridge-networks.ts";
-import { parseCidr, type Subnet, subnetOf } from "./cidr.ts";
+import { parseCidr, type Subnet, subnetOf } from "#base/cidr.ts";
 import { DnsThread } from "./dns/dns-thread.ts";
 import { Guardian } from "./guardian.ts";
 import { isVethName, kernelNames, localPrefixOf } from "./kernel-names.ts";

@@ -9,7 +9,7 @@ import {
   overlaps,
   parseCidr,
   type Subnet,
-} from "./cidr.ts";
+} from "#base/cidr.ts";
 import {
   contains6,
   findAddress6,
@@ -19,7 +19,7 @@ import {
   overlaps6,
   parseCidr6,
   type Subnet6,
-} from "./cidr6.ts";
+} from "#base/cidr6.ts";
 import type { IpamConfig, NetworkRecord } from "./networks.ts";
 import { pickSubnet, pickSubnet6 } from "./subnets.ts";
 

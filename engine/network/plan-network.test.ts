@@ -4,7 +4,7 @@ import { parseFilters } from "#api/docker/filters.ts";
 import type { NetworkCreateBody } from "#api/docker/shapes.ts";
 import { isFault } from "#base/fault.ts";
 import { readBridgeOptions } from "./bridge-options.ts";
-import { formatAddress, parseCidr } from "./cidr.ts";
+import { formatAddress, parseCidr } from "#base/cidr.ts";
 import { kernelNames, vethName } from "./kernel-names.ts";
 import type { NetworkRecord } from "./networks.ts";
 import { findAddressPlan } from "./plan-ipam.ts";

@@ -1,8 +1,8 @@
 import type { NetworkCreateBody } from "#api/docker/shapes.ts";
 import { Fault } from "#base/fault.ts";
 import { readBridgeOptions } from "./bridge-options.ts";
-import type { Subnet } from "./cidr.ts";
-import type { Subnet6 } from "./cidr6.ts";
+import type { Subnet } from "#base/cidr.ts";
+import type { Subnet6 } from "#base/cidr6.ts";
 import { bridgeOf } from "./kernel-names.ts";
 import { checkMacvlan } from "./macvlan-options.ts";
 import type { NetworkRecord } from "./networks.ts";

@@ -1,4 +1,4 @@
-import { formatAddress, formatSubnet, parseCidr, type Subnet } from "./cidr.ts";
+import { formatAddress, formatSubnet, parseCidr, type Subnet } from "#base/cidr.ts";
 import { type KernelNames, predefinedId } from "./kernel-names.ts";
 import type { NetworkRegistry } from "./network-registry.ts";
 import type { NetworkRecord } from "./networks.ts";

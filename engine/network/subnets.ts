@@ -1,6 +1,6 @@
 import { Fault } from "#base/fault.ts";
-import { findAddress, overlaps, parseCidr, type Subnet, subnetOf } from "./cidr.ts";
-import { overlaps6, type Subnet6 } from "./cidr6.ts";
+import { findAddress, overlaps, parseCidr, type Subnet, subnetOf } from "#base/cidr.ts";
+import { overlaps6, type Subnet6 } from "#base/cidr6.ts";
 
 /** Where subnets that nobody chose come from, in this order: the ranges that Docker uses, so that nobody is surprised. */
 const defaultPools: readonly { readonly from: Subnet; readonly prefix: number }[] = [

@@ -1,4 +1,4 @@
-import { formatSubnet, parseCidr } from "#engine/network/cidr.ts";
+import { formatSubnet, parseCidr } from "#base/cidr.ts";
 import { routesWithinOption } from "#engine/network/bridge-options.ts";
 import { type OpenNetworks, openNetworks, type NetworkDeps } from "#engine/network/open-networks.ts";
 import type { Networks } from "#engine/network/networks.ts";

@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import { Resolver } from "node:dns/promises";
 import { connect, createServer } from "node:net";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -8,13 +9,16 @@ import { createInterface } from "node:readline";
 const [name = "", ...ports] = process.argv.slice(2);
 
 export interface Errand {
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: "tcp" | "udp" | "dns";
   readonly host: string;
   readonly port: number;
   readonly count: number;
   /** Of UDP: the same port every time is one flow to the kernel. */
   readonly localPort?: number;
   readonly waitMs?: number;
+  /** Of DNS. */
+  readonly question?: string;
+  readonly type?: string;
 }
 
 for (const port of ports.map(Number)) {
@@ -28,7 +32,18 @@ for (const port of ports.map(Number)) {
 }
 
 function ask(errand: Errand): Promise<string> {
+  if (errand.protocol === "dns") return askName(errand);
   return errand.protocol === "tcp" ? askTcp(errand) : askUdp(errand);
+}
+
+async function askName({ host, port, question = "", type = "A" }: Errand): Promise<string> {
+  const resolver = new Resolver({ timeout: 1000, tries: 1 });
+  resolver.setServers([`${host}:${port}`]);
+  try {
+    return JSON.stringify(await resolver.resolve(question, type));
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
 }
 
 function askTcp({ host, port, waitMs = 1000 }: Errand): Promise<string> {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Asker, encodeForUdp, planAnswer } from "./answer.ts";
-import { decodeMessage, type Message, rcode, typeA, typeAaaa, typePtr } from "./message.ts";
-import { FrameReader, frame } from "./tcp-frames.ts";
+import { encodeForUdp } from "#host/dns/reply.ts";
+import { type Asker, planAnswer } from "./answer.ts";
+import { decodeMessage, type Message, rcode, typeA, typeAaaa, typePtr } from "#host/dns/message.ts";
+import { FrameReader, frame } from "#host/dns/tcp-frames.ts";
 import { type ZoneEntry, Zones } from "./zones.ts";
 
 const web = (address: string, extra: Partial<ZoneEntry> = {}): ZoneEntry => ({

@@ -1,21 +1,10 @@
-import { findReverse6, formatAddress6 } from "../cidr6.ts";
-import {
-  classIn,
-  type DnsRecord,
-  encodeMessage,
-  type Message,
-  rcode,
-  typeA,
-  typeAaaa,
-  typePtr,
-} from "./message.ts";
+import { findReverse6, formatAddress6 } from "#base/cidr6.ts";
+import { replyTo } from "#host/dns/reply.ts";
+import { classIn, type DnsRecord, type Message, rcode, typeA, typeAaaa, typePtr } from "#host/dns/message.ts";
 import type { Addresses, Zones } from "./zones.ts";
 
 /** Short, because a container's address is only as old as the container. */
 const TTL_SECONDS = 5;
-/** What UDP carries when the client says nothing, and at most. @see RFC 1035 section 4.2.1, RFC 9715 section 3 */
-const PLAIN_UDP_BYTES = 512;
-const UDP_BYTES_MAX = 1400;
 const TYPE_ANY = 255;
 
 /** A container, as far as its questions go. */
@@ -62,29 +51,6 @@ function findAddresses(zones: Zones, asker: Asker, name: string): readonly Addre
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-export function replyTo(query: Message, code: number, answers: readonly DnsRecord[] = []): Message {
-  return {
-    id: query.id,
-    isResponse: true,
-    opcode: query.opcode,
-    isAuthoritative: false,
-    isTruncated: false,
-    wantsRecursion: query.wantsRecursion,
-    hasRecursion: true,
-    rcode: code,
-    questions: query.questions,
-    answers,
-    ...(query.edns !== undefined && { edns: { udpSize: UDP_BYTES_MAX } }),
-  };
-}
-
-/** By UDP a reply that the client cannot take is sent without answers, as truncated: the client asks again by TCP. */
-export function encodeForUdp(query: Message, reply: Message): Uint8Array {
-  const limit = Math.min(Math.max(query.edns?.udpSize ?? 0, PLAIN_UDP_BYTES), UDP_BYTES_MAX);
-  const bytes = encodeMessage(reply);
-  return bytes.length <= limit ? bytes : encodeMessage({ ...reply, isTruncated: true, answers: [] });
 }
 
 function record(name: string, type: number, data: string): DnsRecord {

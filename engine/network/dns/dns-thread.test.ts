@@ -15,7 +15,7 @@ import {
   traces,
 } from "../private-net.ts";
 import { DnsThread } from "./dns-thread.ts";
-import { decodeMessage, encodeMessage } from "./message.ts";
+import { decodeMessage, encodeMessage } from "#host/dns/message.ts";
 
 if (!isPrivate)
   test("DnsThread: in a network namespace of its own", () => runPrivately(fileURLToPath(import.meta.url)));

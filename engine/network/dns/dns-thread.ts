@@ -2,7 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { Fault } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
-import type { ListenAddress } from "./endpoint-server.ts";
+import type { ListenAddress } from "#host/dns/dns-server.ts";
 import type { ResolverClient } from "./resolver.ts";
 import type { DnsAnswer, DnsRequest } from "./worker.ts";
 

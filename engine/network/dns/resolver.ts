@@ -1,7 +1,8 @@
-import { type Asker, encodeForUdp, planAnswer, replyTo } from "./answer.ts";
-import { EndpointServer, type ListenAddress } from "./endpoint-server.ts";
-import { forward, type Upstream } from "./forward.ts";
-import { decodeMessage, encodeMessage, type Message, rcode } from "./message.ts";
+import { encodeForUdp, replyTo } from "#host/dns/reply.ts";
+import { type Asker, planAnswer } from "./answer.ts";
+import { DnsServer, type ListenAddress } from "#host/dns/dns-server.ts";
+import { forward, type Upstream } from "#host/dns/forward.ts";
+import { decodeMessage, encodeMessage, type Message, rcode } from "#host/dns/message.ts";
 import type { NamespaceGate } from "./namespace-gate.ts";
 import { type ZoneEntry, Zones } from "./zones.ts";
 
@@ -27,7 +28,7 @@ const ALL_FORWARDS_MAX = 512;
 interface Open {
   readonly client: ResolverClient;
   readonly asker: Asker;
-  readonly server: EndpointServer;
+  readonly server: DnsServer;
 }
 
 /** The name servers of all containers in user-defined networks. */
@@ -54,7 +55,7 @@ export class Resolver {
     this.close(containerId);
     const opening = {};
     this.#openings.set(containerId, opening);
-    const server = await EndpointServer.open(this.#gate, netnsPath, this.#listen, (bytes, protocol) =>
+    const server = await DnsServer.open(this.#gate, netnsPath, this.#listen, (bytes, protocol) =>
       this.#respond(containerId, bytes, protocol),
     );
     if (this.#openings.get(containerId) !== opening) {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import type { ListenAddress } from "./endpoint-server.ts";
+import type { ListenAddress } from "#host/dns/dns-server.ts";
 import { NamespaceGate } from "./namespace-gate.ts";
 import { Resolver, type ResolverClient } from "./resolver.ts";
 

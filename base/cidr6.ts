@@ -1,4 +1,4 @@
-import { Fault } from "#base/fault.ts";
+import { Fault } from "./fault.ts";
 
 /** An IPv6 subnet: `base` has no bit set beyond the first `prefix` ones. Addresses are unsigned 128-bit numbers. */
 export interface Subnet6 {

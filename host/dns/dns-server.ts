@@ -1,45 +1,46 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { settled } from "./forward.ts";
-import type { NamespaceGate } from "./namespace-gate.ts";
+import type { NamespaceDoor } from "./namespace-door.ts";
 import { FrameReader, frame } from "./tcp-frames.ts";
 
 /** Gives the bytes to send back, or undefined for silence. Never rejects. */
 export type Respond = (bytes: Uint8Array, protocol: "udp" | "tcp") => Promise<Uint8Array | undefined>;
 
 const TCP_IDLE_MS = 10_000;
-/** Of one container, so that none can use up the daemon's descriptors. */
-const TCP_CONNECTIONS_MAX = 16;
 const TCP_QUESTIONS_MAX = 32;
+const TCP_CONNECTIONS_MAX = 16;
 
 export interface ListenAddress {
   readonly address: string;
   readonly port: number;
+  /** By TCP at once, so that nobody can use up the daemon's descriptors; absent: 16, enough for one container. */
+  readonly connectionsMax?: number;
 }
 
-/** The sockets inside one container's network namespace. As long as they are open they keep the namespace alive. */
-export class EndpointServer {
+/** A name server's sockets, in any network namespace. As long as they are open they keep the namespace alive. */
+export class DnsServer {
   readonly #udp: UdpSocket;
   readonly #tcp: Server;
   readonly #connections = new Set<Socket>();
   readonly #respond: Respond;
 
-  private constructor(respond: Respond) {
+  private constructor(respond: Respond, connectionsMax: number) {
     this.#respond = respond;
     // Reuse lets a name server of the container's own listen on port 53 of all addresses, if it allows the same.
     this.#udp = createSocket({ type: "udp4", reuseAddr: true });
     this.#tcp = createServer((socket) => this.#serve(socket));
-    this.#tcp.maxConnections = TCP_CONNECTIONS_MAX;
+    this.#tcp.maxConnections = connectionsMax;
   }
 
   /** @throws the kernel's error, with nothing left open */
   static async open(
-    gate: NamespaceGate,
-    netnsPath: string,
-    { address, port }: ListenAddress,
+    gate: NamespaceDoor,
+    netnsPath: string | undefined,
+    { address, port, connectionsMax }: ListenAddress,
     respond: Respond,
-  ): Promise<EndpointServer> {
-    const server = new EndpointServer(respond);
+  ): Promise<DnsServer> {
+    const server = new DnsServer(respond, connectionsMax ?? TCP_CONNECTIONS_MAX);
     try {
       await gate.within(netnsPath, async () => {
         await settled(server.#udp, "listening", () => server.#udp.bind({ address, port }));

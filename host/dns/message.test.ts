@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatAddress } from "../cidr.ts";
+import { formatAddress } from "#base/cidr.ts";
 import { decodeMessage, encodeMessage, type Message, typeA, typePtr } from "./message.ts";
 
 const label = fc.stringMatching(/^[a-zA-Z0-9_-]{1,20}$/);

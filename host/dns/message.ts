@@ -1,9 +1,14 @@
-import { formatAddress, parseAddress } from "../cidr.ts";
-import { findAddress6 } from "../cidr6.ts";
+import { formatAddress, parseAddress } from "#base/cidr.ts";
+import { findAddress6 } from "#base/cidr6.ts";
 
 export const typeA = 1;
+export const typeNs = 2;
+export const typeCname = 5;
+export const typeSoa = 6;
 export const typePtr = 12;
+export const typeTxt = 16;
 export const typeAaaa = 28;
+export const typeSrv = 33;
 export const typeOpt = 41;
 export const classIn = 1;
 
@@ -29,7 +34,10 @@ export interface DnsRecord {
   readonly type: number;
   readonly class: number;
   readonly ttl: number;
-  /** An IPv4 address for A, a name for PTR, else hex; written from an address of AAAA too. */
+  /**
+   * An IPv4 address for A, a name for PTR and CNAME, else hex. Written from the like, and from an address of AAAA, a name of NS,
+   * the text of TXT in quotes, and the fields of SRV and SOA with blanks between them.
+   */
   readonly data: string;
 }
 
@@ -44,6 +52,10 @@ export interface Message {
   readonly rcode: number;
   readonly questions: readonly Question[];
   readonly answers: readonly DnsRecord[];
+  /** Written, not read. */
+  readonly authorities?: readonly DnsRecord[];
+  /** Written, not read. */
+  readonly additionals?: readonly DnsRecord[];
   /** EDNS(0): what the sender takes by UDP. @see RFC 6891 section 6.1.2 */
   readonly edns?: { readonly udpSize: number };
 }
@@ -130,7 +142,7 @@ function readRecord(cursor: Cursor): DnsRecord {
 
 function readData(cursor: Cursor, type: number, size: number): string {
   if (type === typeA && size === 4) return formatAddress(cursor.view.getUint32(cursor.at));
-  if (type === typePtr) return readName({ ...cursor });
+  if (type === typePtr || type === typeCname) return readName({ ...cursor });
   return Buffer.from(cursor.bytes.subarray(cursor.at, cursor.at + size)).toString("hex");
 }
 
@@ -191,15 +203,16 @@ export function encodeMessage(message: Message): Uint8Array {
     (message.wantsRecursion ? 0x100 : 0) |
     (message.hasRecursion ? 0x80 : 0) |
     (message.rcode & 15);
-  const extra = message.edns === undefined ? 0 : 1;
-  for (const value of [message.id, flags, message.questions.length, message.answers.length, 0, extra])
+  const { questions, answers, authorities = [], additionals = [] } = message;
+  const extra = additionals.length + (message.edns === undefined ? 0 : 1);
+  for (const value of [message.id, flags, questions.length, answers.length, authorities.length, extra])
     put16(writer, value);
-  for (const question of message.questions) {
+  for (const question of questions) {
     putName(writer, question.name);
     put16(writer, question.type);
     put16(writer, question.class);
   }
-  for (const record of message.answers) putRecord(writer, record);
+  for (const record of [...answers, ...authorities, ...additionals]) putRecord(writer, record);
   // OPT: root name, type, our size in place of the class, extended code, version and flags 0, no options.
   if (message.edns !== undefined) {
     writer.bytes.push(0);
@@ -223,8 +236,13 @@ function putRecord(writer: Writer, record: DnsRecord): void {
 }
 
 function putData(writer: Writer, { type, data }: DnsRecord): void {
-  if (type === typePtr) putName(writer, data);
-  else if (type === typeA && data.includes(".")) {
+  if (type === typePtr || type === typeCname || type === typeNs) putName(writer, data);
+  else if (type === typeSrv && data.includes(" ")) putService(writer, data.split(" "));
+  else if (type === typeSoa && data.includes(" ")) putStart(writer, data.split(" "));
+  else if (type === typeTxt && data.startsWith('"')) {
+    const text = Buffer.from(data.slice(1, -1)).subarray(0, 255);
+    writer.bytes.push(text.length, ...text);
+  } else if (type === typeA && data.includes(".")) {
     const address = parseAddress(data);
     put16(writer, address >>> 16);
     put16(writer, address & 0xffff);
@@ -232,6 +250,22 @@ function putData(writer: Writer, { type, data }: DnsRecord): void {
     const address = findAddress6(data) ?? 0n;
     for (let at = 112n; at >= 0n; at -= 16n) put16(writer, Number((address >> at) & 0xffffn));
   } else writer.bytes.push(...Buffer.from(data, "hex"));
+}
+
+/** @see RFC 2782: the target is not compressed */
+function putService(writer: Writer, [priority, weight, port, target = ""]: readonly string[]): void {
+  for (const value of [priority, weight, port]) put16(writer, Number(value));
+  putName({ bytes: writer.bytes, names: new Map() }, target);
+}
+
+/** @see RFC 1035 section 3.3.13 */
+function putStart(writer: Writer, [server = "", mailbox = "", ...times]: readonly string[]): void {
+  putName(writer, server);
+  putName(writer, mailbox);
+  for (const value of times.map(Number)) {
+    put16(writer, value >>> 16);
+    put16(writer, value & 0xffff);
+  }
 }
 
 function putName(writer: Writer, name: string): void {

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import type { EventEmitter } from "node:events";
 import { connect, isIPv6 } from "node:net";
 import { decodeMessage, type Message } from "./message.ts";
-import type { NamespaceGate } from "./namespace-gate.ts";
+import type { NamespaceDoor } from "./namespace-door.ts";
 import { FrameReader, frame } from "./tcp-frames.ts";
 
 export interface Upstream {
@@ -21,7 +21,7 @@ const TCP_TIMEOUT_MS = 4000;
  * Resolves with the answer under the client's number, or undefined when no server gave one.
  */
 export async function forward(
-  gate: NamespaceGate,
+  gate: NamespaceDoor,
   servers: readonly Upstream[],
   query: { readonly bytes: Uint8Array; readonly message: Message },
   protocol: "udp" | "tcp",
@@ -39,7 +39,7 @@ export async function forward(
 type IsAnswer = (bytes: Uint8Array) => boolean;
 
 async function askUdp(
-  gate: NamespaceGate,
+  gate: NamespaceDoor,
   { address, port }: Upstream,
   question: Uint8Array,
   isRight: IsAnswer,
@@ -64,7 +64,7 @@ async function askUdp(
 }
 
 async function askTcp(
-  gate: NamespaceGate,
+  gate: NamespaceDoor,
   { address, port }: Upstream,
   question: Uint8Array,
   isRight: IsAnswer,
