@@ -11,10 +11,10 @@ export class NodeInfo {
   readonly affine = new Set<PodInfo>();
   readonly #names: ResourceNames;
   #node: Node | undefined;
-  allocatable: number[] = [];
+  allocatable: number[] = [0, 0, 0];
   mostPods = 0;
-  readonly requested: number[] = [];
-  readonly scored: number[] = [];
+  readonly requested: number[] = [0, 0, 0];
+  readonly scored: number[] = [0, 0, 0];
   #imageSizes: Map<string, number> | undefined;
 
   constructor(name: string, names: ResourceNames) {
@@ -55,10 +55,8 @@ export class NodeInfo {
   }
 
   #count(pod: PodInfo, sign: 1 | -1): void {
-    for (const [at, amount] of pod.requests.entries())
-      if (amount !== undefined) this.requested[at] = (this.requested[at] ?? 0) + sign * amount;
-    for (const [at, amount] of pod.scored.entries())
-      if (amount !== undefined) this.scored[at] = (this.scored[at] ?? 0) + sign * amount;
+    addTo(this.requested, pod.requests, sign);
+    addTo(this.scored, pod.scored, sign);
   }
 
   /** Bytes of an image that is there already. */
@@ -78,6 +76,11 @@ export class NodeInfo {
       for (const taken of ports) if (wanted.some((port) => areInConflict(port, taken))) return true;
     return false;
   }
+}
+
+function addTo(to: number[], amounts: readonly number[], sign: 1 | -1): void {
+  while (to.length < amounts.length) to.push(0);
+  for (let at = 0; at < amounts.length; at++) to[at] = (to[at] ?? 0) + sign * (amounts[at] ?? 0);
 }
 
 function areInConflict(a: HostPort, b: HostPort): boolean {

@@ -50,21 +50,26 @@ function amountOf(name: string, text: string | number): number {
   return name === "cpu" ? milli(text) : Math.ceil(milli(text) / 1000);
 }
 
-/** The amounts by the numbers of their names; `pods` is counted apart. */
+/** The amounts by the numbers of their names, 0 for what is not named; `pods` is counted apart. */
 export function amountsOf(amounts: Amounts, names: ResourceNames): number[] {
-  const found: number[] = [];
-  for (const [name, text] of Object.entries(amounts ?? {}))
-    if (name !== "pods") found[names.numberOf(name)] = amountOf(name, text);
+  const found = [0, 0, 0];
+  for (const [name, text] of Object.entries(amounts ?? {})) {
+    if (name === "pods") continue;
+    const number = names.numberOf(name);
+    while (found.length <= number) found.push(0); // without holes it stays fast
+    found[number] = amountOf(name, text);
+  }
   return found;
 }
 
 function add(to: number[], amounts: readonly number[]): void {
-  for (const [at, amount] of amounts.entries()) if (amount !== undefined) to[at] = (to[at] ?? 0) + amount;
+  while (to.length < amounts.length) to.push(0);
+  for (const [at, amount] of amounts.entries()) to[at] = (to[at] ?? 0) + amount;
 }
 
 function raise(to: number[], amounts: readonly number[]): void {
-  for (const [at, amount] of amounts.entries())
-    if (amount !== undefined) to[at] = Math.max(to[at] ?? 0, amount);
+  while (to.length < amounts.length) to.push(0);
+  for (const [at, amount] of amounts.entries()) to[at] = Math.max(to[at] ?? 0, amount);
 }
 
 /** What scores assume of containers that ask for nothing: a tenth of a processor, 200 MB. */
@@ -73,8 +78,8 @@ const [leastCpu, leastMemory] = [100, 200 * 1024 * 1024];
 function requestsOf({ resources }: Container, names: ResourceNames, assumesLeast: boolean): number[] {
   const amounts = amountsOf(resources?.requests, names);
   if (!assumesLeast) return amounts;
-  amounts[cpu] ??= leastCpu;
-  amounts[memory] ??= leastMemory;
+  if (resources?.requests?.["cpu"] === undefined) amounts[cpu] = leastCpu;
+  if (resources?.requests?.["memory"] === undefined) amounts[memory] = leastMemory;
   return amounts;
 }
 
@@ -100,8 +105,15 @@ export function podRequests({ spec }: Pod, names: ResourceNames, assumesLeast = 
     }
   }
   raise(total, peak);
-  for (const [at, amount] of amountsOf(spec.resources?.requests, names).entries())
-    if (amount !== undefined) total[at] = amount;
+  const whole = amountsOf(spec.resources?.requests, names);
+  raise(
+    total,
+    whole.map(() => 0),
+  );
+  for (const name of Object.keys(spec.resources?.requests ?? {})) {
+    const number = names.numberOf(name);
+    total[number] = whole[number] ?? 0;
+  }
   add(total, amountsOf(spec.overhead, names));
   return total;
 }

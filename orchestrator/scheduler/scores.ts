@@ -104,25 +104,25 @@ function preference({ pod }: PodInfo, { node }: NodeInfo): number {
 }
 
 function leastAllocated({ scored }: PodInfo, node: NodeInfo): number {
-  let [sum, count] = [0, 0];
-  for (const at of [cpu, memory]) {
-    const capacity = node.allocatable[at] ?? 0;
-    if (capacity === 0) continue;
-    const used = (node.scored[at] ?? 0) + (scored[at] ?? 0);
-    sum += used > capacity ? 0 : Math.floor(((capacity - used) * 100) / capacity);
-    count++;
-  }
-  return count === 0 ? 0 : Math.floor(sum / count);
+  const [a, b] = [free(scored, node, cpu), free(scored, node, memory)];
+  if (a === undefined) return b ?? 0;
+  return b === undefined ? a : Math.floor((a + b) / 2);
+}
+
+/** How much is left of a resource, in percent; undefined when the node has none. */
+function free(asked: readonly number[], node: NodeInfo, at: number): number | undefined {
+  const capacity = node.allocatable[at] ?? 0;
+  if (capacity === 0) return undefined;
+  const used = (node.scored[at] ?? 0) + (asked[at] ?? 0);
+  return used > capacity ? 0 : Math.floor(((capacity - used) * 100) / capacity);
 }
 
 function balanced({ requests }: PodInfo, node: NodeInfo): number {
-  const parts: number[] = [];
-  for (const at of [cpu, memory]) {
-    const capacity = node.allocatable[at] ?? 0;
-    if (capacity > 0) parts.push(Math.min(1, ((node.requested[at] ?? 0) + (requests[at] ?? 0)) / capacity));
-  }
-  const [a, b] = parts;
-  return a === undefined || b === undefined ? 100 : Math.floor((1 - Math.abs(a - b) / 2) * 100);
+  const [forCpu, forMemory] = [node.allocatable[cpu] ?? 0, node.allocatable[memory] ?? 0];
+  if (forCpu === 0 || forMemory === 0) return 100;
+  const a = Math.min(1, ((node.requested[cpu] ?? 0) + (requests[cpu] ?? 0)) / forCpu);
+  const b = Math.min(1, ((node.requested[memory] ?? 0) + (requests[memory] ?? 0)) / forMemory);
+  return Math.floor((1 - Math.abs(a - b) / 2) * 100);
 }
 
 const megabyte = 1024 * 1024;
