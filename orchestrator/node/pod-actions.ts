@@ -11,7 +11,7 @@ import { Backoff } from "./backoff.ts";
 import { latestFirst, removableContainers } from "./dead-containers.ts";
 import { hashOf } from "./labels.ts";
 import { tellPod } from "./node-deps.ts";
-import { ensurePodCgroup, removePodCgroup } from "./pod-cgroups.ts";
+import { ensurePodCgroup, removePodCgroup, widenPodCgroup } from "./pod-cgroups.ts";
 import { hostNetworkHostsFile, hostsFile } from "./pod-hosts.ts";
 import { type StartProblem, statusOf } from "./pod-status.ts";
 import type { PodVerdict } from "./pod-worker.ts";
@@ -19,6 +19,7 @@ import { findContainer, formatPod, isHostNetwork, isStatic, nameOf, namespaceOf,
 import { type ContainerKill, planPod, type PodPlan } from "./plan-pod.ts";
 import type { ContainerProbes, Probed } from "./probes/container-probes.ts";
 import type { RuntimeReader } from "./read-runtime.ts";
+import { planResize } from "./resize-pod.ts";
 import { isAlive, latestOf, type RuntimePod } from "./runtime-pod.ts";
 import { sandboxConfig } from "./sandbox-config.ts";
 import { type StartDeps, startContainer, StartFailure } from "./start-container.ts";
@@ -226,6 +227,7 @@ export class PodActions {
       plan.start.length + plan.startInit.length + plan.startEphemeral.length + plan.kill.length === 0;
     if (isIdle && !plan.killPod && !plan.createSandbox) {
       await this.#deps.volumes.ensure(pod, signal);
+      await this.#resize(pod, runtime, signal);
       return undefined;
     }
     let current = runtime;
@@ -247,6 +249,21 @@ export class PodActions {
     const volumes = await this.#prepare(pod, signal);
     const sandbox = await this.#sandbox(pod, plan, current, signal);
     return await this.#startAll(pod, plan, sandbox, volumes, signal);
+  }
+
+  /** The pod's cgroup becomes what is the larger first, so that its containers fit whichever way they change. */
+  async #resize(pod: Pod, runtime: RuntimePod, signal: AbortSignal): Promise<void> {
+    const { cri, cgroup, machine } = this.#deps;
+    const resizes = planResize(pod, runtime, machine);
+    if (resizes.length === 0) return;
+    widenPodCgroup(cgroup.layout, pod, cgroup.root);
+    for (const { container, running, limits, restarts } of resizes) {
+      if (restarts) {
+        const message = `Container ${container.name} resize requires restart`;
+        await this.#kill(pod, runtime, { container: running, message, reason: "changed" }, signal);
+      } else await cri.runtime.updateContainerResources({ containerId: running.id, linux: limits }, signal);
+    }
+    ensurePodCgroup(cgroup.layout, pod, cgroup.root);
   }
 
   async #prepare(pod: Pod, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>> {

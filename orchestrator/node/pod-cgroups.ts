@@ -28,6 +28,12 @@ export function ensurePodCgroup(layout: CgroupLayout, pod: Pod, root: string): s
   return path;
 }
 
+/** Takes the pod's limits away, its shares stay: until {@link ensurePodCgroup} sets them anew. */
+export function widenPodCgroup(layout: CgroupLayout, pod: Pod, root: string): void {
+  const none = { devices: [], cpu: { quota: -1 }, memory: { limit: -1 } };
+  writeAll(planChange(layout, cgroupOf(pod, root), none));
+}
+
 /** @returns false while something still runs in it */
 export function removePodCgroup(layout: CgroupLayout, pod: Pod, root: string): boolean {
   return removeCgroup(layout, cgroupOf(pod, root));

@@ -123,6 +123,7 @@ export function containerOf(status: Partial<ContainerStatus>, sandboxId: string)
     labels,
     annotations,
     ...terminationLogOf(status, annotations),
+    ...limitsOf(status),
     ...(user === undefined
       ? {}
       : {
@@ -139,4 +140,12 @@ function terminationLogOf(
   const path = annotations[annotationOf.terminationMessagePath];
   const found = mounts.find(({ containerPath }) => containerPath === path)?.hostPath;
   return found === undefined ? {} : { terminationLog: found };
+}
+
+/** Absent where the runtime does not say. */
+function limitsOf({ resources }: Partial<ContainerStatus>): Pick<RuntimeContainer, "limits"> {
+  const linux = resources?.linux;
+  if (linux === undefined || (linux.cpuShares ?? 0) === 0) return {};
+  const { cpuShares = 0, cpuQuota = 0, memoryLimitInBytes = 0 } = linux;
+  return { limits: { cpuShares, cpuQuota: Math.max(0, cpuQuota), memory: memoryLimitInBytes } };
 }

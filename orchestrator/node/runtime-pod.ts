@@ -50,8 +50,9 @@ export interface RuntimeContainer {
 /** What the runtime says is in force. */
 export interface RuntimeLimits {
   readonly cpuShares: number;
+  /** Microseconds in a tenth of a second; 0: none. */
   readonly cpuQuota: number;
-  readonly cpuPeriod: number;
+  /** Bytes; 0: none. */
   readonly memory: number;
 }
 

@@ -238,6 +238,34 @@ test("a command is run by the runtime and its streams come through the agent", a
   await node.delete("runs", t.signal);
 });
 
+test("a container's limits change while it runs", async (t) => {
+  const resources = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });
+  const files = "/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max";
+  const container = shell(
+    "main",
+    `until cat ${files} 2>/dev/null | grep -q ^67108864; do usleep 50000; done; touch /done; ${waits}`,
+    {
+      resources: resources("100m", "32Mi"),
+      readinessProbe: { exec: { command: ["test", "-e", "/done"] }, periodSeconds: 1 },
+    },
+  );
+  await node.create("grows", { containers: [container] }, t.signal);
+  await node.when("grows", ({ status }) => status?.phase === "Running", t.signal);
+  const patch = { spec: { containers: [{ name: "main", resources: resources("200m", "64Mi") }] } };
+  await node.kube
+    .of(pods)
+    .patch(
+      { namespace: "default", name: "grows" },
+      patch,
+      { type: "strategic", subresource: "resize" },
+      t.signal,
+    );
+  const grown = await node.when("grows", isReady, t.signal);
+  assert.equal(grown.status?.containerStatuses?.[0]?.resources?.limits?.["memory"], "64Mi");
+  assert.equal(grown.status?.containerStatuses?.[0]?.restartCount, 0);
+  await node.delete("grows", t.signal);
+});
+
 test("a pod from a file runs, has a mirror in the API, and goes with its file", async (t) => {
   const file = join(node.root, "cluster/node/manifests/web.json");
   const pod = {
