@@ -359,6 +359,10 @@ export const commands: Entries = {
     ),
   })),
   system: group("The engine as a whole", system),
+  token: group("Tokens with which nodes join the cluster", async () => ({
+    create: command("Make one and print it", async () => (await import("./commands/token.ts")).create, own),
+    ls: command("List them", async () => (await import("./commands/token.ts")).ls, own),
+  })),
   trust: group("Signatures of images", trust),
   volume: group("Volumes", volume),
   attach: command("Connect the terminal to a running container", attach, { also: "container attach" }),

@@ -24,9 +24,6 @@ async function kubectlAs(credentials: string, line: string, input = ""): Promise
   return await kubectl(`${alone} ${line}`, input);
 }
 
-const list = (...objects: readonly object[]) =>
-  JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
-const apply = async (...objects: readonly object[]) => await kubectl("apply -f -", list(...objects));
 const rbac = "rbac.authorization.k8s.io/v1";
 
 test("who one is, and what one may do", async () => {
@@ -124,20 +121,11 @@ test("pods get what admission gives them, and are held to quotas, limits and pod
 });
 
 test("a new node gets its certificate with a bootstrap token, and with it no more than a node's rights", async () => {
-  const stringData = {
-    "token-id": "abcdef",
-    "token-secret": "0123456789abcdef",
-    "usage-bootstrap-authentication": "true",
-    "usage-bootstrap-signing": "true",
-    "auth-extra-groups": "system:bootstrappers:gantry:default-node-token",
-  };
-  await apply({
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: { name: "bootstrap-token-abcdef", namespace: "kube-system" },
-    type: "bootstrap.kubernetes.io/token",
-    stringData,
-  });
+  const gantry = (...words: readonly string[]) =>
+    cluster.run(join(checkout, "bin/gantry"), [...words, "--root", cluster.root]);
+  const token = (await gantry("token", "create", "--ttl", "1")).out.trim();
+  assert.match(token, /^[a-z0-9]{6}\.[a-z0-9]{16}$/);
+  assert.match((await gantry("token", "ls")).out, new RegExp(`^${token.slice(0, 6)} `, "m"));
   const folder = cluster.root;
   const [key, csr, crt] = ["node.key", "node.csr", "node.crt"].map((name) => join(folder, name)) as [
     string,
@@ -165,10 +153,7 @@ test("a new node gets its certificate with a bootstrap token, and with it no mor
       usages: ["digital signature", "client auth"],
     },
   };
-  assert.match(
-    await kubectlAs("--token abcdef.0123456789abcdef", "create -f -", JSON.stringify(request)),
-    /created/,
-  );
+  assert.match(await kubectlAs(`--token ${token}`, "create -f -", JSON.stringify(request)), /created/);
   await kubectl("wait csr/n2 --for=jsonpath={.status.certificate} --timeout=10s");
   writeFileSync(crt, Buffer.from(await kubectl("get csr n2 -o jsonpath={.status.certificate}"), "base64"));
   const node = `--client-certificate ${crt} --client-key ${key}`;
@@ -180,7 +165,10 @@ test("a new node gets its certificate with a bootstrap token, and with it no mor
     await kubectlAs(node, "create -f -", JSON.stringify(other)),
     /node "n2" is not allowed to modify node "n3"/,
   );
-  assert.match(await kubectl("get cm cluster-info -n kube-public -o yaml"), /jws-kubeconfig-abcdef: /);
+  assert.match(
+    await kubectl("get cm cluster-info -n kube-public -o yaml"),
+    new RegExp(`jws-kubeconfig-${token.slice(0, 6)}: `),
+  );
 });
 
 test("secrets are not in the store's files; what was done is in the audit log, which shows when it was changed", async () => {
