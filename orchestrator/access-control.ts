@@ -4,6 +4,8 @@ import type { Pki } from "#orchestrator/pki/pki.ts";
 import { type ApiAnswer, jsonAnswer } from "#orchestrator/apiserver/api-request.ts";
 import type { VirtualResource } from "#orchestrator/apiserver/handlers/dispatch.ts";
 import type { AccessControl, AccessParts } from "#orchestrator/apiserver/open-api.ts";
+import { mergedAtom } from "#orchestrator/apiserver/registry/managed-fields.ts";
+import type { ResourceTable } from "#orchestrator/apiserver/registry/resource-table.ts";
 import { httpsWebhooks } from "#orchestrator/apiserver/webhooks/https-caller.ts";
 import { BootstrapTokens } from "#orchestrator/authn/bootstrap-tokens.ts";
 import { chainAuthenticator } from "#orchestrator/authn/authenticators.ts";
@@ -21,6 +23,7 @@ import { RbacAuthorizer } from "#orchestrator/authz/rbac-authorizer.ts";
 import { RbacIndex } from "#orchestrator/authz/rbac-index.ts";
 import { checkNodeToken } from "#orchestrator/authz/node-token.ts";
 import { reviewRules } from "#orchestrator/authz/rules-review.ts";
+import { mutatingPolicies } from "#orchestrator/admission/callouts/mutating-policies.ts";
 import { validatingPolicies } from "#orchestrator/admission/callouts/policies.ts";
 import { mutatingWebhooks, validatingWebhooks } from "#orchestrator/admission/callouts/webhooks.ts";
 import { defaultPlugins } from "#orchestrator/admission/default-plugins.ts";
@@ -60,6 +63,7 @@ export function openAccess(
     return async (body, { user, info: { namespace } }) =>
       reviewAccess(authorizer, { kind, body, user, ...(namespace !== undefined && { namespace }) });
   };
+  const findKind: ResourceTable["findKind"] = (...kind) => resources.findKind(...kind);
   const callouts = { objects: cache, authorizer, call: httpsWebhooks(cache), newUid: randomUUID, log };
   const plugins = defaultPlugins(
     {
@@ -72,8 +76,9 @@ export function openAccess(
     [],
     [
       rbacEscalation({ authorizer, rbac, index }),
+      mutatingPolicies({ ...callouts, findKind, atomOf: mergedAtom }),
       mutatingWebhooks(callouts),
-      validatingPolicies({ ...callouts, findKind: (...kind) => resources.findKind(...kind) }),
+      validatingPolicies({ ...callouts, findKind }),
       validatingWebhooks(callouts),
     ],
   );

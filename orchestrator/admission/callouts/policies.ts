@@ -1,27 +1,23 @@
 import type { KubeObject } from "#api/kube/meta.ts";
 import { type StatusReason, StatusError } from "#api/kube/status.ts";
 import type {
-  MatchResources,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   Validation,
-  Variable,
 } from "#api/kube/types/admissionregistration.ts";
-import type { Authorizer } from "#orchestrator/authz/authorizer.ts";
-import { celOf } from "#orchestrator/machinery/cel/admission-expressions.ts";
-import { byBytes } from "#orchestrator/machinery/go-text.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
 import { aggregate, refuse } from "../support.ts";
-import { evaluate, meetsConditions, requestVariables } from "./conditions.ts";
-import { isAsked, isPolicy } from "./matching.ts";
-import { type ParamDeps, paramsOf } from "./policy-params.ts";
-
-export interface PolicyDeps extends ParamDeps {
-  readonly authorizer: Authorizer;
-  readonly newUid: () => string;
-}
-
-type Variables = Readonly<Record<string, unknown>>;
+import { evaluate, meetsConditions } from "./conditions.ts";
+import { isPolicy } from "./matching.ts";
+import {
+  invocationsOf,
+  nameOf,
+  policiesFor,
+  type PolicyDeps,
+  policyVariables,
+  type Variables,
+  withVariables,
+} from "./policy-scope.ts";
 
 /** What one expression has against a request. */
 interface Objection {
@@ -55,75 +51,38 @@ export function validatingPolicies(deps: PolicyDeps): AdmissionPlugin {
     name: "ValidatingAdmissionPolicy",
     async validate(request) {
       if (isPolicy(request)) return;
-      const policies = [...deps.objects.list<ValidatingAdmissionPolicy>(policyResource)].filter(({ spec }) =>
-        isMatched(deps, spec.matchConstraints, request),
-      );
+      const policies = policiesFor<ValidatingAdmissionPolicy>(deps.objects, policyResource, request);
       if (policies.length === 0) return;
       const review = new Review(deps, request);
-      for (const policy of policies.sort((a, b) => byBytes(nameOf(a), nameOf(b)))) review.apply(policy);
+      for (const policy of policies) review.apply(policy);
       review.finish();
     },
   };
-}
-
-function nameOf({ metadata }: KubeObject): string {
-  return metadata.name ?? "";
-}
-
-function isMatched(
-  { objects }: PolicyDeps,
-  match: MatchResources | undefined,
-  request: Admission,
-  rulesOfNone = false,
-): boolean {
-  const { resourceRules = [], excludeResourceRules, namespaceSelector, objectSelector } = match ?? {};
-  const any = [{ operations: ["*"], apiGroups: ["*"], apiVersions: ["*"], resources: ["*/*"] }] as const;
-  const constraints = {
-    rules: rulesOfNone && resourceRules.length === 0 ? any : resourceRules,
-    ...(excludeResourceRules !== undefined && { excluded: excludeResourceRules }),
-    ...(namespaceSelector !== undefined && { namespaceSelector }),
-    ...(objectSelector !== undefined && { objectSelector }),
-  };
-  return isAsked(constraints, request, objects);
 }
 
 /** All policies against one request. */
 class Review {
   readonly #deps: PolicyDeps;
   readonly #request: Admission;
-  readonly #base: Variables;
   readonly #denials: Denial[] = [];
   readonly #audited: Audited[] = [];
 
   constructor(deps: PolicyDeps, request: Admission) {
     this.#deps = deps;
     this.#request = request;
-    const namespace =
-      request.namespace === undefined
-        ? undefined
-        : deps.objects.find<KubeObject>("namespaces", undefined, request.namespace);
-    this.#base = {
-      ...requestVariables(deps.authorizer, request, deps.newUid()),
-      namespaceObject: celOf(namespace ?? null),
-    };
   }
 
   apply(policy: ValidatingAdmissionPolicy): void {
     const annotations = new Map<string, Set<string>>();
-    for (const binding of this.#deps.objects.list<ValidatingAdmissionPolicyBinding>(bindingResource)) {
-      const { policyName, matchResources, paramRef } = binding.spec;
-      if (policyName !== nameOf(policy)) continue;
-      if (!isMatched(this.#deps, matchResources, this.#request, true)) continue;
-      const params = paramsOf(this.#deps, policy.spec.paramKind, paramRef, this.#request.namespace);
-      if ("error" in params) {
-        const { error, isOfPolicy = false } = params;
-        const message = `failed to configure ${isOfPolicy ? "policy" : "binding"}: ${error}`;
-        if (policy.spec.failurePolicy !== "Ignore")
-          this.#deny(policy, isOfPolicy ? undefined : binding, { message });
-        continue;
-      }
-      for (const param of params) this.#evaluate(policy, binding, param, annotations);
-    }
+    for (const invocation of invocationsOf<ValidatingAdmissionPolicyBinding>(
+      this.#deps,
+      bindingResource,
+      policy,
+      this.#request,
+    ))
+      if (!("error" in invocation)) this.#evaluate(policy, invocation.binding, invocation.param, annotations);
+      else if (policy.spec.failurePolicy !== "Ignore")
+        this.#deny(policy, invocation.binding, { message: invocation.error });
     for (const [key, values] of annotations)
       this.#request.annotate(`${nameOf(policy)}/${key}`, [...values].join(", "));
   }
@@ -134,9 +93,9 @@ class Review {
     param: KubeObject | null,
     annotations: Map<string, Set<string>>,
   ): void {
-    const { matchConditions = [], variables = [], validations = [], failurePolicy } = policy.spec;
-    const base = { ...this.#base, params: celOf(param) };
-    const known = { ...base, variables: lazily(variables, base) };
+    const { matchConditions = [], variables, validations = [], failurePolicy } = policy.spec;
+    const base = policyVariables(this.#deps, this.#request, param);
+    const known = withVariables(base, variables);
     const met = meetsConditions(matchConditions, base);
     if (met === false) return;
     if (met !== true) {
@@ -228,23 +187,4 @@ function messageFrom(expression: string, known: Variables): string {
   if ("error" in found || typeof found.value !== "string") return "";
   const text = found.value.trim();
   return text.includes("\n") || Buffer.byteLength(text) > mostMessageBytes ? "" : text;
-}
-
-/** `variables.x` in expressions: evaluated when it is first asked for, with those before it. */
-function lazily(variables: readonly Variable[], base: Variables): object {
-  const made = {};
-  const known = { ...base, variables: made };
-  for (const { name, expression } of variables) {
-    let found: ReturnType<typeof evaluate> | undefined;
-    Object.defineProperty(made, name, {
-      enumerable: true,
-      get: () => {
-        found ??= evaluate(expression, known);
-        if ("error" in found)
-          throw new Error(`composited variable "${name}" fails to evaluate: ${found.error}`);
-        return found.value;
-      },
-    });
-  }
-  return made;
 }

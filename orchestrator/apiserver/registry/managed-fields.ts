@@ -8,6 +8,7 @@ import {
 import { builtInTypes, emptyObject } from "#orchestrator/machinery/apply/built-in.ts";
 import type { FieldTypes } from "#orchestrator/machinery/apply/ownership.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import { type Atom, atomOfType, deduced } from "#orchestrator/machinery/apply/atom.ts";
 import { servedForm, storedForm } from "./conversion.ts";
 import type { FieldOwners, FieldWrite } from "./field-owners.ts";
 import { metadataOf } from "./write-request.ts";
@@ -90,4 +91,12 @@ export class ManagedFields implements FieldOwners {
       },
     };
   }
+}
+
+/** How objects of a resource are merged by what is applied. */
+export function mergedAtom(definition: ResourceDefinition): Atom {
+  const { strategy, type } = definition;
+  if (strategy.fieldTypes !== undefined)
+    return strategy.fieldTypes.findAtom(apiVersionOf(definition)) ?? deduced;
+  return hasSchema(type) ? atomOfType(schemaOf(type)) : deduced;
 }

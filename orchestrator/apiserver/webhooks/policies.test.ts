@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { mutatingPolicies } from "#orchestrator/admission/callouts/mutating-policies.ts";
 import { validatingPolicies } from "#orchestrator/admission/callouts/policies.ts";
 import { resources } from "#orchestrator/kinds/resources.ts";
+import { mergedAtom } from "../registry/managed-fields.ts";
 import { allowAll, openTestApi, type TestApi } from "../api.fixture.ts";
 
 const registration = "/apis/admissionregistration.k8s.io/v1";
@@ -11,14 +13,16 @@ const maps = "/api/v1/namespaces/default/configmaps";
 async function openGoverned(): Promise<TestApi> {
   return await openTestApi({
     resources,
-    plugins: ({ cache, resources: table }) => [
-      validatingPolicies({
+    plugins: ({ cache, resources: table }) => {
+      const deps = {
         objects: cache,
         authorizer: allowAll.authorizer,
-        findKind: (...kind) => table.findKind(...kind),
+        findKind: (...kind: Parameters<typeof table.findKind>) => table.findKind(...kind),
         newUid: randomUUID,
-      }),
-    ],
+        atomOf: mergedAtom,
+      };
+      return [mutatingPolicies(deps), validatingPolicies(deps)];
+    },
   });
 }
 
@@ -172,4 +176,126 @@ test("expressions that cannot be compiled are refused with the policy", async ()
     /spec.matchConditions\[0\].expression: Invalid value: .*compilation failed: /,
   );
   assert.match(bad.body.message, /spec.validations\[0\].expression: Invalid value: .*compilation failed: /);
+});
+
+async function mutate(api: TestApi, more: object): Promise<void> {
+  const made = await api.send("POST", `${registration}/mutatingadmissionpolicies`, {
+    metadata: { name: "change" },
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          {
+            operations: ["CREATE"],
+            apiGroups: ["", "apps"],
+            apiVersions: ["v1"],
+            resources: ["configmaps", "deployments"],
+          },
+        ],
+      },
+      reinvocationPolicy: "Never",
+      ...more,
+    },
+  });
+  assert.equal(made.status, 201, made.body.message);
+  const bound = await api.send("POST", `${registration}/mutatingadmissionpolicybindings`, {
+    metadata: { name: "bound" },
+    spec: { policyName: "change" },
+  });
+  assert.equal(bound.status, 201, bound.body.message);
+}
+
+const deployments = "/apis/apps/v1/namespaces/default/deployments";
+const deployment = {
+  metadata: { name: "web" },
+  spec: {
+    selector: { matchLabels: { app: "web" } },
+    template: {
+      metadata: { labels: { app: "web" } },
+      spec: { containers: [{ name: "main", image: "nginx" }] },
+    },
+  },
+};
+
+function applying(expression: string): object {
+  return { patchType: "ApplyConfiguration", applyConfiguration: { expression } };
+}
+
+test("a mutating policy merges what it gives as server-side apply does", async () => {
+  await using api = await openGoverned();
+  const expression = `Object{
+    spec: Object.spec{
+      replicas: object.spec.replicas + 2,
+      template: Object.spec.template{
+        spec: Object.spec.template.spec{
+          containers: [Object.spec.template.spec.containers{name: "side", image: "envoy"}]
+        }
+      }
+    }
+  }`;
+  await mutate(api, {
+    matchConditions: [{ name: "only-web", expression: "object.metadata.name == 'web'" }],
+    mutations: [applying(expression)],
+  });
+  const { body, status } = await api.send("POST", deployments, deployment);
+  assert.equal(status, 201, body.message);
+  assert.equal(body.spec.replicas, 3);
+  const containers = body.spec.template.spec.containers as readonly Record<string, string>[];
+  assert.deepEqual(
+    containers.map(({ name, image, terminationMessagePath }) => [name, image, terminationMessagePath]),
+    [
+      ["main", "nginx", "/dev/termination-log"],
+      ["side", "envoy", "/dev/termination-log"],
+    ],
+  );
+});
+
+test("a mutating policy may give a JSON patch; later mutations see what earlier ones did", async () => {
+  await using api = await openGoverned();
+  await mutate(api, {
+    variables: [{ name: "size", expression: "string(object.data.size())" }],
+    mutations: [
+      {
+        patchType: "JSONPatch",
+        jsonPatch: {
+          expression: `[
+            JSONPatch{op: "test", path: "/data/own", value: "1"},
+            JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("a.b/c"), value: variables.size}
+          ]`,
+        },
+      },
+      {
+        patchType: "JSONPatch",
+        jsonPatch: { expression: `[JSONPatch{op: "add", path: "/data/size", value: variables.size}]` },
+      },
+    ],
+  });
+  const made = await api.send("POST", maps, mapOf("a", { own: "1" }, { tier: "web" }));
+  assert.deepEqual(made.body.metadata.labels, { tier: "web", "a.b/c": "1" }, made.body.message);
+  assert.deepEqual(made.body.data, { own: "1", size: "1" });
+  const other = await api.send("POST", maps, mapOf("b", { own: "2", more: "" }, { tier: "web" }));
+  assert.deepEqual(other.body.metadata.labels, { tier: "web" });
+  assert.deepEqual(other.body.data, { own: "2", more: "", size: "2" });
+});
+
+test("a mutating policy that fails refuses the request, unless that is to be ignored", async () => {
+  const mutations = [applying("Object{data: object.missing}")];
+  await using api = await openGoverned();
+  await mutate(api, { mutations });
+  const refused = await api.send("POST", maps, mapOf("a", { own: "1" }));
+  assert.deepEqual([refused.status, refused.body.reason], [403, "Invalid"]);
+  assert.match(refused.body.message, /^policy 'change' with binding 'bound' denied request: expression /);
+  await using other = await openGoverned();
+  await mutate(other, { mutations, failurePolicy: "Ignore" });
+  assert.equal((await other.send("POST", maps, mapOf("a", { own: "1" }))).status, 201);
+});
+
+test("a mutating policy may not replace lists and maps as a whole", async () => {
+  await using api = await openGoverned();
+  const selector = `Object.spec.selector{matchLabels: {"a": "b"}}`;
+  await mutate(api, { mutations: [applying(`Object{spec: Object.spec{selector: ${selector}}}`)] });
+  const { body } = await api.send("POST", deployments, deployment);
+  assert.equal(
+    body.message,
+    "policy 'change' with binding 'bound' denied request: error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.selector",
+  );
 });

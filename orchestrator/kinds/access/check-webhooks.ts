@@ -1,7 +1,9 @@
 import type {
   MatchCondition,
+  MutatingAdmissionPolicy,
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  Mutation,
   RuleWithOperations,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
@@ -168,8 +170,24 @@ export function admissionPolicyErrors(object: Draft): Errors {
       if ((expression ?? "").trim() === "")
         into.push(required(`spec.validations[${at}].expression`, "expression is not specified"));
       else checkExpression(into, `spec.validations[${at}].expression`, expression);
-  }
+  } else checkMutations(into, view<MutatingAdmissionPolicy>(object).spec?.mutations ?? []);
   return into;
+}
+
+function checkMutations(into: Findings, mutations: readonly Mutation[]): void {
+  if (mutations.length === 0)
+    into.push(required("spec.mutations", "mutations must contain at least one item"));
+  for (const [at, { patchType, jsonPatch, applyConfiguration }] of mutations.entries()) {
+    const path = `spec.mutations[${at}]`;
+    checkRequiredSupported(into, `${path}.patchType`, patchType, ["ApplyConfiguration", "JSONPatch"]);
+    const [name, given] =
+      patchType === "JSONPatch"
+        ? (["jsonPatch", jsonPatch] as const)
+        : (["applyConfiguration", applyConfiguration] as const);
+    if (given === undefined)
+      into.push(required(`${path}.${name}`, `must be specified when patchType is ${patchType}`));
+    else checkExpression(into, `${path}.${name}.expression`, given.expression ?? "");
+  }
 }
 
 export function admissionPolicyBindingErrors(object: Draft): Errors {

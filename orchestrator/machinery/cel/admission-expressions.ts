@@ -1,5 +1,6 @@
 import { messageOf } from "#base/fault.ts";
 import { celEnvironment } from "./environment.ts";
+import { structsAsMaps } from "./struct-literals.ts";
 
 /** An expression that has been compiled, or why it cannot be. */
 export type Expression =
@@ -24,7 +25,7 @@ export function compileExpression(text: string): Expression {
 function compileNew(text: string): Expression {
   environment ??= admissionEnvironment();
   try {
-    const program = environment.parse(text);
+    const program = environment.parse(structsAsMaps(text));
     const { valid, error } = program.check();
     return valid ? { run: (variables) => program(variables) } : { error: messageOf(error) };
   } catch (error) {
@@ -34,6 +35,9 @@ function compileNew(text: string): Expression {
 
 function admissionEnvironment() {
   return celEnvironment(names)
+    .registerFunction("escapeJsonPatchKey(string): string", (key: string) =>
+      key.replaceAll("~", "~0").replaceAll("/", "~1"),
+    )
     .registerType("Authorizer", { ctor: CelAuthorizer, fields: {} })
     .registerType("ResourceCheck", { ctor: ResourceCheck, fields: {} })
     .registerType("AuthorizationDecision", { ctor: AuthorizationDecision, fields: {} })
@@ -128,4 +132,14 @@ export function celOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(celOf);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, celOf(member)]));
+}
+
+/** The other way round. */
+export function jsonOf(value: unknown): unknown {
+  if (typeof value === "bigint") return Number(value);
+  if (Array.isArray(value)) return value.map(jsonOf);
+  if (value instanceof Map)
+    return Object.fromEntries(Array.from(value, ([name, member]) => [String(name), jsonOf(member)]));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, jsonOf(member)]));
 }
