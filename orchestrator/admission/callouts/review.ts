@@ -49,8 +49,17 @@ interface Kind {
   readonly kind: string;
 }
 
+const connections: Readonly<Record<string, string>> = {
+  attach: "Attach",
+  exec: "Exec",
+  portforward: "PortForward",
+  proxy: "Proxy",
+};
+
 /** Of what is written: a subresource may have a kind of its own. */
-function kindOf({ resource, object }: Admission): Kind {
+function kindOf({ operation, resource, subresource, object }: Admission): Kind {
+  if (operation === "CONNECT")
+    return { group: "", version: "v1", kind: `${resource.kind}${connections[subresource] ?? ""}Options` };
   const apiVersion = object?.["apiVersion"];
   const kind = object?.["kind"];
   if (typeof apiVersion !== "string" || typeof kind !== "string")

@@ -268,6 +268,23 @@ test("configurations of webhooks cannot be guarded by webhooks", async () => {
   assert.equal((await api.send("POST", maps, mapOf("a"))).status, 201);
 });
 
+test("webhooks may forbid connections to pods", async () => {
+  await using hook = await openHook(() => ({ allowed: false, status: { message: "no way in" } }));
+  await using api = await openHooked();
+  const rule = { operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/attach"] };
+  await configure(api, "Validating", hook, { rules: [rule] });
+  const pods = "/api/v1/namespaces/default/pods";
+  const made = await api.send("POST", pods, {
+    metadata: { name: "a" },
+    spec: { containers: [{ name: "main", image: "nginx" }] },
+  });
+  assert.equal(made.status, 201, made.body.message);
+  const answer = await api.send("POST", `${pods}/a/attach`);
+  assert.equal(answer.body.message, 'admission webhook "hook.example.com" denied the request: no way in');
+  const [asked] = hook.asked;
+  assert.deepEqual([asked?.kind.kind, asked?.name, asked?.options], ["PodAttachOptions", "a", null]);
+});
+
 test("webhooks of services are called at a ready endpoint, by the service's name", async () => {
   await using hook = await openHook(() => ({ allowed: false }));
   const client = { service: { namespace: "default", name: "hook", path: "check" }, caBundle: hook.caBundle };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { structsAsMaps } from "./struct-literals.ts";
 
 const cases: readonly (readonly [string, string])[] = [
@@ -19,3 +20,35 @@ const cases: readonly (readonly [string, string])[] = [
 
 for (const [written, expected] of cases)
   test(`objects of types as maps: ${written}`, () => assert.equal(structsAsMaps(written), expected));
+
+test("an expression without objects of types stays as it is", () => {
+  const part = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      "{",
+      "}",
+      "[",
+      "]",
+      "(",
+      ")",
+      '"',
+      "'",
+      '"""',
+      "r'",
+      "\\",
+      "//",
+      "\n",
+      "a",
+      ".b",
+      ":",
+      ",",
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(part), (parts) => {
+      const text = parts.join("");
+      fc.pre(!/Object|JSONPatch|jsonpatch/.test(text));
+      assert.equal(structsAsMaps(text), text);
+    }),
+  );
+});
