@@ -60,6 +60,8 @@ export interface ServerOptions {
   /** The socket of its container runtime; the engine's, unless told. */
   readonly criEndpoint?: string;
   readonly auditPolicy?: string;
+  /** Addresses for load balancers: ADDRESS/PREFIX or FIRST-LAST. */
+  readonly lbPool?: string;
 }
 
 /** What the hypervisor needs to know. */

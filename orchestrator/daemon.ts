@@ -6,7 +6,8 @@ import process from "node:process";
 import { systemTimers } from "#host/system-timers.ts";
 import { openAgent } from "#orchestrator/node/agent.ts";
 import type { ServerIdentity } from "#orchestrator/node/server/node-server.ts";
-import { jsonLog, type LogLevel } from "#base/log.ts";
+import { messageOf } from "#base/fault.ts";
+import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
 import type { User } from "#orchestrator/authn/user.ts";
 import { bootstrapObjects } from "#orchestrator/apiserver/bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "#orchestrator/apiserver/bootstrap/ensure-objects.ts";
@@ -16,6 +17,8 @@ import { ApiServer, type ServerTls } from "#orchestrator/apiserver/http/server.t
 import type { ApiHandler } from "#orchestrator/apiserver/api-request.ts";
 import { openApi } from "#orchestrator/apiserver/open-api.ts";
 import { openAccess } from "./access-control.ts";
+import { parseLbPool } from "./proxy/lb-pool.ts";
+import { type NodeAddresses, openClusterNetwork, openNodeAddresses } from "./cluster-network.ts";
 import { AuditLog } from "#orchestrator/audit/audit-log.ts";
 import { defaultPolicy } from "#orchestrator/audit/audit-policy.ts";
 import { Auditor } from "#orchestrator/audit/auditor.ts";
@@ -39,6 +42,8 @@ export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Whether this machine is a node of the cluster. */
   readonly hasAgent: boolean;
+  /** Addresses for load balancers; absent: services of that type wait for somebody else. */
+  readonly lbPool?: string;
   /** The socket of the container runtime; absent: the engine's in `run`. */
   readonly criEndpoint?: string;
   /** Absolute; a file of kind Policy of audit.k8s.io/v1. Absent: metadata of all but heartbeats. */
@@ -138,11 +143,20 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   );
   const { port } = server;
   undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
-  if (options.hasAgent && isLoopback(options.listen.host) && !isLoopback(advertised)) {
-    // The service `kubernetes` leads pods here.
+  // Pods reach an API that listens on the loopback at the address of its service, which the node has for them alone.
+  const isForPods = options.hasAgent && isLoopback(options.listen.host);
+  const places: NetworkPlaces = {
+    root: options.root,
+    dnsAddress,
+    serviceCidr: serviceRange,
+    ...(isForPods && { api: { address: serviceAddress, port } }),
+  };
+  const nodeAddresses = options.hasAgent ? await findNodeAddresses(places, log) : undefined;
+  const inside = isForPods && nodeAddresses !== undefined ? serviceAddress : advertised;
+  if (isForPods && !isLoopback(inside)) {
     const forPods = undo.use(
       await ApiServer.open(gated, {
-        host: advertised,
+        host: inside,
         port,
         tls: tlsOf(pki.current),
         log: log.with({ area: "apiserver" }),
@@ -152,7 +166,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   }
   ensureAdminKubeconfig(pki.current, `https://127.0.0.1:${port}`, options.root);
   const own = api.transport(apiServer);
-  const facts = { address: advertised, port, serviceAddress, serviceRange };
+  const facts = { address: inside, port, serviceAddress, serviceRange };
   const bootstrap = { objects: api.cache, transport: own, log: log.with({ area: "bootstrap" }) };
   await ensureObjects(bootstrap, bootstrapObjects(facts), signal);
   await ensureRoles(api.cache, own, log.with({ area: "bootstrap" }), signal);
@@ -170,6 +184,19 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       log,
     }),
   );
+  if (nodeAddresses !== undefined) {
+    const clusterNetwork = {
+      ...places,
+      transport: own,
+      run: options.run,
+      nodeName,
+      podCidr: podRange,
+      domain: clusterDomain,
+      log,
+      ...(options.lbPool !== undefined && { lbPool: parseLbPool(options.lbPool) }),
+    };
+    undo.use(await openClusterNetwork(clusterNetwork, nodeAddresses));
+  }
   if (options.hasAgent) {
     const agentLog = log.with({ area: "node" });
     undo.use(
@@ -184,7 +211,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         random: Math.random,
         log: agentLog,
         clusterDns: [dnsAddress],
-        clusterDomain: "cluster.local",
+        clusterDomain,
         version: "v1.36.0",
         server: {
           host: "",
@@ -214,6 +241,20 @@ const nodeUser = (nodeName: string): User => ({
 const serviceAddress = "10.96.0.1";
 const serviceRange = "10.96.0.0/16";
 const dnsAddress = "10.96.0.10";
+const podRange = "10.244.0.0/16";
+const clusterDomain = "cluster.local";
+
+type NetworkPlaces = Parameters<typeof openNodeAddresses>[0];
+
+/** Undefined where they cannot be had: the cluster goes on without services and names on this node. */
+async function findNodeAddresses(places: NetworkPlaces, log: Log): Promise<NodeAddresses | undefined> {
+  try {
+    return await openNodeAddresses(places);
+  } catch (error) {
+    log.error("the node is without addresses of its own for the cluster", { reason: messageOf(error) });
+    return undefined;
+  }
+}
 
 function nodeIdentityOf({ identities: { kubelet }, authority }: Pki): ServerIdentity {
   return { ...kubelet, authority };

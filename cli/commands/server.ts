@@ -22,6 +22,10 @@ export const command = defineCommand({
   ].join("\n"),
   flags: {
     "kube-listen": text("ADDRESS", `HOST:PORT of the Kubernetes API (default ${usualAddress})`),
+    "lb-pool": text(
+      "ADDRESSES",
+      "Addresses for services of type LoadBalancer, ADDRESS/PREFIX or FIRST-LAST, at which this machine answers",
+    ),
     "audit-policy-file": text(
       "FILE",
       "Which requests are written to cluster/audit/, as audit.k8s.io/v1 Policy",
@@ -44,7 +48,11 @@ export const command = defineCommand({
     [1, "could not start, or another server uses the same folder"],
   ],
   async run({ instance, services, signal }, values) {
-    const { "audit-policy-file": policy, "container-runtime-endpoint": runtime } = values;
+    const {
+      "audit-policy-file": policy,
+      "container-runtime-endpoint": runtime,
+      "lb-pool": pool,
+    } = values;
     const folder = join(instance.root, "cluster");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _folder = lockFolder(folder);
@@ -56,6 +64,7 @@ export const command = defineCommand({
       hasAgent: !values["disable-agent"],
       ...(policy !== undefined && { auditPolicy: resolve(policy) }),
       ...(runtime !== undefined && { criEndpoint: runtime }),
+      ...(pool !== undefined && { lbPool: pool }),
     });
     // Who has started it in the background waits for this file.
     mkdirSync(instance.run, { recursive: true, mode: 0o755 });

@@ -56,7 +56,7 @@ function dnsSlice(address: string): EndpointSlice {
       namespace,
       labels: {
         "kubernetes.io/service-name": name,
-        "endpointslice.kubernetes.io/managed-by": "gantry.dev/agent",
+        "endpointslice.kubernetes.io/managed-by": "gantry-agent",
       },
     },
     addressType: "IPv4",

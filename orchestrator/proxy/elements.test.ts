@@ -50,12 +50,13 @@ test("one of three targets goes: one place is written anew, one goes, and the se
     [
       "add chain ip t services_foreign_2",
       "add rule ip t services_foreign_2 ip saddr != 10.244.0.0/16 meta mark set meta mark or 0x4000",
-      "add rule ip t services_foreign_2 dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @services_targets",
+      "add rule ip t services_foreign_2 meta priority set numgen random mod 2",
+      "add rule ip t services_foreign_2 meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . meta priority map @services_targets",
       "delete element ip t hairpin { 10.244.0.2 . 10.244.0.2 }",
-      "delete element ip t services_targets { 10.96.0.5 . tcp . 80 . 2, 10.96.0.5 . tcp . 80 . 0 }",
+      "delete element ip t services_targets { 10.96.0.5 . tcp . 80 . 0:2, 10.96.0.5 . tcp . 80 . 0:0 }",
       "delete element ip t services { 10.96.0.5 . tcp . 80 }",
       "add element ip t services { 10.96.0.5 . tcp . 80 : goto services_foreign_2 }",
-      "add element ip t services_targets { 10.96.0.5 . tcp . 80 . 0 : 10.244.0.4 . 8080 }",
+      "add element ip t services_targets { 10.96.0.5 . tcp . 80 . 0:0 : 10.244.0.4 . 8080 }",
     ].join("; "),
   );
 });

@@ -1,5 +1,12 @@
 import type { Frontend, Target } from "./frontends.ts";
-import { type Masquerade, refuseVerdict, type SetName, type Space, verdictOf } from "./ruleset.ts";
+import {
+  type Masquerade,
+  numberText,
+  refuseVerdict,
+  type SetName,
+  type Space,
+  verdictOf,
+} from "./ruleset.ts";
 
 /** An element of a set or map of the table. */
 export interface Element {
@@ -118,15 +125,15 @@ class Planner {
     this.slots.set(place, slots);
     this.#put(space, key, verdictOf({ space, masquerade, count: slots.length, affinitySeconds }));
     for (const [slot, target] of slots.entries()) {
-      if (affinitySeconds === 0) this.#put(`${space}_targets`, `${key} . ${slot}`, target);
-      else this.#put(`${space}_ids`, `${key} . ${slot}`, this.#idOf(target));
+      if (affinitySeconds === 0) this.#put(`${space}_targets`, `${key} . ${numberText(slot)}`, target);
+      else this.#put(`${space}_ids`, `${key} . ${numberText(slot)}`, this.#idOf(target));
     }
   }
 
   #idOf(target: string): string {
     const id = this.ids.get(target) ?? this.#before.ids.get(target) ?? this.#facts.nextId();
     this.ids.set(target, id);
-    const text = `${(id >>> 16).toString(16)}:${(id & 0xffff).toString(16)}`;
+    const text = numberText(id);
     this.#put("by_id", text, target);
     return text;
   }

@@ -46,13 +46,22 @@ const mostClients = 262_144;
 
 const byAddress = "ip daddr . meta l4proto . th dport";
 const byPort = "meta l4proto . th dport";
-const keyOf: Readonly<Record<Space, string>> = {
-  services: byAddress,
-  nodes: byPort,
-  outside: byAddress,
-  outside_nodes: byPort,
+const addressType = "ipv4_addr . inet_proto . inet_service";
+const portType = "inet_proto . inet_service";
+
+/** What a packet is looked up by, and what type that has. */
+const keyOf: Readonly<Record<Space, { readonly key: string; readonly type: string }>> = {
+  services: { key: byAddress, type: addressType },
+  nodes: { key: byPort, type: portType },
+  outside: { key: byAddress, type: addressType },
+  outside_nodes: { key: byPort, type: portType },
 };
 const spaces = ["services", "nodes", "outside", "outside_nodes"] as const;
+
+/** A number as nft writes a packet's priority, which is where the rules keep the numbers of targets and of their places. */
+export function numberText(value: number): string {
+  return `${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}`;
+}
 
 export function verdictOf(choice: Choice): string {
   return `goto ${chainOf(choice)}`;
@@ -78,25 +87,28 @@ export function choiceOf(verdict: string): Choice | undefined {
 /** The name of a choice's chain and its rules. */
 export function chainRules(choice: Choice, { podCidr }: RulesetFacts): readonly [string, readonly string[]] {
   const { space, masquerade, count, affinitySeconds } = choice;
-  const place = `${keyOf[space]} . numgen random mod ${count}`;
+  const { key } = keyOf[space];
   const marking = `meta mark set meta mark or ${mark}`;
   const masquerading = {
     none: [],
     foreign: [`ip saddr != ${podCidr} ${marking}`],
     all: [marking],
   }[masquerade];
+  // From one rule to the next a number is kept in the packet's priority: routing sets that anew.
+  const draw = `meta priority set numgen random mod ${count}`;
+  const send = "meta l4proto { tcp, udp, sctp } dnat ip to";
   if (affinitySeconds === 0)
-    return [chainOf(choice), [...masquerading, `dnat ip to ${place} map @${space}_targets`]];
-  // The number of the target is kept in the packet's priority, which routing sets anew, between one rule and the next.
+    return [chainOf(choice), [...masquerading, draw, `${send} ${key} . meta priority map @${space}_targets`]];
   const client = `ip saddr . ${byAddress}`;
   const choose = [
-    `meta priority set ${place} map @${space}_ids`,
+    draw,
+    `meta priority set ${key} . meta priority map @${space}_ids`,
     `update @clients { ${client} timeout ${affinitySeconds}s : meta priority }`, // of one it knows only the time is set
   ];
-  const send = "meta l4proto { tcp, udp, sctp } dnat ip to meta priority map @by_id";
-  const recall = [`meta priority set ${client} map @clients`, send];
+  const sendThere = `${send} meta priority map @by_id`;
+  const recall = [`meta priority set ${client} map @clients`, sendThere];
   const forget = `delete @clients { ${client} : meta priority }`; // of a target that is gone
-  return [chainOf(choice), [...masquerading, ...choose, ...recall, forget, ...choose, send]];
+  return [chainOf(choice), [...masquerading, ...choose, ...recall, forget, ...choose, sendThere]];
 }
 
 /**
@@ -106,27 +118,26 @@ export function chainRules(choice: Choice, { podCidr }: RulesetFacts): readonly 
 export function emptyRuleset(facts: RulesetFacts): string {
   const { table, podCidr, serviceCidr, ownAddresses } = facts;
   const own = ownAddresses.length === 0 ? "" : `elements = { ${ownAddresses.join(", ")} };`;
-  const places = spaces.map(
-    (space) => `
-  map ${space} { typeof ${keyOf[space]} : verdict; }
-  map ${space}_targets { typeof ${keyOf[space]} . numgen random mod 2 : ip daddr . th dport; }
-  map ${space}_ids { typeof ${keyOf[space]} . numgen random mod 2 : meta priority; }`,
-  );
-  const typed = places
-    .join("")
-    .replaceAll(`typeof ${byAddress} : verdict`, "type ipv4_addr . inet_proto . inet_service : verdict")
-    .replaceAll(`typeof ${byPort} : verdict`, "type inet_proto . inet_service : verdict");
+  const places = spaces
+    .map((space) => ({ space, ...keyOf[space] }))
+    .map(
+      ({ space, type }) => `
+  map ${space} { type ${type} : verdict; }
+  map ${space}_targets { type ${type} . classid : ipv4_addr . inet_service; }
+  map ${space}_ids { type ${type} . classid : classid; }`,
+    )
+    .join("");
   return `table ip ${table} { }
 delete table ip ${table}
-table ip ${table} {${typed}
+table ip ${table} {${places}
   map by_id { type classid : ipv4_addr . inet_service; }
-  map clients { typeof ip saddr . ${byAddress} : meta priority; flags dynamic, timeout; size ${mostClients}; }
-  map refused { type ipv4_addr . inet_proto . inet_service : verdict; }
-  map refused_nodes { type inet_proto . inet_service : verdict; }
+  map clients { type ipv4_addr . ${addressType} : classid; flags dynamic, timeout; size ${mostClients}; }
+  map refused { type ${addressType} : verdict; }
+  map refused_nodes { type ${portType} : verdict; }
   set hairpin { type ipv4_addr . ipv4_addr; }
   set cluster_ips { type ipv4_addr; }
-  set guarded { type ipv4_addr . inet_proto . inet_service; }
-  set allowed { type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval; }
+  set guarded { type ${addressType}; }
+  set allowed { type ${addressType} . ipv4_addr; flags interval; }
   set own { type ipv4_addr; ${own} }
   chain refuse {
     reject

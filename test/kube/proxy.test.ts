@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { silentLog } from "#base/log.ts";
+import { jsonLog, silentLog } from "#base/log.ts";
 import { endpointSlices, services } from "#client/kube/resources.ts";
 import { systemTimers } from "#host/system-timers.ts";
 import type { Service, ServiceSpec } from "#api/kube/types/core.ts";
@@ -13,6 +13,8 @@ import { ClusterNet, service, slice } from "../support/cluster-net.ts";
 // Real packets through real rules, in network namespaces of the test's own.
 
 let net: ClusterNet;
+const warnings: string[] = [];
+const log = jsonLog((line) => warnings.push(line), { level: "warn", now: () => new Date() });
 const instance = "gantry-test";
 const { table, link } = serviceNames(instance);
 
@@ -31,7 +33,7 @@ function open(): Promise<AsyncDisposable> {
   const { informers, nativeBinary, folder: runFolder, signal } = net;
   const own = new Map([["10.96.0.10", [53]]]);
   const cidrs = { podCidr: "10.244.0.0/16", serviceCidr: "10.96.0.0/16" };
-  const common = { instance, nodeName: "here", own, timers: systemTimers, log: silentLog };
+  const common = { instance, nodeName: "here", own, timers: systemTimers, log };
   return openProxy({ informers, nativeBinary, runFolder, ...cidrs, ...common }, signal);
 }
 
@@ -95,7 +97,7 @@ test("no endpoints, other ports, unknown addresses: refused at once, refused at 
   assert.deepEqual(await a.ask("tcp", "10.96.0.6:80"), ["ECONNREFUSED"]);
   assert.deepEqual(await a.ask("udp", "10.96.0.6:80"), ["ECONNREFUSED"]);
   await setSlice(slice("none", both));
-  await untilRules(/10\.96\.0\.6 \. tcp \. 80 \. 1/);
+  await untilRules(/10\.96\.0\.6 \. tcp \. 80 \. 0:1/);
   assert.match((await a.ask("tcp", "10.96.0.6:80"))[0] ?? "", /^[ab] /);
   assert.deepEqual(await a.ask("tcp", "10.96.0.6:81"), ["ECONNREFUSED"]);
   assert.deepEqual(await a.ask("tcp", "10.96.0.99:80", { waitMs: 200 }), ["ETIMEDOUT"]);
@@ -165,7 +167,7 @@ test("session affinity: a client stays until its pod goes or its time is over, a
   assert.equal(first.size, 1);
   const isA = first.has("a 10.244.0.1");
   await setSlice(slice("sticky", [isA ? "10.244.0.3" : "10.244.0.2"]));
-  await untilRules(new RegExp(`10\\.96\\.0\\.11 \\. tcp \\. 80 \\. 1`), false);
+  await untilRules(new RegExp(`10\\.96\\.0\\.11 \\. tcp \\. 80 \\. 0:1`), false);
   const second = new Set(await world.ask("tcp", "10.96.0.11:80", { count: 5 }));
   assert.deepEqual(second, new Set([isA ? "b 10.244.0.1" : "a 10.244.0.1"]));
   assert.match(net.sh(`nft list map ip ${table} clients`), /192\.0\.2\.2 .*timeout 1s/);
@@ -178,6 +180,22 @@ test("session affinity: a client stays until its pod goes or its time is over, a
   assert.equal(new Set(await world.ask("tcp", "10.96.0.11:80", { count: 40 })).size, 2);
 });
 
+test("session affinity: of UDP too, and by node ports", async () => {
+  await using _proxy = await open();
+  const spec: ServiceSpec = {
+    type: "NodePort",
+    clusterIP: "10.96.0.16",
+    sessionAffinity: "ClientIP",
+    ports: [{ port: 80, nodePort: 30082, protocol: "UDP" }],
+  };
+  const ports = [{ name: "", port: 8080, protocol: "UDP" as const }];
+  await using _service = await make("both", spec, slice("both", both, ports));
+  const { world } = net.peers;
+  const heard = new Set(await world.ask("udp", "192.0.2.1:30082", { count: 20 }));
+  assert.equal(heard.size, 1, String([...heard]));
+  assert.match([...heard][0] ?? "", /^[ab] 10\.244\.0\.1$/);
+});
+
 test("terminating pods are used while there is nobody else", async () => {
   await using _proxy = await open();
   const going = { ready: false, serving: true, terminating: true };
@@ -186,7 +204,7 @@ test("terminating pods are used while there is nobody else", async () => {
   const { world } = net.peers;
   assert.deepEqual(await world.ask("tcp", "10.96.0.12:80"), ["a 10.244.0.1"]);
   await setSlice(slice("going", [a, "10.244.0.3"]));
-  await untilRules(/10\.96\.0\.12 \. tcp \. 80 \. 0 : 10\.244\.0\.3/);
+  await untilRules(/10\.96\.0\.12 \. tcp \. 80 \. none : 10\.244\.0\.3/);
   assert.deepEqual(
     new Set(await world.ask("tcp", "10.96.0.12:80", { count: 10 })),
     new Set(["b 10.244.0.1"]),
@@ -202,7 +220,7 @@ test("UDP: a flow goes on to another pod when its pod is gone", async () => {
   assert.deepEqual(await b.ask("udp", "10.96.0.13:80", { localPort: 5000 }), ["a 10.244.0.3"]);
   assert.deepEqual(await world.ask("udp", "10.96.0.13:80", { localPort: 5000 }), ["a 10.244.0.1"]);
   await setSlice(slice("udp", ["10.244.0.3"], ports));
-  await untilRules(/10\.96\.0\.13 \. udp \. 80 \. 0 : 10\.244\.0\.3/);
+  await untilRules(/10\.96\.0\.13 \. udp \. 80 \. none : 10\.244\.0\.3/);
   const deadline = performance.now() + 3000;
   for (;;) {
     const heard = await world.ask("udp", "10.96.0.13:80", { localPort: 5000, waitMs: 200 });
@@ -223,7 +241,7 @@ test("load balancers: only from the source ranges", async () => {
   const ingress = [{ ip: "203.0.113.1", ipMode: "VIP" }];
   const balanced = { ...now, status: { loadBalancer: { ingress } } };
   const made = await net.kube.of(services).updateStatus(balanced, net.signal);
-  await untilRules(/203\.0\.113\.1 \. tcp \. 80 \. 0/);
+  await untilRules(/203\.0\.113\.1 \. tcp \. 80 \. none/);
   const { world, b } = net.peers;
   assert.deepEqual(await world.ask("tcp", "203.0.113.1:80", { waitMs: 200 }), ["ETIMEDOUT"]);
   const spec2 = { ...made.spec, loadBalancerSourceRanges: ["192.0.2.0/24"] };
@@ -234,6 +252,7 @@ test("load balancers: only from the source ranges", async () => {
 });
 
 test("others flush the table: it is back; the proxy starts again: connections go on", async () => {
+  assert.deepEqual(warnings, [], "all that came before were single elements");
   const first = await open();
   const made = await make("back", { clusterIP: "10.96.0.15" }, slice("back", both));
   net.sh(`nft flush table ip ${table}`);
