@@ -48,11 +48,7 @@ export const command = defineCommand({
     [1, "could not start, or another server uses the same folder"],
   ],
   async run({ instance, services, signal }, values) {
-    const {
-      "audit-policy-file": policy,
-      "container-runtime-endpoint": runtime,
-      "lb-pool": pool,
-    } = values;
+    const { "audit-policy-file": policy, "container-runtime-endpoint": runtime, "lb-pool": pool } = values;
     const folder = join(instance.root, "cluster");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _folder = lockFolder(folder);
