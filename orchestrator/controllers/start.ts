@@ -16,6 +16,7 @@ import { startNodeLifecycleController } from "./node-lifecycle/reconcile.ts";
 import { persistentVolumeController, type VolumeFacts } from "./persistent-volumes/reconcile.ts";
 import { startPodGarbageCollector } from "./pod-gc/reconcile.ts";
 import { startReplicaSetController, startReplicationController } from "./replica-set/reconcile.ts";
+import { startResourceQuotaController } from "./resource-quota/reconcile.ts";
 import { rootCaController } from "./root-ca/reconcile.ts";
 import { startStatefulSetController } from "./stateful-set/reconcile.ts";
 import { startServiceAccountController } from "./service-account/reconcile.ts";
@@ -57,6 +58,7 @@ export async function startControllers(
     nodeIpamController("10.244.0.0/16"),
     startNodeLifecycleController,
     startPodGarbageCollector,
+    startResourceQuotaController,
     persistentVolumeController(facts.volumes),
   ];
   await Promise.all(controllers.map((start) => start(deps, signal)));
