@@ -277,6 +277,14 @@ test("a mutating policy may give a JSON patch; later mutations see what earlier 
   assert.deepEqual(other.body.data, { own: "2", more: "", size: "2" });
 });
 
+test("what a mutating policy gives optionally is left out when it is nothing", async () => {
+  await using api = await openGoverned();
+  const fields = `?immutable: optional.none(), ?data: optional.of({"size": string(object.data.size())})`;
+  await mutate(api, { mutations: [applying(`Object{${fields}}`)] });
+  const { body } = await api.send("POST", maps, mapOf("a", { own: "1" }));
+  assert.deepEqual([body.data, body.immutable], [{ own: "1", size: "1" }, undefined], body.message);
+});
+
 test("a mutating policy that fails refuses the request, unless that is to be ignored", async () => {
   const mutations = [applying("Object{data: object.missing}")];
   await using api = await openGoverned();

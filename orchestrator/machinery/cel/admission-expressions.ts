@@ -1,5 +1,5 @@
 import { messageOf } from "#base/fault.ts";
-import { celEnvironment } from "./environment.ts";
+import { celEnvironment, loadCel } from "./environment.ts";
 import { structsAsMaps } from "./struct-literals.ts";
 
 /** An expression that has been compiled, or why it cannot be. */
@@ -134,12 +134,16 @@ export function celOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, celOf(member)]));
 }
 
-/** The other way round. */
+/** The other way round: optional values are what they hold, and left out when they hold nothing. */
 export function jsonOf(value: unknown): unknown {
   if (typeof value === "bigint") return Number(value);
   if (Array.isArray(value)) return value.map(jsonOf);
-  if (value instanceof Map)
-    return Object.fromEntries(Array.from(value, ([name, member]) => [String(name), jsonOf(member)]));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, jsonOf(member)]));
+  if (value instanceof loadCel().Optional) return value.hasValue() ? jsonOf(value.value()) : undefined;
+  const members = value instanceof Map ? [...value] : Object.entries(value);
+  return Object.fromEntries(
+    members
+      .map(([name, member]) => [String(name), jsonOf(member)] as const)
+      .filter(([, member]) => member !== undefined),
+  );
 }

@@ -14,6 +14,8 @@ const cases: readonly (readonly [string, string])[] = [
   ["{'a': b} // Object{a: 1}", "{'a': b} // Object{a: 1}"],
   ["myObject{a: 1}", "myObject{a: 1}"],
   ['"/a/" + jsonpatch.escapeKey(object.x)', '"/a/" + escapeJsonPatchKey(object.x)'],
+  ["Object{?a: object.?b}", '{"a": object.?b}'],
+  ["// Object{\na{b: c}", "// Object{\na{b: c}"],
   ["Object{", "{"],
   ["}}", "}}"],
 ];

@@ -19,7 +19,7 @@ export function structsAsMaps(expression: string): string {
 const tokens =
   /\s+|\/\/[^\n]*|[rbRB]{0,2}(?:"""[^]*?"""|'''[^]*?'''|"(?:\\[^]|[^"\\])*"|'(?:\\[^]|[^'\\])*')|[A-Za-z_][\w.]*|[^]/y;
 const structs = /(?:Object(?:\.[A-Za-z_]\w*)*|JSONPatch)\s*\{/y;
-const keys = /(?:`[^`]*`|[A-Za-z_]\w*)(?=\s*:)/y;
+const keys = /\??(?:`[^`]*`|[A-Za-z_]\w*)(?=\s*:)/y;
 
 function tokenAt(expression: string, at: number, isKey: boolean): string {
   for (const form of [...(isKey ? [keys] : []), structs, tokens]) {
@@ -31,7 +31,7 @@ function tokenAt(expression: string, at: number, isKey: boolean): string {
 }
 
 function isStruct(token: string): boolean {
-  return token.length > 1 && token.endsWith("{");
+  return /^[JO].*\{$/s.test(token);
 }
 
 function shownToken(token: string, open: ("struct" | "other")[], isAtKey: boolean): string {
@@ -42,6 +42,6 @@ function shownToken(token: string, open: ("struct" | "other")[], isAtKey: boolea
   if (["{", "(", "["].includes(token)) open.push("other");
   if (["}", ")", "]"].includes(token)) open.pop();
   if (token === "jsonpatch.escapeKey") return "escapeJsonPatchKey";
-  if (isAtKey && /^[A-Za-z_`]/.test(token)) return JSON.stringify(token.replaceAll("`", ""));
+  if (isAtKey && /^\??[A-Za-z_`]/.test(token)) return JSON.stringify(token.replaceAll(/[?`]/g, ""));
   return token;
 }
