@@ -4,9 +4,10 @@ import { criClient } from "#rpc/cri-client.ts";
 import type { EngineOptions } from "../context.ts";
 
 /** Stops all pods of the engine, which forgets them; resolves to how many there were. */
-export async function stopPods({ run }: EngineOptions, signal: AbortSignal): Promise<number> {
+export async function stopPods({ root, run }: EngineOptions, signal: AbortSignal): Promise<number> {
   const socket = join(run, "cri.sock");
-  if (!existsSync(socket)) return 0;
+  // An engine that never had any need not open what it has for them.
+  if (!existsSync(join(root, "cri")) || !existsSync(socket)) return 0;
   await using cri = criClient(socket);
   const { items } = await cri.runtime.listPodSandbox({}, signal);
   await Promise.all(
