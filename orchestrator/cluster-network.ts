@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { messageOf } from "#base/fault.ts";
 import { instanceName } from "#base/instance-name.ts";
 import type { Log } from "#base/log.ts";
-import { kubeClient } from "#client/kube/kube-client.ts";
+import { type KubeClient, kubeClient } from "#client/kube/kube-client.ts";
+import { pods } from "#client/kube/resources.ts";
 import type { Transport } from "#client/transport.ts";
 import { systemTimers } from "#host/system-timers.ts";
 import { ensureDnsService } from "./dns/dns-service.ts";
@@ -12,7 +13,7 @@ import { InformerFactory } from "./informers/informer-factory.ts";
 import { type LbPool } from "./proxy/lb-pool.ts";
 import { runLoadBalancers } from "./proxy/load-balancers.ts";
 import { serviceNames } from "./proxy/names.ts";
-import { openProxy } from "./proxy/open-proxy.ts";
+import { openProxy, removeProxy } from "./proxy/open-proxy.ts";
 import { ServiceLink } from "./proxy/service-link.ts";
 
 const nativeBinary = fileURLToPath(new URL("../native/build/gantry-shim", import.meta.url));
@@ -57,7 +58,8 @@ export async function openNodeAddresses(
 
 /**
  * The node's services and names: the proxy, the cluster's DNS and load balancers. What cannot be opened is logged and does without,
- * so that the API and pods are there all the same. Disposing of it leaves the rules in the kernel.
+ * so that the API and pods are there all the same. Disposing of it leaves the rules for pods that run on; when none does, nothing
+ * stays in the kernel.
  */
 export async function openClusterNetwork(
   options: ClusterNetworkOptions,
@@ -71,6 +73,7 @@ export async function openClusterNetwork(
   const kube = kubeClient(transport, { userAgent: "kube-proxy" });
   const common = { timers: systemTimers, random: Math.random, log };
   const informers = new InformerFactory(kube, common);
+  undo.defer(() => leave(options, kube, log));
   undo.defer(() => informers.ended());
   const own = new Map([
     [dnsAddress, [53]],
@@ -111,4 +114,19 @@ export async function openClusterNetwork(
   undo.defer(() => stop.abort()); // first of all
   const opened = undo.move();
   return { [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+const leaveMs = 3000;
+
+async function leave(options: ClusterNetworkOptions, kube: KubeClient, log: Log): Promise<void> {
+  const { root, run: runFolder, nodeName } = options;
+  try {
+    const fieldSelector = `spec.nodeName=${nodeName}`;
+    const { items } = await kube.of(pods).list({ fieldSelector }, AbortSignal.timeout(leaveMs));
+    const isOver = (phase = "") => phase === "Succeeded" || phase === "Failed";
+    if (items.every(({ status }) => isOver(status?.phase)))
+      await removeProxy({ instance: instanceName(root), runFolder, log });
+  } catch (error) {
+    log.warn("rules of services are left in the kernel", { reason: messageOf(error) });
+  }
 }

@@ -117,8 +117,10 @@ function mountsOf({ root, run }: InstancePlaces): readonly string[] {
 function linksOf({ bridge, vethPrefix, foreignLinks }: InstancePlaces): readonly string[] {
   const isVeth = new RegExp(`^${vethPrefix}[0-9a-z]{7}$`);
   const names = list("/sys/class/net");
+  // Where a cluster's node has the addresses that it answers at for its pods.
+  const services = bridge.replace(/^gantry(.*)0$/, "gsvc$1");
   return [
-    ...names.filter((name) => name === bridge).map((name) => `link ${name}`),
+    ...names.filter((name) => name === bridge || name === services).map((name) => `link ${name}`),
     ...names
       .filter((name) => isVeth.test(name) || basename(link(`/sys/class/net/${name}/master`)) === bridge)
       .map(() => "link of a container"),
@@ -156,7 +158,9 @@ export function openDescriptors(pid: number): Traces {
 
 async function nftLinesOf({ nftTable }: InstancePlaces): Promise<readonly string[]> {
   const { stdout: tables } = await promisify(execFile)("nft", ["list", "tables"]);
-  const own = tables.split("\n").filter((line) => line.endsWith(` ${nftTable}`));
+  const own = tables
+    .split("\n")
+    .filter((line) => line.endsWith(` ${nftTable}`) || line.endsWith(` ${nftTable}_services`));
   const lines: string[] = [];
   for (const table of own) {
     const [, family = "", name = ""] = table.split(" ");
