@@ -6,7 +6,7 @@ import { messageOf } from "#base/fault.ts";
 import { instanceName } from "#base/instance-name.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
-import { enableForwarding } from "#host/link/bridge.ts";
+import { enableForwarding, hasLink } from "#host/link/bridge.ts";
 import { NftShell } from "#host/nft/nft-shell.ts";
 import { AuditLog } from "./access/audit-log.ts";
 import { FailedLogins } from "./access/failed-logins.ts";
@@ -20,7 +20,7 @@ import { VirtualDiskLibrary, type VirtualDiskRecord } from "./disks/virtual-disk
 import { IsoLibrary } from "./images/iso-library.ts";
 import { RecordStore, type StoredRecord } from "./metadata/record-store.ts";
 import { DhcpServer } from "./networks/dhcp.ts";
-import { ensureTranslation } from "./networks/translation.ts";
+import { ensureTranslation, removeTranslation } from "./networks/translation.ts";
 import { VirtualNetworks } from "./networks/virtual-networks.ts";
 import { probeAccelerator } from "./qemu/probe.ts";
 import { absentRoutes } from "./rest-api/absent-routes.ts";
@@ -43,6 +43,7 @@ import { CloneService } from "./vms/clone-service.ts";
 import { finishFreezes } from "./vms/freeze.ts";
 import { MachineTable } from "./vms/machine-table.ts";
 import { NetDeviceService } from "./vms/net-device-service.ts";
+import { collectFirmwareFiles } from "./vms/plan-machine.ts";
 import { Power } from "./vms/power.ts";
 import {
   type BlockDeviceRecord,
@@ -96,11 +97,6 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
   await ensureCluster(records, hostname());
   await ensureConfig(records, { DNSConfig: { serverIPs: hostNameServers() } });
   const { nodeUUID } = getCluster(records);
-  const tasks = new TaskList({ records, log, now, nodeUUID });
-  undo.defer(async () => await tasks.close());
-  const isos = new IsoLibrary({ folder: diskFolder, records });
-  const layers = new LayerStore({ folder: diskFolder, records, holders: () => holdersOf(records) });
-  const virtualDisks = new VirtualDiskLibrary({ records, layers, tasks });
   const name = instanceName(options.root);
   const cidr = options.vmCidr ?? usualCidr;
   const networks = new VirtualNetworks({
@@ -108,6 +104,12 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
     cidr,
     ...(options.uplink !== undefined && { uplink: options.uplink }),
   });
+  undo.defer(async () => await leaveNetworks(networks, records, { name, run: options.run }, log));
+  const tasks = new TaskList({ records, log, now, nodeUUID });
+  undo.defer(async () => await tasks.close());
+  const isos = new IsoLibrary({ folder: diskFolder, records });
+  const layers = new LayerStore({ folder: diskFolder, records, holders: () => holdersOf(records) });
+  const virtualDisks = new VirtualDiskLibrary({ records, layers, tasks });
   const machines = undo.use(
     new MachineTable({
       records,
@@ -198,8 +200,8 @@ async function takeOver(
   for (const vm of all) await finishFreezes(deps, vm.uuid, signal);
   await tasks.endInterrupted(() => false);
   await layers.collect();
-  const nics = records.list<NetDeviceRecord>(kinds.netDevice).map(({ uuid }) => uuid);
-  await machines.networks.collect(new Set(nics));
+  collectFirmwareFiles(layers.folder, new Set(all.map(({ uuid }) => uuid)));
+  await machines.networks.collect(nicsIn(records));
   const hasRebooted = isNewBoot(run);
   for (const vm of all) {
     if (machines.find(vm.uuid) !== undefined || vm.desiredDisposition !== "RUNNING") continue;
@@ -264,6 +266,27 @@ async function openNetwork(
     log.error("machines have no network", { error: messageOf(error) });
   }
   return undo;
+}
+
+/** Removes what no machine uses; what one does, the next daemon finds. */
+async function leaveNetworks(
+  networks: VirtualNetworks,
+  records: RecordStore,
+  place: { readonly name: string; readonly run: string },
+  log: Log,
+): Promise<void> {
+  try {
+    await networks.collect(nicsIn(records));
+    if (hasLink(networks.bridgeOf(0))) return;
+    await using nft = new NftShell({ folder: place.run, log });
+    await removeTranslation(nft, `${place.name}-vms`);
+  } catch (error) {
+    log.warn("networks of machines stay behind", { error: messageOf(error) });
+  }
+}
+
+function nicsIn(records: RecordStore): ReadonlySet<string> {
+  return new Set(records.list<NetDeviceRecord>(kinds.netDevice).map(({ uuid }) => uuid));
 }
 
 function openAccess(folder: string, records: RecordStore, now: () => Date) {

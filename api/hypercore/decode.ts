@@ -29,7 +29,7 @@ export function decodeBody(shape: BodyShape, value: unknown): Json {
 function decodeMembers(members: Readonly<Record<string, MemberShape>>, value: unknown): Json {
   const body = objectOf(value, "");
   for (const name of Object.keys(body))
-    if (members[name] === undefined) throw new Fault("invalid", `Unknown property '${name}'`);
+    if (!Object.hasOwn(members, name)) throw new Fault("invalid", `Unknown property '${name}'`);
   for (const [name, { isRequired }] of Object.entries(members))
     if (isRequired === true && body[name] === undefined)
       throw new Fault("invalid", `Missing required property '${name}'`);

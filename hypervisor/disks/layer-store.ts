@@ -29,6 +29,8 @@ export class LayerStore {
   readonly #records: RecordStore;
   readonly #holders: () => Iterable<string>;
   readonly #lock = new KeyedLock();
+  /** By the work that is adding now. */
+  readonly #made: string[] = [];
 
   /** @param deps.holders the layers that something needs, those below them left out */
   constructor(deps: {
@@ -81,9 +83,21 @@ export class LayerStore {
     }
   }
 
-  /** Runs work that adds layers and records who needs them, while nothing is collected. */
+  /**
+   * Runs work that adds layers and records who needs them, while nothing is collected. When it throws, what it has made and not
+   * recorded is gone.
+   */
   async adding<T>(work: () => Promise<T>): Promise<T> {
-    return await this.#lock.run("", work);
+    return await this.#lock.run("", async () => {
+      this.#made.length = 0;
+      try {
+        return await work();
+      } catch (error) {
+        for (const uuid of this.#made)
+          if (this.find(uuid) === undefined) rmSync(this.pathOf(uuid), { force: true });
+        throw error;
+      }
+    });
   }
 
   /**
@@ -95,20 +109,15 @@ export class LayerStore {
     signal: AbortSignal,
   ): Promise<LayerRecord> {
     const uuid = randomUUID();
-    const path = this.pathOf(uuid);
+    this.#made.push(uuid);
     const { parent, capacityBytes } = layer;
-    try {
-      // The parent is named without its folder: both move together.
-      await createImage(
-        path,
-        { bytes: capacityBytes, ...(parent !== undefined && { backing: this.fileOf(parent) }) },
-        signal,
-      );
-      this.give(uuid, layer.userId);
-    } catch (error) {
-      rmSync(path, { force: true });
-      throw error;
-    }
+    // The parent is named without its folder: both move together.
+    await createImage(
+      this.pathOf(uuid),
+      { bytes: capacityBytes, ...(parent !== undefined && { backing: this.fileOf(parent) }) },
+      signal,
+    );
+    this.give(uuid, layer.userId);
     return { uuid, capacityBytes, ...(parent !== undefined && { parent }) };
   }
 

@@ -1,9 +1,10 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, readdirSync, rmSync } from "node:fs";
 import { open, rm, stat } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Fault } from "#base/fault.ts";
+import { KeyedLock } from "#base/keyed-lock.ts";
 import type { RecordStore, StoredRecord } from "#hypervisor/metadata/record-store.ts";
 import type { TaskList, TaskProgress } from "#hypervisor/tasks/task-list.ts";
 import type { LayerRecord, LayerStore } from "./layer-store.ts";
@@ -17,6 +18,8 @@ export interface VirtualDiskRecord extends StoredRecord {
 }
 
 const kind = "virtual-disk";
+/** Of what is coming in; what an earlier daemon has left unfinished goes. */
+const extension = ".upload";
 
 const formats: Readonly<Record<string, ImageFormat>> = {
   qcow2: "qcow2",
@@ -32,6 +35,8 @@ export class VirtualDiskLibrary {
   readonly #records: RecordStore;
   readonly #layers: LayerStore;
   readonly #tasks: TaskList;
+  /** One at a time: each takes all of the host's disk. */
+  readonly #converting = new KeyedLock();
 
   constructor(deps: {
     readonly records: RecordStore;
@@ -41,6 +46,8 @@ export class VirtualDiskLibrary {
     this.#records = deps.records;
     this.#layers = deps.layers;
     this.#tasks = deps.tasks;
+    for (const file of readdirSync(this.#layers.folder))
+      if (file.endsWith(extension)) rmSync(join(this.#layers.folder, file), { force: true });
   }
 
   list(): readonly VirtualDiskRecord[] {
@@ -62,7 +69,7 @@ export class VirtualDiskLibrary {
   ): Promise<{ readonly taskTag: string; readonly createdUUID: string }> {
     const format = formatOf(filename);
     const uuid = randomUUID();
-    const part = join(this.#layers.folder, `${uuid}.upload`);
+    const part = join(this.#layers.folder, `${uuid}${extension}`);
     try {
       await pipeline(chunks, createWriteStream(part, { mode: 0o600 }), { signal });
       const { size } = await stat(part);
@@ -102,7 +109,8 @@ export class VirtualDiskLibrary {
   ): Promise<void> {
     await checkSelfContained(from, signal);
     progress.report(5);
-    await this.#layers.adding(async () => {
+    // A layer is recorded together with the disk that needs it: others may come and go meanwhile.
+    await this.#converting.run("", async () => {
       const layer = randomUUID();
       const path = this.#layers.pathOf(layer);
       try {

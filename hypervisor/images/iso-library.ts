@@ -36,7 +36,10 @@ export class IsoLibrary {
     this.#records = deps.records;
     mkdirSync(this.#folder, { recursive: true, mode: 0o711 });
     for (const file of readdirSync(this.#folder))
-      if (/\.iso(\.part)?$/.test(file) && this.find(file.replace(/\.iso(\.part)?$/, "")) === undefined)
+      if (
+        file.endsWith(`${extension}.part`) ||
+        (file.endsWith(extension) && this.find(file.slice(0, -extension.length)) === undefined)
+      )
         rmSync(join(this.#folder, file), { force: true });
   }
 
@@ -110,7 +113,12 @@ export class IsoLibrary {
   /** Writes a medium for one machine; it is recorded with the change that needs it, by {@link record}. */
   make(name: string, bytes: Uint8Array, ownerUUID: string): IsoRecord {
     const uuid = randomUUID();
-    writeFileSync(join(this.#folder, this.fileOf(uuid)), bytes, { mode: 0o644, flush: true });
+    try {
+      writeFileSync(join(this.#folder, this.fileOf(uuid)), bytes, { mode: 0o644, flush: true });
+    } catch (error) {
+      this.removeFile(uuid);
+      throw error;
+    }
     return { uuid, name, size: bytes.length, readyForInsert: true, ownerUUID };
   }
 

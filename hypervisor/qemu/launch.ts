@@ -55,7 +55,8 @@ export async function launchMachine(
     );
     const over = Promise.withResolvers<never>();
     over.promise.catch(() => {});
-    child.once("exit", () => over.reject(new Fault("precondition", complaintOf(folder))));
+    const tellWhy = () => over.reject(new Fault("precondition", complaintOf(folder)));
+    child.once("exit", tellWhy);
     child.once("error", (error) =>
       over.reject(new Fault("precondition", "qemu-system-x86_64 is not installed", { cause: error })),
     );
@@ -63,7 +64,10 @@ export async function launchMachine(
     child.unref();
     try {
       const attached = Machine.attach({ uuid: spec.uuid, socket: spec.sockets.qmp, pidFile }, timeout);
-      return await Promise.race([attached, over.promise]);
+      const machine = await Promise.race([attached, over.promise]);
+      // From here on its end is told by its monitor, and its folder goes with it.
+      child.off("exit", tellWhy);
+      return machine;
     } catch (error) {
       child.kill("SIGKILL");
       // When it has ended, it says why better than its monitor.

@@ -127,9 +127,11 @@ export class RestServer implements AsyncDisposable {
       const failure = failureOf(error);
       ({ status } = failure);
       if (failure.isUnexpected && !signal.aborted) this.#log.error("request failed", { method, url, error });
-      writeReply(response, status, { value: { error: failure.error }, headers: failure.headers });
-      // What is left of a refused upload is not read.
-      if (!request.complete) response.once("finish", () => request.socket.destroySoon());
+      // What is left of a refused body is not read: nothing can follow it on the connection.
+      const isCut = hasBody(request) && !request.complete;
+      const headers = { ...failure.headers, ...(isCut && { Connection: "close" }) };
+      writeReply(response, status, { value: { error: failure.error }, headers });
+      if (isCut) response.once("finish", () => request.socket.destroySoon());
     }
     if (method !== "GET")
       this.#audit.add({
@@ -153,6 +155,10 @@ export class RestServer implements AsyncDisposable {
       socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("")}Connection: close\r\n\r\n`);
     }
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined;
 }
 
 function credentialsOf({ headers, socket }: IncomingMessage): GivenCredentials {

@@ -97,9 +97,9 @@ export class MachineTable implements Disposable {
     netDevices: readonly NetDeviceRecord[],
     signal: AbortSignal,
   ): Promise<Running> {
-    await this.#endings.get(vm.uuid);
     const running = this.#running.get(vm.uuid);
-    if (running !== undefined) return running;
+    if (running !== undefined && !running.machine.qmp.isClosed) return running;
+    await this.#endings.get(vm.uuid);
     if (vm.numVCPU < 1) throw new Fault("precondition", `VM '${vm.name}' has no CPU`);
     if (vm.memBytes < 1 << 20) throw new Fault("precondition", `VM '${vm.name}' has no memory`);
     const { networks, launch, layers } = this.#deps;

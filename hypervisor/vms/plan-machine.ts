@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type {
   VirDomainBlockDeviceCacheMode,
@@ -103,6 +104,13 @@ function nicOf(device: NetDeviceRecord, { tapOf }: MachinePlace): NicSpec {
     tap: tapOf(device.uuid),
     isConnected: device.connected,
   };
+}
+
+/** Removes what only the firmware of machines that there are no more has read. */
+export function collectFirmwareFiles(folder: string, machines: ReadonlySet<string>): void {
+  for (const file of readdirSync(folder))
+    if (/\.(fd|fd\.new|tpm)$/.test(file) && !machines.has(file.slice(0, file.indexOf("."))))
+      rmSync(join(folder, file), { recursive: true, force: true });
 }
 
 /** Where a machine keeps what only its firmware reads. */

@@ -53,6 +53,7 @@ export class VmService {
     signal: AbortSignal,
   ): Promise<Begun> {
     checkDomain(body);
+    if (body.cloudInitData !== undefined) checkSeed({ ...noSeed, ...body.cloudInitData });
     const { layers, records } = this.#deps;
     const nowS = secondsOf(this.#deps.now);
     return await layers.adding(async () => {
@@ -101,7 +102,6 @@ export class VmService {
       return { taskTag, createdUUID: uuid };
     } catch (error) {
       for (const iso of draft.isos) isos.removeFile(iso.uuid);
-      for (const layer of draft.layers) rmSync(this.#deps.layers.pathOf(layer.uuid), { force: true });
       throw error;
     }
   }
