@@ -15,7 +15,6 @@ import type {
   ConfigMap,
   Endpoints,
   Event,
-  LimitRange,
   Namespace,
   Node,
   PersistentVolume,
@@ -29,8 +28,7 @@ import type {
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
 import type { PodDisruptionBudget } from "#api/kube/types/policy.ts";
 import type { ClusterRole } from "#api/kube/types/rbac.ts";
-import type { PriorityClass } from "#api/kube/types/scheduling.ts";
-import type { CSINode, StorageClass } from "#api/kube/types/storage.ts";
+import type { StorageClass } from "#api/kube/types/storage.ts";
 import type { KubeResource } from "./kube-resource.ts";
 
 export const configMaps: KubeResource<ConfigMap> = {
@@ -54,14 +52,6 @@ export const events: KubeResource<Event> = {
   version: "v1",
   resource: "events",
   kind: "Event",
-  isNamespaced: true,
-};
-
-export const limitRanges: KubeResource<LimitRange> = {
-  group: "",
-  version: "v1",
-  resource: "limitranges",
-  kind: "LimitRange",
   isNamespaced: true,
 };
 
@@ -238,22 +228,6 @@ export const clusterRoles: KubeResource<ClusterRole> = {
   version: "v1",
   resource: "clusterroles",
   kind: "ClusterRole",
-  isNamespaced: false,
-};
-
-export const priorityClasses: KubeResource<PriorityClass> = {
-  group: "scheduling.k8s.io",
-  version: "v1",
-  resource: "priorityclasses",
-  kind: "PriorityClass",
-  isNamespaced: false,
-};
-
-export const csiNodes: KubeResource<CSINode> = {
-  group: "storage.k8s.io",
-  version: "v1",
-  resource: "csinodes",
-  kind: "CSINode",
   isNamespaced: false,
 };
 

@@ -12,11 +12,6 @@ export interface LayerRecord extends StoredRecord {
   readonly capacityBytes: number;
 }
 
-/** Something that needs layers: it and all below it stay. */
-export interface LayerHolder extends StoredRecord {
-  readonly layers: readonly string[];
-}
-
 const kind = "layer";
 const extension = ".qcow2";
 

@@ -34,17 +34,6 @@ export function forbidden(resource: Named, name: string, why: string): StatusErr
   return failure("Forbidden", `${subject} is forbidden: ${why}`, details(resource, name));
 }
 
-export function methodNotAllowed(resource: Named, action: string): StatusError {
-  return failure(
-    "MethodNotAllowed",
-    `${action} is not supported on resources of kind "${qualified(resource)}"`,
-    {
-      ...(resource.group !== "" && { group: resource.group }),
-      kind: resource.resource,
-    },
-  );
-}
-
 /** Of several errors in one object. */
 export function invalid(
   kind: string,

@@ -150,13 +150,6 @@ export function attributesOf(user: User, info: RequestInfo, { query }: ApiReques
   };
 }
 
-/** @throws {StatusError} `Forbidden` */
-export function authorize(authorizer: Authorizer, attributes: Attributes): void {
-  const decision = authorizer.authorize(attributes);
-  if (decision.is === "allowed") return;
-  throw refusal(attributes, decision.reason);
-}
-
 function refusal(attributes: Attributes, reason: string): StatusError {
   const { user, verb } = attributes;
   const why = reason === "" ? "" : `: ${reason}`;

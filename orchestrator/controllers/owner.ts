@@ -6,11 +6,6 @@ export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
 }
 
-/** Whether the object is the owner's, by uid. */
-export function isControlledBy(object: KubeObject, owner: KubeObject): boolean {
-  return controllerOf(object)?.uid === owner.metadata.uid;
-}
-
 /** A reference that makes the owner the controller of what carries it. */
 export function controllerReference(resource: KubeResource, owner: KubeObject): OwnerReference {
   return {

@@ -19,12 +19,6 @@ export function textAt(draft: Draft, ...path: readonly string[]): string {
   return value === undefined || value === null ? "" : String(value as string | number | boolean);
 }
 
-/** What an object has under a name, made when it is absent. */
-export function member(draft: Draft, name: string): Draft {
-  draft[name] ??= {};
-  return draft[name] as Draft;
-}
-
 type Prepare = Required<Pick<Strategy, "prepareForCreate" | "prepareForUpdate">>;
 
 /** For kinds whose status only its subresource writes; what counts as the specification is counted in the generation. */

@@ -11,8 +11,6 @@ const label1035 = "[a-z]([-a-z0-9]*[a-z0-9])?";
 const labelKey = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const configKey = "[-._a-zA-Z0-9]+";
 const headerName = "[-A-Za-z0-9]+";
-const envName = "[-._a-zA-Z][-._a-zA-Z0-9]*";
-const cIdentifier = "[A-Za-z_][A-Za-z0-9_]*";
 
 /** Of `name.example.com`, at most 253 bytes. */
 export function subdomainComplaints(name: string): Complaints {
@@ -127,33 +125,12 @@ export function configKeyComplaints(key: string): Complaints {
   ];
 }
 
-export function envNameComplaints(name: string): Complaints {
-  return [
-    ...pattern(
-      name,
-      envName,
-      "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
-      ["my.env-name", "MY_ENV.NAME", "MyEnvName1"],
-    ),
-    ...parentComplaints(name),
-  ];
-}
-
 /** What is asked of names of environment variables since 1.34. */
 export function relaxedEnvNameComplaints(name: string): Complaints {
   if (name === "") return ["environment variable name must be non-empty"];
   return /^[ -<>-~]*$/.test(name)
     ? []
     : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
-}
-
-export function cIdentifierComplaints(name: string): Complaints {
-  return pattern(
-    name,
-    cIdentifier,
-    "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-    ["my_name", "MY_NAME", "MyName"],
-  );
 }
 
 export function headerNameComplaints(name: string): Complaints {

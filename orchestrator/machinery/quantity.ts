@@ -144,10 +144,6 @@ export function subtractQuantities(a: Quantity, b: Quantity): Quantity {
   return addQuantities(a, negated(b));
 }
 
-export function multiplyQuantity(quantity: Quantity, factor: bigint): Quantity {
-  return { unscaled: quantity.unscaled * factor, scale: quantity.scale, format: quantity.format };
-}
-
 export function negated(quantity: Quantity): Quantity {
   return { unscaled: -quantity.unscaled, scale: quantity.scale, format: quantity.format };
 }

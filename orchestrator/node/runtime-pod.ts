@@ -56,17 +56,9 @@ export interface RuntimeLimits {
   readonly memory: number;
 }
 
-export function emptyRuntimePod(uid: string, name: string, namespace: string): RuntimePod {
-  return { uid, name, namespace, sandboxes: [], containers: [] };
-}
-
 /** The newest container of the name. */
 export function latestOf(pod: RuntimePod, name: string): RuntimeContainer | undefined {
   return pod.containers.find((container) => container.name === name);
-}
-
-export function runningOf(pod: RuntimePod): readonly RuntimeContainer[] {
-  return pod.containers.filter((container) => container.state === "running");
 }
 
 /** Whether anything of it still runs, or may. */

@@ -6,7 +6,6 @@ import {
   required,
   tooMany,
 } from "#orchestrator/machinery/field-error.ts";
-import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { label1035Complaints, subdomainComplaints } from "#orchestrator/machinery/names.ts";
 import type { FieldError } from "#orchestrator/machinery/resource.ts";
 import {
@@ -333,11 +332,4 @@ function approvalErrors({ metadata, spec }: CustomDefinition): Errors {
       'protected groups must have approval annotation "api-approved.kubernetes.io" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111',
     ),
   ];
-}
-
-/** Whether two versions of a definition serve the same. */
-export function isSameSpec(a: CustomDefinition, b: CustomDefinition): boolean {
-  return (
-    isSameJson(a.spec, b.spec) && isSameJson(a.status?.acceptedNames ?? {}, b.status?.acceptedNames ?? {})
-  );
 }
