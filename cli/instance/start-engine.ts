@@ -1,6 +1,6 @@
 import { podWords } from "./pod-flags.ts";
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, watch } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, statSync, watch } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Fault } from "#base/fault.ts";
@@ -10,13 +10,13 @@ import { unixTransport } from "../unix-transport.ts";
 import { isFolderLocked } from "./lock.ts";
 import { findEngine } from "./pid-file.ts";
 import { registryServerWords } from "./registry-server-flags.ts";
+import { logEnd, spawnDaemon } from "./spawn-daemon.ts";
 import { trustWords } from "./trust-flags.ts";
 
 const pingTimeoutMs = 5000;
 const startTimeoutMs = 60_000;
 /** A listening socket appears a moment before it accepts: how long to wait for that before another look. */
 const settleMs = 5;
-const longLogBytes = 16 * 1024 * 1024;
 
 export function logPathOf(instance: EngineOptions): string {
   return join(instance.root, "engine.log");
@@ -47,7 +47,7 @@ export async function startEngine(context: Context, words: readonly string[]): P
   const { instance } = context;
   mkdirSync(instance.root, { recursive: true, mode: 0o700 });
   mkdirSync(instance.run, { recursive: true, mode: 0o755 });
-  const child = spawnEngine(context, words);
+  const child = spawnDaemon(context, logPathOf(instance), ["engine", ...flagsOf(instance), ...words]);
   const deadline = AbortSignal.timeout(startTimeoutMs);
   const signal = AbortSignal.any([context.signal, deadline]);
   try {
@@ -56,26 +56,7 @@ export async function startEngine(context: Context, words: readonly string[]): P
   } catch (error) {
     context.signal.throwIfAborted();
     if (!deadline.aborted) throw error;
-    throw new Fault("unavailable", `the engine does not answer${logEnd(instance)}`);
-  }
-}
-
-function spawnEngine({ instance, services, env }: Context, words: readonly string[]): ChildProcess {
-  const path = logPathOf(instance);
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > longLogBytes) renameSync(path, `${path}.1`);
-  const log = openSync(path, "a", 0o640);
-  try {
-    const [program, ...args] = services.self;
-    const child = spawn(program, [...args, "engine", ...flagsOf(instance), ...words], {
-      cwd: "/",
-      detached: true,
-      stdio: ["ignore", log, log],
-      env: { ...env, GANTRY_LOG: instance.logLevel },
-    });
-    child.unref();
-    return child;
-  } finally {
-    closeSync(log);
+    throw new Fault("unavailable", `the engine does not answer${logEnd(logPathOf(instance))}`);
   }
 }
 
@@ -114,7 +95,7 @@ async function waitForAnswer(
   try {
     while (!(await isAnswering(instance, signal))) {
       if (hasEnded(child) && !isFolderLocked(instance.root))
-        throw new Fault("unavailable", `the engine did not start${logEnd(instance)}`);
+        throw new Fault("unavailable", `the engine did not start${logEnd(logPathOf(instance))}`);
       const isThere = statSync(socketOf(instance), { throwIfNoEntry: false }) !== undefined;
       const settle = isThere || hasEnded(child) ? setTimeout(wake, settleMs) : undefined;
       await change.promise;
@@ -141,11 +122,4 @@ async function untilSettled(instance: EngineOptions, child: ChildProcess): Promi
 
 function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
-}
-
-/** The last lines of the engine's log, for a message. */
-function logEnd(instance: EngineOptions): string {
-  const path = logPathOf(instance);
-  const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(-5);
-  return `; ${path} ends with:\n${lines.map((line) => `  ${line}`).join("\n")}`;
 }

@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, watch } from "node:fs";
+import { mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "#base/fault.ts";
 import type { Context, EngineOptions } from "../context.ts";
 import { findDaemon } from "./pid-file.ts";
+import { logEnd, spawnDaemon } from "./spawn-daemon.ts";
 
 const startTimeoutMs = 60_000;
-const longLogBytes = 16 << 20;
 
 export function serverLogOf({ root }: EngineOptions): string {
   return join(root, "cluster.log");
@@ -26,7 +25,14 @@ export async function startServer(context: Context, words: readonly string[]): P
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(startTimeoutMs), ended.signal]);
   const watcher = watch(instance.run, { signal });
-  const child = spawnServer(context, words);
+  const child = spawnDaemon(context, serverLogOf(instance), [
+    "server",
+    "--root",
+    instance.root,
+    "--run",
+    instance.run,
+    ...words,
+  ]);
   for (const event of ["exit", "error"]) child.once(event, () => ended.abort());
   try {
     await new Promise<void>((resolve, reject) => {
@@ -40,38 +46,9 @@ export async function startServer(context: Context, words: readonly string[]): P
     });
   } catch {
     context.signal.throwIfAborted();
-    throw new Fault("unavailable", `the cluster did not start${logEnd(instance)}`);
+    throw new Fault("unavailable", `the cluster did not start${logEnd(serverLogOf(instance))}`);
   } finally {
     watcher.close();
     child.removeAllListeners();
   }
-}
-
-function spawnServer({ instance, services, env }: Context, words: readonly string[]): ChildProcess {
-  const path = serverLogOf(instance);
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > longLogBytes) renameSync(path, `${path}.1`);
-  const log = openSync(path, "a", 0o640);
-  try {
-    const [program, ...args] = services.self;
-    const child = spawn(
-      program,
-      [...args, "server", "--root", instance.root, "--run", instance.run, ...words],
-      {
-        cwd: "/",
-        detached: true,
-        stdio: ["ignore", log, log],
-        env: { ...env, GANTRY_LOG: instance.logLevel },
-      },
-    );
-    child.unref();
-    return child;
-  } finally {
-    closeSync(log);
-  }
-}
-
-function logEnd(instance: EngineOptions): string {
-  const path = serverLogOf(instance);
-  const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(-5);
-  return `; ${path} ends with:\n${lines.map((line) => `  ${line}`).join("\n")}`;
 }

@@ -17,7 +17,7 @@ import { type ContainerContext, publish } from "./context.ts";
 import { resolveLink } from "./links.ts";
 import { generateName } from "./names.ts";
 import { endpointRequest } from "./networking.ts";
-import { type ContainerRecord, imageSnapshots, mountPoints, zeroTime } from "./record.ts";
+import { type ContainerRecord, imageSnapshots, mountPoints, neverStarted } from "./record.ts";
 import { takeIdRange } from "./user-namespaces.ts";
 
 type CreateRequest = Parameters<Containers["create"]>[0];
@@ -85,16 +85,7 @@ function plan(context: ContainerContext, request: CreateRequest, name: string) {
     hostConfig,
     endpointsConfig: normal.endpoints,
     mounts: [],
-    state: {
-      status: "created",
-      pid: 0,
-      pidStartTime: "",
-      exitCode: 0,
-      error: "",
-      oomKilled: false,
-      startedAt: zeroTime,
-      finishedAt: zeroTime,
-    },
+    state: neverStarted,
     restartCount: 0,
     isManuallyStopped: false,
     args,

@@ -32,6 +32,18 @@ export interface ContainerState {
   readonly health?: Health;
 }
 
+/** Of a container that is new. */
+export const neverStarted: ContainerState = {
+  status: "created",
+  pid: 0,
+  pidStartTime: "",
+  exitCode: 0,
+  error: "",
+  oomKilled: false,
+  startedAt: zeroTime,
+  finishedAt: zeroTime,
+};
+
 /** What a container of a pod is, beside a container. */
 export interface PodPart {
   readonly sandboxId: string;

@@ -4,7 +4,7 @@ import { normalizeHostConfig } from "#api/docker/normalize.ts";
 import { Fault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import { mergeImage } from "#engine/containers/create.ts";
-import { type ContainerRecord, type PodPart, zeroTime } from "#engine/containers/record.ts";
+import { type ContainerRecord, neverStarted, type PodPart } from "#engine/containers/record.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
@@ -60,16 +60,7 @@ export function planPodContainer(input: PlanInput): ContainerRecord {
     endpointsConfig: {},
     mounts: [],
     ...(idRange !== undefined && { idRange }),
-    state: {
-      status: "created",
-      pid: 0,
-      pidStartTime: "",
-      exitCode: 0,
-      error: "",
-      oomKilled: false,
-      startedAt: zeroTime,
-      finishedAt: zeroTime,
-    },
+    state: neverStarted,
     restartCount: 0,
     isManuallyStopped: false,
     pod: { ...spec.pod, sandboxId: sandbox.id },

@@ -44,10 +44,8 @@ export interface AuditEvent {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export interface EventInput {
-  readonly level: AuditLevel;
+export interface AuditedRequest {
   readonly id: string;
-  readonly stage: AuditStage;
   readonly url: string;
   readonly subject: AuditSubject;
   readonly user: User;
@@ -56,6 +54,11 @@ export interface EventInput {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly received: Date;
+}
+
+export interface EventInput extends AuditedRequest {
+  readonly level: AuditLevel;
+  readonly stage: AuditStage;
   readonly now: Date;
   readonly code?: number;
   readonly requestObject?: unknown;

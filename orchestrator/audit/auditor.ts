@@ -1,18 +1,6 @@
-import type { User } from "#orchestrator/authn/user.ts";
-import { auditEvent, type AuditStage, type AuditSubject } from "./audit-event.ts";
+import { type AuditedRequest, auditEvent, type AuditStage } from "./audit-event.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { type AuditPolicy, judge } from "./audit-policy.ts";
-
-export interface AuditedRequest {
-  readonly id: string;
-  readonly url: string;
-  readonly subject: AuditSubject;
-  readonly user: User;
-  readonly impersonated?: User;
-  readonly remoteAddress: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly received: Date;
-}
 
 /** One request, as it is written down. */
 export interface AuditRecord {

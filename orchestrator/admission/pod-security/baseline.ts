@@ -5,6 +5,7 @@ import {
   containersOf,
   hasUserNamespace,
   named,
+  namesOf,
   plural,
   quoted,
   sorted,
@@ -111,12 +112,6 @@ const checks: readonly Omit<Check, "level">[] = [
 
 /** What no ordinary workload needs. @see Kubernetes, Pod Security Standards: Baseline */
 export const baseline: readonly Check[] = checks.map((check) => ({ ...check, level: "baseline" }));
-
-function namesOf(pod: CheckedPod, isBad: (container: AnyContainer) => boolean): readonly string[] {
-  return containersOf(pod)
-    .filter(isBad)
-    .map(({ name }) => name);
-}
 
 function checkCapabilities(pod: CheckedPod): Violation | undefined {
   const added = ({ securityContext }: AnyContainer) =>

@@ -39,6 +39,13 @@ export function containersOf({ spec }: CheckedPod): readonly AnyContainer[] {
   ];
 }
 
+/** Of the containers that a check objects to. */
+export function namesOf(pod: CheckedPod, isBad: (container: AnyContainer) => boolean): readonly string[] {
+  return containersOf(pod)
+    .filter(isBad)
+    .map(({ name }) => name);
+}
+
 export function isWindows({ spec }: CheckedPod): boolean {
   return spec.os?.name === "windows";
 }

@@ -7,6 +7,7 @@ import {
   hasUserNamespace,
   isWindows,
   named,
+  namesOf,
   plural,
   quoted,
   sorted,
@@ -69,12 +70,6 @@ const checks: readonly Omit<Check, "level">[] = [
 
 /** Best practice for hardened pods. @see Kubernetes, Pod Security Standards: Restricted */
 export const restricted: readonly Check[] = checks.map((check) => ({ ...check, level: "restricted" }));
-
-function namesOf(pod: CheckedPod, isBad: (container: AnyContainer) => boolean): readonly string[] {
-  return containersOf(pod)
-    .filter(isBad)
-    .map(({ name }) => name);
-}
 
 function checkCapabilities(pod: CheckedPod): Violation | undefined {
   const added = ({ securityContext }: AnyContainer) =>
