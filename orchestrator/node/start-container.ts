@@ -80,34 +80,15 @@ async function pull(
   signal: AbortSignal,
 ): Promise<PulledImage> {
   const { pod, container, sandbox, secrets } = request;
+  const asked = { podUid: uidOf(pod), containerName: container.name, secrets, sandbox, tell };
+  const ensure = async (image: string, policy?: string) =>
+    await deps.puller.ensure({ ...asked, image, ...(policy === undefined ? {} : { policy }) }, signal);
   try {
     for (const volume of request.volumes.values()) {
       if (volume.kind !== "image") continue;
-      await deps.puller.ensure(
-        {
-          image: volume.reference,
-          ...(volume.pullPolicy === undefined ? {} : { policy: volume.pullPolicy }),
-          podUid: uidOf(pod),
-          containerName: container.name,
-          secrets,
-          sandbox,
-          tell,
-        },
-        signal,
-      );
+      await ensure(volume.reference, volume.pullPolicy);
     }
-    return await deps.puller.ensure(
-      {
-        image: container.image ?? "",
-        ...(container.imagePullPolicy === undefined ? {} : { policy: container.imagePullPolicy }),
-        podUid: uidOf(pod),
-        containerName: container.name,
-        secrets,
-        sandbox,
-        tell,
-      },
-      signal,
-    );
+    return await ensure(container.image ?? "", container.imagePullPolicy);
   } catch (error) {
     signal.throwIfAborted();
     const { reason = "ErrImagePull" } = error as Partial<ImageProblem>;

@@ -2,6 +2,7 @@ import { isFault } from "#base/fault.ts";
 import { failure, type Status } from "#api/kube/status.ts";
 import type { KubeObject } from "#api/kube/meta.ts";
 import { CachedObject, keyPrefix, type ObjectEventType, parseStoreKey } from "./cached-object.ts";
+import { inChunks } from "./in-chunks.ts";
 import type { ObjectCache } from "./object-cache.ts";
 import type { CacheEvent, ResourceCache } from "./resource-cache.ts";
 import type { Change, Revision } from "#orchestrator/storage/store.ts";
@@ -33,8 +34,6 @@ export interface WatchRequest {
 const bookmarkEveryMs = 60_000;
 /** Whether the store has told all of the past is looked at so often; it says nothing when there is nothing. */
 const catchUpLookMs = 5;
-/** As much goes out in one piece. */
-const chunkBytes = 64 << 10;
 
 /**
  * The events of a watch, until its time is over or the signal aborts. The watcher holds nothing but its place: one that is slow
@@ -226,18 +225,4 @@ function eventOf(change: Change): CacheEvent | undefined {
     };
   const object = new CachedObject(key, change.previous.value, revision);
   return { type: "delete", revision, object, previous: before ?? object };
-}
-
-function* inChunks(frames: Iterable<Uint8Array>): Generator<Uint8Array> {
-  let held: Uint8Array[] = [];
-  let bytes = 0;
-  for (const frame of frames) {
-    held.push(frame);
-    bytes += frame.length;
-    if (bytes < chunkBytes) continue;
-    yield Buffer.concat(held, bytes);
-    held = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(held, bytes);
 }

@@ -10,7 +10,7 @@ import type { RegistryDeps } from "../registry/registry.ts";
 import { placeOf } from "../registry/resource-table.ts";
 import { chooseRepresentation } from "../representation/choose.ts";
 import { selectionOf } from "../selection.ts";
-import { joined } from "./read-handler.ts";
+import { listAnswer } from "./list-answer.ts";
 import { namespaceIn, objectAnswer, type ResourceScope, writeRequestOf } from "./resource-scope.ts";
 
 /** Whoever deletes one of these gets it back. */
@@ -75,13 +75,7 @@ export async function answerDeleteCollection(deps: RegistryDeps, scope: Resource
       }),
     );
   const representation = await chooseRepresentation(definition, request, "list", deps.now);
-  return {
-    kind: "stream",
-    status: 200,
-    headers: { "content-type": representation.contentType },
-    mayCompress: true,
-    body: joined(representation.list(page)),
-  };
+  return listAnswer(representation, page);
 }
 
 const optionsType = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";

@@ -9,6 +9,7 @@ import type { RegistryDeps } from "../registry/registry.ts";
 import { placeOf } from "../registry/resource-table.ts";
 import { chooseRepresentation } from "../representation/choose.ts";
 import { selectionOf } from "../selection.ts";
+import { listAnswer } from "./list-answer.ts";
 import { namespaceIn, type ResourceScope } from "./resource-scope.ts";
 
 export async function answerGet(deps: RegistryDeps, scope: ResourceScope): Promise<ApiAnswer> {
@@ -44,13 +45,7 @@ export async function answerList(deps: RegistryDeps, scope: ResourceScope): Prom
     },
     request.signal,
   );
-  return {
-    kind: "stream",
-    status: 200,
-    headers: { "content-type": representation.contentType },
-    mayCompress: true,
-    body: joined(representation.list(page)),
-  };
+  return listAnswer(representation, page);
 }
 
 export async function answerWatch(deps: RegistryDeps, scope: ResourceScope): Promise<ApiAnswer> {
@@ -89,21 +84,4 @@ export async function answerWatch(deps: RegistryDeps, scope: ResourceScope): Pro
 /** Of a watch of one object by its path. */
 function namedIn({ info, request }: ResourceScope): string | undefined {
   return request.query.has("fieldSelector") ? undefined : info.name;
-}
-
-const pieceBytes = 64 << 10;
-
-/** Small pieces joined to larger ones. */
-export async function* joined(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array[] = [];
-  let bytes = 0;
-  for (const piece of pieces) {
-    held.push(piece);
-    bytes += piece.length;
-    if (bytes < pieceBytes) continue;
-    yield Buffer.concat(held, bytes);
-    held = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(held, bytes);
 }
