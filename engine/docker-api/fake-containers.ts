@@ -9,7 +9,12 @@ import { normalizeCreate } from "#api/docker/normalize.ts";
 import { Fault } from "#base/fault.ts";
 import { type Clock, formatTime } from "#base/time.ts";
 import type { Attachment, Containers, ExecRecord } from "#engine/containers/containers.ts";
-import { type ContainerRecord, type ContainerStatus, neverStarted, zeroTime } from "#engine/containers/record.ts";
+import {
+  type ContainerRecord,
+  type ContainerStatus,
+  neverStarted,
+  zeroTime,
+} from "#engine/containers/record.ts";
 import type { EventBus } from "#engine/events/event-bus.ts";
 import type { ImageResolver } from "#engine/images/images.ts";
 
