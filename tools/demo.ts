@@ -5,6 +5,7 @@ import { type DockerClient, dockerClient } from "#client/docker-client.ts";
 import { usualSocket } from "../cli/instance/docker-socket.ts";
 import { openTerminal } from "../cli/output/terminal.ts";
 import { unixTransport } from "../cli/unix-transport.ts";
+import { showCluster } from "./cluster-demo.ts";
 
 const name = "gantry-demo";
 const usualPort = "8080";
@@ -28,6 +29,7 @@ out.write(`container   ${name} ${wasRunning ? "is already up" : "started"}, port
 out.write(
   `page        ${text === page ? out.green("came back whole") : out.red("is not the one expected")} (${elapsedMs} ms)\n`,
 );
+await showCluster(out);
 out.write(`\n${nextSteps().join("\n")}\n`);
 process.exitCode = text === page ? 0 : 1;
 
@@ -91,6 +93,7 @@ function nextSteps(): readonly string[] {
     [`docker exec -it ${name} sh`, "look around in it"],
     ["bin/gantry status", "the engine"],
     ["bin/gantry image bootstrap static base debian:bookworm", "more base images"],
+    ["kubectl --kubeconfig <(bin/gantry kubeconfig) get pods", "the cluster"],
     ["bin/gantry down", "stop everything; npm start brings it back"],
   ];
   return [

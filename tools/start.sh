@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm start: from a bare machine to a container that serves a page. Run again, it does what is missing, which is nothing.
+# npm start: from a bare machine to a container that serves a page, and a cluster whose replicas do. Run again, it does what is missing, which is nothing.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/setup.sh

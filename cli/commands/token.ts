@@ -1,13 +1,10 @@
 import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Secret } from "#api/kube/types/core.ts";
 import { Fault } from "#base/fault.ts";
-import { kubeClient, type KubeClient } from "#client/kube/kube-client.ts";
 import { secrets } from "#client/kube/resources.ts";
-import { httpsTransport } from "#rpc/https-transport.ts";
-import { type Context, defineCommand } from "../context.ts";
+import { defineCommand } from "../context.ts";
 import { text } from "../flags.ts";
+import { withCluster } from "../instance/with-cluster.ts";
 import { formatTable } from "../output/table.ts";
 
 const namespace = "kube-system";
@@ -27,7 +24,7 @@ export const create = defineCommand({
     if (!(hours >= 0 && hours <= 24 * 365))
       throw new Fault("invalid", `--ttl takes hours, up to a year, not ${ttl}`);
     const [id, secret] = [letters(6), letters(16)];
-    await withCluster(context, async (kube) => {
+    await withCluster(context.instance.root, async (kube) => {
       await kube.of(secrets).create(tokenSecret(id, secret, hours), context.signal);
     });
     context.out.write(`${id}.${secret}\n`);
@@ -45,7 +42,7 @@ export const ls = defineCommand({
   examples: [["gantry token ls", "which there are, and until when"]],
   async run(context) {
     const rows: (readonly string[])[] = [];
-    await withCluster(context, async (kube) => {
+    await withCluster(context.instance.root, async (kube) => {
       const fieldSelector = "type=bootstrap.kubernetes.io/token";
       for await (const { data } of kube.of(secrets).listAll({ namespace, fieldSelector }, context.signal)) {
         const field = (name: string) => Buffer.from(data?.[name] ?? "", "base64").toString();
@@ -80,29 +77,4 @@ function tokenSecret(id: string, secret: string, hours: number): Secret {
 function letters(count: number): string {
   const all = "abcdefghijklmnopqrstuvwxyz0123456789";
   return Array.from({ length: count }, () => all[randomInt(all.length)]).join("");
-}
-
-/** As the administrator of this machine's cluster. */
-async function withCluster({ instance }: Context, work: (kube: KubeClient) => Promise<void>): Promise<void> {
-  const config = readKubeconfig(join(instance.root, "kubeconfig"));
-  const field = (name: string) => new RegExp(`${name}: (\\S+)`).exec(config)?.[1] ?? "";
-  const pem = (name: string) => Buffer.from(field(name), "base64").toString();
-  const { hostname, port } = new URL(field("server"));
-  await using transport = httpsTransport({
-    host: hostname,
-    port: Number(port || 443),
-    ca: pem("certificate-authority-data"),
-    credentials: () => ({ cert: pem("client-certificate-data"), key: pem("client-key-data") }),
-  });
-  await work(kubeClient(transport, { userAgent: "gantry" }));
-}
-
-function readKubeconfig(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new Fault("not-found", `${path} cannot be read: the cluster's server has never run here`, {
-      cause: error,
-    });
-  }
 }
