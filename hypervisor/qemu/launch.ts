@@ -69,6 +69,7 @@ export async function launchMachine(
       child.off("exit", tellWhy);
       return machine;
     } catch (error) {
+      child.ref(); // a hypervisor that is stopping has nothing else to wait for
       child.kill("SIGKILL");
       // When it has ended, it says why better than its monitor.
       throw await over.promise.catch((reason: unknown) => (isComplaint(reason) ? reason : error));
