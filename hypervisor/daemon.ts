@@ -30,6 +30,7 @@ import { configRoutes, ensureConfig } from "./rest-api/config-routes.ts";
 import { consoleUpgrade } from "./rest-api/console.ts";
 import { diskRoutes } from "./rest-api/disk-routes.ts";
 import { openApiRoutes } from "./rest-api/openapi-routes.ts";
+import { replicationRoutes } from "./rest-api/replication-routes.ts";
 import { RestServer } from "./rest-api/server.ts";
 import { sessionRoutes } from "./rest-api/session-routes.ts";
 import { snapshotRoutes } from "./rest-api/snapshot-routes.ts";
@@ -169,6 +170,7 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
       }),
       ...diskRoutes({ records, tasks, layers, virtualDisks, isos, blockDevices }),
       ...snapshotRoutes({ records, reader, snapshots, schedules }),
+      ...replicationRoutes({ records, tasks }),
       ...statsRoutes(stats),
       ...certificateRoutes({ certificates, changed: () => server.useTls(tlsOf(certificates.current())) }),
       ...absentRoutes(),

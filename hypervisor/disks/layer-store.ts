@@ -122,6 +122,12 @@ export class LayerStore {
     chmodSync(this.pathOf(uuid), 0o644);
   }
 
+  /** Nobody writes the layer any more: not even whoever wrote it, for others read it from now on. */
+  still(uuid: string): void {
+    chownSync(this.pathOf(uuid), 0, 0);
+    chmodSync(this.pathOf(uuid), 0o444);
+  }
+
   record(changes: Changes, layer: LayerRecord): void {
     changes.put(kind, layer);
   }

@@ -1,8 +1,22 @@
 import { Fault } from "#base/fault.ts";
+import type { Permission } from "#hypervisor/access/roles.ts";
 import { noBody, reply, type Route } from "./route.ts";
 
 /** Collections of what one host does not have: accelerators, other clusters, updates that come from elsewhere. */
 const empty = ["GPU", "GPUProfile", "RemoteClusterConnection", "ClusterRegistrationData", "Update"];
+
+/** Operations that nobody does here, with what is said of them. */
+const refused: readonly (readonly [path: string, needs: Permission, reason: string])[] = [
+  ["/rest/v1/VirDomain/import", "backup", "Machines cannot be imported"],
+  ["/rest/v1/VirDomain/{virDomainUUID}/export", "backup", "Machines cannot be exported"],
+  ["/rest/v1/VirDomainBlockDevice/{uuid}/snapDiff", "backup", "Changed blocks are not kept"],
+  // Clients know the beginning of this text.
+  [
+    "/rest/v1/AlertEmailTarget/{uuid}/test",
+    "cluster-settings",
+    "There was an error sending alert to the target: no mail is sent from here",
+  ],
+];
 
 /** What is answered as the real product does when a feature is absent. */
 export function absentRoutes(): readonly Route[] {
@@ -17,6 +31,17 @@ export function absentRoutes(): readonly Route[] {
         handle: () => reply([]),
       },
     ]),
+    ...refused.map(
+      ([path, needs, reason]): Route => ({
+        method: "POST",
+        path,
+        needs,
+        body: noBody,
+        handle: () => {
+          throw new Fault("not-implemented", reason);
+        },
+      }),
+    ),
     {
       method: "POST",
       path: "/rest/v1/Update/{uuid}/apply",

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { pipeline } from "node:stream";
-import { createWebSocketStream, WebSocketServer } from "ws";
+import type { WebSocketServer } from "ws";
 import { Fault } from "#base/fault.ts";
 import { socketsOf } from "#hypervisor/qemu/launch.ts";
 import type { MachineTable } from "#hypervisor/vms/machine-table.ts";
@@ -11,10 +11,7 @@ import type { Upgrade } from "./server.ts";
  * `/console/<uuid>/serial` bytes.
  */
 export function consoleUpgrade(machines: MachineTable, runFolder: string): Upgrade {
-  const server = new WebSocketServer({
-    noServer: true,
-    handleProtocols: (names) => (names.has("binary") ? "binary" : false),
-  });
+  let server: WebSocketServer | undefined;
   return (request, socket, head) => {
     const [, uuid = "", kind] = /^\/console\/([\da-f-]{36})\/(vnc|serial)$/.exec(request.url ?? "") ?? [];
     if (kind === undefined || machines.find(uuid) === undefined)
@@ -22,7 +19,13 @@ export function consoleUpgrade(machines: MachineTable, runFolder: string): Upgra
     const path = socketsOf(runFolder, uuid)[kind === "vnc" ? "vnc" : "serial"];
     const guest = connect(path);
     guest.once("error", () => socket.destroy());
-    guest.once("connect", () => {
+    guest.once("connect", async () => {
+      // Loaded for the first who looks.
+      const { createWebSocketStream, WebSocketServer } = await import("ws");
+      server ??= new WebSocketServer({
+        noServer: true,
+        handleProtocols: (names) => (names.has("binary") ? "binary" : false),
+      });
       server.handleUpgrade(request, socket, head, (websocket) => {
         const client = createWebSocketStream(websocket);
         pipeline(client, guest, () => guest.destroy());

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { LayerRecord } from "#hypervisor/disks/layer-store.ts";
 import { activeFileOf, freezeDrives } from "./drive-operations.ts";
 import type { Running } from "./machine-table.ts";
@@ -44,7 +44,6 @@ export async function freezeDisks(
       await settle(deps, disks, () => false);
       throw error;
     }
-    for (const { layer = "" } of disks) chmodSync(layers.pathOf(layer), 0o444);
   });
   return frozen;
 }
@@ -80,10 +79,11 @@ async function switchOver(
 }
 
 async function settle(
-  { records }: VmDeps,
+  { records, layers }: VmDeps,
   devices: readonly BlockDeviceRecord[],
   isOnNext: (uuid: string) => boolean,
 ): Promise<void> {
+  for (const { uuid, layer = "" } of devices) if (isOnNext(uuid)) layers.still(layer);
   await records.change((changes) => {
     for (const { uuid } of devices) {
       const device = records.find<BlockDeviceRecord>(kinds.blockDevice, uuid);

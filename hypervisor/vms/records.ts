@@ -79,6 +79,13 @@ export interface SnapshotRecord extends StoredRecord {
   readonly netDevices: readonly NetDeviceRecord[];
 }
 
+export interface ReplicationRecord extends StoredRecord {
+  readonly sourceDomainUUID: string;
+  readonly connectionUUID: string;
+  readonly enable: boolean;
+  readonly label: string;
+}
+
 export const kinds = {
   vm: "vm",
   blockDevice: "block-device",

@@ -10,6 +10,7 @@ import {
   type BlockDeviceRecord,
   kinds,
   type NetDeviceRecord,
+  type ReplicationRecord,
   type SnapshotRecord,
   type VmRecord,
 } from "./records.ts";
@@ -49,6 +50,12 @@ export function netDevicesOf(records: RecordStore, vm: string): readonly NetDevi
 
 export function snapshotsOf(records: RecordStore, vm: string): readonly SnapshotRecord[] {
   return records.list<SnapshotRecord>(kinds.snapshot).filter((snapshot) => snapshot.domainUUID === vm);
+}
+
+export function replicationsOf(records: RecordStore, vm: string): readonly ReplicationRecord[] {
+  return records
+    .list<ReplicationRecord>(kinds.replication)
+    .filter(({ sourceDomainUUID }) => sourceDomainUUID === vm);
 }
 
 /** The least slot that no device of the type has; firmware's own have none. */

@@ -12,7 +12,7 @@ import {
   type VmRecord,
 } from "./records.ts";
 import { virDomainOf, type VmSight } from "./view.ts";
-import type { VmDeps } from "./vm-deps.ts";
+import { replicationsOf, type VmDeps } from "./vm-deps.ts";
 
 /** Machines and what belongs to them, as clients read them. A list of all costs one pass over the records. */
 export class VmReader {
@@ -147,7 +147,7 @@ export class VmReader {
       allocatedBytes: (layer) => this.#deps.layers.allocatedBytes(layer),
       latestTaskTag: this.#deps.tasks.latestOf(`${vm.uuid} of a snapshot`),
       snapUUIDs: [],
-      replicationUUIDs: [],
+      replicationUUIDs: replicationsOf(this.#deps.records, vm.uuid).map(({ uuid }) => uuid),
     };
   }
 }

@@ -15,6 +15,7 @@ import {
   getVm,
   isDisk,
   netDevicesOf,
+  replicationsOf,
   secondsOf,
   snapshotsOf,
   type VmDeps,
@@ -175,6 +176,7 @@ export class VmService {
           for (const device of blockDevicesOf(records, uuid)) changes.remove(kinds.blockDevice, device.uuid);
           for (const nic of nics) changes.remove(kinds.netDevice, nic.uuid);
           for (const snapshot of snapshotsOf(records, uuid)) changes.remove(kinds.snapshot, snapshot.uuid);
+          for (const each of replicationsOf(records, uuid)) changes.remove(kinds.replication, each.uuid);
           for (const iso of own) isos.forget(changes, iso.uuid);
         },
       );

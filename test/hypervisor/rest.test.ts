@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { operationShapes } from "#api/hypercore/shapes.ts";
 import { HypervisorUnderTest } from "../support/hypervisor.ts";
 
 let hypervisor: HypervisorUnderTest;
@@ -12,6 +13,13 @@ before(async () => {
 });
 after(async () => await hypervisor[Symbol.asyncDispose]());
 
+/** What one host does not do. */
+const absent = [
+  "/VirDomain/import",
+  "/VirDomain/x/export",
+  "/VirDomainBlockDevice/x/snapDiff",
+  "/AlertEmailTarget/x/test",
+];
 const unknown = "11111111-1111-4111-8111-111111111111";
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
@@ -41,6 +49,38 @@ test("errors have the statuses and shapes that clients know", async () => {
   assert.equal((await hypervisor.api("GET", "/VirDomain?name=x")).status, 400);
   assert.equal((await hypervisor.api("POST", "/VirDomain", undefined, { bytes: "{no" })).status, 400);
   assert.equal((await hypervisor.api("GET", "/ping", undefined, { headers: {} })).json.status, "Active");
+});
+
+test("every operation of the API is served, if only to say that it is not done here", async () => {
+  const missing = new Set<string>();
+  for (const { method, path } of operationShapes) {
+    const headers = { Cookie: "sessionID=none" };
+    const filled = path.replaceAll(/\{\w+\}/g, "x");
+    const { status } = await hypervisor.api(method, `/${filled}`, undefined, { headers });
+    const isServed = status === 401 || (status !== 405 && (filled.endsWith("login") || method === "GET"));
+    if (!isServed) missing.add(filled.replace("/rest/v1", ""));
+  }
+  assert.deepEqual([...missing], []);
+  for (const path of absent) {
+    const { status, json } = await hypervisor.api("POST", path, { any: "body" });
+    assert.equal(status, 400, path);
+    assert.match(json.error, /cannot be|are not kept|error sending alert to/);
+  }
+});
+
+test("a replication is kept and told, one for a machine", async () => {
+  const vm = await hypervisor.newVm("replicated", []);
+  const body = { sourceDomainUUID: vm, connectionUUID: unknown, enable: true, label: "l" };
+  const uuid = await hypervisor.done("POST", "/VirDomainReplication", body);
+  const second = await hypervisor.api("POST", "/VirDomainReplication", body);
+  assert.equal(second.status, 400);
+  assert.match(second.json.error, /Failed to create replication/);
+  await hypervisor.done("PATCH", `/VirDomainReplication/${uuid}`, { enable: false });
+  const [kept] = await hypervisor.ok("GET", `/VirDomainReplication/${uuid}`);
+  assert.deepEqual([kept.enable, kept.label, kept.targetDomainUUID], [false, "l", ""]);
+  assert.deepEqual((await hypervisor.vm(vm)).replicationUUIDs, [uuid]);
+  await hypervisor.done("DELETE", `/VirDomain/${vm}`);
+  assert.deepEqual(await hypervisor.ok("GET", "/VirDomainReplication"), []);
 });
 
 test("bodies are strict: no unknown names, no other types, but whole numbers written as fractions", async () => {

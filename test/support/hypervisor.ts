@@ -128,7 +128,7 @@ export class HypervisorUnderTest implements AsyncDisposable {
             status: answer.statusCode ?? 0,
             headers: answer.headers,
             text,
-            json: text === "" ? undefined : JSON.parse(text),
+            json: answer.headers["content-type"] === "application/json" ? JSON.parse(text) : undefined,
           });
         });
       },

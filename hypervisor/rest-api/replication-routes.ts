@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import type { Json } from "#api/hypercore/decode.ts";
+import type { VirDomainReplication } from "#api/hypercore/types.ts";
+import { Fault } from "#base/fault.ts";
+import type { RecordStore } from "#hypervisor/metadata/record-store.ts";
+import type { TaskList } from "#hypervisor/tasks/task-list.ts";
+import { kinds, type ReplicationRecord } from "#hypervisor/vms/records.ts";
+import { getVm } from "#hypervisor/vms/vm-deps.ts";
+import { noBody, type Reply, reply, result, type Route } from "./route.ts";
+
+export interface ReplicationDeps {
+  readonly records: RecordStore;
+  readonly tasks: TaskList;
+}
+
+type ReplicationBody = Partial<VirDomainReplication>;
+
+const idle = { valid: 0, percentComplete: 0, blockCountDiff: 0, blockCountSent: 0 };
+
+/** What is to be replicated where: kept for who asks. One host has nobody to replicate to, so nothing ever progresses. */
+export function replicationRoutes(deps: ReplicationDeps): readonly Route[] {
+  const path = "/rest/v1/VirDomainReplication";
+  const own = `${path}/{uuid}`;
+  const list = () => deps.records.list<ReplicationRecord>(kinds.replication).map(shown);
+  const update: Pick<Route, "needs" | "body" | "handle"> = {
+    needs: "backup",
+    body: { kind: "json", shape: { type: "VirDomainReplication", isPartial: true }, isOptional: true },
+    handle: async ({ params, body }) => await change(deps, params["uuid"] ?? "", body as Json),
+  };
+  return [
+    { method: "GET", path, needs: "read", body: noBody, handle: () => reply(list()) },
+    {
+      method: "GET",
+      path: own,
+      needs: "read",
+      body: noBody,
+      handle: ({ params }) => reply(list().filter(({ uuid }) => uuid === params["uuid"])),
+    },
+    {
+      method: "POST",
+      path,
+      needs: "backup",
+      body: { kind: "json", shape: { type: "VirDomainReplication" } },
+      handle: async ({ body }) => await create(deps, body as Json),
+    },
+    { method: "POST", path: own, ...update },
+    { method: "PATCH", path: own, ...update },
+  ];
+}
+
+async function create({ records, tasks }: ReplicationDeps, body: ReplicationBody): Promise<Reply> {
+  const { sourceDomainUUID = "", connectionUUID = "", enable = true, label = "" } = body;
+  const record: ReplicationRecord = { uuid: randomUUID(), sourceDomainUUID, connectionUUID, enable, label };
+  const subject = { description: "Create replication", objectUUID: record.uuid };
+  const tag = await tasks.begin(
+    subject,
+    async () => {},
+    (changes) => {
+      const { name } = getVm(records, sourceDomainUUID);
+      const all = records.list<ReplicationRecord>(kinds.replication);
+      // Clients know the beginning of this text.
+      if (all.some((other) => other.sourceDomainUUID === sourceDomainUUID))
+        throw new Fault("conflict", `Failed to create replication: VM '${name}' has one already`);
+      changes.put(kinds.replication, record);
+    },
+  );
+  await tasks.ended(tag);
+  return result(tag, record.uuid);
+}
+
+async function change(
+  { records, tasks }: ReplicationDeps,
+  uuid: string,
+  { connectionUUID, enable, label }: ReplicationBody,
+): Promise<Reply> {
+  const tag = await tasks.begin(
+    { description: "Update replication", objectUUID: uuid },
+    async () => {},
+    (changes) => {
+      const before = records.find<ReplicationRecord>(kinds.replication, uuid);
+      if (before === undefined) throw new Fault("not-found", `There is no replication ${uuid}`);
+      const after: ReplicationRecord = {
+        ...before,
+        connectionUUID: connectionUUID ?? before.connectionUUID,
+        enable: enable ?? before.enable,
+        label: label ?? before.label,
+      };
+      changes.put(kinds.replication, after);
+    },
+  );
+  await tasks.ended(tag);
+  return result(tag);
+}
+
+function shown(record: ReplicationRecord) {
+  return { ...record, targetDomainUUID: "", progress: idle };
+}
