@@ -7,6 +7,7 @@ import { instanceName } from "#base/instance-name.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
 import { enableForwarding, hasLink } from "#host/link/bridge.ts";
+import { releaseMemory } from "#host/memory.ts";
 import { NftShell } from "#host/nft/nft-shell.ts";
 import { AuditLog } from "./access/audit-log.ts";
 import { FailedLogins } from "./access/failed-logins.ts";
@@ -180,6 +181,7 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
     audit: new AuditLog({ file: join(folder, "audit.log"), now, log }),
     log,
     upgrade: consoleUpgrade(machines, runFolder),
+    whenIdle: () => void releaseMemory(),
   });
   undo.use(server);
   await server.listen(options.listen.host, options.listen.port, tlsOf(certificates.current()));

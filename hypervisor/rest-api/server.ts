@@ -18,6 +18,7 @@ import { writeReply } from "./write-reply.ts";
 
 const maxHeaderBytes = 32 << 10;
 const closeGraceMs = 2000;
+const idleMs = 5000;
 const httpOptions = {
   maxHeaderSize: maxHeaderBytes,
   // Uploads last for hours: the only clock is the one of HeadDeadlines.
@@ -39,6 +40,7 @@ export class RestServer implements AsyncDisposable {
   readonly #lifetime = new AbortController();
   readonly #sockets = new Set<Socket>();
   readonly #deadlines = new HeadDeadlines();
+  readonly #idle: NodeJS.Timeout;
   #server: Server | TlsServer | undefined;
 
   constructor(deps: {
@@ -47,7 +49,10 @@ export class RestServer implements AsyncDisposable {
     readonly audit: AuditLog;
     readonly log: Log;
     readonly upgrade: Upgrade;
+    /** Called once when there has been no request for a while. */
+    readonly whenIdle: () => void;
   }) {
+    this.#idle = setTimeout(deps.whenIdle, idleMs).unref();
     this.#router = new Router(deps.routes);
     this.#access = deps.access;
     this.#audit = deps.audit;
@@ -93,6 +98,7 @@ export class RestServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#lifetime.abort();
+    clearTimeout(this.#idle);
     const server = this.#server;
     if (server === undefined) return;
     const closed = new Promise((resolve) => server.close(resolve));
@@ -109,6 +115,7 @@ export class RestServer implements AsyncDisposable {
     const left = new AbortController();
     response.once("close", () => {
       left.abort();
+      if (!this.#lifetime.signal.aborted) this.#idle.refresh();
       this.#deadlines.beginNext(request.socket);
     });
     const signal = AbortSignal.any([left.signal, this.#lifetime.signal]);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { WebSocket } from "ws";
 import { operationShapes } from "#api/hypercore/shapes.ts";
 import { HypervisorUnderTest } from "../support/hypervisor.ts";
 
@@ -321,6 +323,31 @@ test("actions do what clients wait for, in every state", async () => {
   assert.deepEqual([stopped.state, stopped.desiredDisposition, stopped.nodeUUID], ["SHUTOFF", "SHUTOFF", ""]);
   await hypervisor.done("DELETE", `/VirDomain/${vm}`);
   assert.deepEqual(await hypervisor.ok("GET", `/VirDomain/${vm}`), []);
+});
+
+test("the screen of a running machine is a websocket for who may see it", async () => {
+  const vm = await hypervisor.newVm("screen", []);
+  await hypervisor.act(vm, "START");
+  const authorization = `Basic ${base64(`admin:${hypervisor.password}`)}`;
+  const look = async (headers: Readonly<Record<string, string>>, path = `/console/${vm}/vnc`) => {
+    const client = new WebSocket(`wss://127.0.0.1:${hypervisor.port}${path}`, "binary", {
+      headers,
+      rejectUnauthorized: false,
+    });
+    try {
+      const [first] = await once(client, "message", { signal: AbortSignal.timeout(10_000) });
+      return String(first);
+    } catch (error) {
+      return String(error);
+    } finally {
+      client.terminate();
+    }
+  };
+  assert.equal(await look({ authorization }), "RFB 003.008\n");
+  assert.match(await look({}), /401/);
+  assert.match(await look({ authorization }, `/console/${unknown}/vnc`), /404/);
+  await hypervisor.act(vm, "STOP");
+  await hypervisor.done("DELETE", `/VirDomain/${vm}`);
 });
 
 test("a running machine is snapshotted and cloned, and its copies outlive it", async () => {
