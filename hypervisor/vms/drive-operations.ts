@@ -5,6 +5,7 @@ import { blockdevOf, deviceOf } from "#hypervisor/qemu/plan-argv.ts";
 import { QmpError, type QmpEvent } from "#hypervisor/qemu/qmp.ts";
 
 const unplugMs = 60_000;
+const trayTries = 50;
 
 /** Adds a disk to a machine that runs. @throws {QmpError} */
 export async function plugDrive({ qmp }: Machine, drive: DriveSpec, signal: AbortSignal): Promise<void> {
@@ -46,16 +47,41 @@ export async function changeMedium(machine: Machine, drive: DriveSpec, signal: A
   const { qmp } = machine;
   const id = deviceIdOf(drive.uuid);
   const before = await activeNodeOf(machine, drive.uuid, signal);
-  await qmp.execute("blockdev-open-tray", { id, force: true }, signal);
   if (before !== undefined) {
-    await qmp.execute("blockdev-remove-medium", { id }, signal);
+    await withOpenTray(machine, id, "blockdev-remove-medium", {}, signal);
     await qmp.execute("blockdev-del", { "node-name": before }, signal);
   }
   if (drive.medium !== undefined) {
     await qmp.execute("blockdev-add", blockdevOf(drive), signal);
-    await qmp.execute("blockdev-insert-medium", { id, "node-name": nodeNameOf(drive.uuid) }, signal);
+    const node = { "node-name": nodeNameOf(drive.uuid) };
+    try {
+      await withOpenTray(machine, id, "blockdev-insert-medium", node, signal);
+    } catch (error) {
+      await qmp.execute("blockdev-del", node, signal);
+      throw error;
+    }
   }
   await qmp.execute("blockdev-close-tray", { id }, signal);
+}
+
+/** A guest that looks for media closes the tray whenever it likes. */
+async function withOpenTray(
+  { qmp }: Machine,
+  id: string,
+  command: string,
+  more: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let triesLeft = trayTries; ; triesLeft--) {
+    await qmp.execute("blockdev-open-tray", { id, force: true }, signal);
+    try {
+      await qmp.execute(command, { id, ...more }, signal);
+      return;
+    } catch (error) {
+      const isClosedAgain = error instanceof QmpError && error.message.includes("is not open");
+      if (!isClosedAgain || triesLeft === 0) throw error;
+    }
+  }
 }
 
 /** Tells the guest that its disk is larger now. */
