@@ -15,6 +15,7 @@ import {
 } from "./check-cluster.ts";
 import { configMapErrors, configMapUpdateErrors, secretErrors, secretUpdateErrors } from "./check-data.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
+import { keepsFields } from "../immutable.ts";
 import { countsChanges, keepsStatus, textAt } from "../parts.ts";
 import {
   defaultAutoscaler,
@@ -90,9 +91,11 @@ export const clusterStrategies: Readonly<Record<string, Strategy>> = {
     default: defaultPriorityLevel,
     ...keepsStatus(),
   },
-  "resourceclaims.resource.k8s.io": keepsStatus(noGenerations),
+  "resourceclaims.resource.k8s.io": { ...keepsStatus(noGenerations), ...keepsFields("spec") },
+  "resourceclaimtemplates.resource.k8s.io": keepsFields("spec"),
   "resourceslices.resource.k8s.io": {
     ...countsChanges(["spec"]),
+    ...keepsFields("spec.driver", "spec.nodeName", "spec.pool.name"),
     selectableFields: {
       "spec.nodeName": (object) => textAt(object, "spec", "nodeName"),
       "spec.driver": (object) => textAt(object, "spec", "driver"),

@@ -10,6 +10,7 @@ import {
   serviceCidrErrors,
 } from "./check-network.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
+import { keepsFields, serviceCidrUpdateErrors } from "../immutable.ts";
 import { countsChanges, keepsStatus } from "../parts.ts";
 import { defaultEndpointSlice, defaultEndpoints, defaultNetworkPolicy } from "./defaults.ts";
 import { serviceErrors, serviceUpdateErrors } from "./check-service.ts";
@@ -43,6 +44,10 @@ export const networkStrategies: Readonly<Record<string, Strategy>> = {
     validate: networkPolicyErrors,
     ...countsChanges(["spec"]),
   },
-  "servicecidrs.networking.k8s.io": { ...keepsStatus({ counts: [] }), validate: serviceCidrErrors },
-  "ipaddresses.networking.k8s.io": { validate: ipAddressErrors },
+  "servicecidrs.networking.k8s.io": {
+    ...keepsStatus({ counts: [] }),
+    validate: serviceCidrErrors,
+    validateUpdate: serviceCidrUpdateErrors,
+  },
+  "ipaddresses.networking.k8s.io": { validate: ipAddressErrors, ...keepsFields("spec.parentRef") },
 };

@@ -12,6 +12,7 @@ import {
   volumeUpdateErrors,
 } from "./check.ts";
 import type { Strategy } from "#orchestrator/machinery/resource.ts";
+import { keepsFields } from "../immutable.ts";
 import { keepsStatus } from "../parts.ts";
 import {
   defaultCsiDriver,
@@ -47,6 +48,8 @@ export const storageStrategies: Readonly<Record<string, Strategy>> = {
     needsResourceVersion: true,
   },
   "csinodes.storage.k8s.io": { validate: csiNodeErrors, needsResourceVersion: true },
+  "csistoragecapacities.storage.k8s.io": keepsFields("nodeTopology", "storageClassName"),
+  "volumeattributesclasses.storage.k8s.io": keepsFields("driverName", "parameters"),
   "volumeattachments.storage.k8s.io": {
     ...keepsStatus({ initial: () => ({ attached: false }), counts: [] }),
     validate: volumeAttachmentErrors,

@@ -14,6 +14,7 @@ import {
 } from "./check.ts";
 import { cronJobErrors, cronJobUpdateErrors, jobErrors, jobUpdateErrors } from "./check-jobs.ts";
 import { view } from "../edit.ts";
+import { keepsFields } from "../immutable.ts";
 import { countsChanges, keepsStatus, textAt } from "../parts.ts";
 import { podWarnings } from "../pods/warnings.ts";
 import {
@@ -45,6 +46,7 @@ const ofTemplate: Pick<Strategy, "warnings"> = {
 };
 
 export const workloadStrategies: Readonly<Record<string, Strategy>> = {
+  "controllerrevisions.apps": keepsFields("data"),
   podtemplates: {
     default: defaultPodTemplate,
     validate: podTemplateErrors,
