@@ -43,7 +43,13 @@ export class Collector {
 
   /** An object is there, or has changed. */
   saw(resource: DiscoveredResource, object: KubeObject, queue: WorkQueue): void {
+    const before = this.graph.find(object.metadata.uid ?? "")?.owners ?? [];
     const node = this.graph.set(resource, object);
+    // an owner that waits may have waited for this one alone, which may block it no more
+    for (const { uid } of before) {
+      const owner = this.graph.find(uid);
+      if (owner !== undefined && isGoingForeground(owner)) queue.add(uid);
+    }
     if (isOrphaning(node) || isGoingForeground(node)) queue.add(node.uid);
     if (isGoingForeground(node)) for (const dependent of node.dependents) queue.add(dependent.uid);
     const isOwnerMissing = node.owners.some(({ uid }) => {
