@@ -61,7 +61,7 @@ interface Place {
   readonly everywhere: string;
   readonly selector: string;
   readonly first: string;
-  make(name: string): Loose;
+  readonly make: (name: string) => Loose;
 }
 
 async function placeOf(sample: Sample): Promise<Place> {

@@ -3,7 +3,7 @@ import type { Transport, TransportRequest } from "#client/transport.ts";
 
 /** An object of the API, whose fields are asked for without knowing its type. */
 export interface Loose {
-  // biome-ignore lint/suspicious/noExplicitAny: the objects of all kinds, as a client without types sees them
+  // oxlint-disable-next-line typescript/no-explicit-any -- the objects of all kinds, as a client without types sees them
   [field: string]: any;
 }
 
