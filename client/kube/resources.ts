@@ -28,7 +28,7 @@ import type {
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
 import type { PodDisruptionBudget } from "#api/kube/types/policy.ts";
 import type { ClusterRole } from "#api/kube/types/rbac.ts";
-import type { StorageClass } from "#api/kube/types/storage.ts";
+import type { StorageClass, VolumeAttributesClass } from "#api/kube/types/storage.ts";
 import type { KubeResource } from "./kube-resource.ts";
 
 export const configMaps: KubeResource<ConfigMap> = {
@@ -252,5 +252,13 @@ export const subjectAccessReviews: KubeResource<SubjectAccessReview> = {
   version: "v1",
   resource: "subjectaccessreviews",
   kind: "SubjectAccessReview",
+  isNamespaced: false,
+};
+
+export const volumeAttributesClasses: KubeResource<VolumeAttributesClass> = {
+  group: "storage.k8s.io",
+  version: "v1",
+  resource: "volumeattributesclasses",
+  kind: "VolumeAttributesClass",
   isNamespaced: false,
 };

@@ -19,6 +19,7 @@ import { startReplicaSetController, startReplicationController } from "./replica
 import { startResourceQuotaController } from "./resource-quota/reconcile.ts";
 import { rootCaController } from "./root-ca/reconcile.ts";
 import { startStatefulSetController } from "./stateful-set/reconcile.ts";
+import { startVolumeAttributesClassController } from "./volume-attributes-class/reconcile.ts";
 import { startServiceAccountController } from "./service-account/reconcile.ts";
 
 /** What only the machine knows on which the controllers run. */
@@ -55,6 +56,7 @@ export async function startControllers(
     startDisruptionController,
     startDaemonSetController,
     startStatefulSetController,
+    startVolumeAttributesClassController,
     nodeIpamController("10.244.0.0/16"),
     startNodeLifecycleController,
     startPodGarbageCollector,

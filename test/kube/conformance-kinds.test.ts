@@ -18,8 +18,6 @@ interface Sample {
   readonly fixed?: Loose;
   readonly scaled?: boolean;
   readonly noCollection?: boolean;
-  /** Nobody in the cluster lifts the finalizer that it is made with. */
-  readonly held?: boolean;
 }
 
 const merge = { type: "application/merge-patch+json" };
@@ -191,11 +189,9 @@ async function checkDeletion({ sample, collection, selector, first, make }: Plac
   const seen = await rest.ok("GET", `${collection}?${selector}`);
   const revision = seen["metadata"].resourceVersion;
   await rest.ok("DELETE", `${collection}/${first}`);
-  if (sample.held === true)
-    await rest.ok("PATCH", `${collection}/${first}`, { metadata: { finalizers: null } }, merge);
   await untilGone(`${collection}?${selector}`, revision, new Set([first]));
   assert.equal((await rest.send("GET", `${collection}/${first}`)).body["reason"], "NotFound");
-  if (sample.noCollection === true || sample.held === true) return;
+  if (sample.noCollection === true) return;
   const names = ["2", "3"].map((number) => first.replace(/1$/, number));
   for (const name of names) await rest.ok("POST", collection, make(name));
   const { metadata, items } = await rest.ok("GET", `${collection}?${selector}`);

@@ -1,0 +1,52 @@
+import type { VolumeAttributesClass } from "#api/kube/types/storage.ts";
+import {
+  persistentVolumeClaims,
+  persistentVolumes,
+  volumeAttributesClasses,
+} from "#client/kube/resources.ts";
+import { runController } from "#orchestrator/informers/run-controller.ts";
+import type { ControllerDeps } from "../controller-deps.ts";
+
+const protection = "kubernetes.io/vac-protection";
+
+/** A class of volume attributes that is deleted goes when no volume and no claim has it any more. */
+export async function startVolumeAttributesClassController(
+  deps: ControllerDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const classes = deps.informers.of(volumeAttributesClasses);
+  const claims = deps.informers.of(persistentVolumeClaims);
+  const volumes = deps.informers.of(persistentVolumes);
+  const isUsed = (name: string): boolean =>
+    [...claims.cache.list()].some(
+      ({ spec, status }) =>
+        spec?.volumeAttributesClassName === name || status?.currentVolumeAttributesClassName === name,
+    ) || [...volumes.cache.list()].some(({ spec }) => spec?.volumeAttributesClassName === name);
+  const controller = {
+    name: "volumeattributesclass-protection-controller",
+    async reconcile(name: string, signal: AbortSignal) {
+      const own = classes.cache.get(name);
+      if (own === undefined || !isLeaving(own) || isUsed(name)) return;
+      const finalizers = own.metadata.finalizers?.filter((one) => one !== protection) ?? [];
+      await deps.kube
+        .of(volumeAttributesClasses)
+        .update({ ...own, metadata: { ...own.metadata, finalizers } }, signal);
+    },
+  };
+  const ready = Promise.all([classes.synced(signal), claims.synced(signal), volumes.synced(signal)]);
+  const { queue, ended } = runController(deps, controller, signal, { ready });
+  const look = (own: VolumeAttributesClass) => {
+    if (isLeaving(own)) queue.add(own.metadata.name ?? "");
+  };
+  const lookAtAll = () => {
+    for (const own of classes.cache.list()) look(own);
+  };
+  classes.handle({ added: look, updated: look });
+  claims.handle({ updated: lookAtAll, deleted: lookAtAll });
+  volumes.handle({ updated: lookAtAll, deleted: lookAtAll });
+  await ended;
+}
+
+function isLeaving({ metadata }: VolumeAttributesClass): boolean {
+  return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(protection) === true;
+}
