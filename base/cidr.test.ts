@@ -5,6 +5,7 @@ import { isFault } from "./fault.ts";
 import {
   contains,
   findAddress,
+  findCidr,
   formatAddress,
   formatSubnet,
   isWithin,
@@ -77,4 +78,10 @@ test("contains: the first and the last address are inside, their neighbours are 
 
 test("macOf: carries the address", () => {
   assert.equal(macOf(parseCidr("172.17.0.2/16").address), "02:42:ac:11:00:02");
+});
+
+test("findCidr: what parseCidr refuses is none", () => {
+  assert.deepEqual(findCidr("172.17.0.1/16"), parseCidr("172.17.0.1/16"));
+  for (const text of ["172.17.0.1", "172.17.0.1/33", "172.17.0.256/16", "172.17.0.1/16/1", "::1/128"])
+    assert.equal(findCidr(text), undefined, text);
 });

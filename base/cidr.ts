@@ -6,6 +6,12 @@ export interface Subnet {
   readonly prefix: number;
 }
 
+/** An address and the subnet it is in. */
+export interface Cidr {
+  readonly address: number;
+  readonly subnet: Subnet;
+}
+
 const octet = /^(?:0|[1-9][0-9]{0,2})$/;
 
 /** Undefined for anything but four decimal numbers without leading zeros. */
@@ -38,12 +44,19 @@ export function formatAddress(address: number): string {
  * @throws {Fault} `invalid`, with the words of Go's net.ParseCIDR that Docker's clients see
  * @see RFC 4632 section 3.1
  */
-export function parseCidr(text: string): { readonly address: number; readonly subnet: Subnet } {
+export function parseCidr(text: string): Cidr {
+  const found = findCidr(text);
+  if (found === undefined) throw new Fault("invalid", `invalid CIDR address: ${text}`);
+  return found;
+}
+
+/** The same, undefined for what is none. */
+export function findCidr(text: string): Cidr | undefined {
   const [left = "", right = "", ...rest] = text.split("/");
   const address = findAddress(left);
   const prefix = Number(right);
   if (address === undefined || rest.length > 0 || !/^[0-9]{1,2}$/.test(right) || prefix > 32)
-    throw new Fault("invalid", `invalid CIDR address: ${text}`);
+    return undefined;
   return { address, subnet: subnetOf(address, prefix) };
 }
 

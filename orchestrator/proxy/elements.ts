@@ -1,3 +1,4 @@
+import { formatSubnet, isWithin, parseCidr } from "#base/cidr.ts";
 import type { Frontend, Target } from "./frontends.ts";
 import {
   type Masquerade,
@@ -145,19 +146,9 @@ class Planner {
 
 /** Ranges that no other of them contains: the kernel takes no overlapping ones. */
 export function withoutContained(ranges: readonly string[]): readonly string[] {
-  const parsed = [...new Set(ranges)].map((range) => {
-    const [address = "", prefix = "32"] = range.split("/");
-    const bits = Number(prefix);
-    const number = address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
-    const size = 2 ** (32 - bits);
-    return { bits, first: number - (number % size), size };
-  });
-  const kept = parsed
-    .toSorted((a, b) => a.bits - b.bits)
-    .filter((one, at, all) =>
-      all.slice(0, at).every((other) => one.first < other.first || one.first >= other.first + other.size),
-    );
-  return kept.map(({ first, bits }) =>
-    [`${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".")}`, bits].join("/"),
-  );
+  return ranges
+    .map((range) => parseCidr(range).subnet)
+    .toSorted((a, b) => a.prefix - b.prefix)
+    .filter((one, at, all) => !all.slice(0, at).some((other) => isWithin(one, other)))
+    .map(formatSubnet);
 }

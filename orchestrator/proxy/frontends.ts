@@ -1,3 +1,4 @@
+import { findAddress, findCidr } from "#base/cidr.ts";
 import type { Service } from "#api/kube/types/core.ts";
 import type { Endpoint, EndpointSlice } from "#api/kube/types/discovery.ts";
 
@@ -31,7 +32,8 @@ export interface Frontend {
 }
 
 const usualAffinitySeconds = 10_800;
-const isFour = (address: string) => /^\d+(\.\d+){3}$/.test(address);
+const isFour = (address: string) => findAddress(address) !== undefined;
+const isRange = (text: string) => findCidr(text) !== undefined;
 
 /**
  * What a service's ports are reached by and what is behind them.
@@ -71,11 +73,6 @@ export function frontendsOf(
       ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? usualAffinitySeconds)
       : 0,
   }));
-}
-
-function isRange(text: string): boolean {
-  const [address = "", prefix = ""] = text.split("/");
-  return isFour(address) && /^\d+$/.test(prefix) && Number(prefix) <= 32;
 }
 
 interface Found extends Target {

@@ -1,5 +1,5 @@
 import { Fault } from "#base/fault.ts";
-import { parseAddress, formatAddress } from "#base/cidr.ts";
+import { findAddress, formatAddress, parseAddress, sizeOf, subnetOf } from "#base/cidr.ts";
 
 /** Addresses for load balancers, IPv4. */
 export interface LbPool {
@@ -25,21 +25,15 @@ export function parseLbPool(text: string): LbPool {
   const [, start = "", prefix, end] = match;
   const address = parseAddress(start);
   if (prefix !== undefined && Number(prefix) > 32) throw refuse();
-  const size =
-    prefix === undefined
-      ? end === undefined
-        ? 1
-        : parseAddress(end) - address + 1
-      : 2 ** (32 - Number(prefix));
-  const first = prefix === undefined ? address : address - (address % size);
+  const subnet = subnetOf(address, Number(prefix ?? 32));
+  const size = end === undefined ? sizeOf(subnet) : parseAddress(end) - address + 1;
   if (size < 1 || size > mostAddresses) throw refuse();
-  return { first, size };
+  return { first: subnet.base, size };
 }
 
 export function isInPool({ first, size }: LbPool, address: string): boolean {
-  if (!/^\d+(\.\d+){3}$/.test(address)) return false;
-  const number = parseAddress(address);
-  return number >= first && number < first + size;
+  const number = findAddress(address);
+  return number !== undefined && number >= first && number < first + size;
 }
 
 /** The first address that is not taken; undefined when all are. */
