@@ -21,6 +21,13 @@ export function replyTo(query: Message, code: number, answers: readonly DnsRecor
   };
 }
 
+/** Those of one name take turns in coming first; `turn` counts answers. */
+export function rotate(addresses: readonly string[], turn: number): readonly string[] {
+  if (addresses.length < 2) return addresses;
+  const first = turn % addresses.length;
+  return [...addresses.slice(first), ...addresses.slice(0, first)];
+}
+
 /** By UDP a reply that the client cannot take is sent without answers, as truncated: the client asks again by TCP. */
 export function encodeForUdp(query: Message, reply: Message): Uint8Array {
   const limit = Math.min(Math.max(query.edns?.udpSize ?? 0, PLAIN_UDP_BYTES), UDP_BYTES_MAX);

@@ -1,4 +1,3 @@
-import { findReverse6, formatAddress6 } from "#base/cidr6.ts";
 import type { Service } from "#api/kube/types/core.ts";
 import {
   classIn,
@@ -15,7 +14,8 @@ import {
   typeNs,
   typeTxt,
 } from "#host/dns/message.ts";
-import { replyTo } from "#host/dns/reply.ts";
+import { replyTo, rotate } from "#host/dns/reply.ts";
+import { findReverseAddress } from "#host/dns/reverse-name.ts";
 import { type ClusterNames, clusterIpsOf, type NamedEndpoint } from "./cluster-names.ts";
 
 export interface ClusterZone {
@@ -59,7 +59,7 @@ export function planAnswer(zone: ClusterZone, query: Message, turn: number): Ans
   if (question.class !== classIn && question.class !== typeAny) return { kind: "forward" };
   if (name === zone.domain || name.endsWith(`.${zone.domain}`))
     return answerInZone(zone, query, question, turn);
-  const address = addressOf(name);
+  const address = findReverseAddress(name);
   if (address === undefined) return { kind: "forward" };
   const found = namesAt(zone, address);
   if (found.length === 0 && !zone.isOwn(address)) return { kind: "forward" };
@@ -250,18 +250,4 @@ function ofType({ type }: Question, records: readonly DnsRecord[]): readonly Dns
 
 function record(name: string, type: number, data: string): DnsRecord {
   return { name, type, class: classIn, ttl: seconds, data };
-}
-
-function rotate(addresses: readonly string[], turn: number): readonly string[] {
-  if (addresses.length < 2) return addresses;
-  const first = turn % addresses.length;
-  return [...addresses.slice(first), ...addresses.slice(0, first)];
-}
-
-/** The address whose name is asked for: `2.0.244.10.in-addr.arpa`, or the like of IPv6. */
-function addressOf(name: string): string | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
-  if (match !== null) return match.slice(1).map(Number).toReversed().join(".");
-  const six = findReverse6(name);
-  return six === undefined ? undefined : formatAddress6(six);
 }

@@ -8,7 +8,6 @@ export interface NamedEndpoint {
   readonly service: string;
   readonly hostname: string;
   readonly address: string;
-  readonly isSix: boolean;
   readonly ports: readonly { readonly name: string; readonly protocol: string; readonly port: number }[];
 }
 
@@ -71,7 +70,6 @@ function endpointsIn(slice: EndpointSlice): readonly NamedEndpoint[] {
         service,
         hostname: hostname ?? address.replaceAll(/[.:]/g, "-"),
         address,
-        isSix: slice.addressType === "IPv6",
         ports,
       })),
     );

@@ -1,5 +1,5 @@
-import { findReverse6, formatAddress6 } from "#base/cidr6.ts";
-import { replyTo } from "#host/dns/reply.ts";
+import { replyTo, rotate } from "#host/dns/reply.ts";
+import { findReverseAddress } from "#host/dns/reverse-name.ts";
 import { classIn, type DnsRecord, type Message, rcode, typeA, typeAaaa, typePtr } from "#host/dns/message.ts";
 import type { Addresses, Zones } from "./zones.ts";
 
@@ -57,29 +57,12 @@ function record(name: string, type: number, data: string): DnsRecord {
   return { name, type, class: classIn, ttl: TTL_SECONDS, data };
 }
 
-function rotate(addresses: readonly string[], turn: number): readonly string[] {
-  if (addresses.length < 2) return addresses;
-  const first = turn % addresses.length;
-  return [...addresses.slice(first), ...addresses.slice(0, first)];
-}
-
 function findReverse(zones: Zones, asker: Asker, name: string): string | undefined {
-  const address = reversedAddress(name);
+  const address = findReverseAddress(name);
   if (address === undefined) return undefined;
   for (const { id } of asker.networks) {
     const found = zones.findName(id, address);
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-/** `2.0.18.172.in-addr.arpa`, or the like of IPv6 */
-function reversedAddress(name: string): string | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/i.exec(name);
-  if (match !== null) {
-    const [, d, c, b, a] = match;
-    return `${a}.${b}.${c}.${d}`;
-  }
-  const six = findReverse6(name);
-  return six === undefined ? undefined : formatAddress6(six);
 }
