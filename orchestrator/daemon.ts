@@ -199,7 +199,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   }
   if (options.hasAgent) {
     const agentLog = log.with({ area: "node" });
-    undo.use(
+    const agent = undo.use(
       await openAgent({
         transport: api.transport(nodeUser(nodeName)),
         criEndpoint: options.criEndpoint ?? join(options.run, "cri.sock"),
@@ -216,10 +216,11 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         server: {
           host: "",
           port: 10_250,
-          identity: () => nodeIdentityOf(pki.current),
+          identity: nodeIdentityOf(pki.current),
         },
       }),
     );
+    undo.use(pki.onRenewed((renewed) => agent.renewTls(nodeIdentityOf(renewed))));
   }
   isReady = true;
   log.info("the cluster is served", { host: options.listen.host, port });

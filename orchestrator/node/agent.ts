@@ -33,7 +33,7 @@ import { findMirrorHash, followStaticPods } from "./static-pods.ts";
 import { ContainerProbes } from "./probes/container-probes.ts";
 import { RuntimeReader } from "./read-runtime.ts";
 import { followRuntime } from "./runtime-events.ts";
-import { openNodeServer, type ServerIdentity } from "./server/node-server.ts";
+import { type NodeServer, openNodeServer, type ServerIdentity } from "./server/node-server.ts";
 import { ServiceAccountTokens } from "./service-account-tokens.ts";
 import { StatusWriter } from "./status-writer.ts";
 import { findTrustBundle } from "./trust-bundle.ts";
@@ -60,8 +60,7 @@ export interface AgentOptions {
   readonly server?: {
     readonly host: string;
     readonly port: number;
-    /** Asked for at each connection: certificates are renewed. */
-    readonly identity: () => ServerIdentity;
+    readonly identity: ServerIdentity;
   };
   /** Sysctls that pods may have beside the safe ones; a final `*` stands for anything. */
   readonly allowedSysctls?: readonly string[];
@@ -72,6 +71,8 @@ export interface AgentOptions {
 export interface NodeAgent extends AsyncDisposable {
   /** Where its server listens; 0 without one. */
   readonly port: number;
+  /** Its server's new connections are made with it; those there are go on. */
+  renewTls(identity: ServerIdentity): void;
 }
 
 const maxPods = 110;
@@ -87,11 +88,15 @@ export async function openAgent(options: AgentOptions): Promise<NodeAgent> {
   const agent = undo.use(new Agent(options));
   await agent.open();
   const opened = undo.move();
-  return { port: agent.port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return {
+    port: agent.port,
+    renewTls: (identity) => agent.renewTls(identity),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }
 
 class Agent implements AsyncDisposable {
-  port = 0;
+  #server: NodeServer | undefined;
   readonly #options: AgentOptions;
   readonly #stack = new AsyncDisposableStack();
   readonly #stop = new AbortController();
@@ -124,7 +129,7 @@ class Agent implements AsyncDisposable {
   async #serve(deps: NodeDeps): Promise<void> {
     const { server } = this.#options;
     if (server === undefined) return;
-    const opened = this.#stack.use(
+    this.#server = this.#stack.use(
       await openNodeServer({
         ...server,
         deps,
@@ -132,7 +137,14 @@ class Agent implements AsyncDisposable {
         pods: () => [...this.#workers.values()].map(({ pod }) => pod),
       }),
     );
-    this.port = opened.port;
+  }
+
+  get port(): number {
+    return this.#server?.port ?? 0;
+  }
+
+  renewTls(identity: ServerIdentity): void {
+    this.#server?.renewTls(identity);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -265,11 +277,11 @@ class Agent implements AsyncDisposable {
   #setStatic(pods: readonly Pod[], actions: PodActions): void {
     const wanted = new Set(pods.map(uidOf));
     const ending = new Map<string, Promise<void>>();
-    for (const { pod } of this.#workers.values()) {
+    for (const worker of this.#workers.values()) {
+      const { pod } = worker;
       if (!isStatic(pod) || wanted.has(uidOf(pod))) continue;
-      const worker = this.#workers.get(uidOf(pod));
-      worker?.remove();
-      if (worker !== undefined) ending.set(keyOf(pod), worker.ended);
+      worker.remove();
+      ending.set(keyOf(pod), worker.ended);
     }
     this.#static = pods;
     for (const pod of pods) {

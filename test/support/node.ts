@@ -109,11 +109,11 @@ export class NodeUnderTest implements AsyncDisposable {
       server: {
         host: "127.0.0.1",
         port: 0,
-        identity: () => ({
+        identity: {
           certificate: this.pki("kubelet.crt"),
           key: this.pki("kubelet.key"),
           authority: this.pki("ca.crt"),
-        }),
+        },
       },
     });
   }

@@ -23,7 +23,7 @@ export interface ServerIdentity {
 export interface NodeServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly identity: () => ServerIdentity;
+  readonly identity: ServerIdentity;
   readonly deps: NodeDeps;
   readonly find: (uid: string) => Pod | undefined;
   readonly pods: () => readonly Pod[];
@@ -31,6 +31,8 @@ export interface NodeServerOptions {
 
 export interface NodeServer extends AsyncDisposable {
   readonly port: number;
+  /** New connections are made with it; those there are go on. */
+  renewTls(identity: ServerIdentity): void;
 }
 
 const administrators = "system:masters";
@@ -40,16 +42,12 @@ const administrators = "system:masters";
  * administrators are answered; anybody may ask whether it is well.
  */
 export async function openNodeServer(options: NodeServerOptions): Promise<NodeServer> {
-  const { certificate, key, authority } = options.identity();
   const stop = new AbortController();
   const server = https().createServer(
     {
-      cert: certificate,
-      key,
-      ca: authority,
+      ...contextOf(options.identity),
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: "TLSv1.2",
       ALPNProtocols: ["http/1.1"],
     },
     (request, response) => void answer(options, request, response, stop.signal),
@@ -64,6 +62,7 @@ export async function openNodeServer(options: NodeServerOptions): Promise<NodeSe
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
+    renewTls: (identity) => server.setSecureContext(contextOf(identity)),
     async [Symbol.asyncDispose]() {
       stop.abort();
       const closed = once(server, "close");
@@ -72,6 +71,10 @@ export async function openNodeServer(options: NodeServerOptions): Promise<NodeSe
       await closed;
     },
   };
+}
+
+function contextOf({ certificate, key, authority }: ServerIdentity) {
+  return { cert: certificate, key, ca: authority, minVersion: "TLSv1.2" as const };
 }
 
 /** @returns the status to refuse with, if so */
