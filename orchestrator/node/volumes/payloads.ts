@@ -10,17 +10,17 @@ export interface KeyedSource {
 }
 
 /** @throws {Fault} `precondition` when a key that must be there is not */
-export function configMapPayload(map: ConfigMap | undefined, source: KeyedSource, mode: number): Payload {
+export function configMapPayload(map: ConfigMap, source: KeyedSource, mode: number): Payload {
   const all = new Map<string, Uint8Array>();
-  for (const [key, text] of Object.entries(map?.data ?? {})) all.set(key, Buffer.from(text));
-  for (const [key, text] of Object.entries(map?.binaryData ?? {})) all.set(key, Buffer.from(text, "base64"));
+  for (const [key, text] of Object.entries(map.data ?? {})) all.set(key, Buffer.from(text));
+  for (const [key, text] of Object.entries(map.binaryData ?? {})) all.set(key, Buffer.from(text, "base64"));
   return projected(all, source, mode, "configmap");
 }
 
 /** @throws {Fault} `precondition` when a key that must be there is not */
-export function secretPayload(secret: Secret | undefined, source: KeyedSource, mode: number): Payload {
+export function secretPayload(secret: Secret, source: KeyedSource, mode: number): Payload {
   const all = new Map<string, Uint8Array>();
-  for (const [key, text] of Object.entries(secret?.data ?? {})) all.set(key, Buffer.from(text, "base64"));
+  for (const [key, text] of Object.entries(secret.data ?? {})) all.set(key, Buffer.from(text, "base64"));
   return projected(all, source, mode, "secret");
 }
 

@@ -8,7 +8,7 @@ import { parseQuantity, wholeUnits } from "#orchestrator/machinery/quantity.ts";
 import type { FieldContext } from "../field-values.ts";
 import type { NodeFolders } from "../node-folders.ts";
 import { containersOf, nameOf, uidOf } from "../pod.ts";
-import { type Payload, writeAtomically } from "./atomic-writer.ts";
+import { type Payload, type Projection, writeAtomically } from "./atomic-writer.ts";
 import { ensureHostPath } from "./host-path.ts";
 import { ensureMemoryMount, removeWithMounts } from "./mount-table.ts";
 import { giveToGroup } from "./ownership.ts";
@@ -194,7 +194,7 @@ export class PodVolumes {
       return { plugin: "downward-api", payload };
     }
     if (projected === undefined) throw new Fault("not-implemented", "no volume plugin matched");
-    const all = new Map<string, Payload extends ReadonlyMap<string, infer P> ? P : never>();
+    const all = new Map<string, Projection>();
     for (const source of projected.sources ?? []) {
       const part = await this.#projection(pod, source, projected.defaultMode ?? defaultMode, signal);
       for (const [path, file] of part) all.set(path, file);
@@ -220,29 +220,27 @@ export class PodVolumes {
     throw new Fault("not-implemented", "a projected volume's source is not known to this node");
   }
 
-  async #fromConfigMap(
-    pod: Pod,
-    source: KeyedSource & { readonly name?: string },
-    mode: number,
-    signal: AbortSignal,
-  ): Promise<Payload> {
-    const { name = "", optional = false } = source;
-    const found = await this.#sources.configMap(pod, name, signal);
-    if (found === undefined && !optional) throw new Fault("precondition", `configmap "${name}" not found`);
-    return configMapPayload(found, found === undefined ? { optional } : source, mode);
+  async #fromConfigMap(pod: Pod, source: NamedSource, mode: number, signal: AbortSignal): Promise<Payload> {
+    const found = await this.#sources.configMap(pod, source.name ?? "", signal);
+    return isThere(found, "configmap", source) ? configMapPayload(found, source, mode) : new Map();
   }
 
-  async #fromSecret(
-    pod: Pod,
-    source: KeyedSource & { readonly name?: string },
-    mode: number,
-    signal: AbortSignal,
-  ): Promise<Payload> {
-    const { name = "", optional = false } = source;
-    const found = await this.#sources.secret(pod, name, signal);
-    if (found === undefined && !optional) throw new Fault("precondition", `secret "${name}" not found`);
-    return secretPayload(found, found === undefined ? { optional } : source, mode);
+  async #fromSecret(pod: Pod, source: NamedSource, mode: number, signal: AbortSignal): Promise<Payload> {
+    const found = await this.#sources.secret(pod, source.name ?? "", signal);
+    return isThere(found, "secret", source) ? secretPayload(found, source, mode) : new Map();
   }
+}
+
+type NamedSource = KeyedSource & { readonly name?: string };
+
+/** @throws {Fault} `precondition` when it is not and must be */
+function isThere<T>(
+  found: T | undefined,
+  what: string,
+  { name = "", optional = false }: NamedSource,
+): found is T {
+  if (found === undefined && !optional) throw new Fault("precondition", `${what} "${name}" not found`);
+  return found !== undefined;
 }
 
 function folderAt(path: string): MountedVolume {
