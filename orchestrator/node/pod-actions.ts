@@ -26,6 +26,7 @@ import { type StartDeps, startContainer, StartFailure } from "./start-container.
 import type { StatusWriter } from "./status-writer.ts";
 import { stopContainer, stopPod } from "./stop-container.ts";
 import { terminationMessage } from "./termination-message.ts";
+import { unlessGone } from "./unless-gone.ts";
 import type { MountedVolume, PodVolumes } from "./volumes/pod-volumes.ts";
 
 export interface ActionDeps extends StartDeps {
@@ -88,11 +89,14 @@ export class PodActions {
     this.#keepProbing(pod, runtime);
     const status = this.#tell(pod, runtime, false);
     if (status.phase === "Failed" || status.phase === "Succeeded") return { ends: "completed" };
-    const againMs = await this.#execute(pod, runtime, signal);
-    const after = await this.#read(pod, signal);
-    this.#keepProbing(pod, after);
-    const told = this.#tell(pod, after, false);
-    if (told.phase === "Failed" || told.phase === "Succeeded") return { ends: "completed" };
+    const { hasActed, againMs } = await this.#execute(pod, runtime, signal);
+    if (hasActed) {
+      const after = await this.#read(pod, signal);
+      this.#keepProbing(pod, after);
+      const told = this.#tell(pod, after, false);
+      await this.#removeDead(after, signal);
+      if (told.phase === "Failed" || told.phase === "Succeeded") return { ends: "completed" };
+    }
     return soonest([againMs, late, this.#refresh(pod)]);
   }
 
@@ -113,7 +117,7 @@ export class PodActions {
   async clean(pod: Pod, signal: AbortSignal): Promise<void> {
     const runtime = await this.#read(pod, signal);
     for (const sandbox of runtime.sandboxes)
-      await quietly(this.#deps.cri.runtime.stopPodSandbox({ podSandboxId: sandbox.id }, signal));
+      await unlessGone(this.#deps.cri.runtime.stopPodSandbox({ podSandboxId: sandbox.id }, signal));
     this.#deps.volumes.remove(uidOf(pod));
     removePodCgroup(this.#deps.cgroup.layout, pod, this.#deps.cgroup.root);
   }
@@ -129,11 +133,11 @@ export class PodActions {
     const uid = uidOf(pod);
     const runtime = await this.#read(pod, signal);
     for (const { id } of runtime.containers) {
-      await quietly(this.#deps.cri.runtime.removeContainer({ containerId: id }, signal));
+      await unlessGone(this.#deps.cri.runtime.removeContainer({ containerId: id }, signal));
       this.#deps.reader.forget(id);
     }
     for (const { id } of runtime.sandboxes)
-      await quietly(this.#deps.cri.runtime.removePodSandbox({ podSandboxId: id }, signal));
+      await unlessGone(this.#deps.cri.runtime.removePodSandbox({ podSandboxId: id }, signal));
     rmSync(this.#deps.folders.podLogs(uid, namespaceOf(pod), nameOf(pod)), { recursive: true, force: true });
     this.#deps.release(pod);
     this.#deps.puller.forget(uid);
@@ -220,15 +224,13 @@ export class PodActions {
     return status;
   }
 
-  /** @returns after how long to look again */
-  async #execute(pod: Pod, runtime: RuntimePod, signal: AbortSignal): Promise<number | undefined> {
+  async #execute(pod: Pod, runtime: RuntimePod, signal: AbortSignal): Promise<Execution> {
     const plan = planPod(pod, runtime, this.#deps.probes);
     const isIdle =
       plan.start.length + plan.startInit.length + plan.startEphemeral.length + plan.kill.length === 0;
     if (isIdle && !plan.killPod && !plan.createSandbox) {
       await this.#deps.volumes.ensure(pod, signal);
-      await this.#resize(pod, runtime, signal);
-      return undefined;
+      return { hasActed: await this.#resize(pod, runtime, signal) };
     }
     let current = runtime;
     if (plan.killPod && isAlive(runtime)) {
@@ -245,17 +247,21 @@ export class PodActions {
       current = await this.#read(pod, signal);
     }
     await Promise.all(plan.kill.map((kill) => this.#kill(pod, runtime, kill, signal)));
-    if (plan.killPod && !plan.createSandbox) return undefined;
+    if (plan.killPod && !plan.createSandbox) return { hasActed: true };
     const volumes = await this.#prepare(pod, signal);
     const sandbox = await this.#sandbox(pod, plan, current, signal);
-    return await this.#startAll(pod, plan, sandbox, volumes, signal);
+    return { hasActed: true, againMs: await this.#startAll(pod, plan, sandbox, volumes, signal) };
   }
 
-  /** The pod's cgroup becomes what is the larger first, so that its containers fit whichever way they change. */
-  async #resize(pod: Pod, runtime: RuntimePod, signal: AbortSignal): Promise<void> {
+  /**
+   * The pod's cgroup becomes what is the larger first, so that its containers fit whichever way they change.
+   *
+   * @returns whether any of them had to
+   */
+  async #resize(pod: Pod, runtime: RuntimePod, signal: AbortSignal): Promise<boolean> {
     const { cri, cgroup, machine } = this.#deps;
     const resizes = planResize(pod, runtime, machine);
-    if (resizes.length === 0) return;
+    if (resizes.length === 0) return false;
     widenPodCgroup(cgroup.layout, pod, cgroup.root);
     for (const { container, running, limits, restarts } of resizes) {
       if (restarts) {
@@ -264,6 +270,7 @@ export class PodActions {
       } else await cri.runtime.updateContainerResources({ containerId: running.id, linux: limits }, signal);
     }
     ensurePodCgroup(cgroup.layout, pod, cgroup.root);
+    return true;
   }
 
   async #prepare(pod: Pod, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>> {
@@ -338,6 +345,7 @@ export class PodActions {
     return { id, config, ips, runtime };
   }
 
+  /** @returns after how long to look again */
   async #startAll(
     pod: Pod,
     plan: PodPlan,
@@ -350,7 +358,6 @@ export class PodActions {
     for (const container of [...plan.startEphemeral, ...plan.startInit, ...plan.start]) {
       waits.push(await this.#start(pod, container, sandbox, volumes, secrets, signal));
     }
-    await this.#removeDead(pod, signal);
     return waits.reduce<number | undefined>(
       (least, wait) => (wait === undefined ? least : Math.min(least ?? wait, wait)),
       undefined,
@@ -444,18 +451,24 @@ export class PodActions {
   }
 
   /** Of each container the one before the newest is kept, for its log and how it ended. */
-  async #removeDead(pod: Pod, signal: AbortSignal): Promise<void> {
-    const runtime = await this.#read(pod, signal);
+  async #removeDead(runtime: RuntimePod, signal: AbortSignal): Promise<void> {
     for (const { id, logPath } of removableContainers(latestFirst(runtime))) {
-      await quietly(this.#deps.cri.runtime.removeContainer({ containerId: id }, signal));
+      await unlessGone(this.#deps.cri.runtime.removeContainer({ containerId: id }, signal));
       this.#deps.reader.forget(id);
       if (logPath !== "") rmSync(logPath, { force: true });
     }
     const used = new Set(runtime.containers.map(({ sandboxId }) => sandboxId));
     for (const { id, isReady } of runtime.sandboxes.slice(1))
       if (!isReady && !used.has(id))
-        await quietly(this.#deps.cri.runtime.removePodSandbox({ podSandboxId: id }, signal));
+        await unlessGone(this.#deps.cri.runtime.removePodSandbox({ podSandboxId: id }, signal));
   }
+}
+
+interface Execution {
+  /** The runtime may have something else of the pod now. */
+  readonly hasActed: boolean;
+  /** After how long to look again. */
+  readonly againMs?: number | undefined;
 }
 
 interface ReadySandbox {
@@ -475,12 +488,4 @@ function goDuration(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
   const rest = `${(ms % 60_000) / 1000}s`;
   return minutes === 0 ? rest : `${minutes}m${rest}`;
-}
-
-async function quietly(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!isFault(error, "not-found")) throw error;
-  }
 }

@@ -5,10 +5,10 @@ import {
   podSandboxState,
   type PodSandboxStatus,
 } from "#api/cri/messages.ts";
-import { isFault } from "#base/fault.ts";
 import type { CriClient } from "#rpc/cri-client.ts";
 import { annotationOf, labelOf } from "./labels.ts";
 import type { RuntimeContainer, RuntimePod, RuntimeSandbox } from "./runtime-pod.ts";
+import { unlessGone } from "./unless-gone.ts";
 
 const states = {
   [containerState.CONTAINER_CREATED]: "created",
@@ -68,15 +68,6 @@ export class RuntimeReader {
     const container = containerOf(answer.status, sandboxId);
     if (container.state === "exited") this.#exited.set(id, container);
     return container;
-  }
-}
-
-async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (isFault(error, "not-found")) return undefined;
-    throw error;
   }
 }
 

@@ -1,10 +1,11 @@
 import type { LifecycleHandler, Pod } from "#api/kube/types/core-pods.ts";
-import { isFault, messageOf } from "#base/fault.ts";
+import { messageOf } from "#base/fault.ts";
 import { annotationOf } from "./labels.ts";
 import { runHook } from "./lifecycle-hook.ts";
 import { type NodeDeps, tellPod } from "./node-deps.ts";
 import { findContainer, isSidecar } from "./pod.ts";
 import type { RuntimeContainer, RuntimePod } from "./runtime-pod.ts";
+import { unlessGone } from "./unless-gone.ts";
 
 /** A stop gets at least this long after its hook. */
 const leastGraceMs = 2_000;
@@ -31,14 +32,8 @@ export async function stopContainer(
   if (graceMs > 0) await preStop(deps, request, signal);
   const leftMs = graceMs === 0 ? 0 : Math.max(leastGraceMs, graceMs - (deps.timers.now() - begunMs));
   const limit = AbortSignal.any([signal, AbortSignal.timeout(leftMs + extraMs)]);
-  try {
-    await deps.cri.runtime.stopContainer(
-      { containerId: container.id, timeout: Math.ceil(leftMs / 1000) },
-      limit,
-    );
-  } catch (error) {
-    if (!isFault(error, "not-found")) throw error;
-  }
+  const stop = { containerId: container.id, timeout: Math.ceil(leftMs / 1000) };
+  await unlessGone(deps.cri.runtime.stopContainer(stop, limit));
 }
 
 async function preStop(deps: NodeDeps, request: StopRequest, signal: AbortSignal): Promise<void> {
@@ -95,15 +90,8 @@ export async function stopPod(
       running.filter((container) => container.name === name).map((container) => stop(container, leftMs)),
     );
   }
-  for (const sandbox of runtime.sandboxes) await stopSandbox(deps, sandbox.id, signal);
-}
-
-async function stopSandbox(deps: NodeDeps, id: string, signal: AbortSignal): Promise<void> {
-  try {
-    await deps.cri.runtime.stopPodSandbox({ podSandboxId: id }, signal);
-  } catch (error) {
-    if (!isFault(error, "not-found")) throw error;
-  }
+  for (const { id } of runtime.sandboxes)
+    await unlessGone(deps.cri.runtime.stopPodSandbox({ podSandboxId: id }, signal));
 }
 
 /** Waits for all of them, then throws what the first failure was. */
