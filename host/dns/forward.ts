@@ -37,55 +37,61 @@ export async function forward(
 }
 
 type IsAnswer = (bytes: Uint8Array) => boolean;
+type Tell = (answer: Uint8Array | undefined) => void;
 
-async function askUdp(
+function askUdp(
   gate: NamespaceDoor,
   { address, port }: Upstream,
   question: Uint8Array,
   isRight: IsAnswer,
 ): Promise<Uint8Array | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
-  const socket = createSocket(isIPv6(address.replace(/%.*/, "")) ? "udp6" : "udp4");
-  const timer = setTimeout(() => resolve(undefined), UDP_TIMEOUT_MS);
-  socket.on("error", () => resolve(undefined));
-  socket.on("message", (bytes) => {
-    if (isRight(bytes)) resolve(bytes);
-  });
-  try {
+  return hear(UDP_TIMEOUT_MS, async (tell, undo) => {
+    const socket = createSocket(isIPv6(address.replace(/%.*/, "")) ? "udp6" : "udp4");
+    undo.defer(() => socket.close());
+    socket.on("error", () => tell(undefined));
+    socket.on("message", (bytes) => {
+      if (isRight(bytes)) tell(bytes);
+    });
     await gate.within(undefined, () => settled(socket, "connect", () => socket.connect(port, address)));
     socket.send(question);
+  });
+}
+
+function askTcp(
+  gate: NamespaceDoor,
+  { address, port }: Upstream,
+  question: Uint8Array,
+  isRight: IsAnswer,
+): Promise<Uint8Array | undefined> {
+  return hear(TCP_TIMEOUT_MS, async (tell, undo) => {
+    // The kernel makes the socket before connect() returns, with an address that needs no look-up; the answer takes its time.
+    const socket = await gate.within(undefined, async () =>
+      connect({ host: address, port, autoSelectFamily: false }).on("error", () => tell(undefined)),
+    );
+    undo.defer(() => socket.destroy());
+    const reader = new FrameReader();
+    socket.on("close", () => tell(undefined));
+    socket.on("data", (bytes: Buffer) => {
+      for (const answer of reader.push(bytes)) if (isRight(answer)) tell(answer);
+    });
+    socket.write(frame(question));
+  });
+}
+
+/** The first that is told, within the time; undefined when asking fails. What the asking opened is closed. */
+async function hear(
+  timeoutMs: number,
+  ask: (tell: Tell, undo: DisposableStack) => Promise<void>,
+): Promise<Uint8Array | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
+  using undo = new DisposableStack();
+  const timer = setTimeout(() => resolve(undefined), timeoutMs);
+  undo.defer(() => clearTimeout(timer));
+  try {
+    await ask(resolve, undo);
     return await promise;
   } catch {
     return undefined;
-  } finally {
-    clearTimeout(timer);
-    socket.close();
-  }
-}
-
-async function askTcp(
-  gate: NamespaceDoor,
-  { address, port }: Upstream,
-  question: Uint8Array,
-  isRight: IsAnswer,
-): Promise<Uint8Array | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
-  const timer = setTimeout(() => resolve(undefined), TCP_TIMEOUT_MS);
-  // The kernel makes the socket before connect() returns, with an address that needs no look-up; the answer takes its time.
-  const socket = await gate.within(undefined, async () =>
-    connect({ host: address, port, autoSelectFamily: false }).on("error", () => resolve(undefined)),
-  );
-  const reader = new FrameReader();
-  socket.on("close", () => resolve(undefined));
-  socket.on("data", (bytes: Buffer) => {
-    for (const answer of reader.push(bytes)) if (isRight(answer)) resolve(answer);
-  });
-  socket.write(frame(question));
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    socket.destroy();
   }
 }
 
