@@ -1,6 +1,7 @@
 import type { Namespace, Service } from "#api/kube/types/core.ts";
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
+import { serviceNameOf, slicesByService } from "#orchestrator/informers/service-slices.ts";
 
 /** An endpoint that clients are told of. */
 export interface NamedEndpoint {
@@ -29,18 +30,16 @@ export interface ClusterCaches {
 }
 
 const byAddress = "address";
-const byService = "service";
 
 /** The names that caches of the API give; they add no copy of their own. */
 export function clusterNames({ namespaces, services, slices }: ClusterCaches): ClusterNames {
   services.addIndex(byAddress, clusterIpsOf);
-  slices.addIndex(byService, (slice) => [`${slice.metadata.namespace ?? ""}/${serviceOf(slice)}`]);
+  const slicesOf = slicesByService(slices);
   slices.addIndex(byAddress, ({ endpoints = [] }) => endpoints.flatMap(({ addresses }) => addresses));
   return {
     hasNamespace: (namespace) => namespaces.get(namespace) !== undefined,
     findService: (namespace, name) => services.get(`${namespace}/${name}`),
-    endpointsOf: (namespace, service) =>
-      [...slices.by(byService, `${namespace}/${service}`)].flatMap(endpointsIn),
+    endpointsOf: (namespace, service) => slicesOf(`${namespace}/${service}`).flatMap(endpointsIn),
     serviceAt: (address) => [...services.by(byAddress, address)][0],
     endpointsAt: (address) =>
       [...slices.by(byAddress, address)].flatMap(endpointsIn).filter((one) => one.address === address),
@@ -52,12 +51,8 @@ export function clusterIpsOf({ spec }: Service): readonly string[] {
   return all.filter((address) => address !== "" && address !== "None");
 }
 
-function serviceOf({ metadata }: EndpointSlice): string {
-  return metadata.labels?.["kubernetes.io/service-name"] ?? "";
-}
-
 function endpointsIn(slice: EndpointSlice): readonly NamedEndpoint[] {
-  const service = serviceOf(slice);
+  const service = serviceNameOf(slice);
   if (slice.addressType === "FQDN" || service === "") return [];
   const ports = (slice.ports ?? []).flatMap(({ name = "", protocol = "TCP", port }) =>
     port === undefined ? [] : [{ name, protocol, port }],

@@ -6,6 +6,7 @@ import type { Service } from "#api/kube/types/core.ts";
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
 import { keyOf } from "#client/kube/kube-resource.ts";
 import type { Informer } from "#orchestrator/informers/informer.ts";
+import { serviceOfSlice, slicesByService } from "#orchestrator/informers/service-slices.ts";
 import { elementsOf, type ElementFacts, type Memory, noMemory } from "./elements.ts";
 import { type Frontend, frontendsOf } from "./frontends.ts";
 import type { ServiceTable } from "./service-table.ts";
@@ -30,15 +31,11 @@ interface Known {
   readonly memory: Memory;
 }
 
-/** The service of a slice, as a key. */
-export function serviceOfSlice({ metadata }: EndpointSlice): string {
-  return `${metadata.namespace ?? ""}/${metadata.labels?.["kubernetes.io/service-name"] ?? ""}`;
-}
-
 /** Keeps the table the same as the services and their slices. Whatever changes while it writes is in the next write. */
 export class ServiceProxy implements AsyncDisposable {
   readonly #deps: ServiceProxyDeps;
   readonly #facts: ElementFacts;
+  readonly #slicesOf: (key: string) => readonly EndpointSlice[];
   readonly #known = new Map<string, Known>();
   readonly #handlers = new DisposableStack();
   #dirty = new Set<string>();
@@ -53,13 +50,13 @@ export class ServiceProxy implements AsyncDisposable {
   /** Nothing is written before {@link begin}. */
   constructor(deps: ServiceProxyDeps) {
     this.#deps = deps;
+    this.#slicesOf = slicesByService(deps.slices.cache);
     this.#facts = { isOwn: deps.isOwn, nextId: () => ++this.#lastId };
   }
 
   /** All services that there are have their rules when it resolves. @throws what the table's first write throws */
   async begin(signal: AbortSignal): Promise<void> {
     const { services, slices } = this.#deps;
-    slices.cache.addIndex("service", (slice) => [serviceOfSlice(slice)]);
     await Promise.all([services.synced(signal), slices.synced(signal)]);
     const service = (object: Service) => this.#touch(keyOf(object));
     const slice = (object: EndpointSlice) => this.#touch(serviceOfSlice(object));
@@ -144,10 +141,9 @@ export class ServiceProxy implements AsyncDisposable {
   }
 
   #plan(key: string): void {
-    const { services, slices, table, nodeName } = this.#deps;
+    const { services, table, nodeName } = this.#deps;
     const service = services.cache.get(key);
-    const frontends =
-      service === undefined ? [] : frontendsOf(service, [...slices.cache.by("service", key)], nodeName);
+    const frontends = service === undefined ? [] : frontendsOf(service, this.#slicesOf(key), nodeName);
     const before = this.#known.get(key);
     const { elements, memory } = elementsOf(frontends, before?.memory ?? noMemory, this.#facts);
     table.put(key, elements);
