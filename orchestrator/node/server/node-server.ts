@@ -36,6 +36,7 @@ export interface NodeServer extends AsyncDisposable {
 }
 
 const administrators = "system:masters";
+const refusals = { 401: "Unauthorized", 403: "Forbidden" } as const;
 
 /**
  * The agent's own server, which the API server asks for logs, commands and figures. Only clients that the cluster's authority calls
@@ -78,7 +79,7 @@ function contextOf({ certificate, key, authority }: ServerIdentity) {
 }
 
 /** @returns the status to refuse with, if so */
-function findRefusal(request: IncomingMessage): number | undefined {
+function findRefusal(request: IncomingMessage): keyof typeof refusals | undefined {
   const socket = request.socket as TLSSocket;
   if (!socket.authorized) return 401;
   const organizations = socket.getPeerCertificate().subject?.O as unknown;
@@ -97,18 +98,12 @@ async function answer(
     const asked = parseNodeRequest(request.method ?? "GET", request.url ?? "/");
     if (asked?.kind === "health") return void response.end("ok");
     const refusal = findRefusal(request);
-    if (refusal !== undefined)
-      return plain(response, refusal, refusal === 401 ? "Unauthorized" : "Forbidden");
+    if (refusal !== undefined) return plain(response, refusal, refusals[refusal]);
     if (asked === undefined) return plain(response, 404, "404 page not found");
     await respond(options, asked, response, signal);
   } catch (error) {
     if (response.headersSent) response.destroy();
-    else
-      plain(
-        response,
-        isFault(error, "not-found") ? 404 : isFault(error, "invalid") ? 400 : 500,
-        messageOf(error),
-      );
+    else plain(response, statusOf(error), messageOf(error));
   }
 }
 
@@ -152,7 +147,7 @@ async function upgrade(
   socket.on("error", () => socket.destroy());
   try {
     const refusal = findRefusal(request);
-    if (refusal !== undefined) return refuse(socket, refusal, refusal === 401 ? "Unauthorized" : "Forbidden");
+    if (refusal !== undefined) return refuse(socket, refusal, refusals[refusal]);
     const asked = parseNodeRequest(request.method ?? "GET", request.url ?? "/");
     if (
       asked === undefined ||
@@ -162,12 +157,12 @@ async function upgrade(
     const url = await streamUrl(options.deps, asked, signal);
     proxyUpgrade(url, request, socket, head);
   } catch (error) {
-    refuse(
-      socket,
-      isFault(error, "not-found") ? 404 : isFault(error, "invalid") ? 400 : 500,
-      messageOf(error),
-    );
+    refuse(socket, statusOf(error), messageOf(error));
   }
+}
+
+function statusOf(error: unknown): number {
+  return isFault(error, "not-found") ? 404 : isFault(error, "invalid") ? 400 : 500;
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {
