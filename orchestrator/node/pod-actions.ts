@@ -1,28 +1,26 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { PodSandboxConfig } from "#api/cri/messages.ts";
-import type { Container, Pod, PodStatus } from "#api/kube/types/core-pods.ts";
-import type { Secret } from "#api/kube/types/core.ts";
+import type { Pod, PodStatus } from "#api/kube/types/core-pods.ts";
 import { isFault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { Timers } from "#base/timers.ts";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
 import { admissionProblem } from "./admit-pod.ts";
-import { Backoff } from "./backoff.ts";
+import { ContainerStarts, type ReadySandbox } from "./container-starts.ts";
 import { latestFirst, removableContainers } from "./dead-containers.ts";
-import { hashOf } from "./labels.ts";
 import { tellPod } from "./node-deps.ts";
 import { ensurePodCgroup, removePodCgroup, widenPodCgroup } from "./pod-cgroups.ts";
 import { hostNetworkHostsFile, hostsFile } from "./pod-hosts.ts";
-import { type StartProblem, statusOf } from "./pod-status.ts";
+import { statusOf } from "./pod-status.ts";
 import type { PodVerdict } from "./pod-worker.ts";
-import { findContainer, formatPod, isHostNetwork, isStatic, nameOf, namespaceOf, uidOf } from "./pod.ts";
+import { findContainer, isHostNetwork, isStatic, nameOf, namespaceOf, uidOf } from "./pod.ts";
 import { type ContainerKill, planPod, type PodPlan } from "./plan-pod.ts";
 import type { ContainerProbes, Probed } from "./probes/container-probes.ts";
 import type { RuntimeReader } from "./read-runtime.ts";
 import { planResize } from "./resize-pod.ts";
-import { isAlive, latestOf, type RuntimePod } from "./runtime-pod.ts";
+import { isAlive, type RuntimePod } from "./runtime-pod.ts";
 import { sandboxConfig } from "./sandbox-config.ts";
-import { type StartDeps, startContainer, StartFailure } from "./start-container.ts";
+import type { StartDeps } from "./start-container.ts";
 import type { StatusWriter } from "./status-writer.ts";
 import { stopContainer, stopPod } from "./stop-container.ts";
 import { terminationMessage } from "./termination-message.ts";
@@ -51,25 +49,19 @@ export interface SyncResult {
   readonly ends?: "completed" | PodVerdict;
 }
 
-const [initialMs, longestMs] = [10_000, 300_000];
-/** What a container is missing may come without anybody telling. */
-const startRetryMs = 10_000;
-
 /** What is done for one pod, step by step. Every step may be repeated. */
 export class PodActions {
   readonly log: Log;
   readonly timers: Timers;
   readonly #deps: ActionDeps;
-  readonly #backoff: Backoff;
-  /** Why containers do not start, by pod and container. */
-  readonly #problems = new Map<string, Map<string, StartProblem>>();
+  readonly #starts: ContainerStarts;
   readonly #admitted = new Set<string>();
 
   constructor(deps: ActionDeps) {
     this.#deps = deps;
     this.log = deps.log;
     this.timers = deps.timers;
-    this.#backoff = new Backoff(initialMs, longestMs, () => deps.timers.now());
+    this.#starts = new ContainerStarts(deps);
   }
 
   /** Brings the runtime to what the pod wants, and tells the API how it is. */
@@ -109,7 +101,7 @@ export class PodActions {
       await stopPod(this.#deps, pod, runtime, graceMs, signal);
     }
     const after = await this.#read(pod, signal);
-    this.#problems.delete(uidOf(pod));
+    this.#starts.forgetProblems(uidOf(pod));
     this.#tell(pod, after, true, verdict);
   }
 
@@ -141,9 +133,8 @@ export class PodActions {
     rmSync(this.#deps.folders.podLogs(uid, namespaceOf(pod), nameOf(pod)), { recursive: true, force: true });
     this.#deps.release(pod);
     this.#deps.puller.forget(uid);
-    this.#backoff.forget(`${uid}/`);
+    this.#starts.forget(uid);
     this.#deps.statuses.forget(this.#deps.target(pod)?.metadata.uid ?? uid);
-    this.#problems.delete(uid);
     this.#admitted.delete(uid);
   }
 
@@ -211,7 +202,7 @@ export class PodActions {
       runtime,
       before: { ...before, conditions },
       runtimeName,
-      problems: this.#problems.get(uidOf(pod)) ?? new Map<string, StartProblem>(),
+      problems: this.#starts.problemsOf(uidOf(pod)),
       isReady: (container, running) => probes.isReady(container, running),
       isStarted: (container, running) => probes.isStarted(container, running),
       hostIps,
@@ -250,7 +241,9 @@ export class PodActions {
     if (plan.killPod && !plan.createSandbox) return { hasActed: true };
     const volumes = await this.#prepare(pod, signal);
     const sandbox = await this.#sandbox(pod, plan, current, signal);
-    return { hasActed: true, againMs: await this.#startAll(pod, plan, sandbox, volumes, signal) };
+    const containers = [...plan.startEphemeral, ...plan.startInit, ...plan.start];
+    const againMs = await this.#starts.run({ pod, sandbox, volumes }, containers, signal);
+    return { hasActed: true, againMs };
   }
 
   /**
@@ -345,111 +338,6 @@ export class PodActions {
     return { id, config, ips, runtime };
   }
 
-  /** @returns after how long to look again */
-  async #startAll(
-    pod: Pod,
-    plan: PodPlan,
-    sandbox: ReadySandbox,
-    volumes: ReadonlyMap<string, MountedVolume>,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const waits: (number | undefined)[] = [];
-    const secrets = await this.#pullSecrets(pod, signal);
-    for (const container of [...plan.startEphemeral, ...plan.startInit, ...plan.start]) {
-      waits.push(await this.#start(pod, container, sandbox, volumes, secrets, signal));
-    }
-    return waits.reduce<number | undefined>(
-      (least, wait) => (wait === undefined ? least : Math.min(least ?? wait, wait)),
-      undefined,
-    );
-  }
-
-  /** @returns after how long to try again */
-  async #start(
-    pod: Pod,
-    container: Container,
-    sandbox: ReadySandbox,
-    volumes: ReadonlyMap<string, MountedVolume>,
-    secrets: readonly Secret[],
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const key = `${uidOf(pod)}/${container.name}/${hashOf(container)}`;
-    const last = sandbox.runtime.containers.find(
-      (each) => each.name === container.name && each.state === "exited",
-    );
-    if (last !== undefined) {
-      const sinceMs = Number(last.finishedAt / 1_000_000n);
-      const leftMs = this.#backoff.remainingMs(key, sinceMs);
-      if (leftMs > 0) return this.#crashLoop(pod, container, this.#backoff.delayMs(key), leftMs);
-      this.#backoff.next(key, sinceMs);
-    }
-    try {
-      const targetName =
-        "targetContainerName" in container ? String(container.targetContainerName) : undefined;
-      const targetId = targetName === undefined ? undefined : latestOf(sandbox.runtime, targetName)?.id;
-      const request = {
-        pod,
-        container,
-        runtime: sandbox.runtime,
-        sandboxId: sandbox.id,
-        sandbox: sandbox.config,
-        podIps: sandbox.ips,
-        volumes,
-        secrets,
-      };
-      await startContainer(
-        this.#deps,
-        { ...request, ...(targetId === undefined ? {} : { targetId }) },
-        signal,
-      );
-      this.#problems.get(uidOf(pod))?.delete(container.name);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof StartFailure)) throw error;
-      this.#setProblem(pod, container.name, { reason: error.reason, message: error.message });
-      return Math.max(this.#deps.puller.remainingMs(uidOf(pod), container.image ?? ""), startRetryMs);
-    }
-  }
-
-  #crashLoop(pod: Pod, container: Container, delayMs: number, leftMs: number): number {
-    const delay = goDuration(delayMs);
-    const message = `back-off ${delay} restarting failed container=${container.name} pod=${formatPod(pod)}`;
-    tellPod(
-      this.#deps,
-      pod,
-      container.name,
-      "Warning",
-      "BackOff",
-      `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`,
-    );
-    this.#setProblem(pod, container.name, { reason: "CrashLoopBackOff", message });
-    return leftMs;
-  }
-
-  #setProblem(pod: Pod, name: string, problem: StartProblem): void {
-    const known = this.#problems.get(uidOf(pod));
-    if (known === undefined) this.#problems.set(uidOf(pod), new Map([[name, problem]]));
-    else known.set(name, problem);
-  }
-
-  async #pullSecrets(pod: Pod, signal: AbortSignal): Promise<readonly Secret[]> {
-    const found: Secret[] = [];
-    for (const { name = "" } of pod.spec?.imagePullSecrets ?? []) {
-      const secret = await this.#deps.sources.secret(pod, name, signal);
-      if (secret !== undefined) found.push(secret);
-      else
-        tellPod(
-          this.#deps,
-          pod,
-          undefined,
-          "Warning",
-          "FailedToRetrieveImagePullSecret",
-          `Unable to retrieve some image pull secrets (${name}); attempting to pull the image may not succeed.`,
-        );
-    }
-    return found;
-  }
-
   /** Of each container the one before the newest is kept, for its log and how it ended. */
   async #removeDead(runtime: RuntimePod, signal: AbortSignal): Promise<void> {
     for (const { id, logPath } of removableContainers(latestFirst(runtime))) {
@@ -471,21 +359,7 @@ interface Execution {
   readonly againMs?: number | undefined;
 }
 
-interface ReadySandbox {
-  readonly id: string;
-  readonly config: PodSandboxConfig;
-  readonly ips: readonly string[];
-  readonly runtime: RuntimePod;
-}
-
 function soonest(waits: readonly (number | undefined)[]): SyncResult {
   const known = waits.filter((wait) => wait !== undefined);
   return known.length === 0 ? {} : { againMs: Math.max(10, Math.min(...known)) };
-}
-
-/** e.g. `10s`, `1m20s`. @see Go's time.Duration */
-function goDuration(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  const rest = `${(ms % 60_000) / 1000}s`;
-  return minutes === 0 ? rest : `${minutes}m${rest}`;
 }
