@@ -1,5 +1,6 @@
 import { Fault } from "#base/fault.ts";
 import type { Permission } from "#hypervisor/access/roles.ts";
+import { readable } from "./common-routes.ts";
 import { noBody, reply, type Route } from "./route.ts";
 
 /** Collections of what one host does not have: accelerators, other clusters, updates that come from elsewhere. */
@@ -21,16 +22,7 @@ const refused: readonly (readonly [path: string, needs: Permission, reason: stri
 /** What is answered as the real product does when a feature is absent. */
 export function absentRoutes(): readonly Route[] {
   return [
-    ...empty.flatMap((type): readonly Route[] => [
-      { method: "GET", path: `/rest/v1/${type}`, needs: "read", body: noBody, handle: () => reply([]) },
-      {
-        method: "GET",
-        path: `/rest/v1/${type}/{uuid}`,
-        needs: "read",
-        body: noBody,
-        handle: () => reply([]),
-      },
-    ]),
+    ...empty.flatMap((type) => readable(type, () => [])),
     ...refused.map(
       ([path, needs, reason]): Route => ({
         method: "POST",

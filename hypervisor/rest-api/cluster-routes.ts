@@ -7,7 +7,8 @@ import { driveOf, type NodeLoad, nodeOf } from "#hypervisor/cluster/node.ts";
 import type { NodeFacts } from "#hypervisor/cluster/node-facts.ts";
 import type { RecordStore } from "#hypervisor/metadata/record-store.ts";
 import type { TaskList } from "#hypervisor/tasks/task-list.ts";
-import { type Call, noBody, type Reply, reply, result, type Route, type RouteBody } from "./route.ts";
+import { readable, readableBy, updatable } from "./common-routes.ts";
+import { type Call, noBody, type Reply, reply, result, type Route } from "./route.ts";
 
 /** The newest version that public clients are tested with. */
 const icosVersion = "9.4.17.215487";
@@ -28,25 +29,13 @@ export interface ClusterDeps {
 export function clusterRoutes(deps: ClusterDeps): readonly Route[] {
   const { records, facts } = deps;
   const node = (): Node => nodeOf(getCluster(records), facts(), deps.load(), deps.hasVirtualization);
-  const rename: RouteBody = { kind: "json", shape: { type: "Cluster", isPartial: true }, isOptional: true };
-  const update: Route["handle"] = async ({ params, body }) =>
-    await renameCluster(deps, params["uuid"] ?? "", body as Json);
   return [
     ...readable("Cluster", () => [shown(deps, getCluster(records))]),
-    {
-      method: "POST",
-      path: "/rest/v1/Cluster/{uuid}",
-      needs: "cluster-settings",
-      body: rename,
-      handle: update,
-    },
-    {
-      method: "PATCH",
-      path: "/rest/v1/Cluster/{uuid}",
-      needs: "cluster-settings",
-      body: rename,
-      handle: update,
-    },
+    ...updatable(
+      "Cluster",
+      "cluster-settings",
+      async ({ params, body }) => await renameCluster(deps, params["uuid"] ?? "", body as Json),
+    ),
     {
       method: "POST",
       path: "/rest/v1/Cluster/shutdown",
@@ -63,23 +52,6 @@ export function clusterRoutes(deps: ClusterDeps): readonly Route[] {
     ...readable("Node", () => [node()]),
     ...readable("Drive", () => [driveOf(getCluster(records), facts())]),
     ...conditionRoutes(deps),
-  ];
-}
-
-/** A collection that is only read, and one of it by its uuid. */
-export function readable<T extends { readonly uuid: string }>(
-  type: string,
-  list: () => readonly T[],
-): readonly Route[] {
-  return [
-    { method: "GET", path: `/rest/v1/${type}`, needs: "read", body: noBody, handle: () => reply(list()) },
-    {
-      method: "GET",
-      path: `/rest/v1/${type}/{uuid}`,
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => reply(list().filter(({ uuid }) => uuid === params["uuid"])),
-    },
   ];
 }
 
@@ -117,7 +89,7 @@ function conditionRoutes({ records, facts, hasVirtualization, now }: ClusterDeps
     return conditionsOf(facts(), { uuid, hasVirtualization }, now().getTime(), since);
   };
   return [
-    { method: "GET", path: "/rest/v1/Condition", needs: "read", body: noBody, handle: () => reply(all()) },
+    ...readableBy("Condition", "name", all, (given) => all().find(({ name }) => name === given)),
     {
       method: "GET",
       path: "/rest/v1/Condition/filter",
@@ -135,13 +107,6 @@ function conditionRoutes({ records, facts, hasVirtualization, now }: ClusterDeps
         "excludeTags",
       ],
       handle: (call) => reply(filtered(call, all(), now().getTime())),
-    },
-    {
-      method: "GET",
-      path: "/rest/v1/Condition/{name}",
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => reply(all().filter(({ name }) => name === params["name"])),
     },
   ];
 }

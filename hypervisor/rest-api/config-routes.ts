@@ -5,7 +5,8 @@ import { Fault } from "#base/fault.ts";
 import type { RecordStore, StoredRecord } from "#hypervisor/metadata/record-store.ts";
 import type { TaskList } from "#hypervisor/tasks/task-list.ts";
 import { type ConfigKind, configKinds } from "./config-kinds.ts";
-import { noBody, type Reply, reply, result, type Route, type RouteBody } from "./route.ts";
+import { readableBy, updatable } from "./common-routes.ts";
+import { noBody, type Reply, result, type Route } from "./route.ts";
 
 type ConfigRecord = StoredRecord & Json;
 
@@ -44,42 +45,30 @@ function routesOf(deps: ConfigDeps, kind: ConfigKind): readonly Route[] {
   const path = `/rest/v1/${kind.type}`;
   const own = `${path}/{uuid}`;
   const needs = "cluster-settings";
-  const whole: RouteBody = { kind: "json", shape: { type: kind.type } };
-  const part: RouteBody = { kind: "json", shape: { type: kind.type, isPartial: true }, isOptional: true };
   const { records, tasks } = deps;
   const show = (record: ConfigRecord) => shown(kind, record, tasks);
-  const update: Route["handle"] = async ({ params, body }) =>
-    await change(deps, kind, params["uuid"] ?? "", (before) => ({
-      ...before,
-      ...writable(kind, body as Json),
-    }));
+  const find = (uuid: string) => {
+    const found = records.find<ConfigRecord>(kind.type, uuid);
+    return found === undefined ? undefined : show(found);
+  };
   const routes: Route[] = [
-    {
-      method: "GET",
-      path,
-      needs: "read",
-      body: noBody,
-      handle: () => reply(records.list<ConfigRecord>(kind.type).map(show)),
-    },
-    {
-      method: "GET",
-      path: own,
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => {
-        const found = records.find<ConfigRecord>(kind.type, params["uuid"] ?? "");
-        return reply(found === undefined ? [] : [show(found)]);
-      },
-    },
+    ...readableBy(kind.type, "uuid", () => records.list<ConfigRecord>(kind.type).map(show), find),
     {
       method: "POST",
       path,
       needs,
-      body: whole,
+      body: { kind: "json", shape: { type: kind.type } },
       handle: async ({ body }) => await create(deps, kind, body as Json),
     },
-    { method: "POST", path: own, needs, body: part, handle: update },
-    { method: "PATCH", path: own, needs, body: part, handle: update },
+    ...updatable(
+      kind.type,
+      needs,
+      async ({ params, body }) =>
+        await change(deps, kind, params["uuid"] ?? "", (before) => ({
+          ...before,
+          ...writable(kind, body as Json),
+        })),
+    ),
   ];
   if (!kind.canDelete) return routes;
   const remove: Route["handle"] = async ({ params }) => await drop(deps, kind, params["uuid"] ?? "");

@@ -7,6 +7,7 @@ import type { RecordStore } from "#hypervisor/metadata/record-store.ts";
 import type { TaskList } from "#hypervisor/tasks/task-list.ts";
 import type { BlockDeviceService } from "#hypervisor/vms/block-device-service.ts";
 import { type BlockDeviceRecord, kinds, type VmRecord } from "#hypervisor/vms/records.ts";
+import { readable, updatable } from "./common-routes.ts";
 import { type Call, noBody, type Reply, reply, result, type Route } from "./route.ts";
 import { begun, copyOptions, deviceTemplate } from "./vm-routes.ts";
 
@@ -26,16 +27,8 @@ export function diskRoutes(deps: DiskRouteDeps): readonly Route[] {
 
 function virtualDiskRoutes({ layers, virtualDisks, blockDevices }: DiskRouteDeps): readonly Route[] {
   const path = "/rest/v1/VirtualDisk";
-  const list = () => virtualDisks.list().map((disk) => shownDisk(disk, layers));
   return [
-    { method: "GET", path, needs: "read", body: noBody, handle: () => reply(list()) },
-    {
-      method: "GET",
-      path: `${path}/{uuid}`,
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => reply(list().filter(({ uuid }) => uuid === params["uuid"])),
-    },
+    ...readable("VirtualDisk", () => virtualDisks.list().map((disk) => shownDisk(disk, layers))),
     {
       method: "DELETE",
       path: `${path}/{uuid}`,
@@ -95,27 +88,8 @@ function isoRoutes({ records, tasks, isos }: DiskRouteDeps): readonly Route[] {
     await tasks.ended(tag);
     return result(tag);
   };
-  const update: Route["handle"] = async ({ params, body }) => {
-    const { name, size, readyForInsert } = body as Partial<ISO>;
-    const uuid = params["uuid"] ?? "";
-    const change = {
-      ...(name !== undefined && { name }),
-      // Once there are bytes, they say how many they are.
-      ...(size !== undefined && !isos.hasData(uuid) && { size }),
-      ...(readyForInsert !== undefined && { readyForInsert }),
-    };
-    return await done("Update", uuid, async () => await isos.update(uuid, change));
-  };
-  const list = () => isos.list().map((iso) => shownIso(iso, records));
   return [
-    { method: "GET", path, needs: "read", body: noBody, handle: () => reply(list()) },
-    {
-      method: "GET",
-      path: own,
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => reply(list().filter(({ uuid }) => uuid === params["uuid"])),
-    },
+    ...readable("ISO", () => isos.list().map((iso) => shownIso(iso, records))),
     {
       method: "POST",
       path,
@@ -133,20 +107,17 @@ function isoRoutes({ records, tasks, isos }: DiskRouteDeps): readonly Route[] {
         return result(tag, uuid);
       },
     },
-    {
-      method: "POST",
-      path: own,
-      needs: "vm-edit",
-      body: { kind: "json", shape: { type: "ISO", isPartial: true }, isOptional: true },
-      handle: update,
-    },
-    {
-      method: "PATCH",
-      path: own,
-      needs: "vm-edit",
-      body: { kind: "json", shape: { type: "ISO", isPartial: true }, isOptional: true },
-      handle: update,
-    },
+    ...updatable("ISO", "vm-edit", async ({ params, body }) => {
+      const { name, size, readyForInsert } = body as Partial<ISO>;
+      const uuid = params["uuid"] ?? "";
+      const change = {
+        ...(name !== undefined && { name }),
+        // Once there are bytes, they say how many they are.
+        ...(size !== undefined && !isos.hasData(uuid) && { size }),
+        ...(readyForInsert !== undefined && { readyForInsert }),
+      };
+      return await done("Update", uuid, async () => await isos.update(uuid, change));
+    }),
     {
       method: "DELETE",
       path: own,

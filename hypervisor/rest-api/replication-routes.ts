@@ -6,7 +6,8 @@ import type { RecordStore } from "#hypervisor/metadata/record-store.ts";
 import type { TaskList } from "#hypervisor/tasks/task-list.ts";
 import { kinds, type ReplicationRecord } from "#hypervisor/vms/records.ts";
 import { getVm } from "#hypervisor/vms/vm-deps.ts";
-import { noBody, type Reply, reply, result, type Route } from "./route.ts";
+import { readable, updatable } from "./common-routes.ts";
+import { type Reply, result, type Route } from "./route.ts";
 
 export interface ReplicationDeps {
   readonly records: RecordStore;
@@ -19,32 +20,22 @@ const idle = { valid: 0, percentComplete: 0, blockCountDiff: 0, blockCountSent: 
 
 /** What is to be replicated where: kept for who asks. One host has nobody to replicate to, so nothing ever progresses. */
 export function replicationRoutes(deps: ReplicationDeps): readonly Route[] {
-  const path = "/rest/v1/VirDomainReplication";
-  const own = `${path}/{uuid}`;
-  const list = () => deps.records.list<ReplicationRecord>(kinds.replication).map(shown);
-  const update: Pick<Route, "needs" | "body" | "handle"> = {
-    needs: "backup",
-    body: { kind: "json", shape: { type: "VirDomainReplication", isPartial: true }, isOptional: true },
-    handle: async ({ params, body }) => await change(deps, params["uuid"] ?? "", body as Json),
-  };
   return [
-    { method: "GET", path, needs: "read", body: noBody, handle: () => reply(list()) },
-    {
-      method: "GET",
-      path: own,
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => reply(list().filter(({ uuid }) => uuid === params["uuid"])),
-    },
+    ...readable("VirDomainReplication", () =>
+      deps.records.list<ReplicationRecord>(kinds.replication).map(shown),
+    ),
     {
       method: "POST",
-      path,
+      path: "/rest/v1/VirDomainReplication",
       needs: "backup",
       body: { kind: "json", shape: { type: "VirDomainReplication" } },
       handle: async ({ body }) => await create(deps, body as Json),
     },
-    { method: "POST", path: own, ...update },
-    { method: "PATCH", path: own, ...update },
+    ...updatable(
+      "VirDomainReplication",
+      "backup",
+      async ({ params, body }) => await change(deps, params["uuid"] ?? "", body as Json),
+    ),
   ];
 }
 

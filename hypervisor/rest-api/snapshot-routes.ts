@@ -5,7 +5,7 @@ import { kinds } from "#hypervisor/vms/records.ts";
 import type { ScheduleRecord, ScheduleService } from "#hypervisor/vms/schedule-service.ts";
 import type { SnapshotService } from "#hypervisor/vms/snapshot-service.ts";
 import type { VmReader } from "#hypervisor/vms/vm-reader.ts";
-import { readable } from "./cluster-routes.ts";
+import { readable, updatable } from "./common-routes.ts";
 import { noBody, result, type Route } from "./route.ts";
 import { begun } from "./vm-routes.ts";
 
@@ -24,13 +24,6 @@ export function snapshotRoutes({
   schedules,
 }: SnapshotRouteDeps): readonly Route[] {
   const schedulePath = "/rest/v1/VirDomainSnapshotSchedule";
-  const updateSchedule: Route["handle"] = async ({ params, body }) => {
-    const uuid = params["uuid"] ?? "";
-    if (records.find(kinds.schedule, uuid) === undefined)
-      throw new Fault("not-found", `There is no schedule ${uuid}`);
-    await schedules.update(uuid, body as Partial<VirDomainSnapshotSchedule>);
-    return result("");
-  };
   return [
     ...readable("VirDomainSnapshot", () => reader.snapshots()),
     {
@@ -58,20 +51,13 @@ export function snapshotRoutes({
       handle: async ({ body }) =>
         result("", await schedules.create(body as unknown as VirDomainSnapshotSchedule)),
     },
-    {
-      method: "POST",
-      path: `${schedulePath}/{uuid}`,
-      needs: "backup",
-      body: { kind: "json", shape: { type: "VirDomainSnapshotSchedule", isPartial: true }, isOptional: true },
-      handle: updateSchedule,
-    },
-    {
-      method: "PATCH",
-      path: `${schedulePath}/{uuid}`,
-      needs: "backup",
-      body: { kind: "json", shape: { type: "VirDomainSnapshotSchedule", isPartial: true }, isOptional: true },
-      handle: updateSchedule,
-    },
+    ...updatable("VirDomainSnapshotSchedule", "backup", async ({ params, body }) => {
+      const uuid = params["uuid"] ?? "";
+      if (records.find(kinds.schedule, uuid) === undefined)
+        throw new Fault("not-found", `There is no schedule ${uuid}`);
+      await schedules.update(uuid, body as Partial<VirDomainSnapshotSchedule>);
+      return result("");
+    }),
     {
       method: "DELETE",
       path: `${schedulePath}/{uuid}`,

@@ -2,7 +2,8 @@ import type { User } from "#api/hypercore/types.ts";
 import { roles } from "#hypervisor/access/roles.ts";
 import type { Sessions } from "#hypervisor/access/sessions.ts";
 import type { UserChange, UserRecord, Users } from "#hypervisor/access/users.ts";
-import { noBody, reply, result, type Route, type RouteBody } from "./route.ts";
+import { readable, updatable } from "./common-routes.ts";
+import { noBody, result, type Route } from "./route.ts";
 
 /** Users, whose changes need no task, and the roles that they may have. */
 export function userRoutes({
@@ -12,33 +13,8 @@ export function userRoutes({
   readonly users: Users;
   readonly sessions: Sessions;
 }): readonly Route[] {
-  const part: RouteBody = { kind: "json", shape: { type: "User", isPartial: true }, isOptional: true };
-  const update: Route["handle"] = async ({ params, body }) => {
-    const uuid = params["uuid"] ?? "";
-    const { uuid: _, ...change } = body as Partial<User>;
-    await users.update(uuid, change);
-    // Whoever knew the old password is out.
-    if (change.password !== undefined) sessions.endAllOf(uuid);
-    return result("");
-  };
   return [
-    {
-      method: "GET",
-      path: "/rest/v1/User",
-      needs: "read",
-      body: noBody,
-      handle: () => reply(users.list().map(shown)),
-    },
-    {
-      method: "GET",
-      path: "/rest/v1/User/{uuid}",
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => {
-        const user = users.find(params["uuid"] ?? "");
-        return reply(user === undefined ? [] : [shown(user)]);
-      },
-    },
+    ...readable("User", () => users.list().map(shown)),
     {
       method: "POST",
       path: "/rest/v1/User",
@@ -49,8 +25,14 @@ export function userRoutes({
         return result("", await users.create(change));
       },
     },
-    { method: "POST", path: "/rest/v1/User/{uuid}", needs: "admin", body: part, handle: update },
-    { method: "PATCH", path: "/rest/v1/User/{uuid}", needs: "admin", body: part, handle: update },
+    ...updatable("User", "admin", async ({ params, body }) => {
+      const uuid = params["uuid"] ?? "";
+      const { uuid: _, ...change } = body as Partial<User>;
+      await users.update(uuid, change);
+      // Whoever knew the old password is out.
+      if (change.password !== undefined) sessions.endAllOf(uuid);
+      return result("");
+    }),
     {
       method: "DELETE",
       path: "/rest/v1/User/{uuid}",
@@ -63,14 +45,7 @@ export function userRoutes({
         return result("");
       },
     },
-    { method: "GET", path: "/rest/v1/Role", needs: "read", body: noBody, handle: () => reply(roles) },
-    {
-      method: "GET",
-      path: "/rest/v1/Role/{uuid}",
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => reply(roles.filter((role) => role.uuid === params["uuid"])),
-    },
+    ...readable("Role", () => roles),
   ];
 }
 

@@ -13,7 +13,8 @@ import type { DomainBody } from "#hypervisor/vms/new-vm.ts";
 import type { Power, PowerAction } from "#hypervisor/vms/power.ts";
 import type { VmReader } from "#hypervisor/vms/vm-reader.ts";
 import type { Begun, VmService } from "#hypervisor/vms/vm-service.ts";
-import { noBody, type Reply, reply, result, type Route, type RouteBody } from "./route.ts";
+import { readable, readableBy, updatable } from "./common-routes.ts";
+import { noBody, type Reply, result, type Route } from "./route.ts";
 
 export interface VmRouteDeps {
   readonly reader: VmReader;
@@ -25,11 +26,6 @@ export interface VmRouteDeps {
 }
 
 const domain: BodyShape = { type: "VirDomain", isPartial: true };
-const partOf = (type: string): RouteBody => ({
-  kind: "json",
-  shape: { type, isPartial: true },
-  isOptional: true,
-});
 /** What a new disk is to be; some clients misspell its cache mode. */
 export const deviceTemplate: BodyShape = {
   type: "VirDomainBlockDevice",
@@ -44,20 +40,13 @@ export function vmRoutes(deps: VmRouteDeps): readonly Route[] {
   const path = "/rest/v1/VirDomain";
   const own = `${path}/{virDomainUUID}`;
   const uuidOf = (params: Readonly<Record<string, string>>) => params["virDomainUUID"] ?? "";
-  const update: Route["handle"] = async ({ params, body, caller }) =>
-    begun(await vms.update(uuidOf(params), body as DomainBody, caller.sessionID));
   return [
-    { method: "GET", path, needs: "read", body: noBody, handle: () => reply(reader.list()) },
-    {
-      method: "GET",
-      path: own,
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => {
-        const found = reader.find(uuidOf(params));
-        return reply(found === undefined ? [] : [found]);
-      },
-    },
+    ...readableBy(
+      "VirDomain",
+      "virDomainUUID",
+      () => reader.list(),
+      (uuid) => reader.find(uuid),
+    ),
     {
       method: "POST",
       path,
@@ -76,8 +65,13 @@ export function vmRoutes(deps: VmRouteDeps): readonly Route[] {
         return begun(await vms.create(dom, options, caller.sessionID, signal));
       },
     },
-    { method: "POST", path: own, needs: "vm-edit", body: partOf("VirDomain"), handle: update },
-    { method: "PATCH", path: own, needs: "vm-edit", body: partOf("VirDomain"), handle: update },
+    ...updatable(
+      "VirDomain",
+      "vm-edit",
+      async ({ params, body, caller }) =>
+        begun(await vms.update(uuidOf(params), body as DomainBody, caller.sessionID)),
+      "virDomainUUID",
+    ),
     {
       method: "DELETE",
       path: own,
@@ -174,17 +168,8 @@ function deviceRoutes(kind: DeviceKind): readonly Route[] {
   const path = `/rest/v1/${kind.type}`;
   const own = `${path}/{uuid}`;
   const { needs } = kind;
-  const update: Route["handle"] = async ({ params, body, caller, signal }) =>
-    begun(await kind.update(params["uuid"] ?? "", body as Json, caller.sessionID, signal));
   return [
-    { method: "GET", path, needs: "read", body: noBody, handle: () => reply(kind.list()) },
-    {
-      method: "GET",
-      path: own,
-      needs: "read",
-      body: noBody,
-      handle: ({ params }) => reply(kind.list().filter(({ uuid }) => uuid === params["uuid"])),
-    },
+    ...readable(kind.type, kind.list),
     {
       method: "POST",
       path,
@@ -193,8 +178,9 @@ function deviceRoutes(kind: DeviceKind): readonly Route[] {
       handle: async ({ body, caller, signal }) =>
         begun(await kind.create(body as Json, caller.sessionID, signal)),
     },
-    { method: "POST", path: own, needs, body: partOf(kind.type), handle: update },
-    { method: "PATCH", path: own, needs, body: partOf(kind.type), handle: update },
+    ...updatable(kind.type, needs, async ({ params, body, caller, signal }) =>
+      begun(await kind.update(params["uuid"] ?? "", body as Json, caller.sessionID, signal)),
+    ),
     {
       method: "DELETE",
       path: own,
