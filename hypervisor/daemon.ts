@@ -202,7 +202,7 @@ async function takeOver(
   const all = records.list<VmRecord>(kinds.vm);
   await Promise.all(all.map(async (vm) => await machines.adopt(vm, signal)));
   for (const vm of all) await finishFreezes(deps, vm.uuid, signal);
-  await tasks.endInterrupted(() => false);
+  await tasks.endInterrupted();
   await layers.collect();
   collectFirmwareFiles(layers.folder, new Set(all.map(({ uuid }) => uuid)));
   await machines.networks.collect(nicsIn(records));

@@ -61,12 +61,9 @@ async function renameCluster({ records, tasks }: ClusterDeps, uuid: string, body
   const { clusterName = cluster.clusterName } = body as Partial<Cluster>;
   if (!isClusterName(clusterName)) throw new Fault("invalid", `Invalid cluster name '${clusterName}'`);
   const subject = { description: "Update Cluster", objectUUID: uuid };
-  const tag = await tasks.begin(
-    subject,
-    async () => {},
-    (changes) => changes.put("cluster", { ...getCluster(records), clusterName } as ClusterRecord),
+  const tag = await tasks.record(subject, (changes) =>
+    changes.put("cluster", { ...getCluster(records), clusterName } as ClusterRecord),
   );
-  await tasks.ended(tag);
   return result(tag);
 }
 

@@ -117,9 +117,7 @@ async function commit(
     return result("", createdUUID);
   }
   const subject = { description: `${verb} ${kind.type}`, objectUUID: uuid };
-  const tag = await tasks.begin(subject, async () => {}, plan);
-  await tasks.ended(tag);
-  return result(tag, createdUUID);
+  return result(await tasks.record(subject, plan), createdUUID);
 }
 
 function newRecord(kind: ConfigKind, uuid: string, body: Json): ConfigRecord {

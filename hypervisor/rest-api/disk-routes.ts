@@ -84,9 +84,7 @@ function isoRoutes({ records, tasks, isos }: DiskRouteDeps): readonly Route[] {
   const own = `${path}/{uuid}`;
   const done = async (verb: string, uuid: string, work: () => Promise<void>): Promise<Reply> => {
     await work();
-    const tag = await tasks.begin({ description: `${verb} ISO`, objectUUID: uuid }, async () => {});
-    await tasks.ended(tag);
-    return result(tag);
+    return result(await tasks.record({ description: `${verb} ISO`, objectUUID: uuid }));
   };
   return [
     ...readable("ISO", () => isos.list().map((iso) => shownIso(iso, records))),
@@ -102,8 +100,7 @@ function isoRoutes({ records, tasks, isos }: DiskRouteDeps): readonly Route[] {
           readyForInsert,
         } = body as Pick<ISO, "name" | "readyForInsert"> & Partial<ISO>;
         const uuid = await isos.create({ name, size, readyForInsert });
-        const tag = await tasks.begin({ description: "Create ISO", objectUUID: uuid }, async () => {});
-        await tasks.ended(tag);
+        const tag = await tasks.record({ description: "Create ISO", objectUUID: uuid });
         return result(tag, uuid);
       },
     },

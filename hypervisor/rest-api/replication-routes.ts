@@ -43,19 +43,14 @@ async function create({ records, tasks }: ReplicationDeps, body: ReplicationBody
   const { sourceDomainUUID = "", connectionUUID = "", enable = true, label = "" } = body;
   const record: ReplicationRecord = { uuid: randomUUID(), sourceDomainUUID, connectionUUID, enable, label };
   const subject = { description: "Create replication", objectUUID: record.uuid };
-  const tag = await tasks.begin(
-    subject,
-    async () => {},
-    (changes) => {
-      const { name } = getVm(records, sourceDomainUUID);
-      const all = records.list<ReplicationRecord>(kinds.replication);
-      // Clients know the beginning of this text.
-      if (all.some((other) => other.sourceDomainUUID === sourceDomainUUID))
-        throw new Fault("conflict", `Failed to create replication: VM '${name}' has one already`);
-      changes.put(kinds.replication, record);
-    },
-  );
-  await tasks.ended(tag);
+  const tag = await tasks.record(subject, (changes) => {
+    const { name } = getVm(records, sourceDomainUUID);
+    const all = records.list<ReplicationRecord>(kinds.replication);
+    // Clients know the beginning of this text.
+    if (all.some((other) => other.sourceDomainUUID === sourceDomainUUID))
+      throw new Fault("conflict", `Failed to create replication: VM '${name}' has one already`);
+    changes.put(kinds.replication, record);
+  });
   return result(tag, record.uuid);
 }
 
@@ -64,22 +59,17 @@ async function change(
   uuid: string,
   { connectionUUID, enable, label }: ReplicationBody,
 ): Promise<Reply> {
-  const tag = await tasks.begin(
-    { description: "Update replication", objectUUID: uuid },
-    async () => {},
-    (changes) => {
-      const before = records.find<ReplicationRecord>(kinds.replication, uuid);
-      if (before === undefined) throw new Fault("not-found", `There is no replication ${uuid}`);
-      const after: ReplicationRecord = {
-        ...before,
-        connectionUUID: connectionUUID ?? before.connectionUUID,
-        enable: enable ?? before.enable,
-        label: label ?? before.label,
-      };
-      changes.put(kinds.replication, after);
-    },
-  );
-  await tasks.ended(tag);
+  const tag = await tasks.record({ description: "Update replication", objectUUID: uuid }, (changes) => {
+    const before = records.find<ReplicationRecord>(kinds.replication, uuid);
+    if (before === undefined) throw new Fault("not-found", `There is no replication ${uuid}`);
+    const after: ReplicationRecord = {
+      ...before,
+      connectionUUID: connectionUUID ?? before.connectionUUID,
+      enable: enable ?? before.enable,
+      label: label ?? before.label,
+    };
+    changes.put(kinds.replication, after);
+  });
   return result(tag);
 }
 

@@ -51,7 +51,7 @@ const blank: TaskTagStatus = {
 
 /**
  * Long operations that clients poll by their tag, a decimal number. A task is on disk before its tag is told, and so is its
- * end before anybody sees it. What a daemon's end has interrupted ends in ERROR when the next one starts, or goes on there.
+ * end before anybody sees it. What a daemon's end has interrupted ends in ERROR when the next one starts.
  */
 export class TaskList {
   readonly #records: RecordStore;
@@ -78,11 +78,9 @@ export class TaskList {
     for (const { uuid, status } of known) this.#latest.set(status.objectUUID, uuid);
   }
 
-  /** Ends what an earlier daemon has left unfinished, except for tasks that `isTaken` says go on. */
-  async endInterrupted(isTaken: (status: TaskTagStatus) => boolean): Promise<void> {
-    const left = this.#records
-      .list<TaskRecord>("task")
-      .filter(({ status }) => isOpen(status) && !isTaken(status));
+  /** Ends what an earlier daemon has left unfinished. */
+  async endInterrupted(): Promise<void> {
+    const left = this.#records.list<TaskRecord>("task").filter(({ status }) => isOpen(status));
     if (left.length === 0) return;
     await this.#records.change((changes) => {
       for (const { uuid, status } of left)
@@ -117,26 +115,9 @@ export class TaskList {
     work: (progress: TaskProgress, signal: AbortSignal) => Promise<void>,
     record: (changes: Changes, tag: string) => void = () => {},
   ): Promise<string> {
-    const tag = String(this.#next++);
-    const created = this.#seconds();
-    const status: TaskTagStatus = {
-      ...blank,
-      taskTag: tag,
-      state: "RUNNING",
-      formattedDescription: subject.description,
-      descriptionParameters: subject.parameters ?? [],
-      objectUUID: subject.objectUUID,
-      created,
-      modified: created,
-      sessionID: subject.sessionID ?? "",
-      nodeUUIDs: [this.#nodeUUID],
-    };
-    await this.#records.change((changes) => {
-      record(changes, tag);
-      changes.put("task", { uuid: tag, status } as TaskRecord);
-      this.#forgetOldest(changes);
-    });
-    this.#latest.set(subject.objectUUID, tag);
+    const status = this.#newStatus(subject);
+    const { taskTag: tag } = status;
+    await this.#add({ uuid: tag, status }, record);
     const entry = { progress: 0, done: Promise.resolve() };
     this.#running.set(tag, entry);
     const report = (percent: number) => {
@@ -146,15 +127,46 @@ export class TaskList {
     return tag;
   }
 
-  /** Resolves when a task has ended. */
-  async ended(tag: string): Promise<void> {
-    await this.#running.get(tag)?.done;
+  /** A task that is nothing but a change of records: it is COMPLETE in that same change. Resolves to its tag. */
+  async record(
+    subject: TaskSubject,
+    change: (changes: Changes, tag: string) => void = () => {},
+  ): Promise<string> {
+    const status = this.#newStatus(subject);
+    const { taskTag: tag } = status;
+    await this.#add(this.#ended(tag, status, "COMPLETE", "", []), change);
+    return tag;
   }
 
   /** Aborts what is running and waits for it; it stays unfinished on disk. */
   async close(): Promise<void> {
     this.#lifetime.abort();
     await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  #newStatus({ description, parameters = [], objectUUID, sessionID = "" }: TaskSubject): TaskTagStatus {
+    const created = this.#seconds();
+    return {
+      ...blank,
+      taskTag: String(this.#next++),
+      state: "RUNNING",
+      formattedDescription: description,
+      descriptionParameters: parameters,
+      objectUUID,
+      created,
+      modified: created,
+      sessionID,
+      nodeUUIDs: [this.#nodeUUID],
+    };
+  }
+
+  async #add(task: TaskRecord, change: (changes: Changes, tag: string) => void): Promise<void> {
+    await this.#records.change((changes) => {
+      change(changes, task.uuid);
+      changes.put("task", task);
+      this.#forgetOldest(changes);
+    });
+    this.#latest.set(task.status.objectUUID, task.uuid);
   }
 
   async #run(

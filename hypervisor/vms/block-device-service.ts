@@ -102,15 +102,10 @@ export class BlockDeviceService {
         objectUUID: uuid,
         sessionID,
       };
-      const taskTag = await tasks.begin(
-        subject,
-        async () => {},
-        (changes) => {
-          changes.put(kinds.blockDevice, after);
-          touch(changes, this.#deps, vm);
-        },
-      );
-      await tasks.ended(taskTag);
+      const taskTag = await tasks.record(subject, (changes) => {
+        changes.put(kinds.blockDevice, after);
+        touch(changes, this.#deps, vm);
+      });
       return { taskTag, createdUUID: "" };
     });
   }

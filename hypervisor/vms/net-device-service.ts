@@ -84,20 +84,14 @@ export class NetDeviceService {
       objectUUID: uuid,
       sessionID,
     };
-    const taskTag = await tasks.begin(
-      subject,
-      async () => {},
-      (changes) => {
-        const now = getVm(records, vm.uuid);
-        const bootDevices =
-          device === undefined ? now.bootDevices.filter((boot) => boot !== uuid) : now.bootDevices;
-        changes.put(kinds.vm, { ...now, bootDevices, modified: secondsOf(this.#deps.now) } as VmRecord);
-        if (device === undefined) changes.remove(kinds.netDevice, uuid);
-        else changes.put(kinds.netDevice, device);
-      },
-    );
-    await tasks.ended(taskTag);
-    return taskTag;
+    return await tasks.record(subject, (changes) => {
+      const now = getVm(records, vm.uuid);
+      const bootDevices =
+        device === undefined ? now.bootDevices.filter((boot) => boot !== uuid) : now.bootDevices;
+      changes.put(kinds.vm, { ...now, bootDevices, modified: secondsOf(this.#deps.now) } as VmRecord);
+      if (device === undefined) changes.remove(kinds.netDevice, uuid);
+      else changes.put(kinds.netDevice, device);
+    });
   }
 
   #get(uuid: string): NetDeviceRecord {

@@ -94,12 +94,7 @@ export class VmService {
     const { uuid, name } = draft.vm;
     try {
       const subject = { description, parameters: [name], objectUUID: uuid, sessionID };
-      const taskTag = await tasks.begin(
-        subject,
-        async () => {},
-        (changes) => this.#record(changes, draft),
-      );
-      await tasks.ended(taskTag);
+      const taskTag = await tasks.record(subject, (changes) => this.#record(changes, draft));
       return { taskTag, createdUUID: uuid };
     } catch (error) {
       for (const iso of draft.isos) isos.removeFile(iso.uuid);
@@ -127,25 +122,20 @@ export class VmService {
       const seed = isNewSeed ? isos.make(seedName(uuid), writeSeed(vm.cloudInitData, uuid), uuid) : undefined;
       const old = isos.list().find(({ ownerUUID }) => ownerUUID === uuid);
       const subject = { description: "Update VM '%@'", parameters: [vm.name], objectUUID: uuid, sessionID };
-      const taskTag = await tasks.begin(
-        subject,
-        async () => {},
-        (changes) => {
-          changes.put(kinds.vm, vm);
-          if (seed === undefined) return;
-          isos.record(changes, seed);
-          if (old !== undefined) isos.forget(changes, old.uuid);
-          const drive = devices.find(({ isoUUID }) => isoUUID !== undefined && isoUUID === old?.uuid);
-          const base = drive ?? newBlockDevice(uuid, { type: "IDE_CDROM" }, devices, vm.modified);
-          changes.put(kinds.blockDevice, {
-            ...base,
-            isoUUID: seed.uuid,
-            name: seed.name,
-            capacity: seed.size,
-          } as BlockDeviceRecord);
-        },
-      );
-      await tasks.ended(taskTag);
+      const taskTag = await tasks.record(subject, (changes) => {
+        changes.put(kinds.vm, vm);
+        if (seed === undefined) return;
+        isos.record(changes, seed);
+        if (old !== undefined) isos.forget(changes, old.uuid);
+        const drive = devices.find(({ isoUUID }) => isoUUID !== undefined && isoUUID === old?.uuid);
+        const base = drive ?? newBlockDevice(uuid, { type: "IDE_CDROM" }, devices, vm.modified);
+        changes.put(kinds.blockDevice, {
+          ...base,
+          isoUUID: seed.uuid,
+          name: seed.name,
+          capacity: seed.size,
+        } as BlockDeviceRecord);
+      });
       if (seed !== undefined && old !== undefined) isos.removeFile(old.uuid);
       return { taskTag, createdUUID: "" };
     });
