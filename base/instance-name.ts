@@ -12,6 +12,22 @@ export function instanceName(root: string): string {
   return `${usualInstance}-${hash(root).toString(16).padStart(6, "0")}`;
 }
 
+/** What the cluster's network of an instance is called in the kernel. */
+export interface ServiceNames {
+  /** The nftables table. */
+  readonly table: string;
+  /** The interface that has the addresses of services that the node itself serves; at most 15 bytes. */
+  readonly link: string;
+}
+
+/** @param instance see {@link instanceName} */
+export function serviceNames(instance: string): ServiceNames {
+  return {
+    table: `${instance.replaceAll("-", "_")}_services`,
+    link: instance.replace(usualInstance, "gsvc"),
+  };
+}
+
 /** 24 bits of FNV-1a. */
 function hash(text: string): number {
   let value = 0x811c9dc5;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Fault } from "./fault.ts";
-import { formatListenAddress, parseListenAddresses } from "./listen-address.ts";
+import { formatListenAddress, parseListenAddresses, parseTcpAddress } from "./listen-address.ts";
 
 const read = (text: string, hasTls = false, inherited: readonly number[] = []) =>
   parseListenAddresses(text, hasTls, inherited).map(formatListenAddress);
@@ -41,4 +41,12 @@ test("parseListenAddresses: anything else is refused with the text", () => {
       }
     }),
   );
+});
+
+test("parseTcpAddress: one host and port; for anything else the flag is named", () => {
+  assert.deepEqual(parseTcpAddress(":8443", "listen"), { kind: "tcp", host: "", port: 8443 });
+  assert.throws(() => parseTcpAddress("unix:///run/x.sock", "listen"), {
+    kind: "invalid",
+    message: "--listen takes HOST:PORT, not unix:///run/x.sock",
+  });
 });

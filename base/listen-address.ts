@@ -36,6 +36,20 @@ export function parseListenAddresses(
   }
 }
 
+/**
+ * What takes connections of one protocol at one place, `HOST:PORT`.
+ *
+ * @throws {Fault} `invalid`, which names the flag
+ */
+export function parseTcpAddress(
+  text: string,
+  flag: string,
+): { readonly host: string; readonly port: number } {
+  const [address] = parseListenAddresses(text, true, []);
+  if (address?.kind !== "tcp") throw new Fault("invalid", `--${flag} takes HOST:PORT, not ${text}`);
+  return address;
+}
+
 function pathOf(rest: string, text: string): string {
   if (rest === "") return "/var/run/docker.sock";
   if (!rest.startsWith("/")) throw bad(text, "the path of a socket must be absolute");

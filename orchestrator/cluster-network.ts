@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "#base/fault.ts";
-import { instanceName } from "#base/instance-name.ts";
+import { instanceName, serviceNames } from "#base/instance-name.ts";
 import type { Log } from "#base/log.ts";
 import { type KubeClient, kubeClient } from "#client/kube/kube-client.ts";
 import { pods } from "#client/kube/resources.ts";
@@ -12,7 +12,6 @@ import { openDns } from "./dns/open-dns.ts";
 import { InformerFactory } from "./informers/informer-factory.ts";
 import { type LbPool } from "./proxy/lb-pool.ts";
 import { runLoadBalancers } from "./proxy/load-balancers.ts";
-import { serviceNames } from "./proxy/names.ts";
 import { openProxy, removeProxy } from "./proxy/open-proxy.ts";
 import { ServiceLink } from "./proxy/service-link.ts";
 

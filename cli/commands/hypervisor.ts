@@ -1,8 +1,7 @@
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Fault } from "#base/fault.ts";
-import { parseListenAddresses } from "#base/listen-address.ts";
+import { parseTcpAddress } from "#base/listen-address.ts";
 import { defineCommand } from "../context.ts";
 import { text } from "../flags.ts";
 import { lockFolder } from "../instance/lock.ts";
@@ -45,7 +44,7 @@ export const command = defineCommand({
       root: instance.root,
       run: instance.run,
       logLevel: instance.logLevel,
-      listen: parseListen(listen),
+      listen: parseTcpAddress(listen, "listen"),
       ...(vmCidr !== undefined && { vmCidr }),
       ...(uplink !== undefined && { uplink }),
     });
@@ -53,10 +52,3 @@ export const command = defineCommand({
     return 0;
   },
 });
-
-/** @throws {Fault} `invalid` */
-function parseListen(given: string): { readonly host: string; readonly port: number } {
-  const [address] = parseListenAddresses(given, true, []);
-  if (address?.kind !== "tcp") throw new Fault("invalid", `--listen takes HOST:PORT, not ${given}`);
-  return address;
-}

@@ -1,8 +1,7 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { mkdirSync } from "node:fs";
-import { parseListenAddresses } from "#base/listen-address.ts";
-import { Fault } from "#base/fault.ts";
+import { parseTcpAddress } from "#base/listen-address.ts";
 import { defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
 import { lockFolder } from "../instance/lock.ts";
@@ -56,7 +55,7 @@ export const command = defineCommand({
       root: instance.root,
       run: instance.run,
       logLevel: instance.logLevel,
-      listen: parseKubeListen(values["kube-listen"] ?? usualAddress),
+      listen: parseTcpAddress(values["kube-listen"] ?? usualAddress, "kube-listen"),
       hasAgent: !values["disable-agent"],
       ...(policy !== undefined && { auditPolicy: resolve(policy) }),
       ...(runtime !== undefined && { criEndpoint: runtime }),
@@ -69,10 +68,3 @@ export const command = defineCommand({
     return 0;
   },
 });
-
-/** @throws {Fault} `invalid` */
-function parseKubeListen(given: string): { readonly host: string; readonly port: number } {
-  const [address] = parseListenAddresses(given, true, []);
-  if (address?.kind !== "tcp") throw new Fault("invalid", `--kube-listen takes HOST:PORT, not ${given}`);
-  return address;
-}

@@ -1,12 +1,6 @@
-import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { Fault } from "#base/fault.ts";
-
-interface HostMount {
-  readonly target: string;
-  readonly isShared: boolean;
-  readonly isSlave: boolean;
-}
+import { type HostMount, hostMounts } from "#host/mounts.ts";
 
 /**
  * Mounts travel between a bind and its source only when the mount that the source lies on takes part in that.
@@ -17,8 +11,7 @@ export async function checkPropagation(source: string, propagation: string): Pro
   const wantsShared = propagation === "shared" || propagation === "rshared";
   const wantsSlave = propagation === "slave" || propagation === "rslave";
   if (!wantsShared && !wantsSlave) return;
-  const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
-  const mount = mountOf(await realpath(source), mounts);
+  const mount = mountOf(await realpath(source), hostMounts());
   if (mount === undefined || mount.isShared || (wantsSlave && mount.isSlave)) return;
   const kind = wantsShared ? "a shared mount" : "a shared or slave mount";
   throw new Fault("invalid", `path ${source} is mounted on ${mount.target} but it is not ${kind}`);
@@ -32,22 +25,4 @@ export function mountOf(path: string, mounts: readonly HostMount[]): HostMount |
     if (isAbove && mount.target.length >= (found?.target.length ?? 0)) found = mount;
   }
   return found;
-}
-
-/** @see man 5 proc_pid_mountinfo */
-export function parseMounts(text: string): readonly HostMount[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [, , , , target = "", , ...rest] = line.split(" ");
-      const optional = rest.slice(0, rest.indexOf("-"));
-      return {
-        target: target.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-          String.fromCharCode(Number.parseInt(octal, 8)),
-        ),
-        isShared: optional.some((field) => field.startsWith("shared:")),
-        isSlave: optional.some((field) => field.startsWith("master:")),
-      };
-    });
 }

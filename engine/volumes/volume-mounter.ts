@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { Fault } from "#base/fault.ts";
 import type { MountHelper } from "#host/mount-helper.ts";
+import { mountsBelow } from "#host/mounts.ts";
 import { describeMount, planDriverMount } from "./driver-mount.ts";
-import { parseMounts } from "./propagation.ts";
 import { driverMountOf, type VolumeRecord } from "./volume-record.ts";
 
 export interface VolumeMounterDeps {
@@ -74,11 +73,4 @@ export class VolumeMounter {
         throw new Fault("conflict", `error while unmounting volume '${target}': ${reason}`);
     }
   }
-}
-
-/** In the order they were mounted. */
-function mountsBelow(folder: string): readonly string[] {
-  return parseMounts(readFileSync("/proc/self/mountinfo", "utf8"))
-    .map(({ target }) => target)
-    .filter((target) => target === folder || target.startsWith(`${folder}/`));
 }

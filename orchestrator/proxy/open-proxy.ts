@@ -1,4 +1,5 @@
 import { messageOf } from "#base/fault.ts";
+import { serviceNames } from "#base/instance-name.ts";
 import type { Log } from "#base/log.ts";
 import type { Timers } from "#base/timers.ts";
 import { endpointSlices, services } from "#client/kube/resources.ts";
@@ -7,7 +8,6 @@ import { KernelWatch } from "#host/nft/kernel-watch.ts";
 import { NftShell } from "#host/nft/nft-shell.ts";
 import { forgetUdpFlows } from "#host/udp-flows.ts";
 import type { InformerFactory } from "#orchestrator/informers/informer-factory.ts";
-import { serviceNames } from "./names.ts";
 import { ServiceProxy } from "./service-proxy.ts";
 import { ServiceTable } from "./service-table.ts";
 

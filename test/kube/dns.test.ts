@@ -9,7 +9,7 @@ import { replyTo } from "#host/dns/reply.ts";
 import { systemTimers } from "#host/system-timers.ts";
 import { ensureDnsService } from "#orchestrator/dns/dns-service.ts";
 import { openDns } from "#orchestrator/dns/open-dns.ts";
-import { serviceNames } from "#orchestrator/proxy/names.ts";
+import { serviceNames } from "#base/instance-name.ts";
 import { openProxy, removeProxy } from "#orchestrator/proxy/open-proxy.ts";
 import { ServiceLink } from "#orchestrator/proxy/service-link.ts";
 import { ClusterNet, service, slice } from "../support/cluster-net.ts";

@@ -6,7 +6,7 @@ import { systemTimers } from "#host/system-timers.ts";
 import type { Service, ServiceSpec } from "#api/kube/types/core.ts";
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
 import { openProxy, removeProxy } from "#orchestrator/proxy/open-proxy.ts";
-import { serviceNames } from "#orchestrator/proxy/names.ts";
+import { serviceNames } from "#base/instance-name.ts";
 import { ServiceLink } from "#orchestrator/proxy/service-link.ts";
 import { ClusterNet, service, slice } from "../support/cluster-net.ts";
 

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { mountsBelow } from "#host/mounts.ts";
 import { removeFolder } from "#host/remove-folder.ts";
 import { MNT_DETACH, mount, MS, umount } from "#host/sys.ts";
 
@@ -32,18 +33,4 @@ export function removeWithMounts(path: string): void {
   const left = mountsBelow(path);
   if (left.length > 0) throw new Error(`still mounted: ${left.join(", ")}`);
   removeFolder(path);
-}
-
-/** In the order they were mounted. @see man 5 proc_pid_mountinfo */
-export function mountsBelow(path: string): readonly string[] {
-  return readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .map((line) => unescape(line.split(" ")[4] ?? ""))
-    .filter((point) => point === path || point.startsWith(`${path}/`));
-}
-
-function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_all, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
-  );
 }

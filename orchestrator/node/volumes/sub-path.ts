@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault, messageOf } from "#base/fault.ts";
+import { mountsBelow } from "#host/mounts.ts";
 import { mount, MS, O_PATH, openAt, RESOLVE } from "#host/sys.ts";
-import { mountsBelow } from "./mount-table.ts";
 
 const safely = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
 
