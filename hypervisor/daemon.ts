@@ -2,13 +2,10 @@ import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, const
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { messageOf } from "#base/fault.ts";
 import { instanceName } from "#base/instance-name.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
-import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
-import { enableForwarding, hasLink } from "#host/link/bridge.ts";
+import { jsonLog, type LogLevel } from "#base/log.ts";
 import { releaseMemory } from "#host/memory.ts";
-import { NftShell } from "#host/nft/nft-shell.ts";
 import { AuditLog } from "./access/audit-log.ts";
 import { FailedLogins } from "./access/failed-logins.ts";
 import { Sessions } from "./access/sessions.ts";
@@ -17,11 +14,10 @@ import { tlsOf, WebCertificates } from "./access/web-certificate.ts";
 import { ensureCluster, getCluster } from "./cluster/cluster.ts";
 import { readNodeFacts } from "./cluster/node-facts.ts";
 import { LayerStore } from "./disks/layer-store.ts";
-import { VirtualDiskLibrary, type VirtualDiskRecord } from "./disks/virtual-disk-library.ts";
+import { VirtualDiskLibrary } from "./disks/virtual-disk-library.ts";
 import { IsoLibrary } from "./images/iso-library.ts";
 import { RecordStore, type StoredRecord } from "./metadata/record-store.ts";
-import { DhcpServer } from "./networks/dhcp.ts";
-import { ensureTranslation, removeTranslation } from "./networks/translation.ts";
+import { leaveNetworks, openNetwork } from "./networks/machine-network.ts";
 import { VirtualNetworks } from "./networks/virtual-networks.ts";
 import { probeAccelerator } from "./qemu/probe.ts";
 import { absentRoutes } from "./rest-api/absent-routes.ts";
@@ -42,21 +38,14 @@ import { vmRoutes } from "./rest-api/vm-routes.ts";
 import { TaskList } from "./tasks/task-list.ts";
 import { BlockDeviceService } from "./vms/block-device-service.ts";
 import { CloneService } from "./vms/clone-service.ts";
-import { finishFreezes } from "./vms/freeze.ts";
+import { layersInUse, nicsInUse } from "./vms/in-use.ts";
 import { MachineTable } from "./vms/machine-table.ts";
 import { NetDeviceService } from "./vms/net-device-service.ts";
-import { collectFirmwareFiles } from "./vms/plan-machine.ts";
 import { Power } from "./vms/power.ts";
-import {
-  type BlockDeviceRecord,
-  kinds,
-  type NetDeviceRecord,
-  type SnapshotRecord,
-  type VmRecord,
-} from "./vms/records.ts";
 import { ScheduleService } from "./vms/schedule-service.ts";
 import { SnapshotService } from "./vms/snapshot-service.ts";
 import { VmStats } from "./vms/stats.ts";
+import { takeOver } from "./vms/take-over.ts";
 import type { VmDeps } from "./vms/vm-deps.ts";
 import { VmReader } from "./vms/vm-reader.ts";
 import { VmService } from "./vms/vm-service.ts";
@@ -106,11 +95,11 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
     cidr,
     ...(options.uplink !== undefined && { uplink: options.uplink }),
   });
-  undo.defer(async () => await leaveNetworks(networks, records, { name, run: options.run }, log));
+  undo.defer(async () => await leaveNetworks(networks, nicsInUse(records), { name, run: options.run }, log));
   const tasks = new TaskList({ records, log, now, nodeUUID });
   undo.defer(async () => await tasks.close());
   const isos = new IsoLibrary({ folder: diskFolder, records });
-  const layers = new LayerStore({ folder: diskFolder, records, holders: () => holdersOf(records) });
+  const layers = new LayerStore({ folder: diskFolder, records, holders: () => layersInUse(records) });
   const virtualDisks = new VirtualDiskLibrary({ records, layers, tasks });
   const machines = undo.use(
     new MachineTable({
@@ -123,9 +112,20 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
       log,
     }),
   );
-  const deps: VmDeps = { records, layers, isos, tasks, machines, locks: new KeyedLock(), nodeUUID, now, log };
+  const deps: VmDeps = {
+    records,
+    layers,
+    isos,
+    networks,
+    tasks,
+    machines,
+    locks: new KeyedLock(),
+    nodeUUID,
+    now,
+    log,
+  };
   const power = new Power(deps);
-  await takeOver(deps, power, options.run, log, signal);
+  await takeOver(deps, power, runFolder, signal);
   undo.use(await openNetwork(networks, { name, cidr, folder, run: options.run }, log));
 
   const facts = () => readNodeFacts(folder);
@@ -188,109 +188,6 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
   log.info("the hypervisor is served", { ...options.listen, port: server.port, accelerator });
   const opened = undo.move();
   return { port: server.port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
-}
-
-/** What an earlier daemon has left: machines that run, changes it had begun, tasks it did not finish. */
-async function takeOver(
-  deps: VmDeps,
-  power: Power,
-  run: string,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  const { records, machines, tasks, layers } = deps;
-  const all = records.list<VmRecord>(kinds.vm);
-  await Promise.all(all.map(async (vm) => await machines.adopt(vm, signal)));
-  for (const vm of all) await finishFreezes(deps, vm.uuid, signal);
-  await tasks.endInterrupted();
-  await layers.collect();
-  collectFirmwareFiles(layers.folder, new Set(all.map(({ uuid }) => uuid)));
-  await machines.networks.collect(nicsIn(records));
-  const hasRebooted = isNewBoot(run);
-  for (const vm of all) {
-    if (machines.find(vm.uuid) !== undefined || vm.desiredDisposition !== "RUNNING") continue;
-    if (!hasRebooted) {
-      // It has ended while nobody looked.
-      await records.change((changes) =>
-        changes.put(kinds.vm, { ...vm, desiredDisposition: "SHUTOFF" } as VmRecord),
-      );
-      continue;
-    }
-    const subject = { description: "Start VM '%@' again", parameters: [vm.name], objectUUID: vm.uuid };
-    await tasks.begin(subject, async (_, inner) => await power.start(vm.uuid, inner));
-    log.info("a machine that ran when the host went down starts again", { vm: vm.uuid });
-  }
-}
-
-/** What must not survive a reboot is gone after one: this file is among it. */
-function isNewBoot(run: string): boolean {
-  const file = join(run, "vms", "booted");
-  if (existsSync(file)) return false;
-  closeSync(openSync(file, "w"));
-  return true;
-}
-
-function* holdersOf(records: RecordStore): Generator<string> {
-  const devices = records.list<BlockDeviceRecord>(kinds.blockDevice);
-  const kept = records.list<SnapshotRecord>(kinds.snapshot).flatMap(({ blockDevices }) => blockDevices);
-  for (const { layer, nextLayer } of [...devices, ...kept]) {
-    if (layer !== undefined) yield layer;
-    if (nextLayer !== undefined) yield nextLayer;
-  }
-  for (const { layer } of records.list<VirtualDiskRecord>(kinds.virtualDisk)) yield layer;
-}
-
-interface NetworkPlace {
-  readonly name: string;
-  readonly cidr: string;
-  readonly folder: string;
-  readonly run: string;
-}
-
-/** The network that machines reach the world by. A host that cannot have it has machines without it. */
-async function openNetwork(
-  networks: VirtualNetworks,
-  place: NetworkPlace,
-  log: Log,
-): Promise<AsyncDisposable> {
-  const undo = new AsyncDisposableStack();
-  try {
-    const bridge = await networks.ensureBridge(0);
-    enableForwarding();
-    await using nft = new NftShell({ folder: place.run, log });
-    await ensureTranslation(nft, `${place.name}-vms`, bridge, place.cidr);
-    const dhcp = undo.use(
-      new DhcpServer(
-        { bridge, cidr: place.cidr, folder: join(place.folder, "dhcp"), runFolder: join(place.run, "dhcp") },
-        log,
-      ),
-    );
-    dhcp.start();
-  } catch (error) {
-    log.error("machines have no network", { error: messageOf(error) });
-  }
-  return undo;
-}
-
-/** Removes what no machine uses; what one does, the next daemon finds. */
-async function leaveNetworks(
-  networks: VirtualNetworks,
-  records: RecordStore,
-  place: { readonly name: string; readonly run: string },
-  log: Log,
-): Promise<void> {
-  try {
-    await networks.collect(nicsIn(records));
-    if (hasLink(networks.bridgeOf(0))) return;
-    await using nft = new NftShell({ folder: place.run, log });
-    await removeTranslation(nft, `${place.name}-vms`);
-  } catch (error) {
-    log.warn("networks of machines stay behind", { error: messageOf(error) });
-  }
-}
-
-function nicsIn(records: RecordStore): ReadonlySet<string> {
-  return new Set(records.list<NetDeviceRecord>(kinds.netDevice).map(({ uuid }) => uuid));
 }
 
 function openAccess(folder: string, records: RecordStore, now: () => Date) {

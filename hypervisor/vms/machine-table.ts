@@ -60,10 +60,6 @@ export class MachineTable implements Disposable {
     };
   }
 
-  get networks(): VirtualNetworks {
-    return this.#deps.networks;
-  }
-
   find(uuid: string): Running | undefined {
     return this.#running.get(uuid);
   }

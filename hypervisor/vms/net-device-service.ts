@@ -31,7 +31,7 @@ export class NetDeviceService {
     signal: AbortSignal,
   ): Promise<Begun> {
     checkNetDevice(body);
-    const { records, locks, machines } = this.#deps;
+    const { records, locks, machines, networks } = this.#deps;
     const { virDomainUUID } = this.#get(uuid);
     return await locks.run(virDomainUUID, async () => {
       const before = this.#get(uuid);
@@ -47,7 +47,7 @@ export class NetDeviceService {
       const running = machines.find(virDomainUUID);
       const { vlan, connected: isConnected } = after;
       if (running !== undefined && (before.vlan !== vlan || before.connected !== isConnected)) {
-        await machines.networks.ensureTap({ uuid, vlan, userId: vm.userId, isConnected });
+        await networks.ensureTap({ uuid, vlan, userId: vm.userId, isConnected });
         await running.machine.qmp
           .execute("set_link", { name: deviceIdOf(uuid), up: isConnected }, signal)
           .catch(() => {});
@@ -58,14 +58,14 @@ export class NetDeviceService {
 
   /** Does nothing when there is none. @throws {Fault} `conflict` while the machine runs */
   async remove(uuid: string, sessionID: string): Promise<Begun> {
-    const { records, locks, machines } = this.#deps;
+    const { records, locks, machines, networks } = this.#deps;
     const device = records.find<NetDeviceRecord>(kinds.netDevice, uuid);
     if (device === undefined) return { taskTag: "", createdUUID: "" };
     return await locks.run(device.virDomainUUID, async () => {
       const vm = getVm(records, device.virDomainUUID);
       if (machines.find(vm.uuid) !== undefined) throw new Fault("conflict", `VM '${vm.name}' is running`);
       const taskTag = await this.#commit(vm, uuid, "Delete", sessionID);
-      await machines.networks.removeTap(uuid);
+      await networks.removeTap(uuid);
       return { taskTag, createdUUID: "" };
     });
   }

@@ -85,7 +85,7 @@ export class VmStats {
     nics: readonly NetDeviceRecord[],
     signal: AbortSignal,
   ): Promise<Reading> {
-    const { networks } = this.#deps.machines;
+    const { networks } = this.#deps;
     const counter = (tap: string, name: string) =>
       Number(readOr(`/sys/class/net/${tap}/statistics/${name}`, "0"));
     const taps = nics.map(({ uuid }) => networks.tapOf(uuid));

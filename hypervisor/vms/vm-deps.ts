@@ -4,6 +4,7 @@ import type { Log } from "#base/log.ts";
 import type { LayerStore } from "#hypervisor/disks/layer-store.ts";
 import type { IsoLibrary } from "#hypervisor/images/iso-library.ts";
 import type { RecordStore } from "#hypervisor/metadata/record-store.ts";
+import type { VirtualNetworks } from "#hypervisor/networks/virtual-networks.ts";
 import type { TaskList } from "#hypervisor/tasks/task-list.ts";
 import type { MachineTable } from "./machine-table.ts";
 import {
@@ -20,6 +21,7 @@ export interface VmDeps {
   readonly records: RecordStore;
   readonly layers: LayerStore;
   readonly isos: IsoLibrary;
+  readonly networks: VirtualNetworks;
   readonly tasks: TaskList;
   readonly machines: MachineTable;
   /** By uuid of the machine: one change of it at a time. */

@@ -143,7 +143,7 @@ export class VmService {
 
   /** Removes a machine with its disks, snapshots and seed. @throws {Fault} `conflict` while it runs */
   async remove(uuid: string, sessionID: string): Promise<Begun> {
-    const { records, tasks, locks, machines, isos, layers } = this.#deps;
+    const { records, tasks, locks, machines, networks, isos, layers } = this.#deps;
     return await locks.run(uuid, async () => {
       const vm = records.find<VmRecord>(kinds.vm, uuid);
       if (vm === undefined) return { taskTag: "", createdUUID: "" };
@@ -155,7 +155,7 @@ export class VmService {
         subject,
         async () => {
           for (const iso of own) isos.removeFile(iso.uuid);
-          for (const nic of nics) await machines.networks.removeTap(nic.uuid);
+          for (const nic of nics) await networks.removeTap(nic.uuid);
           const { vars, tpm } = firmwareFiles(layers.folder, uuid);
           rmSync(vars, { force: true });
           rmSync(tpm, { recursive: true, force: true });
