@@ -1,9 +1,10 @@
 import { failure, type StatusError } from "#api/kube/status.ts";
 import { DecodeError } from "./decode-error.ts";
+import { isObject } from "./is-object.ts";
 import { countKeys, countMembers, duplicateMembers } from "./json-members.ts";
 import type { Draft } from "./resource.ts";
 import type { TypeSchema } from "./schema.ts";
-import { decodeObject, isObject } from "./schema-decode.ts";
+import { decodeObject } from "./schema-decode.ts";
 
 /** What an endpoint takes. */
 export interface ExpectedKind {

@@ -1,3 +1,5 @@
+import { isObject } from "./is-object.ts";
+
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
@@ -25,8 +27,4 @@ function withoutNulls(value: unknown): unknown {
   if (!isObject(value)) return value;
   const members = Object.entries(value).filter(([, member]) => member !== null);
   return Object.fromEntries(members.map(([name, member]) => [name, withoutNulls(member)]));
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 import type { Draft } from "./resource.ts";
 import type { TypeSchema, ValueSchema } from "./schema.ts";
-import { isObject } from "./schema-decode.ts";
+import { isObject } from "./is-object.ts";
 import { type WirePlan, wirePlanOf } from "./wire-plan.ts";
 import { WireWriter } from "./wire-writer.ts";
 

@@ -1,4 +1,5 @@
 import { DecodeError } from "./decode-error.ts";
+import { isObject } from "./is-object.ts";
 import type { Draft } from "./resource.ts";
 import type { FieldSchema, ListSchema, TypeSchema, ValueSchema } from "./schema.ts";
 import { normalBytes, normalMicroTime, normalQuantity, normalTime } from "./scalars.ts";
@@ -215,10 +216,6 @@ function alwaysOf(schema: TypeSchema): readonly FieldSchema[] {
   const found = [...schema.fields.values()].filter((field) => field.presence === "always");
   always.set(schema, found);
   return found;
-}
-
-export function isObject(value: unknown): value is Draft {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isInteger(value: unknown, bits: 32 | 64): value is number {

@@ -1,5 +1,6 @@
 import { StatusError } from "#api/kube/status.ts";
 import { goValue } from "./go-text.ts";
+import { isObject } from "./is-object.ts";
 import type { Draft } from "./resource.ts";
 
 export function badDirective(directive: unknown, patch: Draft): StatusError {
@@ -32,8 +33,4 @@ export function unexpected(message: string): StatusError {
 
 export function kindOf(value: unknown): string {
   return Array.isArray(value) ? "list" : isObject(value) ? "object" : value === null ? "null" : typeof value;
-}
-
-export function isObject(value: unknown): value is Draft {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

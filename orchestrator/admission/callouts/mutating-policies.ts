@@ -14,7 +14,7 @@ import { goQuote } from "#orchestrator/machinery/go-text.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { applyJsonPatch } from "#orchestrator/machinery/json-patch.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
 import { aggregate, refuse } from "../support.ts";
 import { evaluate, meetsConditions } from "./conditions.ts";

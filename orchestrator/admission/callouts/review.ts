@@ -1,7 +1,7 @@
 import { type Status, StatusError } from "#api/kube/status.ts";
 import { goQuote } from "#orchestrator/machinery/go-text.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import type { Admission } from "../plugin.ts";
 
 /** What a webhook is asked. @see Kubernetes API 1.36, admission/v1 AdmissionRequest */

@@ -2,7 +2,7 @@ import { messageOf } from "#base/fault.ts";
 import { celEnvironment, loadCel } from "#orchestrator/machinery/cel/environment.ts";
 import { duplicate, forbidden, invalid, required } from "#orchestrator/machinery/field-error.ts";
 import type { FieldError } from "#orchestrator/machinery/resource.ts";
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { celValue } from "./cel-value.ts";
 import type { RuleChecker } from "./custom-strategy.ts";

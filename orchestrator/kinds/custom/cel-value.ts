@@ -1,4 +1,4 @@
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import { itemsOf, type JsonSchema, memberOf } from "./definition.ts";
 
 /**

@@ -10,7 +10,7 @@ import {
 import { goMapJson, goNumber, goQuote } from "#orchestrator/machinery/go-text.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import type { FieldError } from "#orchestrator/machinery/resource.ts";
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import { itemsOf, type JsonSchema, memberOf } from "./definition.ts";
 import { hasFormat } from "./formats.ts";
 import { compilePattern } from "./pattern.ts";

@@ -5,7 +5,7 @@ import { qualifiedNameComplaints } from "#orchestrator/machinery/names.ts";
 import { objectMetaErrors } from "#orchestrator/machinery/object-meta.ts";
 import type { ObjectMeta } from "#api/kube/meta.ts";
 import type { Draft, FieldError, ScaleView, Strategy } from "#orchestrator/machinery/resource.ts";
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import type { FieldTypes } from "#orchestrator/machinery/apply/ownership.ts";
 import { listErrors, valueErrors } from "./check-value.ts";
 import { customColumns } from "./custom-columns.ts";

@@ -1,6 +1,6 @@
 import { goMapJson, goNumber } from "#orchestrator/machinery/go-text.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 
 type Step =
   | { readonly is: "field"; readonly name: string }

@@ -1,6 +1,7 @@
 import { DecodeError } from "#orchestrator/machinery/decode-error.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
-import { decodeObject, isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { decodeObject } from "#orchestrator/machinery/schema-decode.ts";
 import { schemaOf } from "../schemas.ts";
 import { itemsOf, type JsonSchema } from "./definition.ts";
 

@@ -1,4 +1,4 @@
-import { isObject } from "#orchestrator/machinery/schema-decode.ts";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 import { itemsOf, type JsonSchema, memberOf } from "./definition.ts";
 
 /** Sets the defaults of a schema in a value, in place, and drops nulls that the schema does not allow and has no default for. */

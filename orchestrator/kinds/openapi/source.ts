@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { isObject } from "#orchestrator/machinery/is-object.ts";
 
 /** A schema as OpenAPI v2 has it; v3's differ where {@link ./v3.ts} says. */
 export type SchemaNode = Readonly<Record<string, unknown>>;
@@ -31,5 +32,5 @@ export function specificationHash(): string {
 }
 
 export function isNode(value: unknown): value is SchemaNode {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject(value);
 }

@@ -1,3 +1,4 @@
+import { isObject } from "../is-object.ts";
 import type { TypeSchema, ValueSchema } from "../schema.ts";
 
 /**
@@ -144,9 +145,7 @@ export function isSameForm(a: Atom, b: Atom): boolean {
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function findObject(value: unknown): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : undefined;
+  return isObject(value) ? value : undefined;
 }
 
 export function findList(value: unknown): readonly unknown[] | undefined {

@@ -1,5 +1,6 @@
 import { goJson } from "#base/go-json.ts";
 import { byBytes, goNumber, goQuote } from "../go-text.ts";
+import { isObject } from "../is-object.ts";
 
 /**
  * One step of a path into an object, as sets of fields are written in JSON: `f:name` names a field, `k:{"name":"a"}` an item of a
@@ -42,8 +43,7 @@ export function findElement(text: string): PathElement | undefined {
     }
     case "k:": {
       const keys = findJson(rest);
-      const isObject = typeof keys === "object" && keys !== null && !Array.isArray(keys);
-      return isObject ? keyElement(keys as Record<string, unknown>) : undefined;
+      return isObject(keys) ? keyElement(keys) : undefined;
     }
     default:
       return undefined;
