@@ -59,13 +59,8 @@ export function matchesLabels(requirements: LabelRequirements, labels: Labels): 
   return true;
 }
 
-/** The same for a selector within an object; an absent one matches nothing. */
-export function selects(selector: LabelSelector | undefined, labels: Labels): boolean {
-  const requirements = requirementsOf(selector);
-  return requirements !== undefined && matchesLabels(requirements, labels);
-}
-
-function isMet({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
+/** The same for one of them. */
+export function isMet({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
   const value = labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
     case "exists":
@@ -85,6 +80,12 @@ function isMet({ key, operator, values }: LabelRequirement, labels: Labels): boo
     default:
       return operator satisfies never;
   }
+}
+
+/** The same for a selector within an object; an absent one matches nothing. */
+export function selects(selector: LabelSelector | undefined, labels: Labels): boolean {
+  const requirements = requirementsOf(selector);
+  return requirements !== undefined && matchesLabels(requirements, labels);
 }
 
 function isBeyond(value: string | undefined, operator: ">" | "<", limit: string | undefined): boolean {

@@ -5,6 +5,7 @@ import type {
   NodeSelectorTerm,
 } from "#api/kube/types/core-volumes.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
+import { isMet, type LabelRequirement } from "./label-selector.ts";
 
 /** Whether the node has what the pod's nodeSelector and required node affinity ask for. */
 export function fitsNodeAffinity({ spec }: Pod, node: Node): boolean {
@@ -29,29 +30,22 @@ export function matchesTerm(
   const labels = node.metadata.labels ?? {};
   const fields = { "metadata.name": node.metadata.name ?? "" };
   return (
-    matchExpressions.every((one) => isMet(one, labels)) && matchFields.every((one) => isMet(one, fields))
+    matchExpressions.every((one) => holds(one, labels)) && matchFields.every((one) => holds(one, fields))
   );
 }
 
-function isMet(
+const operators = {
+  In: "in",
+  NotIn: "notin",
+  Exists: "exists",
+  DoesNotExist: "!",
+  Gt: ">",
+  Lt: "<",
+} as const satisfies Record<NodeSelectorRequirement["operator"], LabelRequirement["operator"]>;
+
+function holds(
   { key, operator, values = [] }: NodeSelectorRequirement,
   labels: Readonly<Record<string, string>>,
 ): boolean {
-  const value = labels[key];
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return value !== undefined && Number.parseInt(value, 10) > Number.parseInt(values[0] ?? "", 10);
-    case "Lt":
-      return value !== undefined && Number.parseInt(value, 10) < Number.parseInt(values[0] ?? "", 10);
-    default:
-      return operator satisfies never;
-  }
+  return isMet({ key, operator: operators[operator], values }, labels);
 }
