@@ -71,16 +71,16 @@ export class StatusError extends Error {
 
 /** A failure with the code that its reason has. */
 export function failure(reason: StatusReason, message: string, details?: StatusDetails): StatusError {
-  return new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    reason,
-    ...(details === undefined ? {} : { details }),
-    code: codes[reason],
-  });
+  return failed({ message, reason, ...(details === undefined ? {} : { details }), code: codes[reason] });
+}
+
+/** What upstream has no code for: 500 without a reason. */
+export function unexpected(message: string): StatusError {
+  return failed({ message, code: 500 });
+}
+
+function failed(what: Pick<Status, "message" | "reason" | "details" | "code">): StatusError {
+  return new StatusError({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", ...what });
 }
 
 export function isStatus(error: unknown, reason?: StatusReason): error is StatusError {

@@ -1,4 +1,4 @@
-import { StatusError } from "#api/kube/status.ts";
+import { type StatusError, unexpected } from "#api/kube/status.ts";
 import { goValue } from "./go-text.ts";
 import { isObject } from "./is-object.ts";
 import type { Draft } from "./resource.ts";
@@ -17,18 +17,6 @@ export function wrongType(expected: string, value: unknown): StatusError {
   const kind = kindOf(value);
   const actual = kind === "number" ? "int64" : (types[kind as keyof typeof types] ?? kind);
   return unexpected(`expected a ${expected}, but received a ${actual}`);
-}
-
-/** What upstream has no code for: 500 without a reason. */
-export function unexpected(message: string): StatusError {
-  return new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    code: 500,
-  });
 }
 
 export function kindOf(value: unknown): string {

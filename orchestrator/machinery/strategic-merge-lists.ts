@@ -1,8 +1,8 @@
-import { failure } from "#api/kube/status.ts";
+import { failure, unexpected } from "#api/kube/status.ts";
 import { goValue } from "./go-text.ts";
 import { isObject } from "./is-object.ts";
 import type { Draft } from "./resource.ts";
-import { badDirective, unexpected, wrongType } from "./strategic-merge-errors.ts";
+import { badDirective, wrongType } from "./strategic-merge-errors.ts";
 
 type List = readonly unknown[];
 

@@ -1,9 +1,9 @@
-import { failure, type StatusError } from "#api/kube/status.ts";
+import { failure, type StatusError, unexpected } from "#api/kube/status.ts";
 import { goQuote, goValue } from "./go-text.ts";
 import { isObject } from "./is-object.ts";
 import type { Draft } from "./resource.ts";
 import type { TypeSchema, ValueSchema } from "./schema.ts";
-import { badDirective, kindOf, unexpected, wrongType } from "./strategic-merge-errors.ts";
+import { badDirective, kindOf, wrongType } from "./strategic-merge-errors.ts";
 import {
   checkItems,
   inElementOrder,

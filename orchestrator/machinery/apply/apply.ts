@@ -10,7 +10,7 @@
  * @see Kubernetes, "Server-Side Apply"
  */
 import type { ManagedFieldsEntry } from "#api/kube/meta.ts";
-import { failure } from "#api/kube/status.ts";
+import { failure, unexpected } from "#api/kube/status.ts";
 import { isSameJson } from "../json-equal.ts";
 import { bytes } from "../names.ts";
 import type { Draft } from "../resource.ts";
@@ -29,7 +29,6 @@ import {
 } from "./managers.ts";
 import { applied, ConflictsError, type FieldTypes, ownersAfterUpdate } from "./ownership.ts";
 import { typeErrors } from "./validate.ts";
-import { unexpected } from "../strategic-merge-errors.ts";
 
 export interface FieldWrite {
   readonly types: FieldTypes;

@@ -1,4 +1,4 @@
-import { StatusError } from "#api/kube/status.ts";
+import { failure, type StatusError } from "#api/kube/status.ts";
 import { byBytes, goQuote } from "../go-text.ts";
 import { shownPath } from "./field-set.ts";
 import type { Owner } from "./managers.ts";
@@ -11,16 +11,7 @@ export function failureOf(conflicts: readonly Conflict[]): StatusError {
     message: `conflict with ${shownOwner(owner)}`,
     field: shownPath(path),
   }));
-  return new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message: messageOf(conflicts),
-    reason: "Conflict",
-    details: { causes },
-    code: 409,
-  });
+  return failure("Conflict", messageOf(conflicts), { causes });
 }
 
 function messageOf(conflicts: readonly Conflict[]): string {
