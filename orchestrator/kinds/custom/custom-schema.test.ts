@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { listErrors, valueErrors } from "./check-value.ts";
 import { customTypes } from "./custom-atom.ts";
 import { customColumns } from "./custom-columns.ts";
+import { customStrategy } from "./custom-strategy.ts";
 import type { CustomDefinition, JsonSchema } from "./definition.ts";
 import { hasFormat } from "./formats.ts";
 import { findJsonPath, valuesAt } from "./json-path.ts";
@@ -394,6 +395,26 @@ test("apply sees objects of a custom kind by their schema", () => {
     spec: { ...object.spec, list: ["y"], atomic: { c: "2" } },
   });
   assert.equal(customTypes(definition).findAtom("example.com/v2"), undefined);
+});
+
+test("customStrategy: an update is checked once; what it was before only where something is wrong", () => {
+  const checked: Draft[] = [];
+  const rules = {
+    check(_schema: JsonSchema, object: Draft): readonly FieldError[] {
+      checked.push(object);
+      const isWrong = object["spec"] === "wrong";
+      return isWrong ? [{ reason: "FieldValueInvalid", field: "spec", message: "it is wrong" }] : [];
+    },
+  };
+  const [version] = definition.spec.versions;
+  assert.ok(version);
+  const free = { ...version, schema: { openAPIV3Schema: {} } };
+  const strategy = customStrategy(definition, free, customTypes(definition), rules);
+  const [right, wrong] = [{ spec: "right" }, { spec: "wrong" }];
+  assert.deepEqual(strategy.validateUpdate?.(right, wrong), []);
+  assert.deepEqual(checked, [right]);
+  assert.equal(strategy.validateUpdate?.(wrong, right).length, 1);
+  assert.deepEqual(strategy.validateUpdate?.({ ...wrong, more: 1 }, wrong), []);
 });
 
 const value = fc.jsonValue({ maxDepth: 3 });

@@ -50,11 +50,11 @@ export function customStrategy(
     },
     prepareForUpdate: (next, old) => prepareForUpdate(next, old, hasStatus),
     validate: (object) => check(object),
-    validateUpdate: (next, old) => unratcheted(check(next, old), check(old), next, old),
+    validateUpdate: (next, old) => unratcheted(check(next, old), () => check(old), next, old),
     validateStatusUpdate: (next, old) =>
       unratcheted(
         statusErrors(schema, next, old, rules),
-        statusErrors(schema, old, undefined, rules),
+        () => statusErrors(schema, old, undefined, rules),
         next,
         old,
       ),
@@ -131,9 +131,9 @@ function ruleErrors(errors: Errors, check: () => Errors): Errors {
 }
 
 /** What is wrong with a change: not what was wrong before, and has not been touched. */
-function unratcheted(errors: Errors, before: Errors, next: Draft, old: Draft): Errors {
-  if (errors.length === 0 || before.length === 0) return errors;
-  const known = new Set(before.map(({ field, message }) => `${field}: ${message}`));
+function unratcheted(errors: Errors, before: () => Errors, next: Draft, old: Draft): Errors {
+  if (errors.length === 0) return errors;
+  const known = new Set(before().map(({ field, message }) => `${field}: ${message}`));
   return errors.filter(
     (error) => !known.has(`${error.field}: ${error.message}`) || !isUntouched(error, next, old),
   );
