@@ -1,7 +1,6 @@
 import type { CronJob, Job, JobSpec } from "#api/kube/types/batch.ts";
 import { invalid, notSupported, required } from "#orchestrator/machinery/field-error.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
-import { selects } from "#orchestrator/machinery/label-selector.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
 import {
   checkImmutable,
@@ -12,6 +11,7 @@ import {
 } from "../check.ts";
 import { view } from "../edit.ts";
 import { checkPodTemplate } from "../pods/check-spec.ts";
+import { checkSelected } from "./check.ts";
 import { scheduleComplaint } from "./cron-schedule.ts";
 
 type Errors = readonly FieldError[];
@@ -26,11 +26,7 @@ export function jobErrors(object: Draft): Errors {
   else checkSelector(into, "spec.selector", spec.selector);
   const isSound = into.length === 0;
   checkJobSpec(into, "spec", spec);
-  const labels = spec.template?.metadata?.labels;
-  if (isSound && !selects(spec.selector, labels))
-    into.push(
-      invalid("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"),
-    );
+  if (isSound) checkSelected(into, spec.selector, spec.template);
   return into;
 }
 

@@ -34,16 +34,30 @@ export function checkTemplateOf(
       Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions?.length ?? 0) === 0;
     if (isEmpty) into.push(invalid("spec.selector", selector, `empty selector is invalid for ${kind}`));
   }
-  const labels = template?.metadata?.labels;
-  if (into.length === known && !selects(selector, labels))
-    into.push(
-      invalid("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"),
-    );
+  if (into.length === known) checkSelected(into, selector, template);
   checkPodTemplate(into, "spec.template", template);
 }
 
+/** That a sound selector selects what is made of the template. */
+export function checkSelected(
+  into: Findings,
+  selector: LabelSelector | undefined,
+  template: PodTemplateSpec | undefined,
+): void {
+  const labels = template?.metadata?.labels;
+  if (!selects(selector, labels)) into.push(unselected(labels));
+}
+
+function unselected(labels: Readonly<Record<string, string>> = {}): FieldError {
+  return invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
+}
+
 /** What runs for as long as it is wanted is always started again. */
-export function checkAlwaysRestarts(into: Findings, template: PodTemplateSpec | undefined): void {
+function checkAlwaysRestarts(
+  into: Findings,
+  template: PodTemplateSpec | undefined,
+  kind: "ReplicaSet" | "StatefulSet" = "ReplicaSet",
+): void {
   const policy = template?.spec?.restartPolicy;
   if (policy !== undefined && policy !== "Always")
     into.push(notSupported("spec.template.spec.restartPolicy", policy, ["Always"]));
@@ -51,7 +65,7 @@ export function checkAlwaysRestarts(into: Findings, template: PodTemplateSpec | 
     into.push(
       forbidden(
         "spec.template.spec.activeDeadlineSeconds",
-        "activeDeadlineSeconds in ReplicaSet is not Supported",
+        `activeDeadlineSeconds in ${kind} is not Supported`,
       ),
     );
 }
@@ -151,9 +165,7 @@ export function replicationControllerErrors(object: Draft): Errors {
   else {
     const { labels = {} } = spec.template.metadata ?? {};
     if (!Object.entries(selector).every(([key, value]) => labels[key] === value))
-      into.push(
-        invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"),
-      );
+      into.push(unselected(labels));
     checkPodTemplate(into, "spec.template", spec.template);
     checkAlwaysRestarts(into, spec.template);
   }
@@ -228,16 +240,7 @@ export function statefulSetErrors(object: Draft): Errors {
   checkNonNegative(into, "spec.ordinals.start", spec.ordinals?.start);
   checkNonNegative(into, "spec.revisionHistoryLimit", spec.revisionHistoryLimit);
   checkTemplateOf(into, "statefulset", withClaims(spec));
-  const restarts = spec.template?.spec?.restartPolicy;
-  if (restarts !== undefined && restarts !== "Always")
-    into.push(notSupported("spec.template.spec.restartPolicy", restarts, ["Always"]));
-  if (spec.template?.spec?.activeDeadlineSeconds !== undefined)
-    into.push(
-      forbidden(
-        "spec.template.spec.activeDeadlineSeconds",
-        "activeDeadlineSeconds in StatefulSet is not Supported",
-      ),
-    );
+  checkAlwaysRestarts(into, spec.template, "StatefulSet");
   return into;
 }
 
