@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import type {
-  FieldSchema,
-  ListSchema,
-  Presence,
-  TypeSchema,
-  ValueSchema,
+import {
+  type FieldSchema,
+  type ListSchema,
+  type Presence,
+  type TypeSchema,
+  type ValueSchema,
+  zeroScalar,
 } from "#orchestrator/machinery/schema.ts";
 
 /**
@@ -103,22 +104,7 @@ function presenceOf(flags: string, value: ValueSchema): Presence {
 }
 
 function zeroOf(value: ValueSchema): unknown {
-  switch (value.kind) {
-    case "string":
-      return "";
-    case "boolean":
-      return false;
-    case "integer":
-    case "number":
-    case "int-or-string":
-      return 0;
-    case "quantity":
-      return "0";
-    case "object":
-      return {};
-    default:
-      return undefined;
-  }
+  return value.kind === "object" ? {} : zeroScalar(value);
 }
 
 function strategiesOf(text: string | undefined): FieldSchema["patchStrategy"] {

@@ -1,7 +1,13 @@
 import { DecodeError } from "./decode-error.ts";
 import { isObject } from "./is-object.ts";
 import type { Draft } from "./resource.ts";
-import type { FieldSchema, ListSchema, TypeSchema, ValueSchema } from "./schema.ts";
+import {
+  type FieldSchema,
+  type ListSchema,
+  type TypeSchema,
+  type ValueSchema,
+  zeroScalar,
+} from "./schema.ts";
 import { normalBytes, normalMicroTime, normalQuantity, normalTime } from "./scalars.ts";
 
 /** More is no object but an attack on who reads it. */
@@ -240,20 +246,10 @@ function zeroItem(schema: ValueSchema): unknown {
       return {};
     case "list":
       return [];
-    case "boolean":
-      return false;
-    case "integer":
-    case "number":
-    case "int-or-string":
-      return 0;
-    case "quantity":
-      return "0";
-    case "any":
-    case "time":
-    case "micro-time":
-      return null;
-    default:
+    case "bytes":
       return "";
+    default:
+      return zeroScalar(schema) ?? null;
   }
 }
 

@@ -75,3 +75,21 @@ export interface ListSchema {
   /** Whether protobuf wraps it in a message of its own. */
   readonly isWrapped: boolean;
 }
+
+/** What Go has where no value of a scalar was set; undefined for what is no text, number or boolean in JSON. */
+export function zeroScalar({ kind }: ValueSchema): string | number | boolean | undefined {
+  switch (kind) {
+    case "string":
+      return "";
+    case "boolean":
+      return false;
+    case "integer":
+    case "number":
+    case "int-or-string":
+      return 0;
+    case "quantity":
+      return "0";
+    default:
+      return undefined;
+  }
+}
