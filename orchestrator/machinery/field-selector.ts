@@ -82,9 +82,3 @@ function valueOf(object: Draft, field: string, selectable: SelectableFields): st
 export function exactValue(requirements: readonly FieldRequirement[], field: string): string | undefined {
   return requirements.find((requirement) => requirement.isEqual && requirement.field === field)?.value;
 }
-
-export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {
-  return requirements
-    .map(({ field, isEqual, value }) => `${field}${isEqual ? "=" : "!="}${value.replace(/[\\,=]/g, "\\$&")}`)
-    .join(",");
-}
