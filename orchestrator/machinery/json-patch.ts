@@ -215,18 +215,18 @@ function copy(work: Work, operation: JsonPatchOperation): void {
 }
 
 function check(work: Work, path: string, value: unknown): void {
-  const failed = bad(`testing value ${path} failed: test failed`);
-  if (path === "") {
-    if (!isSameJson(work.root, value)) throw failed;
-    return;
-  }
+  if (path === "") return checkSame(work.root, path, value);
   const found = findParent(work, path);
   if (found === undefined)
     throw bad(`test operation does not apply: is missing path: ${path}: missing value`);
   const { parent, key } = found;
   if (Array.isArray(parent) && indexOf(key, parent.length) === undefined)
     throw bad(`error in test for path: '${path}': ${badIndex(key)}`);
-  if (!isSameJson(findMember(parent, key) ?? null, value)) throw failed;
+  checkSame(findMember(parent, key) ?? null, path, value);
+}
+
+function checkSame(found: unknown, path: string, value: unknown): void {
+  if (!isSameJson(found, value)) throw bad(`testing value ${path} failed: test failed`);
 }
 
 function bad(message: string): Fault {
