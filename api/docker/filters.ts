@@ -1,4 +1,5 @@
 import { Fault } from "#base/fault.ts";
+import { remembered } from "#base/remembered.ts";
 
 /** Values by key, as the `filters` parameter of lists, prunes and events carries them. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
@@ -92,17 +93,7 @@ export function matchesPattern(filters: Filters, key: string, ...candidates: rea
   return patterns.length === 0 || patterns.some((pattern) => candidates.some(matcherOf(pattern)));
 }
 
-const matchers = new Map<string, (text: string) => boolean>();
-const MATCHERS_KEPT = 256;
-
-function matcherOf(pattern: string): (text: string) => boolean {
-  const known = matchers.get(pattern);
-  if (known !== undefined) return known;
-  if (matchers.size >= MATCHERS_KEPT) matchers.clear();
-  const made = makeMatcher(pattern);
-  matchers.set(pattern, made);
-  return made;
-}
+const matcherOf = remembered(256, makeMatcher);
 
 function makeMatcher(pattern: string): (text: string) => boolean {
   const contains = (text: string) => text.includes(pattern);

@@ -1,4 +1,5 @@
 import { isFault } from "#base/fault.ts";
+import { remembered } from "#base/remembered.ts";
 import { DecodeError } from "./decode-error.ts";
 import { canonicalQuantity } from "./quantity.ts";
 
@@ -35,19 +36,14 @@ function parse(text: string, layout: string): { readonly whole: string; readonly
 }
 
 /** Amounts come in few forms: the last ones are remembered. */
-const known = new Map<string, string>();
-const mostKnown = 1000;
+const rememberedCanonical = remembered(1000, canonical);
+const longestKnown = 29;
 
 /** The canonical form of an amount; a number is one too. */
 export function normalQuantity(value: unknown): string {
   if (typeof value !== "string" && typeof value !== "number") throw new DecodeError(noQuantity);
   const text = String(value);
-  const found = known.get(text);
-  if (found !== undefined) return found;
-  const normal = canonical(text);
-  if (known.size >= mostKnown) known.clear();
-  if (text.length < 30) known.set(text, normal);
-  return normal;
+  return text.length > longestKnown ? canonical(text) : rememberedCanonical(text);
 }
 
 const noQuantity =

@@ -1,5 +1,12 @@
 import { messageOf } from "#base/fault.ts";
-import { celEnvironment, loadCel } from "#orchestrator/machinery/cel/environment.ts";
+import { remembered } from "#base/remembered.ts";
+import {
+  celEnvironment,
+  compileIn,
+  type Expression,
+  loadCel,
+  mostCompiled,
+} from "#orchestrator/machinery/cel/environment.ts";
 import { duplicate, forbidden, invalid, required } from "#orchestrator/machinery/field-error.ts";
 import type { FieldError } from "#orchestrator/machinery/resource.ts";
 import { isObject } from "#orchestrator/machinery/is-object.ts";
@@ -10,37 +17,16 @@ import { type CelRule, itemsOf, type JsonSchema, memberOf } from "./definition.t
 
 type Errors = readonly FieldError[];
 
-interface Program {
-  run(variables: Readonly<Record<string, unknown>>): unknown;
-  readonly usesOld: boolean;
-}
+type Program = Expression & { readonly usesOld: boolean };
 
-const compiled = new Map<string, Program | { readonly error: string }>();
-const mostCompiled = 2000;
 let environment: ReturnType<typeof celEnvironment> | undefined;
 
 /** An expression over `self` and `oldSelf`, or why it is none. */
-function compile(expression: string): Program | { readonly error: string } {
-  const known = compiled.get(expression);
-  if (known !== undefined) return known;
-  if (compiled.size >= mostCompiled) compiled.clear();
-  const made = compileNew(expression);
-  compiled.set(expression, made);
-  return made;
-}
-
-function compileNew(expression: string): Program | { readonly error: string } {
+const compile = remembered(mostCompiled, (expression): Program => {
   environment ??= celEnvironment(["self", "oldSelf"]);
-  try {
-    const program = environment.parse(expression);
-    const result = program.check();
-    if (!result.valid) return { error: messageOf(result.error) };
-    const usesOld = /\boldSelf\b/.test(expression.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, ""));
-    return { usesOld, run: (variables) => program(variables) };
-  } catch (error) {
-    return { error: messageOf(error) };
-  }
-}
+  const usesOld = /\boldSelf\b/.test(expression.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, ""));
+  return { ...compileIn(environment, expression), usesOld };
+});
 
 /** What keeps a rule from being compiled. @param path e.g. `….x-kubernetes-validations[0]` */
 export function compileErrors(rule: CelRule, path: string): Errors {

@@ -1,23 +1,17 @@
 import { setFlagsFromString } from "node:v8";
 import { messageOf } from "#base/fault.ts";
+import { remembered } from "#base/remembered.ts";
 
 // Patterns are from whoever may define kinds, texts from everybody: what would take for ever falls back to a linear engine.
 setFlagsFromString("--enable-experimental-regexp-engine-on-excessive-backtracks");
 
-const compiled = new Map<string, RegExp | string>();
-const mostCompiled = 2000;
-
 /** The expression that Go means by a text, or why it is none. @see RE2 syntax */
-export function compilePattern(source: string): RegExp | { readonly error: string } {
-  let found = compiled.get(source);
-  if (found === undefined) {
-    if (compiled.size >= mostCompiled) compiled.clear();
-    compiled.set(source, (found = compile(source)));
-  }
-  return typeof found === "string" ? { error: found } : found;
-}
+export const compilePattern: (source: string) => RegExp | { readonly error: string } = remembered(
+  2000,
+  compile,
+);
 
-function compile(source: string): RegExp | string {
+function compile(source: string): RegExp | { readonly error: string } {
   const [, inline = "", rest = source] = /^\(\?([ims]+)\)(.*)$/s.exec(source) ?? [];
   const translated = rest
     .replaceAll(/\\A/g, "^")
@@ -29,7 +23,7 @@ function compile(source: string): RegExp | string {
   try {
     return new RegExp(translated, inline);
   } catch (error) {
-    return messageOf(error);
+    return { error: messageOf(error) };
   }
 }
 

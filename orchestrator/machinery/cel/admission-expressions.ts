@@ -1,37 +1,15 @@
-import { messageOf } from "#base/fault.ts";
-import { celEnvironment, loadCel } from "./environment.ts";
+import { remembered } from "#base/remembered.ts";
+import { celEnvironment, compileIn, type Expression, loadCel, mostCompiled } from "./environment.ts";
 import { structsAsMaps } from "./struct-literals.ts";
 
-/** An expression that has been compiled, or why it cannot be. */
-export type Expression =
-  | { readonly run: (variables: Readonly<Record<string, unknown>>) => unknown }
-  | { readonly error: string };
-
 const names = ["object", "oldObject", "request", "params", "namespaceObject", "variables", "authorizer"];
-const compiled = new Map<string, Expression>();
-const mostCompiled = 2000;
 let environment: ReturnType<typeof celEnvironment> | undefined;
 
 /** An expression of a policy or a match condition. @see Kubernetes, "Validating Admission Policy" */
-export function compileExpression(text: string): Expression {
-  const known = compiled.get(text);
-  if (known !== undefined) return known;
-  if (compiled.size >= mostCompiled) compiled.clear();
-  const made = compileNew(text);
-  compiled.set(text, made);
-  return made;
-}
-
-function compileNew(text: string): Expression {
+export const compileExpression: (text: string) => Expression = remembered(mostCompiled, (text) => {
   environment ??= admissionEnvironment();
-  try {
-    const program = environment.parse(structsAsMaps(text));
-    const { valid, error } = program.check();
-    return valid ? { run: (variables) => program(variables) } : { error: messageOf(error) };
-  } catch (error) {
-    return { error: messageOf(error) };
-  }
-}
+  return compileIn(environment, structsAsMaps(text));
+});
 
 function admissionEnvironment() {
   return celEnvironment(names)

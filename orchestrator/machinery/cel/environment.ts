@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { isIP } from "node:net";
 import type { Environment } from "@marcbachmann/cel-js";
-import { isFault } from "#base/fault.ts";
+import { isFault, messageOf } from "#base/fault.ts";
 import {
   addQuantities,
   compareQuantities,
@@ -19,6 +19,24 @@ let cel: Cel | undefined;
 export function loadCel(): Cel {
   cel ??= createRequire(import.meta.url)("@marcbachmann/cel-js") as Cel;
   return cel;
+}
+
+/** An expression that has been compiled, or why it cannot be. */
+export type Expression =
+  | { readonly run: (variables: Readonly<Record<string, unknown>>) => unknown }
+  | { readonly error: string };
+
+/** How many expressions are kept compiled, of each environment. */
+export const mostCompiled = 2000;
+
+export function compileIn(environment: Environment, text: string): Expression {
+  try {
+    const program = environment.parse(text);
+    const { valid, error } = program.check();
+    return valid ? { run: (variables) => program(variables) } : { error: messageOf(error) };
+  } catch (error) {
+    return { error: messageOf(error) };
+  }
 }
 
 /** What keeps an expression small enough to be read and checked at once. */
