@@ -3,7 +3,7 @@ import type { ObjectReader } from "./object-reader.ts";
 
 type Listener = (object: KubeObject | undefined, before: KubeObject | undefined) => void;
 
-/** An {@link ObjectReader} over objects that somebody puts there: for tests, and for what must be decided before there is a cache. */
+/** An {@link ObjectReader} over objects that somebody puts there, e.g. a test. */
 export class MemoryObjects implements ObjectReader {
   /** Resource → namespace/name → object. */
   readonly #objects = new Map<string, Map<string, KubeObject>>();
