@@ -479,7 +479,7 @@ test("a renamed log goes on in a new file, long lines in parts", async (t) => {
   await pods.runtime.reopenContainerLog({ containerId: id }, t.signal);
   assert.equal(readFileSync(logPath, "utf8"), "");
   const { url } = await pods.runtime.attach({ containerId: id, stdin: true, stdout: true }, t.signal);
-  const { connectSpdyCommand } = await import("#rpc/remote-command/connect-command.ts");
+  const { connectSpdyCommand } = await import("../support/connect-command.ts");
   using command = await connectSpdyCommand(
     new URL(url),
     { stdin: true, stdout: true, stderr: false, tty: false },

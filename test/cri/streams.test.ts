@@ -11,8 +11,8 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { versionRequest, versionResponse } from "#api/cri/messages.ts";
 import { GrpcClient } from "#rpc/grpc-client.ts";
-import { connectSpdyCommand, connectWebSocketCommand } from "#rpc/remote-command/connect-command.ts";
-import { connectPortForward } from "#rpc/remote-command/connect-port-forward.ts";
+import { connectSpdyCommand, connectWebSocketCommand } from "../support/connect-command.ts";
+import { connectPortForward } from "../support/connect-port-forward.ts";
 import { exitCodeOf } from "#rpc/remote-command/remote-status.ts";
 import { PodsUnderTest } from "../support/pods.ts";
 

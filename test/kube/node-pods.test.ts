@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import type { Container, Pod } from "#api/kube/types/core-pods.ts";
 import type { Node } from "#api/kube/types/core.ts";
 import { configMaps, pods } from "#client/kube/resources.ts";
-import { connectSpdyCommand } from "#rpc/remote-command/connect-command.ts";
+import { connectSpdyCommand } from "../support/connect-command.ts";
 import { NodeUnderTest } from "../support/node.ts";
 
 let node: NodeUnderTest;

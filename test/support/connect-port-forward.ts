@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { SpdySession } from "../spdy/session.ts";
+import { SpdySession } from "#rpc/spdy/session.ts";
 import { type ConnectOptions, openSpdy, openWebSocket } from "./open-upgrade.ts";
 
 /** Ports of a pod elsewhere. Disposing of it ends every connection. */

@@ -1,9 +1,9 @@
 import { PassThrough, type Readable, Writable } from "node:stream";
 import { Fault } from "#base/fault.ts";
-import { SpdySession } from "../spdy/session.ts";
+import { SpdySession } from "#rpc/spdy/session.ts";
 import { type ConnectOptions, openSpdy, openWebSocket } from "./open-upgrade.ts";
-import { exitStatus, failureStatus, type RemoteStatus } from "./remote-status.ts";
-import type { TerminalSize, WantedStreams } from "./streams.ts";
+import { exitStatus, failureStatus, type RemoteStatus } from "#rpc/remote-command/remote-status.ts";
+import type { TerminalSize, WantedStreams } from "#rpc/remote-command/streams.ts";
 
 /** A command elsewhere, as its client has it. Disposing of it ends the connection. */
 export interface RemoteCommand extends Disposable {
