@@ -1,18 +1,9 @@
 import { once } from "node:events";
 import net from "node:net";
 import { imageService, runtimeService } from "#api/cri/services.ts";
-import { type Codec, type MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import { GrpcClient } from "./grpc-client.ts";
-
-interface MethodRow {
-  readonly path: string;
-  readonly codecs: readonly [Codec<unknown>, Codec<unknown>];
-  readonly isStream: boolean;
-}
-
-type RequestOf<Row> = Row extends { readonly codecs: readonly [infer C, unknown] } ? MessageOf<C> : never;
-type ResponseOf<Row> = Row extends { readonly codecs: readonly [unknown, infer C] } ? MessageOf<C> : never;
+import type { MethodRow, RequestOf, ResponseOf } from "./method-row.ts";
 
 /** A service's methods. Those that stream give their messages one by one until the signal aborts or the other side ends. */
 type Calls<Service> = {

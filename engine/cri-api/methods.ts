@@ -1,16 +1,8 @@
-import type { Codec, MessageOf } from "#base/protobuf.ts";
+import type { Codec } from "#base/protobuf.ts";
 import { Fault, messageOf } from "#base/fault.ts";
 import type { Method, ServerCall } from "#rpc/grpc-server.ts";
+import type { MethodRow, RequestOf, ResponseOf } from "#rpc/method-row.ts";
 import { codes, RpcError } from "#rpc/status.ts";
-
-interface MethodRow {
-  readonly path: string;
-  readonly codecs: readonly [Codec<unknown>, Codec<unknown>];
-  readonly isStream: boolean;
-}
-
-type RequestOf<Row> = Row extends { readonly codecs: readonly [infer C, unknown] } ? MessageOf<C> : never;
-type ResponseOf<Row> = Row extends { readonly codecs: readonly [unknown, infer C] } ? MessageOf<C> : never;
 
 /** What answers a service's methods; those that it leaves out are `unimplemented`. */
 export type Answers<Service> = {
