@@ -1,8 +1,7 @@
-import { lstat, rename, unlink } from "node:fs/promises";
 import net from "node:net";
 import { messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
-import { untilListening } from "#host/listen-tcp.ts";
+import { listenOnUnix } from "#host/listen-unix.ts";
 import type { Methods } from "#rpc/grpc-server.ts";
 
 /**
@@ -35,23 +34,13 @@ export async function serveCri(
     socket.destroy();
   }
 
-  // Closing removes whatever has the name that was bound, so that is not the name which another daemon may take.
-  const fresh = `${path}.new`;
-  await unlink(fresh).catch(() => {}); // left by a daemon that was killed right here
-  const listening = untilListening(server);
-  const mask = process.umask(0o177);
-  server.listen(fresh);
-  process.umask(mask);
-  await listening;
-  await rename(fresh, path);
-  const { ino } = await lstat(path);
+  const remove = await listenOnUnix(server, path, 0o177);
   return {
     [Symbol.asyncDispose]: async () => {
       server.close();
       over.abort();
       await Promise.allSettled(running);
-      const now = await lstat(path).catch(() => undefined);
-      if (now?.ino === ino) await unlink(path).catch(() => {});
+      await remove();
     },
   };
 }

@@ -1,9 +1,10 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { chown, lstat, readFile, rename, unlink } from "node:fs/promises";
+import { chown, lstat, readFile } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { Fault } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
 import { untilListening } from "#host/listen-tcp.ts";
+import { listenOnUnix } from "#host/listen-unix.ts";
 
 const CONNECT_TIMEOUT_MS = 2000;
 
@@ -16,28 +17,8 @@ const CONNECT_TIMEOUT_MS = 2000;
 export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
   if (await isAnswered(path))
     throw new Fault("conflict", `${path} is in use by another daemon: stop it or choose another socket`);
-  // Closing removes whatever has the name that was bound, so that is not the name which another daemon may take.
-  const fresh = `${path}.new`;
-  await unlink(fresh).catch(() => {}); // left by a daemon that was killed right here
   const group = await groupId("docker");
-  const listening = untilListening(server);
-  // The call binds before it returns, so the socket never has a mode that lets others in.
-  const mask = process.umask(0o117);
-  server.listen(fresh);
-  process.umask(mask);
-  await listening;
-  try {
-    await chown(fresh, process.getuid?.() ?? 0, group);
-    await rename(fresh, path);
-  } catch (error) {
-    server.close();
-    throw error;
-  }
-  const { ino } = await lstat(path);
-  return async () => {
-    const now = await lstat(path).catch(() => undefined);
-    if (now?.ino === ino) await unlink(path).catch(() => {});
-  };
+  return await listenOnUnix(server, path, 0o117, (file) => chown(file, process.getuid?.() ?? 0, group));
 }
 
 /** Makes the server take connections from a socket that somebody else has bound, and that is not ours to remove. */
