@@ -2,7 +2,6 @@ import { containerEventType, type ContainerEventResponse } from "#api/cri/messag
 import type { runtimeService } from "#api/cri/services.ts";
 import { Fault } from "#base/fault.ts";
 import type { PodChange } from "#engine/pods/pods.ts";
-import { once } from "node:events";
 import { statusesOf } from "./container-methods.ts";
 import type { CriDeps } from "./cri-deps.ts";
 import type { Answers } from "./methods.ts";
@@ -31,13 +30,13 @@ export function eventMethods(deps: CriDeps): Pick<Answers<typeof runtimeService>
         wake();
       });
       call.open({});
-      const left = call.signal.aborted ? Promise.resolve() : once(call.signal, "abort");
+      call.signal.addEventListener("abort", () => wake(), { once: true });
       while (!call.signal.aborted) {
         for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await send(next);
         if (isBehind) throw new Fault("exhausted", "events came faster than they were read");
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
-        if (waiting.length === 0) await Promise.race([promise, left]);
+        if (waiting.length === 0 && !call.signal.aborted) await promise;
       }
     },
   };
