@@ -45,7 +45,7 @@ import { Spawner } from "#engine/supervise/spawner.ts";
 import type { SignatureSource } from "#engine/trust/signature-source.ts";
 import { LocalVolumes } from "#engine/volumes/local-volumes.ts";
 import { VolumeMounter } from "#engine/volumes/volume-mounter.ts";
-import { readHostFacts } from "#host/facts.ts";
+import { isAtLeast, kernelWith, readHostFacts } from "#host/facts.ts";
 import { fileSystemOf, readHostIdentity } from "#host/identity.ts";
 import { releaseMemory } from "#host/memory.ts";
 import { nativeMountHelper } from "#host/mount-helper.ts";
@@ -146,20 +146,14 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       platform,
       otherRoots: () => [...buildCache.roots(), ...new RepositoryRows(db).roots()],
       use: {
-        containersOf: (imageId) => [
-          ...registry
-            .list()
-            .filter((record) => record.imageId === imageId)
-            .map(({ id, state }) => ({ id, isRunning: isAlive(state) })),
-          ...podRecords.containersOf(imageId),
-        ],
+        containersOf: (imageId) => [...registry.usersOf(imageId), ...podRecords.usersOf(imageId)],
       },
     }),
   );
   const ended = new AbortController();
   undo.defer(() => ended.abort());
   const volumeParts = {
-    canReadOnlyBelow: host.kernel.major > 5 || (host.kernel.major === 5 && host.kernel.minor >= 12),
+    canReadOnlyBelow: isAtLeast(host.kernel, kernelWith.recursiveReadOnly),
     mounter: new VolumeMounter({
       helper: nativeMountHelper(shimBinary),
       lookup: async (name) => (await lookup(name)).address,
@@ -343,7 +337,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
       records: podRecords,
       images,
       distribution,
-      isUsedByDocker: (imageId) => registry.list().some((record) => record.imageId === imageId),
+      isUsedByDocker: (imageId) => registry.usersOf(imageId).length > 0,
       launcher: launching,
       idRanges,
       forwarders,

@@ -96,6 +96,17 @@ export function parseKernel(text: string): { readonly major: number; readonly mi
   return { major: Number(major ?? 0), minor: Number(minor ?? 0) };
 }
 
+/** Since when Linux can do it. */
+export const kernelWith = {
+  recursiveReadOnly: { major: 5, minor: 12 },
+  /** Also under the writable layer. */
+  mappedOverlays: { major: 5, minor: 19 },
+} as const;
+
+export function isAtLeast({ major, minor }: HostFacts["kernel"], least: HostFacts["kernel"]): boolean {
+  return major > least.major || (major === least.major && minor >= least.minor);
+}
+
 function capabilitySet(status: string, field: string): readonly string[] {
   const mask = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, "m").exec(status)?.[1];
   return mask === undefined ? [] : capabilitiesOf(mask);

@@ -1,7 +1,7 @@
 import { Fault } from "#base/fault.ts";
 import { isEarlier } from "#base/time.ts";
 import type { Database, Durability } from "#host/sqlite/database.ts";
-import type { ContainerRecord } from "./record.ts";
+import { type ContainerRecord, isAlive } from "./record.ts";
 
 /**
  * Every container's record: in memory for reading, in the database for good. A name or ID is taken from the moment
@@ -45,6 +45,13 @@ export class ContainerRegistry {
   /** Newest first. */
   list(): readonly ContainerRecord[] {
     return [...this.#byId.values()].reverse();
+  }
+
+  /** @see ImageUse.containersOf */
+  usersOf(imageId: string): readonly { readonly id: string; readonly isRunning: boolean }[] {
+    return this.list()
+      .filter((record) => record.imageId === imageId)
+      .map(({ id, state }) => ({ id, isRunning: isAlive(state) }));
   }
 
   revisionOf(id: string): number {

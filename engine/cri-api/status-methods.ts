@@ -1,5 +1,6 @@
 import { cgroupDriver } from "#api/cri/messages.ts";
 import type { runtimeService } from "#api/cri/services.ts";
+import { isAtLeast, kernelWith } from "#host/facts.ts";
 import type { CriDeps } from "./cri-deps.ts";
 import type { Answers } from "./methods.ts";
 
@@ -9,8 +10,8 @@ type StatusMethods = "version" | "status" | "runtimeConfig" | "updateRuntimeConf
 export function statusMethods(deps: CriDeps): Pick<Answers<typeof runtimeService>, StatusMethods> {
   const { pods, host, version, handlers } = deps;
   const features = {
-    recursiveReadOnlyMounts: isAtLeast(host.kernel, 5, 12),
-    userNamespaces: isAtLeast(host.kernel, 5, 19),
+    recursiveReadOnlyMounts: isAtLeast(host.kernel, kernelWith.recursiveReadOnly),
+    userNamespaces: isAtLeast(host.kernel, kernelWith.mappedOverlays),
   };
   return {
     version: () => ({
@@ -39,10 +40,6 @@ export function statusMethods(deps: CriDeps): Pick<Answers<typeof runtimeService
       return {};
     },
   };
-}
-
-function isAtLeast(kernel: { readonly major: number; readonly minor: number }, major: number, minor: number) {
-  return kernel.major > major || (kernel.major === major && kernel.minor >= minor);
 }
 
 function infoOf({ pods, host, snapshotRoot, handlers }: CriDeps): object {

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { type ContainerRecord, isAlive } from "#engine/containers/record.ts";
 import { ContainerRegistry } from "#engine/containers/registry.ts";
 import type { Database } from "#host/sqlite/database.ts";
 import { openPodDatabase, podDatabaseFile } from "./pod-database.ts";
@@ -36,11 +35,8 @@ export class PodRecords implements Disposable {
   }
 
   /** @see ImageUse.containersOf */
-  containersOf(imageId: string): readonly { readonly id: string; readonly isRunning: boolean }[] {
-    const all: readonly ContainerRecord[] = this.#opened?.containers.list() ?? [];
-    return all
-      .filter((record) => record.imageId === imageId)
-      .map(({ id, state }) => ({ id, isRunning: isAlive(state) }));
+  usersOf(imageId: string): ReturnType<ContainerRegistry["usersOf"]> {
+    return this.#opened?.containers.usersOf(imageId) ?? [];
   }
 
   [Symbol.dispose](): void {

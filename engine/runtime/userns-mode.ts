@@ -1,10 +1,7 @@
 import type { HostConfig } from "#api/docker/container.ts";
 import { Fault } from "#base/fault.ts";
-import type { HostFacts } from "#host/facts.ts";
+import { type HostFacts, isAtLeast, kernelWith } from "#host/facts.ts";
 import { parseSecurityOptions } from "./security-options.ts";
-
-/** Idmapped layers, the writable one too. */
-const neededKernel = { major: 5, minor: 19 };
 
 export type UsernsMode = "host" | "own";
 
@@ -44,11 +41,10 @@ export function parseRemap(text: string | undefined, kernel: HostFacts["kernel"]
 }
 
 /** @throws {Fault} `invalid` when the kernel cannot map layers */
-function checkKernel({ major, minor }: HostFacts["kernel"]): void {
-  const isOld = major < neededKernel.major || (major === neededKernel.major && minor < neededKernel.minor);
-  if (!isOld) return;
-  const wanted = `${neededKernel.major}.${neededKernel.minor}`;
-  throw new Fault("invalid", `user namespaces need Linux ${wanted} or newer, this is ${major}.${minor}`);
+function checkKernel(kernel: HostFacts["kernel"]): void {
+  if (isAtLeast(kernel, kernelWith.mappedOverlays)) return;
+  const [wanted, found] = [kernelWith.mappedOverlays, kernel].map(({ major, minor }) => `${major}.${minor}`);
+  throw new Fault("invalid", `user namespaces need Linux ${wanted} or newer, this is ${found}`);
 }
 
 function conflictOf({ Privileged, NetworkMode, PidMode, IpcMode }: HostConfig): string | undefined {
