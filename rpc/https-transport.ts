@@ -2,8 +2,9 @@ import { once } from "node:events";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { Fault, messageOf } from "#base/fault.ts";
 import { http1Transport } from "#client/http1.ts";
-import type { Connection, Transport, TransportRequest, TransportResponse } from "#client/transport.ts";
+import type { Transport, TransportRequest, TransportResponse } from "#client/transport.ts";
 import { type ClientHttp2Session, type ClientHttp2Stream, http2 } from "#host/http2.ts";
+import { duplexConnection } from "./duplex-connection.ts";
 
 export interface HttpsEndpoint {
   readonly host: string;
@@ -27,10 +28,7 @@ const pingEveryMs = 30_000;
 export function httpsTransport(endpoint: HttpsEndpoint): HttpsTransport {
   const sessions = new Sessions(endpoint);
   const hijacking = http1Transport(
-    async (signal) => {
-      const socket = await connect(endpoint, "http/1.1", signal);
-      return connectionOf(socket);
-    },
+    async (signal) => duplexConnection(await connect(endpoint, "http/1.1", signal)),
     { headers: { Host: `${endpoint.host}:${endpoint.port}` } },
   );
   return {
@@ -206,17 +204,4 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promis
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-function connectionOf(socket: TLSSocket): Connection {
-  socket.on("error", () => socket.destroy());
-  return {
-    incoming: socket as AsyncIterable<Uint8Array>,
-    async write(bytes) {
-      if (socket.destroyed) throw new Error("the connection was closed");
-      if (!socket.write(bytes)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
-    },
-    closeWrite: () => void socket.end(),
-    close: () => void socket.destroy(),
-  };
 }

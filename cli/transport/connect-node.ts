@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Connection } from "#client/transport.ts";
+import { drained } from "#host/drained.ts";
 import { ByteQueue } from "./byte-queue.ts";
 
 /** Waits until a socket is connected (or its TLS session stands) and gives it the form of a connection. */
@@ -34,12 +35,7 @@ export async function connectionOf(
     incoming: queue,
     async write(bytes) {
       if (socket.destroyed) throw new Error("the connection was closed");
-      if (socket.write(bytes)) return;
-      const flowing = Promise.withResolvers<void>();
-      const done = () => flowing.resolve();
-      socket.once("drain", done).once("close", done);
-      await flowing.promise;
-      socket.off("drain", done).off("close", done);
+      if (!socket.write(bytes)) await drained(socket);
     },
     closeWrite: () => void socket.end(),
     close: () => void socket.destroy(),

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { Fault, messageOf } from "#base/fault.ts";
+import { drained } from "#host/drained.ts";
 
 /** Of Debian's package isal: ten times as fast as zlib at the same size. */
 const program = "/usr/bin/igzip";
@@ -48,11 +49,7 @@ async function feed(source: AsyncIterable<Uint8Array>, input: Writable): Promise
   });
   for await (const chunk of source) {
     if (failure !== undefined || input.destroyed) break;
-    if (input.write(chunk)) continue;
-    const drained = Promise.withResolvers<void>();
-    input.once("drain", drained.resolve).once("close", drained.resolve);
-    await drained.promise;
-    input.off("drain", drained.resolve).off("close", drained.resolve);
+    if (!input.write(chunk)) await drained(input);
   }
   if (failure !== undefined) throw new Fault("internal", `igzip: ${messageOf(failure)}`, { cause: failure });
   input.end();

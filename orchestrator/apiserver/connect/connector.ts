@@ -12,6 +12,7 @@ import type {
   TransportRequest,
   TransportResponse,
 } from "#client/transport.ts";
+import { duplexConnection } from "#rpc/duplex-connection.ts";
 import type { ApiAnswer, ApiRequest } from "../api-request.ts";
 import type { ObjectCache } from "../cache/object-cache.ts";
 import type { ResourceScope } from "../handlers/resource-scope.ts";
@@ -94,7 +95,7 @@ export class Connector {
   }
 
   #transportTo(target: Target): Transport {
-    return http1Transport(async () => connectionOf(await this.#open(target)), {
+    return http1Transport(async () => duplexConnection(await this.#open(target)), {
       headers: { Host: `${target.host}:${target.port}` },
     });
   }
@@ -207,17 +208,4 @@ function pathBehind({ path, url }: ApiRequest): string {
   const behind = behindProxy(path);
   const question = url.indexOf("?");
   return `${behind === "" ? "/" : behind}${question === -1 ? "" : url.slice(question)}`;
-}
-
-function connectionOf(socket: Duplex): Connection {
-  socket.on("error", () => socket.destroy());
-  return {
-    incoming: socket,
-    async write(bytes) {
-      if (socket.destroyed) throw new Error("the connection is over");
-      if (!socket.write(bytes)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
-    },
-    closeWrite: () => void socket.end(),
-    close: () => void socket.destroy(),
-  };
 }
