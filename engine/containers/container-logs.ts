@@ -92,7 +92,6 @@ export function shimLogArguments(paths: EnginePaths, record: ContainerRecord): r
   ];
 }
 
-/** Without NULs, which no argument can have. */
 function attributesOf(info: LogInfo): readonly (readonly [string, string])[] {
   const found = new Map(extraAttributes(info));
   if (info.options["tag"]) found.set("tag", renderTag(info));

@@ -4,7 +4,6 @@ import type { Arriving, ResidentJob, RootedReply } from "./rooted/jobs.ts";
 import { spawnWorker } from "./spawn-worker.ts";
 
 const idleMs = 5000;
-const maxStderr = 4096;
 
 /**
  * Processes that work on layers, locked into one after the other, for who makes many: starting one costs ten times as much as a
@@ -61,10 +60,11 @@ interface Under {
 }
 
 class Worker {
-  readonly #child = spawnWorker(["resident"]);
+  readonly #child = spawnWorker(
+    { replied: (reply) => this.#take(reply), failed: (reason) => this.#fail(reason) },
+    ["resident"],
+  );
   #under: Under | undefined;
-  #partial = "";
-  #stderr = "";
   #timer: NodeJS.Timeout | undefined;
   #jobs = 0;
   readonly #gone: () => void;
@@ -72,27 +72,11 @@ class Worker {
   /** `gone` is called when it has ended, or takes no more jobs. */
   constructor(gone: () => void) {
     this.#gone = gone;
-    const { control, stdin, stdout, stderr } = this.#child;
-    for (const stream of [control, stdin, stdout, stderr]) stream.on("error", () => {});
-    stdout.resume();
-    stderr.on("data", (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk.toString()).slice(-maxStderr);
-    });
-    control.on("data", (chunk: Buffer) => this.#read(chunk));
-    this.#child.once("error", (error) =>
-      this.#fail(new Fault("internal", `cannot start a worker: ${error.message}`)),
-    );
+    this.#child.stdout.resume();
     this.#child.once("close", (code, name) => {
       gone();
       clearTimeout(this.#timer);
-      const { job, signal } = this.#under ?? {};
-      const reason = signal?.aborted
-        ? (signal.reason as Error)
-        : new Fault(
-            "internal",
-            `worker ended (${name ?? code}) in the middle of ${job?.do}: ${this.#stderr}`,
-          );
-      this.#fail(reason);
+      this.#fail(this.#child.reasonOf(name ?? code, this.#under?.job, this.#under?.signal));
     });
   }
 
@@ -133,15 +117,10 @@ class Worker {
     this.#timer = setTimeout(() => this.end(), milliseconds).unref();
   }
 
-  #read(chunk: Buffer): void {
-    const lines = (this.#partial + chunk.toString("latin1")).split("\n");
-    this.#partial = lines.pop() ?? "";
-    for (const line of lines) {
-      const reply = JSON.parse(Buffer.from(line, "latin1").toString()) as RootedReply;
-      if ("head" in reply) this.#answer(reply.head);
-      else if ("done" in reply) this.#settle()?.resolve(reply.done);
-      else if ("fault" in reply) this.#fail(new Fault(reply.fault.kind, reply.fault.message));
-    }
+  #take(reply: RootedReply): void {
+    if ("head" in reply) this.#answer(reply.head);
+    else if ("done" in reply) this.#settle()?.resolve(reply.done);
+    else if ("fault" in reply) this.#fail(new Fault(reply.fault.kind, reply.fault.message));
   }
 
   #answer(head: unknown): void {

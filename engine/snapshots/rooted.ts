@@ -99,8 +99,6 @@ export function diffOf(
   return tarOf(start({ do: "diff", snapshots, mount, placeholders }, signal));
 }
 
-const maxStderr = 4096;
-
 interface Run<Result> {
   readonly child: ReturnType<typeof spawnWorker>;
   /** What comes before an archive. */
@@ -130,38 +128,23 @@ function tarOf(run: Run<unknown>): Readable {
 
 function start<Result>(job: SingleJob, signal: AbortSignal): Run<Result> {
   signal.throwIfAborted();
-  const child = spawnWorker();
   const { promise: head, resolve: tellHead } = Promise.withResolvers<unknown>();
   const { promise: done, resolve, reject } = Promise.withResolvers<Result>();
   // Whoever waits for it sees it fail; who only reads the stream must not bring the daemon down.
   done.catch(() => {});
+  let last: RootedReply | undefined;
+  const replied = (reply: RootedReply) => {
+    if ("head" in reply) tellHead(reply.head);
+    else last = reply;
+  };
+  const child = spawnWorker({ replied, failed: reject });
   const kill = () => void child.kill("SIGKILL");
   signal.addEventListener("abort", kill, { once: true });
-
-  let last: RootedReply<Result> | undefined;
-  let partial = "";
-  child.control.on("data", (chunk: Buffer) => {
-    const lines = (partial + chunk.toString("latin1")).split("\n");
-    partial = lines.pop() ?? "";
-    for (const line of lines) {
-      const reply = JSON.parse(Buffer.from(line, "latin1").toString()) as RootedReply<Result>;
-      if ("head" in reply) tellHead(reply.head);
-      else last = reply;
-    }
-  });
-  let stderr = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString()).slice(-maxStderr);
-  });
-  for (const stream of [child.control, child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
-  child.once("error", (error) => reject(new Fault("internal", `cannot start a worker: ${error.message}`)));
   child.once("close", (code, name) => {
     signal.removeEventListener("abort", kill);
-    if (last !== undefined && "done" in last) resolve(last.done);
+    if (last !== undefined && "done" in last) resolve(last.done as Result);
     else if (last !== undefined && "fault" in last) reject(new Fault(last.fault.kind, last.fault.message));
-    else if (signal.aborted) reject(signal.reason as Error);
-    else
-      reject(new Fault("internal", `worker ended (${name ?? code}) in the middle of ${job.do}: ${stderr}`));
+    else reject(child.reasonOf(name ?? code, job, signal));
   });
   child.control.write(`${JSON.stringify(job)}\n`);
   return { child, head, done, kill };
