@@ -22,6 +22,10 @@ const sysChroot = 18;
 /**
  * Locks a process that stays into one snapshot's folder after the other. Names are followed by the kernel, which stops at the root;
  * nothing in there is ever run, and no path of an archive can name the descriptors by which this process comes out again.
+ *
+ * Unlike a process for one job it keeps SYS_CHROOT and a descriptor of the host's root: each layer is a root of its own, and where
+ * the next one and its blob are is said by paths of the host's. Both protect from paths alone: whoever made this process run code
+ * would have SYS_ADMIN and MKNOD, which layers need, and by them the host's disks, without either.
  */
 export class ResidentRoom {
   readonly #home: number;
