@@ -51,11 +51,29 @@ export type ApiAnswer =
 
 export type ApiHandler = (request: ApiRequest) => Promise<ApiAnswer>;
 
+/** What a request asks for, as it was sent. */
+export function urlParts(url: string): Pick<ApiRequest, "url" | "path" | "query"> {
+  const question = url.indexOf("?");
+  if (question === -1) return { url, path: url, query: new URLSearchParams() };
+  return { url, path: url.slice(0, question), query: new URLSearchParams(url.slice(question + 1)) };
+}
+
 const encoder = new TextEncoder();
 
 export function jsonAnswer(status: number, value: unknown, headers: AnswerHeaders = {}): ApiAnswer {
   const body = encoder.encode(`${JSON.stringify(value)}\n`);
   return { kind: "bytes", status, headers: { "content-type": "application/json", ...headers }, body };
+}
+
+/** Of what has nothing else to tell. */
+export function successAnswer(status: number): ApiAnswer {
+  return jsonAnswer(status, {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    code: status,
+  });
 }
 
 export function textAnswer(status: number, text: string, headers: AnswerHeaders = {}): ApiAnswer {

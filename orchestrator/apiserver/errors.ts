@@ -52,6 +52,10 @@ export function invalid(
   });
 }
 
+export function tooLargeBody(most: number): StatusError {
+  return failure("RequestEntityTooLarge", `Request entity too large: limit is ${most}`);
+}
+
 export const noSuchPath = "the server could not find the requested resource";
 
 /** Anything that was thrown, as the API tells it. */

@@ -1,14 +1,13 @@
 import { failure } from "#api/kube/status.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
 import { required } from "#orchestrator/machinery/field-error.ts";
-import type { ApiAnswer } from "../api-request.ts";
+import { type ApiAnswer, successAnswer } from "../api-request.ts";
 import { expectedType, readBody } from "../body.ts";
 import { conflict, invalid } from "../errors.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { updateObject } from "../registry/update.ts";
 import { metadataOf, timestamp } from "../registry/write-request.ts";
 import { type ResourceScope, writeRequestOf } from "./resource-scope.ts";
-import { successAnswer } from "./scale-handler.ts";
 
 interface Target {
   readonly kind?: string;

@@ -2,7 +2,7 @@ import type { DeleteOptions, KubeObject, LabelSelector } from "#api/kube/meta.ts
 import { failure, StatusError } from "#api/kube/status.ts";
 import { selects } from "#orchestrator/machinery/label-selector.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
-import type { ApiAnswer } from "../api-request.ts";
+import { type ApiAnswer, successAnswer } from "../api-request.ts";
 import { expectedType, readBody } from "../body.ts";
 import { notFound } from "../errors.ts";
 import { deleteObject } from "../registry/delete.ts";
@@ -10,7 +10,6 @@ import type { RegistryDeps } from "../registry/registry.ts";
 import { updateObject } from "../registry/update.ts";
 import { metadataOf, timestamp, type WriteRequest } from "../registry/write-request.ts";
 import { type ResourceScope, writeRequestOf } from "./resource-scope.ts";
-import { successAnswer } from "./scale-handler.ts";
 
 interface Pod extends KubeObject {
   readonly status?: {

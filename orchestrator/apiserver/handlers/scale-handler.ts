@@ -3,7 +3,7 @@ import { failure } from "#api/kube/status.ts";
 import { decodeParsed } from "#orchestrator/machinery/body.ts";
 import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
-import { type ApiAnswer, jsonAnswer } from "../api-request.ts";
+import type { ApiAnswer } from "../api-request.ts";
 import { bodyMostBytes, expectedType, readBody } from "../body.ts";
 import { invalid, notFound } from "../errors.ts";
 import { patched, patchKindOf } from "../patch.ts";
@@ -129,14 +129,4 @@ function withReplicas({ definition }: ResourceScope, old: Draft, scale: Draft): 
   metadataOf(next).resourceVersion = resourceVersion ?? "";
   if (uid !== undefined) metadataOf(next).uid = uid;
   return next;
-}
-
-export function successAnswer(status: number): ApiAnswer {
-  return jsonAnswer(status, {
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Success",
-    code: status,
-  });
 }

@@ -1,7 +1,14 @@
+import { collect } from "#base/collect.ts";
 import type { Connection, Transport, TransportRequest, TransportResponse } from "#client/transport.ts";
-import { failure } from "#api/kube/status.ts";
 import type { User } from "#orchestrator/authn/user.ts";
-import type { AnswerHeaders, ApiHandler, ApiRequest } from "../api-request.ts";
+import {
+  type AnswerHeaders,
+  type ApiAnswer,
+  type ApiHandler,
+  type ApiRequest,
+  urlParts,
+} from "../api-request.ts";
+import { tooLargeBody } from "../errors.ts";
 
 /** A transport to an API server in the same process, for somebody who need not prove who they are. */
 export function inProcessTransport(handler: ApiHandler, user: User): Transport {
@@ -10,9 +17,7 @@ export function inProcessTransport(handler: ApiHandler, user: User): Transport {
       signal.throwIfAborted();
       const answer = await handler(apiRequestOf(request, user, signal));
       if (answer.kind === "upgrade") throw new Error(`${request.path} takes the connection over`);
-      const { status } = answer;
-      const body = answer.kind === "bytes" ? once(answer.body) : answer.body;
-      return { kind: "answer", status, headers: headersOf(answer.headers), body };
+      return responseOf(answer);
     },
     async hijack(request, signal) {
       signal.throwIfAborted();
@@ -22,16 +27,15 @@ export function inProcessTransport(handler: ApiHandler, user: User): Transport {
         void answer.run(theirs).finally(() => theirs.close());
         return { kind: "hijacked", headers: headersOf(answer.headers), ...ours };
       }
-      const body = answer.kind === "bytes" ? once(answer.body) : answer.body;
-      const response: TransportResponse = {
-        kind: "answer",
-        status: answer.status,
-        headers: headersOf(answer.headers),
-        body,
-      };
-      return response;
+      return responseOf(answer);
     },
   };
+}
+
+function responseOf(answer: Exclude<ApiAnswer, { kind: "upgrade" }>): TransportResponse {
+  const { kind, status, headers } = answer;
+  const body = kind === "bytes" ? once(answer.body) : answer.body;
+  return { kind: "answer", status, headers: headersOf(headers), body };
 }
 
 function apiRequestOf(
@@ -39,17 +43,13 @@ function apiRequestOf(
   user: User,
   signal: AbortSignal,
 ): ApiRequest {
-  const question = url.indexOf("?");
-  const path = question === -1 ? url : url.slice(0, question);
   const own: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers ?? {}))
     own[name.toLowerCase()] = typeof value === "string" ? value : value.join(", ");
   if (body !== undefined) own["content-type"] = body.type;
   return {
     method,
-    url,
-    path,
-    query: new URLSearchParams(question === -1 ? "" : url.slice(question + 1)),
+    ...urlParts(url),
     headers: own,
     rawHeaders: Object.entries(headers ?? {}).flatMap(([name, values]) =>
       [values].flat().flatMap((value) => [name, value]),
@@ -58,7 +58,7 @@ function apiRequestOf(
     user,
     remoteAddress: "127.0.0.1",
     signal,
-    read: async (most) => await collect(body?.bytes, most),
+    read: async (most) => await readAll(body?.bytes, most),
     stream: () => (body === undefined ? once(new Uint8Array()) : streamOf(body.bytes)),
   };
 }
@@ -70,23 +70,13 @@ function headersOf(headers: AnswerHeaders): Record<string, string> {
   return joined;
 }
 
-async function collect(
+async function readAll(
   body: Uint8Array | AsyncIterable<Uint8Array> | undefined,
   most: number,
 ): Promise<Uint8Array> {
   if (body === undefined) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of streamOf(body)) {
-    length += chunk.length;
-    if (length > most) throw tooLargeBody(most);
-    chunks.push(chunk);
-  }
+  const chunks = await collect(streamOf(body), most, () => tooLargeBody(most));
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-}
-
-export function tooLargeBody(most: number) {
-  return failure("RequestEntityTooLarge", `Request entity too large: limit is ${most}`);
 }
 
 function streamOf(body: Uint8Array | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

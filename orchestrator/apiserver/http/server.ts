@@ -9,10 +9,16 @@ import { listenOnTcp } from "#host/listen-tcp.ts";
 import { http2 } from "#host/http2.ts";
 import { PeerCertificates } from "#orchestrator/authn/peer-certificate.ts";
 import type { Credentials } from "#orchestrator/authn/user.ts";
-import type { AnswerHeaders, ApiAnswer, ApiHandler, ApiRequest } from "../api-request.ts";
-import { statusErrorOf } from "../errors.ts";
+import {
+  type AnswerHeaders,
+  type ApiAnswer,
+  type ApiHandler,
+  type ApiRequest,
+  jsonAnswer,
+  urlParts,
+} from "../api-request.ts";
+import { statusErrorOf, tooLargeBody } from "../errors.ts";
 import { compressed } from "./compression.ts";
-import { tooLargeBody } from "./in-process.ts";
 
 export interface ServerOptions {
   readonly host: string;
@@ -39,7 +45,6 @@ const keepAliveMs = 30_000;
 const handshakeMs = 10_000;
 /** One for all: a reason of its own would be a stack trace for every request. */
 const clientGone = new Error("the client has gone");
-const encoder = new TextEncoder();
 
 /** Serves an API over TLS, with HTTP/2 and HTTP/1.1. */
 export class ApiServer implements AsyncDisposable {
@@ -161,16 +166,7 @@ export class ApiServer implements AsyncDisposable {
   async #serveHttp1(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
     response.once("close", () => gone.abort(clientGone));
-    const { method = "GET", url = "/", socket } = message;
-    const request = requestOf(this.#peers, {
-      method,
-      url,
-      headers: message.headers as Record<string, string>,
-      body: message,
-      socket: socket as TLSSocket,
-      signal: gone.signal,
-      raw: message.rawHeaders,
-    });
+    const request = this.#http1Request(message, gone.signal);
     const answer = await this.#answer(request);
     if (response.destroyed) return endBody(answer);
     if (answer.kind === "upgrade") {
@@ -179,24 +175,15 @@ export class ApiServer implements AsyncDisposable {
     }
     response.writeHead(answer.status, { ...answer.headers, ...lengthOf(answer) } as never);
     if (answer.kind === "stream") response.flushHeaders();
-    await writeBody(answer, method, response, gone.signal);
+    await writeBody(answer, request.method, response, gone.signal);
   }
 
   async #serveUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const gone = new AbortController();
     socket.once("close", () => gone.abort(clientGone));
     socket.on("error", () => socket.destroy());
-    const { method = "GET", url = "/" } = message;
     if (head.length > 0) socket.unshift(head);
-    const request = requestOf(this.#peers, {
-      method,
-      url,
-      headers: message.headers as Record<string, string>,
-      body: message,
-      socket: socket as TLSSocket,
-      signal: gone.signal,
-      raw: message.rawHeaders,
-    });
+    const request = this.#http1Request(message, gone.signal);
     const answer = await this.#answer(request);
     if (answer.kind === "upgrade") {
       socket.write(headText(101, "Switching Protocols", answer.headers));
@@ -207,7 +194,20 @@ export class ApiServer implements AsyncDisposable {
     socket.write(
       headText(answer.status, "", { ...answer.headers, ...lengthOf(answer), connection: "close" }),
     );
-    await writeBody(answer, method, socket, gone.signal);
+    await writeBody(answer, request.method, socket, gone.signal);
+  }
+
+  #http1Request(message: IncomingMessage, signal: AbortSignal): ApiRequest {
+    const { method = "GET", url = "/", headers, socket, rawHeaders: raw } = message;
+    return requestOf(this.#peers, {
+      method,
+      url,
+      headers,
+      body: message,
+      socket: socket as TLSSocket,
+      signal,
+      raw,
+    });
   }
 
   async #answer(request: ApiRequest): Promise<ApiAnswer> {
@@ -215,12 +215,7 @@ export class ApiServer implements AsyncDisposable {
       return await compressed(await this.#handler(request), request.headers["accept-encoding"]);
     } catch (error) {
       const { code, status } = statusErrorOf(error);
-      return {
-        kind: "bytes",
-        status: code,
-        headers: { "content-type": "application/json" },
-        body: encoder.encode(JSON.stringify(status)),
-      };
+      return jsonAnswer(code, status);
     }
   }
 }
@@ -241,15 +236,12 @@ interface Incoming {
 }
 
 function requestOf(peers: Peers, { method, url, headers, body, socket, signal, raw }: Incoming): ApiRequest {
-  const question = url.indexOf("?");
   const own: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined) own[name] = typeof value === "string" ? value : value.join(", ");
   return {
     method,
-    url,
-    path: question === -1 ? url : url.slice(0, question),
-    query: new URLSearchParams(question === -1 ? "" : url.slice(question + 1)),
+    ...urlParts(url),
     headers: own,
     credentials: peers.credentialsOf(own, socket),
     rawHeaders: raw,
