@@ -1,4 +1,4 @@
-import type { FieldError } from "#orchestrator/machinery/resource.ts";
+import { notSupported } from "#orchestrator/machinery/field-error.ts";
 import {
   type DecodedBody,
   decodeJsonBody,
@@ -68,7 +68,7 @@ export function fieldValidationOf(query: URLSearchParams, operation: string): Fi
   if (text === "") return "Warn";
   if (text === "Strict" || text === "Warn" || text === "Ignore") return text;
   throw invalid(`${operation}Options`, "meta.k8s.io", "", [
-    unsupported("fieldValidation", text, ["", "Ignore", "Strict", "Warn"]),
+    notSupported("fieldValidation", text, ["", "Ignore", "Strict", "Warn"]),
   ]);
 }
 
@@ -77,12 +77,7 @@ export function isDryRun(query: URLSearchParams, operation: string, inBody: read
   const given = [...query.getAll("dryRun").filter((one) => one !== ""), ...inBody];
   const wrong = given.filter((one) => one !== "All");
   if (wrong.length > 0)
-    throw invalid(`${operation}Options`, "meta.k8s.io", "", [
-      {
-        ...unsupported("dryRun", given, ["All"]),
-        message: `Unsupported value: ${JSON.stringify(given)}: supported values: "All"`,
-      },
-    ]);
+    throw invalid(`${operation}Options`, "meta.k8s.io", "", [notSupported("dryRun", given, ["All"])]);
   return given.length > 0;
 }
 
@@ -99,13 +94,4 @@ export function settleStrictness(
   if (validation === "Strict") throw strictFailure(expected, errors);
   for (const error of errors) warn(error);
   return object;
-}
-
-function unsupported(field: string, value: unknown, supported: readonly string[]): FieldError {
-  const known = supported.map((one) => JSON.stringify(one)).join(", ");
-  return {
-    reason: "FieldValueNotSupported",
-    field,
-    message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${known}`,
-  };
 }

@@ -1,3 +1,4 @@
+import { forbidden, invalid as wrong, notSupported } from "#orchestrator/machinery/field-error.ts";
 import type { FieldError } from "#orchestrator/machinery/resource.ts";
 import { failure } from "#api/kube/status.ts";
 import type { ListRequest } from "./cache/list-page.ts";
@@ -63,7 +64,7 @@ function listErrors(match: string, version: string, token: string, initial: stri
     if (token !== "")
       errors.push(forbidden(at, "resourceVersionMatch is forbidden when continue is provided"));
     if (match !== "Exact" && match !== "NotOlderThan")
-      errors.push(unsupported(at, match, ["Exact", "NotOlderThan"]));
+      errors.push(notSupported(at, match, ["Exact", "NotOlderThan"]));
     if (match === "Exact" && version === "0")
       errors.push(forbidden(at, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }
@@ -80,20 +81,7 @@ function watchErrors(match: string, initial: string | null): FieldError[] {
       : [forbidden(at, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")];
   if (match === "")
     return [forbidden(at, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")];
-  return match === "NotOlderThan" ? [] : [unsupported(at, match, ["NotOlderThan"])];
-}
-
-function forbidden(field: string, detail: string): FieldError {
-  return { reason: "FieldValueForbidden", field, message: `Forbidden: ${detail}` };
-}
-
-function unsupported(field: string, value: string, supported: readonly string[]): FieldError {
-  const known = supported.map((one) => JSON.stringify(one)).join(", ");
-  return {
-    reason: "FieldValueNotSupported",
-    field,
-    message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${known}`,
-  };
+  return match === "NotOlderThan" ? [] : [notSupported(at, match, ["NotOlderThan"])];
 }
 
 function revisionIn(query: URLSearchParams): Revision | undefined {
@@ -102,11 +90,7 @@ function revisionIn(query: URLSearchParams): Revision | undefined {
   const revision = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(revision))
     throw invalid("ListOptions", "meta.k8s.io", "", [
-      {
-        reason: "FieldValueInvalid",
-        field: "resourceVersion",
-        message: `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-      },
+      wrong("resourceVersion", text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`),
     ]);
   return revision;
 }

@@ -1,6 +1,6 @@
 import { failure } from "#api/kube/status.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
-import { required } from "#orchestrator/machinery/field-error.ts";
+import { notSupported, required } from "#orchestrator/machinery/field-error.ts";
 import { type ApiAnswer, successAnswer } from "../api-request.ts";
 import { expectedType, readBody } from "../body.ts";
 import { conflict, invalid } from "../errors.ts";
@@ -48,13 +48,7 @@ export async function answerBinding(deps: RegistryDeps, scope: ResourceScope): P
 
 function targetErrors({ kind = "", name = "" }: Target): readonly FieldError[] {
   if (kind !== "" && kind !== "Node" && kind !== "Minion")
-    return [
-      {
-        reason: "FieldValueNotSupported",
-        field: "target.kind",
-        message: `Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`,
-      },
-    ];
+    return [notSupported("target.kind", kind, ["Node", "<empty>"])];
   return name === "" ? [required("target.name")] : [];
 }
 

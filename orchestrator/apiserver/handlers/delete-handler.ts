@@ -2,7 +2,7 @@ import type { DeleteOptions } from "#api/kube/meta.ts";
 import { failure, isStatus } from "#api/kube/status.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import { type ApiAnswer, type ApiRequest, jsonAnswer } from "../api-request.ts";
-import { expectedType, readBody } from "../body.ts";
+import { bodyMostBytes, expectedType, readBody } from "../body.ts";
 import { listPage } from "../cache/list-page.ts";
 import { parseListOptions } from "../list-options.ts";
 import { deletedStatus, deleteObject } from "../registry/delete.ts";
@@ -82,7 +82,7 @@ const optionsType = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
 
 /** From the body, or from the query when there is none. */
 async function readDeleteOptions(request: ApiRequest): Promise<DeleteOptions> {
-  const bytes = await request.read(3 << 20);
+  const bytes = await request.read(bodyMostBytes);
   if (bytes.length > 0) {
     const expected = { ...expectedType("", "v1", "DeleteOptions", optionsType), isOfAnyVersion: true };
     const again = { ...request, read: async () => bytes };

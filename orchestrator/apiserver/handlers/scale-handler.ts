@@ -1,6 +1,7 @@
 import type { LabelSelector } from "#api/kube/meta.ts";
 import { failure } from "#api/kube/status.ts";
 import { decodeParsed } from "#orchestrator/machinery/body.ts";
+import { invalid as wrong } from "#orchestrator/machinery/field-error.ts";
 import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { ApiAnswer } from "../api-request.ts";
@@ -115,11 +116,7 @@ function withReplicas({ definition }: ResourceScope, old: Draft, scale: Draft): 
   const { replicas = 0 } = (scale["spec"] ?? {}) as { readonly replicas?: number };
   if (replicas < 0)
     throw invalid("Scale", "autoscaling", metadataOf(old).name ?? "", [
-      {
-        reason: "FieldValueInvalid",
-        field: "spec.replicas",
-        message: `Invalid value: ${replicas}: must be greater than or equal to 0`,
-      },
+      wrong("spec.replicas", replicas, "must be greater than or equal to 0"),
     ]);
   const { resourceVersion, uid } = metadataOf(scale);
   const next = structuredClone(old);

@@ -3,7 +3,7 @@ import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { placeOf } from "../registry/resource-table.ts";
 import type { Change } from "../registry/update.ts";
-import { type Metadata, metadataOf } from "../registry/write-request.ts";
+import { type Metadata, metadataOf, timestamp } from "../registry/write-request.ts";
 import type { ResourceScope } from "./resource-scope.ts";
 
 type Rule = Partial<Pick<Change, "prepare" | "validate">>;
@@ -104,7 +104,7 @@ interface Condition {
 function approve(next: Draft, old: Draft, now: Date): void {
   const conditions = ((next["status"] as Draft | undefined)?.["conditions"] ?? []) as Condition[];
   replaceWith(next, old);
-  const at = `${now.toISOString().slice(0, 19)}Z`;
+  const at = timestamp(now);
   for (const condition of conditions) {
     condition.lastUpdateTime ??= at;
     condition.lastTransitionTime ??= at;

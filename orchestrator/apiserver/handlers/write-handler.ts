@@ -1,3 +1,4 @@
+import { forbidden, required } from "#orchestrator/machinery/field-error.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { ApiAnswer } from "../api-request.ts";
 import { bodyMostBytes, expectedKind, fieldValidationOf, readBody, settleStrictness } from "../body.ts";
@@ -73,18 +74,10 @@ async function readObject(scope: ResourceScope, operation: string): Promise<Draf
 function checkPatchOptions(query: URLSearchParams, isApply: boolean): void {
   if (isApply && (query.get("fieldManager") ?? "") === "")
     throw invalid("PatchOptions", "meta.k8s.io", "", [
-      {
-        reason: "FieldValueRequired",
-        field: "fieldManager",
-        message: "Required value: is required for apply patch",
-      },
+      required("fieldManager", "is required for apply patch"),
     ]);
   if (!isApply && query.get("force") !== null)
     throw invalid("PatchOptions", "meta.k8s.io", "", [
-      {
-        reason: "FieldValueForbidden",
-        field: "force",
-        message: "Forbidden: may not be specified for non-apply patch",
-      },
+      forbidden("force", "may not be specified for non-apply patch"),
     ]);
 }

@@ -2,12 +2,12 @@ import { failure } from "#api/kube/status.ts";
 import { generateName, mostNameAttempts } from "#orchestrator/machinery/generate-name.ts";
 import { objectMetaErrors } from "#orchestrator/machinery/object-meta.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
-import { storedBytes, storeKey } from "../cache/cached-object.ts";
+import { storeKey } from "../cache/cached-object.ts";
 import { alreadyExists, invalid } from "../errors.ts";
 import { admissionOf } from "./admission-of.ts";
-import { storedForm } from "./conversion.ts";
 import { noClaims, type RegistryDeps, type Written } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
+import { putStored } from "./stored.ts";
 import { metadataOf, timestamp, type WriteRequest } from "./write-request.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function createObject(
 ): Promise<Written> {
   const { definition } = request;
   prepareMetadata(deps, request, object);
-  const { metadata } = { metadata: metadataOf(object) };
+  const metadata = metadataOf(object);
   const isGenerated = (metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "";
   const admission = admissionOf(request, "CREATE", metadata.name ?? "", { object });
   if (request.ownsFields !== true) deps.owners.update({ ...request, now: deps.now() }, undefined, object);
@@ -46,7 +46,7 @@ function prepareMetadata({ now, newUid }: RegistryDeps, request: WriteRequest, o
   const { definition, namespace } = request;
   if (definition.isNamespaced) {
     if ((metadata.namespace ?? "") !== "" && metadata.namespace !== namespace)
-      throw failure("BadRequest", namespaceMismatch(metadata.namespace ?? "", namespace ?? ""));
+      throw failure("BadRequest", namespaceMismatch);
     if (namespace !== undefined) metadata.namespace = namespace;
   } else delete metadata.namespace;
   if ((metadata.resourceVersion ?? "") !== "" && metadata.resourceVersion !== "0")
@@ -59,11 +59,8 @@ function prepareMetadata({ now, newUid }: RegistryDeps, request: WriteRequest, o
   metadata.creationTimestamp = timestamp(now());
 }
 
-export function namespaceMismatch(has: string, wants: string): string {
-  return `the namespace of the provided object does not match the namespace sent on the request: ${has} != ${wants}`.split(
-    ":",
-  )[0] as string;
-}
+export const namespaceMismatch =
+  "the namespace of the provided object does not match the namespace sent on the request";
 
 function check({ definition, warn }: WriteRequest, object: Draft): void {
   const { strategy, kind, group, isNamespaced } = definition;
@@ -98,21 +95,9 @@ async function put(
       const { entry } = await deps.store.get(key, signal);
       return entry === undefined ? object : undefined;
     }
-    const { ttlS } = definition.strategy;
-    const result = await deps.store.put(
-      {
-        key,
-        value: storedBytes(storedForm(definition, object)),
-        expected: 0,
-        ...(ttlS !== undefined && { ttlS }),
-      },
-      signal,
-    );
+    const result = await putStored(deps, definition, { key, object, expected: 0 }, signal);
     isStored = result.isDone;
-    if (!result.isDone) return undefined;
-    metadataOf(object).resourceVersion = String(result.revision);
-    if (deps.allocators.has(placeOf(definition))) await deps.cache.reached(result.revision, signal);
-    return object;
+    return isStored ? object : undefined;
   } finally {
     settle(isStored);
   }

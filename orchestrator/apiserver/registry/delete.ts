@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { DeleteOptions } from "#api/kube/meta.ts";
 import type { Status } from "#api/kube/status.ts";
-import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import { invalid as wrong, notSupported } from "#orchestrator/machinery/field-error.ts";
+import type { Draft, FieldError, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { storedBytes, storeKey } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
@@ -11,6 +12,7 @@ import { isHeld } from "./held.ts";
 import { readNewest } from "./read-newest.ts";
 import type { RegistryDeps } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
+import { removeStored, seeWinner } from "./stored.ts";
 import { type Metadata, metadataOf, timestamp, type WriteRequest } from "./write-request.ts";
 
 export type Deleted =
@@ -56,17 +58,6 @@ export function deletedStatus(
   };
 }
 
-/** Removes an object for good. False when somebody else was faster. */
-export async function removeStored(
-  { store, cache }: RegistryDeps,
-  old: CachedObject,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const result = await store.delete(storeKey(old.key), old.revision, signal);
-  if (!result.isDone) await cache.reached(result.current?.revision ?? result.revision, signal);
-  return result.isDone;
-}
-
 async function tryDelete(
   deps: RegistryDeps,
   request: WriteRequest,
@@ -108,18 +99,14 @@ async function write(
   before: Draft,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const key = storeKey(old.key);
-  if (!isHeld(definition, next)) {
-    if (!(await removeStored(deps, old, signal))) return undefined;
-    return old.revision;
-  }
+  if (!isHeld(definition, next)) return (await removeStored(deps, old, signal)) ? old.revision : undefined;
   if (isDeepStrictEqual(next, before)) return old.revision;
   const result = await deps.store.put(
-    { key, value: storedBytes(storedForm(definition, next)), expected: old.revision },
+    { key: storeKey(old.key), value: storedBytes(storedForm(definition, next)), expected: old.revision },
     signal,
   );
   if (result.isDone) return result.revision;
-  await deps.cache.reached(result.current?.revision ?? result.revision, signal);
+  await seeWinner(deps, result, signal);
   return undefined;
 }
 
@@ -195,22 +182,16 @@ function checkPreconditions(
     );
 }
 
-const policies = ["Orphan", "Background", "Foreground"];
+const policies = ["Background", "Foreground", "Orphan"];
 
 function checkOptions({ propagationPolicy, orphanDependents }: DeleteOptions): void {
   if (propagationPolicy === undefined) return;
-  const errors = [];
-  if (!policies.includes(propagationPolicy))
-    errors.push({
-      reason: "FieldValueNotSupported",
-      field: "propagationPolicy",
-      message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan"`,
-    } as const);
+  const errors: FieldError[] = [];
+  const field = "propagationPolicy";
+  if (!policies.includes(propagationPolicy)) errors.push(notSupported(field, propagationPolicy, policies));
   if (orphanDependents !== undefined)
-    errors.push({
-      reason: "FieldValueInvalid",
-      field: "propagationPolicy",
-      message: `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
-    } as const);
+    errors.push(
+      wrong(field, propagationPolicy, "orphanDependents and deletionPropagation cannot be both set"),
+    );
   if (errors.length > 0) throw invalid("DeleteOptions", "meta.k8s.io", "", errors);
 }

@@ -7,7 +7,7 @@ export class NumberPool {
   readonly #last: number;
   /** Numbers below are for those who ask for one by name. */
   readonly #dynamicFrom: number;
-  readonly #claimed = new Map<number, number>();
+  readonly #claimed = new Set<number>();
   readonly #random: () => number;
 
   constructor(first: number, last: number, dynamicFrom: number, random: () => number) {
@@ -45,7 +45,7 @@ export class NumberPool {
   }
 
   #hold(number: number): Claim {
-    this.#claimed.set(number, 1);
+    this.#claimed.add(number);
     return { number, [Symbol.dispose]: () => void this.#claimed.delete(number) };
   }
 }

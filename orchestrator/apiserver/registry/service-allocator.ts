@@ -1,3 +1,4 @@
+import { findAddress, formatAddress, lastOf, parseCidr, sizeOf } from "#base/cidr.ts";
 import type { KubeObject } from "#api/kube/meta.ts";
 import { failure } from "#api/kube/status.ts";
 import { invalid as wrong } from "#orchestrator/machinery/field-error.ts";
@@ -5,7 +6,6 @@ import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { ObjectCache } from "../cache/object-cache.ts";
 import type { CacheEvent } from "../cache/resource-cache.ts";
 import { invalid } from "../errors.ts";
-import { addressNumber, addressText, type NetworkRange, parseRange } from "./network-range.ts";
 import { type Claim, NumberPool } from "./number-pool.ts";
 import { metadataOf } from "./write-request.ts";
 
@@ -36,21 +36,18 @@ const staticAddresses = 256;
  * needs repair; what is being given away is held as long as the write lasts.
  */
 export class ServiceAllocator {
-  readonly #range: NetworkRange;
+  readonly #range: string;
   readonly #addresses: NumberPool;
   readonly #ports: NumberPool;
   /** How many services have each. */
   readonly #taken = new Map<string, number>();
 
   constructor(cache: ObjectCache, serviceRange: string, random: () => number) {
-    this.#range = parseRange(serviceRange);
-    const { base, size } = this.#range;
-    this.#addresses = new NumberPool(
-      base + 1,
-      base + size - 2,
-      base + Math.min(staticAddresses, size / 2),
-      random,
-    );
+    this.#range = serviceRange;
+    const { subnet } = parseCidr(serviceRange);
+    const { base } = subnet;
+    const dynamicFrom = base + Math.min(staticAddresses, sizeOf(subnet) / 2);
+    this.#addresses = new NumberPool(base + 1, lastOf(subnet) - 1, dynamicFrom, random);
     this.#ports = new NumberPool(nodePorts.first, nodePorts.last, nodePorts.dynamicFrom, random);
     const services = cache.resource("core/services");
     for (const { object } of services.list()) this.#count(object, 1);
@@ -95,19 +92,19 @@ export class ServiceAllocator {
         "Internal error occurred: failed to allocate a serviceIP: range is full",
       );
     claims.use(claim);
-    spec.clusterIP = addressText(claim.number);
+    spec.clusterIP = formatAddress(claim.number);
     spec.clusterIPs = [spec.clusterIP];
   }
 
   #askedAddress(asked: string, name: string): Claim {
-    const number = addressNumber(asked);
+    const number = findAddress(asked);
     const refuse = (why: string) =>
       invalid("Service", "", name, [
         wrong("spec.clusterIPs", [asked], `failed to allocate IP ${asked}: ${why}`),
       ]);
     if (number === undefined || !this.#addresses.includes(number))
       throw refuse(
-        `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${this.#range.text}`,
+        `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${this.#range}`,
       );
     const claim = this.#addresses.claim(number, this.#isAddressTaken);
     if (claim === undefined) throw refuse("provided IP is already allocated");
@@ -156,7 +153,7 @@ export class ServiceAllocator {
     return claim;
   }
 
-  readonly #isAddressTaken = (number: number) => this.#taken.has(addressText(number));
+  readonly #isAddressTaken = (number: number) => this.#taken.has(formatAddress(number));
   readonly #isPortTaken = (number: number) => this.#taken.has(String(number));
 
   #follow({ type, object, previous }: CacheEvent): void {

@@ -1,18 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
 import { failure } from "#api/kube/status.ts";
+import { invalid as wrong } from "#orchestrator/machinery/field-error.ts";
 import { objectMetaUpdateErrors } from "#orchestrator/machinery/object-meta.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
-import { storedBytes, storeKey } from "../cache/cached-object.ts";
+import { storeKey } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
 import { isOver } from "./held.ts";
 import { admissionOf } from "./admission-of.ts";
-import { servedForm, storedForm } from "./conversion.ts";
+import { servedForm } from "./conversion.ts";
 import { createObject, namespaceMismatch } from "./create.ts";
-import { removeStored } from "./delete.ts";
 import { readNewest } from "./read-newest.ts";
 import { noClaims, type RegistryDeps, type Written } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
+import { putStored, removeStored, seeWinner } from "./stored.ts";
 import { type Metadata, metadataOf, type WriteRequest } from "./write-request.ts";
 
 /** What a write makes of what there is. It may be asked again, when somebody else was faster. */
@@ -69,11 +70,7 @@ async function tryUpdate(
   const named = metadataOf(next).resourceVersion ?? "";
   if (named === "" && definition.strategy.needsResourceVersion === true && request.subresource === "")
     throw invalid(definition.kind, definition.group, name, [
-      {
-        reason: "FieldValueInvalid",
-        field: "metadata.resourceVersion",
-        message: `Invalid value: ${definition.isNamespaced ? '""' : '""'}: must be specified for an update`,
-      },
+      wrong("metadata.resourceVersion", "", "must be specified for an update"),
     ]);
   if (named !== "" && named !== "0" && named !== String(old.revision)) {
     if (attempt === 1 && !change.isRepeatable) await deps.cache.fresh(signal);
@@ -123,29 +120,16 @@ async function store(
     metadataOf(next).resourceVersion = String(old.revision);
     if (isDryRun) return { object: next, isNew: false };
     if (isSame(next, before)) return { object: withOldOwners(next, before), isNew: false };
-    const key = storeKey(old.key);
     if (isOver(definition, next)) {
       isStored = await removeStored(deps, old, signal);
       return isStored ? { object: next, isNew: false } : undefined;
     }
-    const { ttlS } = definition.strategy;
-    const result = await deps.store.put(
-      {
-        key,
-        value: storedBytes(storedForm(definition, next)),
-        expected: old.revision,
-        ...(ttlS !== undefined && { ttlS }),
-      },
-      signal,
-    );
+    const write = { key: storeKey(old.key), object: next, expected: old.revision };
+    const result = await putStored(deps, definition, write, signal);
     isStored = result.isDone;
-    if (!result.isDone) {
-      await deps.cache.reached(result.current?.revision ?? result.revision, signal);
-      return undefined;
-    }
-    metadataOf(next).resourceVersion = String(result.revision);
-    if (deps.allocators.has(placeOf(definition))) await deps.cache.reached(result.revision, signal);
-    return { object: next, isNew: false };
+    if (isStored) return { object: next, isNew: false };
+    await seeWinner(deps, result, signal);
+    return undefined;
   } finally {
     settle(isStored);
   }
@@ -187,7 +171,7 @@ function checkNames({ namespace }: WriteRequest, { name }: Change, metadata: Met
     );
   if ((metadata.namespace ?? "") === "" && namespace !== undefined) metadata.namespace = namespace;
   if (namespace !== undefined && metadata.namespace !== namespace)
-    throw failure("BadRequest", namespaceMismatch(metadata.namespace ?? "", namespace));
+    throw failure("BadRequest", namespaceMismatch);
 }
 
 function checkIdentity(request: WriteRequest, change: Change, next: Metadata, old: Metadata): void {

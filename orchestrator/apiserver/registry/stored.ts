@@ -1,0 +1,51 @@
+import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import type { Revision, WriteResult } from "#orchestrator/storage/store.ts";
+import { type CachedObject, storedBytes, storeKey } from "../cache/cached-object.ts";
+import { storedForm } from "./conversion.ts";
+import type { RegistryDeps } from "./registry.ts";
+import { placeOf } from "./resource-table.ts";
+import { metadataOf } from "./write-request.ts";
+
+export interface StoredWrite {
+  readonly key: string;
+  /** Has its new resourceVersion once it is stored. */
+  readonly object: Draft;
+  readonly expected: Revision;
+}
+
+/** Stores an object, unless somebody else was faster. What it was given counts as taken by then. */
+export async function putStored(
+  { store, cache, allocators }: RegistryDeps,
+  definition: ResourceDefinition,
+  { key, object, expected }: StoredWrite,
+  signal: AbortSignal,
+): Promise<WriteResult> {
+  const { ttlS } = definition.strategy;
+  const value = storedBytes(storedForm(definition, object));
+  const result = await store.put({ key, value, expected, ...(ttlS !== undefined && { ttlS }) }, signal);
+  if (!result.isDone) return result;
+  metadataOf(object).resourceVersion = String(result.revision);
+  if (allocators.has(placeOf(definition))) await cache.reached(result.revision, signal);
+  return result;
+}
+
+/** Removes an object for good. False when somebody else was faster. */
+export async function removeStored(
+  deps: RegistryDeps,
+  old: CachedObject,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const result = await deps.store.delete(storeKey(old.key), old.revision, signal);
+  if (!result.isDone) await seeWinner(deps, result, signal);
+  return result.isDone;
+}
+
+/** Resolves when the cache has what somebody else wrote first. */
+export async function seeWinner(
+  { cache }: RegistryDeps,
+  result: WriteResult,
+  signal: AbortSignal,
+): Promise<void> {
+  const current = result.isDone ? undefined : result.current;
+  await cache.reached(current?.revision ?? result.revision, signal);
+}
