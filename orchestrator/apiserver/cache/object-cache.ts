@@ -3,8 +3,9 @@ import { isFault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { KubeObject } from "#api/kube/meta.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
+import { keyOf, revisionOf } from "#orchestrator/storage/change-feed.ts";
 import type { Change, Entry, Page, Revision, Store, Watch } from "#orchestrator/storage/store.ts";
-import { CachedObject, type ObjectKey, parseStoreKey } from "./cached-object.ts";
+import { CachedObject, type ObjectKey, parseStoreKey, storeKey } from "./cached-object.ts";
 import { type CacheEvent, ResourceCache } from "./resource-cache.ts";
 
 export const registryPrefix = "/registry/";
@@ -150,55 +151,38 @@ export class ObjectCache implements ObjectReader, AsyncDisposable {
   /** After a gap: what is different now has happened at the revision that was read. */
   async #relist(signal: AbortSignal): Promise<void> {
     const { entries, revision } = await this.store.list({ prefix: registryPrefix }, signal);
-    const present = new Map<string, Entry>(entries.map((entry) => [entry.key, entry]));
-    for (const [place, resource] of this.#resources)
-      for (const cached of resource.list()) {
-        const { namespace, name } = cached.key;
-        const key = [registryPrefix + place, ...(namespace === undefined ? [] : [namespace]), name].join("/");
-        if (!present.has(key))
-          resource.apply({ type: "delete", revision, object: cached.as(revision), previous: cached });
-      }
     for (const entry of entries.toSorted((a, b) => a.revision - b.revision)) {
       const key = parseStoreKey(entry.key);
       if (key === undefined) continue;
       const resource = this.resource(key.place);
       if (resource.find(key.namespace, key.name)?.revision !== entry.revision)
-        resource.apply(this.#putOf(key, resource, entry));
+        resource.apply(putOf(key, resource, entry));
     }
+    // Last, as their revision is the newest: events come in the order of their revisions.
+    const present = new Set(entries.map(({ key }) => key));
+    for (const resource of this.#resources.values())
+      for (const cached of resource.list())
+        if (!present.has(storeKey(cached.key)))
+          resource.apply({ type: "delete", revision, object: cached.as(revision), previous: cached });
     this.#move(revision);
   }
 
   #apply(changes: readonly Change[]): void {
     this.#lastError = undefined;
     for (const change of changes) {
-      const isPut = change.type === "put";
-      const revision = isPut ? change.entry.revision : change.revision;
-      const key = parseStoreKey(isPut ? change.entry.key : change.key);
+      const revision = revisionOf(change);
+      const key = parseStoreKey(keyOf(change));
       if (key !== undefined) {
         const resource = this.resource(key.place);
-        const previous = resource.find(key.namespace, key.name);
-        if (isPut) resource.apply(this.#putOf(key, resource, change.entry));
-        else
-          resource.apply({
-            type: "delete",
-            revision,
-            object: new CachedObject(key, change.previous.value, revision),
-            ...(previous !== undefined && { previous }),
-          });
+        resource.apply(
+          change.type === "put"
+            ? putOf(key, resource, change.entry)
+            : deleteOf(key, resource, change.previous, revision),
+        );
       }
       this.#position = revision;
     }
     this.#move(this.#position);
-  }
-
-  #putOf(key: ObjectKey, resource: ResourceCache, entry: Entry): CacheEvent {
-    const previous = resource.find(key.namespace, key.name);
-    return {
-      type: "put",
-      revision: entry.revision,
-      object: new CachedObject(key, entry.value, entry.revision),
-      ...(previous !== undefined && { previous }),
-    };
   }
 
   #move(position: Revision): void {
@@ -209,6 +193,18 @@ export class ObjectCache implements ObjectReader, AsyncDisposable {
     this.#waiting = this.#waiting.filter(({ revision }) => revision > position);
     for (const { resolve } of ready) resolve();
   }
+}
+
+function putOf(key: ObjectKey, resource: ResourceCache, { value, revision }: Entry): CacheEvent {
+  const previous = resource.find(key.namespace, key.name);
+  const object = new CachedObject(key, value, revision);
+  return { type: "put", revision, object, ...(previous !== undefined && { previous }) };
+}
+
+function deleteOf(key: ObjectKey, resource: ResourceCache, { value }: Entry, revision: Revision): CacheEvent {
+  const previous = resource.find(key.namespace, key.name);
+  const object = new CachedObject(key, value, revision);
+  return { type: "delete", revision, object, ...(previous !== undefined && { previous }) };
 }
 
 /** `roles.rbac.authorization.k8s.io` is at `rbac.authorization.k8s.io/roles`, `pods` at `core/pods`. */

@@ -42,12 +42,6 @@ export class ResourceCache {
     return this.#waiting;
   }
 
-  get count(): number {
-    let count = 0;
-    for (const objects of this.#namespaces.values()) count += objects.size;
-    return count;
-  }
-
   find(namespace: string | undefined, name: string): CachedObject | undefined {
     return this.#namespaces.get(namespace ?? "")?.get(name);
   }

@@ -5,6 +5,7 @@ import { CachedObject, keyPrefix, type ObjectEventType, parseStoreKey } from "./
 import { inChunks } from "./in-chunks.ts";
 import type { ObjectCache } from "./object-cache.ts";
 import type { CacheEvent, ResourceCache } from "./resource-cache.ts";
+import { keyOf, revisionOf } from "#orchestrator/storage/change-feed.ts";
 import type { Change, Revision } from "#orchestrator/storage/store.ts";
 
 /** What a watch sends, in one format. */
@@ -210,13 +211,12 @@ export function tooOld(asked: Revision, oldest: Revision) {
 }
 
 function eventOf(change: Change): CacheEvent | undefined {
-  const isPut = change.type === "put";
-  const revision = isPut ? change.entry.revision : change.revision;
-  const key = parseStoreKey(isPut ? change.entry.key : change.key);
+  const revision = revisionOf(change);
+  const key = parseStoreKey(keyOf(change));
   if (key === undefined) return;
   const { previous } = change;
   const before = previous && new CachedObject(key, previous.value, previous.revision);
-  if (isPut)
+  if (change.type === "put")
     return {
       type: "put",
       revision,
