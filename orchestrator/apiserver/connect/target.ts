@@ -1,7 +1,8 @@
 import type { KubeObject } from "#api/kube/meta.ts";
-import { failure, type StatusError } from "#api/kube/status.ts";
+import { failure } from "#api/kube/status.ts";
 import { notFound } from "../errors.ts";
 import type { ObjectCache } from "../cache/object-cache.ts";
+import { readyEndpoints } from "./ready-endpoints.ts";
 
 /** Where a request is passed on to. */
 export interface Target {
@@ -33,14 +34,6 @@ interface Node extends KubeObject {
     readonly addresses?: readonly { readonly type: string; readonly address: string }[];
     readonly daemonEndpoints?: { readonly kubeletEndpoint?: { readonly Port?: number } };
   };
-}
-
-interface Slice extends KubeObject {
-  readonly ports?: readonly { readonly name?: string; readonly port?: number }[];
-  readonly endpoints?: readonly {
-    readonly addresses: readonly string[];
-    readonly conditions?: { readonly ready?: boolean };
-  }[];
 }
 
 interface Service extends KubeObject {
@@ -209,24 +202,15 @@ export function serviceTarget(
   if (service === undefined) throw notFound({ group: "", resource: "services" }, name);
   const ports = service.spec?.ports ?? [];
   const own = port === "" ? ports[0] : ports.find((one) => one.name === port || String(one.port) === port);
-  const nothing = (): StatusError =>
-    failure("ServiceUnavailable", `no endpoints available for service ${JSON.stringify(text)}`);
   if (own === undefined)
     throw failure(
       "ServiceUnavailable",
       `no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`,
     );
-  const ready = Array.from(cache.list<Slice>("endpointslices.discovery.k8s.io", namespace))
-    .filter(({ metadata: { labels } }) => labels?.["kubernetes.io/service-name"] === name)
-    .flatMap(({ endpoints = [], ports: at = [] }) => {
-      const number = at.find((one) => (one.name ?? "") === (own.name ?? ""))?.port;
-      if (number === undefined) return [];
-      return endpoints
-        .filter(({ conditions }) => conditions?.ready !== false)
-        .flatMap(({ addresses }) => addresses.map((host) => ({ host, port: number })));
-    });
+  const ready = readyEndpoints(cache, { namespace, name }, own.name);
   const chosen = ready[Math.floor(random() * ready.length)];
-  if (chosen === undefined) throw nothing();
+  if (chosen === undefined)
+    throw failure("ServiceUnavailable", `no endpoints available for service ${JSON.stringify(text)}`);
   return checked({ kind: scheme, ...chosen, path });
 }
 

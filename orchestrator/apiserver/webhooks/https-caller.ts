@@ -5,6 +5,7 @@ import { messageOf } from "#base/fault.ts";
 import type { KubeObject } from "#api/kube/meta.ts";
 import type { CallWebhook } from "#orchestrator/admission/callouts/webhooks.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
+import { type ReadyEndpoint, readyEndpoints } from "../connect/ready-endpoints.ts";
 
 /** More no webhook may answer. */
 const answerMostBytes = 8 << 20;
@@ -20,28 +21,10 @@ interface Target {
   readonly service?: { readonly namespace: string; readonly name: string };
 }
 
-interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
 interface Service extends KubeObject {
   readonly spec?: {
-    readonly clusterIP?: string;
-    readonly ports?: readonly {
-      readonly name?: string;
-      readonly port: number;
-      readonly targetPort?: number | string;
-    }[];
+    readonly ports?: readonly { readonly name?: string; readonly port: number }[];
   };
-}
-
-interface EndpointSlice extends KubeObject {
-  readonly endpoints?: readonly {
-    readonly addresses?: readonly string[];
-    readonly conditions?: { readonly ready?: boolean };
-  }[];
-  readonly ports?: readonly { readonly name?: string; readonly port?: number }[];
 }
 
 /**
@@ -102,22 +85,14 @@ function targetOf(client: Parameters<CallWebhook>[0], timeoutS: number): Target 
 }
 
 /** For a service, a ready endpoint of it, any of several. */
-function placeOf(objects: ObjectReader, { service: of, serverName, port }: Target): Place {
+function placeOf(objects: ObjectReader, { service: of, serverName, port }: Target): ReadyEndpoint {
   if (of === undefined) return { host: serverName, port };
   const { namespace, name } = of;
   const service = objects.find<Service>("services", namespace, name);
   if (service === undefined) throw new Error(`service "${name}" not found`);
   const wanted = service.spec?.ports?.find((each) => each.port === port);
   if (wanted === undefined) throw new Error(`no service port ${port} found for service "${name}"`);
-  const found: Place[] = [];
-  for (const slice of objects.list<EndpointSlice>("endpointslices.discovery.k8s.io", namespace)) {
-    if (slice.metadata.labels?.["kubernetes.io/service-name"] !== name) continue;
-    const own = slice.ports?.find((each) => (each.name ?? "") === (wanted.name ?? ""))?.port;
-    if (own === undefined) continue;
-    for (const { addresses = [], conditions } of slice.endpoints ?? [])
-      if (conditions?.ready !== false && addresses[0] !== undefined)
-        found.push({ host: addresses[0], port: own });
-  }
+  const found = readyEndpoints(objects, of, wanted.name);
   const chosen = found[Math.floor(Math.random() * found.length)];
   if (chosen === undefined) throw new Error(`no endpoints available for service "${name}"`);
   return chosen;
@@ -126,7 +101,7 @@ function placeOf(objects: ObjectReader, { service: of, serverName, port }: Targe
 async function post(
   agent: Agent,
   { url, path, serverName }: Target,
-  place: Place,
+  place: ReadyEndpoint,
   ca: Buffer | undefined,
   body: string,
   signal: AbortSignal,
