@@ -80,12 +80,19 @@ export class DefinitionKeeper implements AsyncDisposable {
   #run(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    this.#running = this.#drain().finally(() => {
-      this.#isRunning = false;
-    });
+    this.#running = this.#drain();
   }
 
+  /** It is over in the same moment that it has looked for the last time: what comes later starts it again. */
   async #drain(): Promise<void> {
+    try {
+      await this.#syncAll();
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #syncAll(): Promise<void> {
     for (const name of this.#dirty) {
       if (this.#stop.signal.aborted) return;
       this.#dirty.delete(name);
@@ -154,18 +161,15 @@ export class DefinitionKeeper implements AsyncDisposable {
     const { signal } = this.#stop;
     await this.#registry.cache.fresh(signal);
     const own = this.#served.get(name)?.definitions[0];
-    const left = own === undefined ? [] : [...this.#registry.cache.resource(placeOf(own)).list(undefined)];
-    for (const { key, object } of left) {
+    const all = () => (own === undefined ? [] : this.#registry.cache.resource(placeOf(own)).list());
+    for (const { key, object } of all()) {
       if (own === undefined || object.metadata.deletionTimestamp !== undefined) continue;
       await deleteObject(this.#registry, requestFor(own, "", key.namespace), key.name, {}, signal).catch(
         ignoreGone,
       );
     }
     await this.#registry.cache.fresh(signal);
-    const isEmpty =
-      own === undefined ||
-      this.#registry.cache.resource(placeOf(own)).list(undefined)[Symbol.iterator]().next().done === true;
-    if (isEmpty) await this.#release(name);
+    if (all().length === 0) await this.#release(name);
   }
 
   async #markTerminating(name: string, definition: CustomDefinition): Promise<void> {
