@@ -88,10 +88,11 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
       hostname: hostname(),
       nodeName,
       addresses,
-      now: () => new Date(),
+      now,
       log: log.with({ area: "pki" }),
     }),
   );
+  const apiLog = log.with({ area: "apiserver" });
   const api = undo.use(
     await openApi(
       {
@@ -108,22 +109,23 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         access: (parts) =>
           openAccess(parts, {
             pki: () => pki.current,
-            now: () => new Date(),
+            now,
             log: log.with({ area: "access" }),
           }),
         nodeCredentials: () => ({
           ...pki.current.identities["apiserver-kubelet-client"],
           authority: pki.current.authority,
         }),
-        facts: { version: "v1.36.0", platform: "linux/amd64", runtime: process.version },
+        facts: { version, platform: "linux/amd64", runtime: process.version },
+        serviceRange,
         checks: new Map([["poststarthook/bootstrap", () => (isReady ? undefined : "not finished")]]),
         address: () => `${advertised}:${options.listen.port}`,
-        now: () => new Date(),
+        now,
         clockS: () => performance.now() / 1000,
         processFacts: readProcessFacts,
         newUid: randomUUID,
         random: Math.random,
-        log: log.with({ area: "apiserver" }),
+        log: apiLog,
       },
       signal,
     ),
@@ -134,15 +136,13 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
     await roles.promise;
     return await api.handler(request);
   };
-  const server = undo.use(
-    await ApiServer.open(gated, {
-      ...options.listen,
-      tls: tlsOf(pki.current),
-      log: log.with({ area: "apiserver" }),
-    }),
-  );
-  const { port } = server;
-  undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
+  const serve = async (host: string, wanted: number): Promise<number> => {
+    const tls = tlsOf(pki.current);
+    const server = undo.use(await ApiServer.open(gated, { host, port: wanted, tls, log: apiLog }));
+    undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
+    return server.port;
+  };
+  const port = await serve(options.listen.host, options.listen.port);
   // Pods reach an API that listens on the loopback at the address of its service, which the node has for them alone.
   const isForPods = options.hasAgent && isLoopback(options.listen.host);
   const places: NetworkPlaces = {
@@ -153,23 +153,13 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   };
   const nodeAddresses = options.hasAgent ? await findNodeAddresses(places, log) : undefined;
   const inside = isForPods && nodeAddresses !== undefined ? serviceAddress : advertised;
-  if (isForPods && !isLoopback(inside)) {
-    const forPods = undo.use(
-      await ApiServer.open(gated, {
-        host: inside,
-        port,
-        tls: tlsOf(pki.current),
-        log: log.with({ area: "apiserver" }),
-      }),
-    );
-    undo.use(pki.onRenewed((renewed) => forPods.renewTls(tlsOf(renewed))));
-  }
+  if (isForPods && !isLoopback(inside)) await serve(inside, port);
   ensureAdminKubeconfig(pki.current, `https://127.0.0.1:${port}`, options.root);
   const own = api.transport(apiServer);
   const facts = { address: inside, port, serviceAddress, serviceRange };
   const bootstrap = { objects: api.cache, transport: own, log: log.with({ area: "bootstrap" }) };
   await ensureObjects(bootstrap, bootstrapObjects(facts), signal);
-  await ensureRoles(api.cache, own, log.with({ area: "bootstrap" }), signal);
+  await ensureRoles(bootstrap, signal);
   roles.resolve();
   // Before anything old is forgotten, what an older key encrypted, or none, gets the newest.
   await store.rewrite(signal);
@@ -212,7 +202,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
         log: agentLog,
         clusterDns: [dnsAddress],
         clusterDomain,
-        version: "v1.36.0",
+        version,
         server: {
           host: "",
           port: 10_250,
@@ -239,6 +229,8 @@ const nodeUser = (nodeName: string): User => ({
   name: `system:node:${nodeName}`,
   groups: ["system:nodes", "system:authenticated"],
 });
+/** Of Kubernetes, as far as the API and the node are concerned. */
+const version = "v1.36.0";
 const serviceAddress = "10.96.0.1";
 const serviceRange = "10.96.0.0/16";
 const dnsAddress = "10.96.0.10";

@@ -73,6 +73,7 @@ async function openOver(store: Store, parts: Partial<Parts>): Promise<TestApi> {
       }),
       nodeCredentials: parts.nodeCredentials ?? (() => ({ certificate: "", key: "", authority: "" })),
       facts: { version: "v1.36.0", platform: "linux/amd64", runtime: "node" },
+      serviceRange: "10.96.0.0/16",
       checks: new Map(),
       address: () => "127.0.0.1:6443",
       now: () => new Date(),

@@ -28,8 +28,6 @@ import type { RegistryDeps } from "./registry/registry.ts";
 import { ServiceAllocator } from "./registry/service-allocator.ts";
 import { ResourceTable } from "./registry/resource-table.ts";
 
-const serviceRange = "10.96.0.0/16";
-
 /** Who may do what, and how writes are changed. */
 export interface AccessControl {
   readonly authenticator: Authenticator;
@@ -56,6 +54,8 @@ export interface ApiDeps {
   /** Writes down what is asked; absent: nobody does. */
   readonly auditor?: Auditor;
   readonly facts: VersionFacts;
+  /** Where addresses of services come from, e.g. `10.96.0.0/16`. */
+  readonly serviceRange: string;
   /** Beside those of the API itself. */
   readonly checks: ReadonlyMap<string, HealthCheck>;
   /** Of the API for clients, e.g. `192.0.2.1:6443`. */
@@ -80,7 +80,7 @@ export interface Api extends AsyncDisposable {
 
 export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> {
   await using undo = new AsyncDisposableStack();
-  const { store, log, now, newUid, random } = deps;
+  const { store, log, now, newUid, random, serviceRange } = deps;
   const cache = undo.use(await ObjectCache.open({ store, log }, signal));
   const resources = new ResourceTable(withConversions(deps.resources));
   const access = deps.access({ cache, resources });

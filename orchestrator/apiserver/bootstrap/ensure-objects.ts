@@ -32,11 +32,12 @@ export async function ensureObjects(
   }
 }
 
-async function write(
-  { transport, log }: EnsureDeps,
-  method: "POST" | "PUT",
+/** Sends one request; what is there already is well, and what is refused is logged. */
+export async function write(
+  { transport, log }: Pick<EnsureDeps, "transport" | "log">,
+  method: "POST" | "PUT" | "DELETE",
   path: string,
-  object: BootstrapObject["object"],
+  object: object,
   signal: AbortSignal,
 ): Promise<void> {
   const body = { type: "application/json", bytes: Buffer.from(JSON.stringify(object)) };
