@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { failure } from "#api/kube/status.ts";
 import { type ApiAnswer, type ApiRequest, jsonAnswer } from "../api-request.ts";
 import { parseAccept } from "../negotiation.ts";
@@ -9,7 +9,6 @@ const protobufV2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 const askedProtobufV2 = new Set([protobufV2, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"]);
 
 interface Document {
-  readonly bytes: Uint8Array;
   readonly zipped: Uint8Array;
   readonly etag: string;
   readonly type: string;
@@ -22,7 +21,7 @@ interface Document {
 export class OpenApiHandler {
   readonly #resources: ResourceTable;
   readonly #version: string;
-  readonly #documents = new Map<string, Omit<Document, "bytes">>();
+  readonly #documents = new Map<string, Document>();
   #generation = -1;
 
   constructor(resources: ResourceTable, version: string) {
@@ -56,7 +55,7 @@ export class OpenApiHandler {
       const { encodeOpenApiV2 } = await import("#orchestrator/kinds/openapi/gnostic.ts");
       return { bytes: encodeOpenApiV2(made), type: protobufV2 };
     });
-    return await answerOf(request, document, {});
+    return answerOf(request, document, {});
   }
 
   async #index(): Promise<unknown> {
@@ -77,8 +76,9 @@ export class OpenApiHandler {
       custom.length > 0 ? () => customOpenApiV3(custom, this.#version) : () => openApiV3(part, this.#version);
     const hash = custom.length > 0 ? this.#customHash(part) : openApiV3Hash(part, this.#version);
     const asked = request.query.get("hash");
-    const found = this.#documents.has(`v3 ${part}`) ? undefined : made();
-    if (found === undefined && !this.#documents.has(`v3 ${part}`)) return undefined;
+    const name = `v3 ${part}`;
+    const found = this.#documents.has(name) ? undefined : made();
+    if (found === undefined && !this.#documents.has(name)) return undefined;
     if (asked !== null && asked !== "" && asked !== hash)
       return {
         kind: "bytes",
@@ -86,11 +86,11 @@ export class OpenApiHandler {
         headers: { location: `${request.path}?hash=${hash}` },
         body: new Uint8Array(),
       };
-    const document = await this.#document(`v3 ${part}`, async () => ({
+    const document = await this.#document(name, async () => ({
       bytes: Buffer.from(JSON.stringify(found ?? made())),
       type: "application/json",
     }));
-    return await answerOf(request, document, asked === hash ? immutable() : {});
+    return answerOf(request, document, asked === hash ? immutable() : {});
   }
 
   #customParts(): ReadonlySet<string> {
@@ -111,7 +111,7 @@ export class OpenApiHandler {
   async #document(
     name: string,
     make: () => Promise<{ readonly bytes: Uint8Array; readonly type: string }>,
-  ): Promise<Omit<Document, "bytes">> {
+  ): Promise<Document> {
     const known = this.#documents.get(name);
     if (known !== undefined) return known;
     const { bytes, type } = await make();
@@ -129,17 +129,16 @@ function immutable() {
   return { "cache-control": "public, immutable", expires: "Thu, 31 Dec 2099 23:59:59 GMT" };
 }
 
-async function answerOf(
+function answerOf(
   { headers }: ApiRequest,
-  { zipped, etag, type }: Omit<Document, "bytes">,
+  { zipped, etag, type }: Document,
   more: Readonly<Record<string, string>>,
-): Promise<ApiAnswer> {
+): ApiAnswer {
   const own = { "content-type": type, etag, vary: "Accept, Accept-Encoding", ...more };
   if (headers["if-none-match"] === etag)
     return { kind: "bytes", status: 304, headers: own, body: new Uint8Array() };
   if (/\bgzip\b/.test(headers["accept-encoding"] ?? ""))
     return { kind: "bytes", status: 200, headers: { ...own, "content-encoding": "gzip" }, body: zipped };
-  const { gunzipSync } = await import("node:zlib");
   return { kind: "bytes", status: 200, headers: own, body: gunzipSync(zipped) };
 }
 

@@ -7,7 +7,6 @@ export type PublishedPart = readonly [part: string, published: Published];
 /** What is served at the moment: the built-in resources, and custom ones that come and go. */
 export class ResourceTable {
   readonly #definitions = new Map<string, ResourceDefinition>();
-  readonly #listeners = new Set<() => void>();
   readonly #published = new Map<string, readonly PublishedPart[]>();
   #generation = 0;
 
@@ -58,12 +57,6 @@ export class ResourceTable {
     for (const definition of change.remove ?? []) this.#definitions.delete(keyOf(definition));
     for (const definition of change.add ?? []) this.#definitions.set(keyOf(definition), definition);
     this.#generation++;
-    for (const listener of this.#listeners) listener();
-  }
-
-  onChange(listener: () => void): Disposable {
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 }
 

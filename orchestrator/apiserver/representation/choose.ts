@@ -11,11 +11,10 @@ import type { Representation } from "./representation.ts";
 import { metadataShape, parseIncludeObject, plainShape, type Shape, tableShape } from "./shape.ts";
 import { yamlRepresentation } from "./yaml.ts";
 
-export type Conversions = "none" | "one" | "list";
+export type Conversions = "one" | "list";
 
 const tables = ["Table.v1.meta.k8s.io", "Table.v1beta1.meta.k8s.io"];
 const kindsOf: Readonly<Record<Conversions, readonly string[]>> = {
-  none: [],
   one: [...tables, "PartialObjectMetadata.v1.meta.k8s.io", "PartialObjectMetadata.v1beta1.meta.k8s.io"],
   list: [
     ...tables,
