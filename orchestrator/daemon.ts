@@ -15,7 +15,8 @@ import { ensureRoles } from "#orchestrator/apiserver/bootstrap/ensure-roles.ts";
 import { Compactor } from "#orchestrator/apiserver/compactor.ts";
 import { ApiServer, type ServerTls } from "#orchestrator/apiserver/http/server.ts";
 import type { ApiHandler } from "#orchestrator/apiserver/api-request.ts";
-import { openApi } from "#orchestrator/apiserver/open-api.ts";
+import type { HealthCheck } from "#orchestrator/apiserver/health-handler.ts";
+import { type Api, openApi } from "#orchestrator/apiserver/open-api.ts";
 import { openAccess } from "./access-control.ts";
 import { parseLbPool } from "./proxy/lb-pool.ts";
 import { type NodeAddresses, openClusterNetwork, openNodeAddresses } from "./cluster-network.ts";
@@ -61,30 +62,15 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   const folder = join(options.root, "cluster");
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
-  const log = jsonLog((line) => process.stderr.write(line), {
-    level: options.logLevel,
-    now: () => new Date(),
-  });
-  const pkiFolder = join(folder, "pki");
-  const now = () => new Date();
-  const store = undo.use(
-    new EncryptedStore({
-      store: new SqliteStore({
-        file: join(folder, "state.db"),
-        log: log.with({ area: "store" }),
-        now: () => Date.now() / 1000,
-      }),
-      keys: ensureEncryptionKeys({ folder: pkiFolder, now }),
-      prefixes: ["/registry/core/secrets/"],
-    }),
-  );
+  const log = jsonLog((line) => process.stderr.write(line), { level: options.logLevel, now });
+  const store = undo.use(openStore(folder, log.with({ area: "store" })));
   const addresses = ownAddresses();
   const nodeName = hostname().toLowerCase();
   const advertised = addresses.find((address) => !address.includes(":")) ?? "127.0.0.1";
   let isReady = false;
   const pki = undo.use(
     new PkiKeeper({
-      folder: pkiFolder,
+      folder: pkiFolderOf(folder),
       hostname: hostname(),
       nodeName,
       addresses,
@@ -93,39 +79,18 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
     }),
   );
   const apiLog = log.with({ area: "apiserver" });
+  const auditLog = undo.use(
+    new AuditLog({ folder: join(folder, "audit"), now, log: log.with({ area: "audit" }) }),
+  );
   const api = undo.use(
-    await openApi(
+    await openClusterApi(
       {
         store,
-        resources,
-        auditor: new Auditor({
-          policy:
-            options.auditPolicy === undefined ? defaultPolicy : await readAuditPolicy(options.auditPolicy),
-          log: undo.use(
-            new AuditLog({ folder: join(folder, "audit"), now, log: log.with({ area: "audit" }) }),
-          ),
-          now,
-        }),
-        access: (parts) =>
-          openAccess(parts, {
-            pki: () => pki.current,
-            now,
-            log: log.with({ area: "access" }),
-          }),
-        nodeCredentials: () => ({
-          ...pki.current.identities["apiserver-kubelet-client"],
-          authority: pki.current.authority,
-        }),
-        facts: { version, platform: "linux/amd64", runtime: process.version },
-        serviceRange,
-        checks: new Map([["poststarthook/bootstrap", () => (isReady ? undefined : "not finished")]]),
-        address: () => `${advertised}:${options.listen.port}`,
-        now,
-        clockS: () => performance.now() / 1000,
-        processFacts: readProcessFacts,
-        newUid: randomUUID,
-        random: Math.random,
-        log: apiLog,
+        auditor: await openAuditor(auditLog, options.auditPolicy),
+        pki: () => pki.current,
+        address: `${advertised}:${options.listen.port}`,
+        check: () => (isReady ? undefined : "not finished"),
+        log,
       },
       signal,
     ),
@@ -216,6 +181,62 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   log.info("the cluster is served", { host: options.listen.host, port });
   const opened = undo.move();
   return { port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+const now = () => new Date();
+const pkiFolderOf = (folder: string) => join(folder, "pki");
+
+function openStore(folder: string, log: Log): EncryptedStore {
+  const file = join(folder, "state.db");
+  return new EncryptedStore({
+    store: new SqliteStore({ file, log, now: () => Date.now() / 1000 }),
+    keys: ensureEncryptionKeys({ folder: pkiFolderOf(folder), now }),
+    prefixes: ["/registry/core/secrets/"],
+  });
+}
+
+async function openAuditor(log: AuditLog, policyFile: string | undefined): Promise<Auditor> {
+  const policy = policyFile === undefined ? defaultPolicy : await readAuditPolicy(policyFile);
+  return new Auditor({ policy, log, now });
+}
+
+interface ClusterApiDeps {
+  readonly store: EncryptedStore;
+  readonly auditor: Auditor;
+  readonly pki: () => Pki;
+  readonly address: string;
+  /** Whether the cluster has what it has from the start. */
+  readonly check: HealthCheck;
+  readonly log: Log;
+}
+
+async function openClusterApi(
+  { store, auditor, pki, address, check, log }: ClusterApiDeps,
+  signal: AbortSignal,
+): Promise<Api> {
+  return await openApi(
+    {
+      store,
+      resources,
+      auditor,
+      access: (parts) => openAccess(parts, { pki, now, log: log.with({ area: "access" }) }),
+      nodeCredentials: () => {
+        const { identities, authority } = pki();
+        return { ...identities["apiserver-kubelet-client"], authority };
+      },
+      facts: { version, platform: "linux/amd64", runtime: process.version },
+      serviceRange,
+      checks: new Map([["poststarthook/bootstrap", check]]),
+      address: () => address,
+      now,
+      clockS: () => performance.now() / 1000,
+      processFacts: readProcessFacts,
+      newUid: randomUUID,
+      random: Math.random,
+      log: log.with({ area: "apiserver" }),
+    },
+    signal,
+  );
 }
 
 /** The server itself. */
