@@ -11,23 +11,29 @@ function entry(name: string, revision: number): Entry {
   return { key: `/registry/core/pods/default/${name}`, value, revision, created: revision };
 }
 
-async function* forgotten(): AsyncGenerator<never> {
-  throw new Fault("precondition", "revisions before 5 have been compacted", { detail: { compacted: 5 } });
+/** Its first and only step is this. */
+function watchOf(next: () => Promise<IteratorReturnResult<undefined>>): Watch {
+  return { position: 0, [Symbol.asyncIterator]: () => ({ next }) };
 }
 
-async function* nothing(signal: AbortSignal): AsyncGenerator<never> {
-  await new Promise((resolve) => signal.addEventListener("abort", resolve));
-}
+const forgotten = watchOf(async () => {
+  throw new Fault("precondition", "revisions before 5 have been compacted", { detail: { compacted: 5 } });
+});
+
+const quiet = (signal: AbortSignal) =>
+  watchOf(async () => {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return { done: true, value: undefined };
+  });
 
 /** A store whose changes between two lists are forgotten before they are seen. */
 function gapBetween(...pages: [Page, Page]): Store {
-  const [before, after] = pages;
+  const [, after] = pages;
   const watches = [forgotten];
   return {
     list: async () => pages.shift() ?? after,
     get: async () => ({ revision: after.revision }),
-    watch: (_prefix, _after, signal): Watch =>
-      Object.assign(watches.pop()?.() ?? nothing(signal), { position: before.revision }),
+    watch: (_prefix, _after, signal) => watches.pop() ?? quiet(signal),
     count: () => assert.fail(),
     put: () => assert.fail(),
     delete: () => assert.fail(),
