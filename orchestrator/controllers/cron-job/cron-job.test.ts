@@ -42,6 +42,16 @@ test("readSchedule: goes by the clock of its time zone", async () => {
   assert.equal(schedule.next(Date.UTC(2026, 6, 1)), Date.UTC(2026, 6, 1, 7, 30));
 });
 
+test("readSchedule: @every takes any length of time that validation lets through, at least a second", async () => {
+  const after = Date.UTC(2026, 0, 1) + 250;
+  const stepOf = async (text: string) =>
+    ((await readSchedule(text, undefined)).next(after) ?? 0) - Date.UTC(2026, 0, 1);
+  assert.deepEqual(
+    await Promise.all(["@every 90s", "@every 1h30m", "@every 1.5h", "@every 300ms"].map(stepOf)),
+    [90_000, 5_400_000, 5_400_000, 1000],
+  );
+});
+
 test("jobOf: names the Job by its time", () => {
   const { metadata } = jobOf(cronJob(), Date.UTC(2026, 0, 1, 10, 5));
   assert.equal(metadata.name, `tick-${Date.UTC(2026, 0, 1, 10, 5) / minute}`);

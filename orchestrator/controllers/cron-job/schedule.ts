@@ -1,3 +1,4 @@
+import { parseDuration } from "#base/duration.ts";
 import type { Schedule } from "./plan.ts";
 
 /**
@@ -8,12 +9,12 @@ import type { Schedule } from "./plan.ts";
  * @see Kubernetes, CronJob: schedule syntax
  */
 export async function readSchedule(text: string, timeZone: string | undefined): Promise<Schedule> {
-  const { Cron } = await import("croner");
-  const every = /^@every (\d+)(s|m|h)$/.exec(text);
-  if (every !== null) {
-    const stepMs = Number(every[1]) * { s: 1000, m: 60_000, h: 3_600_000 }[every[2] as "s" | "m" | "h"];
+  const [, every] = /^@every (.+)$/.exec(text) ?? [];
+  if (every !== undefined) {
+    const stepMs = Math.floor(parseDuration(every) / 1e9) * 1000;
     return { next: (afterMs) => Math.floor(afterMs / 1000) * 1000 + Math.max(1000, stepMs) };
   }
+  const { Cron } = await import("croner");
   const cron = new Cron(text, { timezone: timeZone ?? "UTC", paused: true, legacyMode: true });
   return { next: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime() };
 }
