@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { Fault } from "#base/fault.ts";
 import { prefixEnd } from "./key-range.ts";
 import type { Change, Entry, Range, Revision } from "./store.ts";
 
@@ -39,6 +40,13 @@ export class RevisionLog {
 
   get compacted(): Revision {
     return (this.#get("SELECT revision FROM compaction") as { revision: number }).revision;
+  }
+
+  /** @throws {Fault} `precondition` for a revision whose values are forgotten */
+  checkKept(revision: Revision): void {
+    const { compacted } = this;
+    if (revision < compacted)
+      throw new Fault("precondition", `revision ${revision} has been compacted`, { detail: { compacted } });
   }
 
   find(key: string): Entry | undefined {

@@ -59,7 +59,7 @@ export class SqliteStore implements Store {
     const { prefix, after = "", limit, at = newest } = range;
     if (at > newest) throw notReached(at, newest);
     const isNow = at === newest;
-    if (!isNow) this.#checkKept(at);
+    if (!isNow) this.#revisions.checkKept(at);
     const entries = isNow ? this.#revisions.page(range) : this.#revisions.pageAt(range, at);
     const behind = entries.at(-1)?.key ?? after;
     if (limit === undefined || entries.length < limit) return { revision: at, entries, remaining: 0 };
@@ -102,7 +102,7 @@ export class SqliteStore implements Store {
     const check = () => {
       this.#check(signal);
       if (after > this.#feed.newest) throw notReached(after, this.#feed.newest);
-      this.#checkKept(after);
+      this.#revisions.checkKept(after);
     };
     return new SqliteWatch({ feed: this.#feed, revisions: this.#revisions, prefix, signal, check }, after);
   }
@@ -160,12 +160,6 @@ export class SqliteStore implements Store {
   #check(signal: AbortSignal): void {
     signal.throwIfAborted();
     if (this.#isClosed) throw new Fault("unavailable", "the store is closed");
-  }
-
-  #checkKept(revision: Revision): void {
-    const { compacted } = this.#revisions;
-    if (revision < compacted)
-      throw new Fault("precondition", `revision ${revision} has been compacted`, { detail: { compacted } });
   }
 }
 

@@ -1,4 +1,3 @@
-import { Fault } from "#base/fault.ts";
 import { type ChangeFeed, revisionOf } from "./change-feed.ts";
 import type { RevisionLog } from "./revision-log.ts";
 import type { Change, Revision, Watch } from "./store.ts";
@@ -58,9 +57,7 @@ export class SqliteWatch implements Watch {
   }
 
   #read(revisions: RevisionLog, prefix: string, after: Revision, newest: Revision): readonly Change[] {
-    const { compacted } = revisions;
-    if (after < compacted)
-      throw new Fault("precondition", `revision ${after} has been compacted`, { detail: { compacted } });
+    revisions.checkKept(after);
     // What is committed and not yet published is for the next time.
     return revisions.changes(prefix, after, batchMost).filter((change) => revisionOf(change) <= newest);
   }
