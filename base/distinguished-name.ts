@@ -36,13 +36,18 @@ export function readName(der: Uint8Array): Subject {
 
 /** The subject of a certificate's DER. @throws {Fault} `invalid` for what is no certificate */
 export function subjectOfCertificate(der: Uint8Array): Subject {
+  return readName(subjectBytesOf(der));
+}
+
+/** The same as it stands there, byte for byte. @throws {Fault} `invalid` for what is no certificate */
+export function subjectBytesOf(der: Uint8Array): Uint8Array {
   const [body] = readDerList(der, derTags.sequence);
   if (body?.tag !== derTags.sequence) throw new Fault("invalid", "not a certificate");
   const parts = readDer(body.content);
   // Version, serial, algorithm, issuer, validity, subject: the version may be left out.
   const subject = parts[parts[0]?.tag === 0xa0 ? 5 : 4];
   if (subject === undefined) throw new Fault("invalid", "not a certificate");
-  return readName(subject.whole);
+  return subject.whole;
 }
 
 function textOf(tag: number, content: Uint8Array): string {

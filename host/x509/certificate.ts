@@ -1,21 +1,21 @@
-import { createHash, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
-import { derTags, readDer, readDerList } from "#base/der.ts";
-import type { Subject } from "#base/distinguished-name.ts";
+import { createHash, type KeyObject, randomBytes, type X509Certificate } from "node:crypto";
+import { derTags, readDerList } from "#base/der.ts";
+import { type Subject, subjectBytesOf } from "#base/distinguished-name.ts";
 import { Fault } from "#base/fault.ts";
 import {
-  addressBytes,
   alternativeNames,
   bits,
+  ecdsaWithSha256,
   extension,
+  findAddressBytes,
   integer,
   name,
   objectId,
   octets,
   sequence,
+  signedPem,
   tagged,
   time,
-  toPem,
   yes,
 } from "./der-writer.ts";
 
@@ -75,16 +75,14 @@ export function issueCertificate(request: CertificateRequest, issuer: Issuer | K
     tagged(0xa0, integer(Buffer.of(2))),
     integer(newSerial()),
     ecdsaWithSha256,
-    isSelfSigned ? subject : subjectBytes(issuer.certificate),
+    isSelfSigned ? subject : subjectBytesOf(issuer.certificate.raw),
     sequence(time(request.notBefore), time(request.notAfter)),
     subject,
     request.publicKey.export({ type: "spki", format: "der" }),
     tagged(0xa3, sequence(...extensionsOf(request, isSelfSigned ? undefined : issuer.certificate))),
   );
-  return toPem("CERTIFICATE", sequence(body, ecdsaWithSha256, bits(sign("sha256", body, key))));
+  return signedPem("CERTIFICATE", body, key);
 }
-
-const ecdsaWithSha256 = sequence(objectId("1.2.840.10045.4.3.2"));
 
 /** 127 random bits and never zero. */
 function newSerial(): Buffer {
@@ -129,15 +127,6 @@ function keyIdOf(key: KeyObject): Buffer {
   return createHash("sha1").update(value.content.subarray(1)).digest();
 }
 
-/** The issuer's subject, byte for byte. */
-function subjectBytes({ raw }: X509Certificate): Uint8Array {
-  const [body] = readDerList(raw, derTags.sequence);
-  const parts = readDer(body?.content ?? Buffer.of());
-  const subject = parts[5];
-  if (subject === undefined) throw new Fault("invalid", "an authority without a subject");
-  return subject.whole;
-}
-
 function trailingZeros(byte: number): number {
   return 31 - Math.clz32(byte & -byte);
 }
@@ -155,5 +144,5 @@ export function covers(certificate: X509Certificate, names: readonly string[]): 
 
 /** Addresses have many spellings, names are the same in lower case. */
 function canonical(text: string): string {
-  return isIP(text) === 0 ? text.toLowerCase() : addressBytes(text).toString("hex");
+  return findAddressBytes(text)?.toString("hex") ?? text.toLowerCase();
 }

@@ -1,4 +1,7 @@
-import { isIP } from "node:net";
+import { type KeyObject, sign } from "node:crypto";
+import { findAddress } from "#base/cidr.ts";
+import { findAddress6 } from "#base/cidr6.ts";
+import { derTags } from "#base/der.ts";
 import type { Subject } from "#base/distinguished-name.ts";
 
 /** Writes the little of DER that certificates need. @see X.690, 10 */
@@ -8,23 +11,23 @@ export function tagged(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...lengthOf(content.length)]), content]);
 }
 
-export const sequence = (...parts: readonly Uint8Array[]) => tagged(0x30, ...parts);
-export const set = (...parts: readonly Uint8Array[]) => tagged(0x31, ...parts);
-export const octets = (content: Uint8Array) => tagged(0x04, content);
+export const sequence = (...parts: readonly Uint8Array[]) => tagged(derTags.sequence, ...parts);
+export const set = (...parts: readonly Uint8Array[]) => tagged(derTags.set, ...parts);
+export const octets = (content: Uint8Array) => tagged(derTags.octetString, content);
 export const utf8 = (text: string) => tagged(0x0c, Buffer.from(text));
-export const yes = tagged(0x01, Buffer.from([0xff]));
+export const yes = tagged(derTags.boolean, Buffer.from([0xff]));
 
 /** A positive integer of its big-endian bytes. */
 export function integer(bytes: Uint8Array): Buffer {
   let start = 0;
   while (start < bytes.length - 1 && bytes[start] === 0) start++;
   const rest = bytes.subarray(start);
-  return tagged(0x02, (rest[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), rest]) : rest);
+  return tagged(derTags.integer, (rest[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), rest]) : rest);
 }
 
 /** @param unused how many bits at the end are none */
 export function bits(content: Uint8Array, unused = 0): Buffer {
-  return tagged(0x03, Buffer.of(unused), content);
+  return tagged(derTags.bitString, Buffer.of(unused), content);
 }
 
 export function objectId(dotted: string): Buffer {
@@ -36,7 +39,7 @@ export function objectId(dotted: string): Buffer {
       groups.unshift((left & 0x7f) | 0x80);
     bytes.push(...groups);
   }
-  return tagged(0x06, Buffer.from(bytes));
+  return tagged(derTags.objectId, Buffer.from(bytes));
 }
 
 /** UTCTime up to 2049, GeneralizedTime after it, whole seconds. @see RFC 5280, 4.1.2.5 */
@@ -68,7 +71,10 @@ export function alternativeNames(
   const text = (tag: number, value: string) => tagged(tag, Buffer.from(value, "latin1"));
   return sequence(
     ...emails.map((email) => text(0x81, email)),
-    ...names.map((name) => (isIP(name) === 0 ? text(0x82, name) : tagged(0x87, addressBytes(name)))),
+    ...names.map((name) => {
+      const address = findAddressBytes(name);
+      return address === undefined ? text(0x82, name) : tagged(0x87, address);
+    }),
     ...uris.map((uri) => text(0x86, uri)),
   );
 }
@@ -77,7 +83,14 @@ export function extension(id: string, value: Uint8Array, isCritical = false): Bu
   return sequence(objectId(id), ...(isCritical ? [yes] : []), octets(value));
 }
 
-export function toPem(label: string, der: Uint8Array): string {
+export const ecdsaWithSha256 = sequence(objectId("1.2.840.10045.4.3.2"));
+
+/** A body with its signature by a P-256 key, as certificates and requests for them both have it. */
+export function signedPem(label: string, body: Uint8Array, key: KeyObject): string {
+  return toPem(label, sequence(body, ecdsaWithSha256, bits(sign("sha256", body, key))));
+}
+
+function toPem(label: string, der: Uint8Array): string {
   const lines =
     Buffer.from(der)
       .toString("base64")
@@ -85,19 +98,11 @@ export function toPem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
 
-/** 4 or 16 bytes. */
-export function addressBytes(address: string): Buffer {
-  if (isIP(address) === 4) return Buffer.from(address.split(".").map(Number));
-  const hex = address.replace(/:(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_whole, ...parts: readonly unknown[]) => {
-    const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);
-    return `:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
-  });
-  const [head = "", tail] = hex.split("::");
-  const groupsOf = (text: string) => (text === "" ? [] : text.split(":"));
-  const front = groupsOf(head);
-  const back = groupsOf(tail ?? "");
-  const groups = [...front, ...Array<string>(8 - front.length - back.length).fill("0"), ...back];
-  return Buffer.from(groups.map((group) => group.padStart(4, "0")).join(""), "hex");
+/** 4 or 16 bytes; undefined for what is no address. */
+export function findAddressBytes(text: string): Buffer | undefined {
+  const four = findAddress(text);
+  const [number, bytes] = four === undefined ? [findAddress6(text), 16] : [four, 4];
+  return number === undefined ? undefined : Buffer.from(number.toString(16).padStart(bytes * 2, "0"), "hex");
 }
 
 function lengthOf(length: number): readonly number[] {

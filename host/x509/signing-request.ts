@@ -1,18 +1,18 @@
-import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { formatAddress6 } from "#base/cidr6.ts";
 import { derTags, objectIdOf, readDer, readDerList } from "#base/der.ts";
 import { readName, type Subject } from "#base/distinguished-name.ts";
 import { Fault } from "#base/fault.ts";
 import {
   alternativeNames,
-  bits,
   extension,
   integer,
   name,
   objectId,
   sequence,
   set,
+  signedPem,
   tagged,
-  toPem,
 } from "./der-writer.ts";
 
 /** Who asks for a certificate, for which key and which names; it has shown that it has the key. */
@@ -101,8 +101,7 @@ function namesIn(attributes: Uint8Array): Omit<SigningRequest, "subject" | "publ
 function addressText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   if (bytes.length !== 16) throw new Fault("invalid", "an address of a strange length");
-  const hex = Buffer.from(bytes).toString("hex");
-  return new URL(`http://[${hex.match(/.{4}/g)?.join(":") ?? ""}]`).hostname.slice(1, -1);
+  return formatAddress6(BigInt(`0x${Buffer.from(bytes).toString("hex")}`));
 }
 
 /** Asks for a certificate, as PEM. @param names DNS names and addresses */
@@ -126,6 +125,5 @@ export function makeSigningRequest(
     keys.publicKey.export({ type: "spki", format: "der" }),
     tagged(0xa0, ...extensions),
   );
-  const algorithm = sequence(objectId("1.2.840.10045.4.3.2"));
-  return toPem("CERTIFICATE REQUEST", sequence(body, algorithm, bits(sign("sha256", body, keys.privateKey))));
+  return signedPem("CERTIFICATE REQUEST", body, keys.privateKey);
 }
