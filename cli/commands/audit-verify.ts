@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { auditFilesOf, verifyAudit } from "#orchestrator/audit/verify-audit.ts";
+import { auditFilesOf } from "#orchestrator/audit/audit-files.ts";
+import { verifyAudit } from "#orchestrator/audit/verify-audit.ts";
 import { defineCommand } from "../context.ts";
 
 export const command = defineCommand({

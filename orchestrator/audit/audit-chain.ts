@@ -24,22 +24,23 @@ export function chainLine(
   return { line: `${line}\n`, head: { sequence, hash: hashOf(line) } };
 }
 
-/** What a line says of its place; undefined for one that is no event. */
-export function readLink(line: string): { readonly sequence: number; readonly previous: string } | undefined {
+/** A line's place in the chain. */
+export interface ChainLink extends ChainHead {
+  /** What it says the hash of the line before it is. */
+  readonly previous: string;
+}
+
+/** Undefined for a line that is no event. */
+export function readLink(line: string): ChainLink | undefined {
   try {
     const { annotations } = JSON.parse(line) as { annotations?: Record<string, string> };
     const sequence = Number(annotations?.[sequenceKey]);
     const previous = annotations?.[previousKey];
-    return Number.isSafeInteger(sequence) && previous !== undefined ? { sequence, previous } : undefined;
+    if (!Number.isSafeInteger(sequence) || previous === undefined) return undefined;
+    return { sequence, previous, hash: hashOf(line) };
   } catch {
     return undefined;
   }
-}
-
-/** The head behind a line. */
-export function headAfter(line: string): ChainHead | undefined {
-  const link = readLink(line);
-  return link === undefined ? undefined : { sequence: link.sequence, hash: hashOf(line) };
 }
 
 function hashOf(line: string): string {

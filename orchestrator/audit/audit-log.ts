@@ -4,7 +4,6 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -12,8 +11,9 @@ import {
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "#base/log.ts";
-import { chainLine, chainStart, type ChainHead, headAfter } from "./audit-chain.ts";
+import { chainLine, chainStart, type ChainHead, readLink } from "./audit-chain.ts";
 import type { AuditEvent } from "./audit-event.ts";
+import { currentName, rotatedIn, rotatedMs, rotatedName } from "./audit-files.ts";
 
 export interface AuditLogDeps {
   /** For the server only: made with mode 700, its files with 600. */
@@ -63,7 +63,7 @@ export class AuditLog implements AsyncDisposable {
   }
 
   get #path(): string {
-    return join(this.#deps.folder, "audit.log");
+    return join(this.#deps.folder, currentName);
   }
 
   write(event: AuditEvent): void {
@@ -109,19 +109,18 @@ export class AuditLog implements AsyncDisposable {
     if (this.#bytes >= this.#limits.bytes) await this.#rotate();
     this.#file ??= await open(this.#path, "a", 0o600);
     let head = this.#head;
-    const lines: string[] = [];
-    for (const [index, event] of batch.entries()) {
-      const isTelling = index === 0 && this.#dropped > 0;
-      const dropped = { ...event.annotations, "audit.gantry/dropped": String(this.#dropped) };
-      const next = chainLine(isTelling ? { ...event, annotations: dropped } : event, head);
-      lines.push(next.line);
+    const told = this.#dropped;
+    const lines = withDropped(batch, told).map((event) => {
+      const next = chainLine(event, head);
       ({ head } = next);
-    }
+      return next.line;
+    });
     const bytes = Buffer.from(lines.join(""));
     await this.#file.appendFile(bytes);
     this.#head = head;
     this.#bytes += bytes.length;
-    this.#dropped = 0;
+    // More may have been dropped while it was written: the next event tells of those.
+    this.#dropped -= told;
   }
 
   /** After a failed write part of it may be there: the end is looked at again. */
@@ -145,25 +144,22 @@ export class AuditLog implements AsyncDisposable {
     await this.#file?.close();
     this.#file = undefined;
     const { folder, now } = this.#deps;
-    renameSync(this.#path, join(folder, `audit-${now().toISOString().replaceAll(":", "-")}.log`));
+    renameSync(this.#path, join(folder, rotatedName(now())));
     this.#bytes = 0;
     const old = rotatedIn(folder);
     const oldestMs = now().getTime() - this.#limits.days * DAY_MS;
     const surplus = Math.max(0, old.length - this.#limits.backups);
     for (const [index, name] of old.entries())
-      if (index < surplus || timeOf(name) < oldestMs) rmSync(join(folder, name), { force: true });
+      if (index < surplus || rotatedMs(name) < oldestMs) rmSync(join(folder, name), { force: true });
   }
 }
 
-function rotatedIn(folder: string): readonly string[] {
-  return readdirSync(folder)
-    .filter((name) => /^audit-.+\.log$/.test(name))
-    .toSorted();
-}
-
-/** `audit-2026-01-01T00-00-00.000Z.log` */
-function timeOf(name: string): number {
-  return Date.parse(name.slice("audit-".length, -".log".length).replace(/T(\d\d)-(\d\d)-/, "T$1:$2:"));
+/** The first of them says how many are missing before it. */
+function withDropped(batch: readonly AuditEvent[], dropped: number): readonly AuditEvent[] {
+  const [first, ...others] = batch;
+  if (first === undefined || dropped === 0) return batch;
+  const annotations = { ...first.annotations, "audit.gantry/dropped": String(dropped) };
+  return [{ ...first, annotations }, ...others];
 }
 
 function lastRotated(folder: string): ChainHead {
@@ -185,7 +181,7 @@ function mendEnd(
     const end = tail.lastIndexOf(0x0a) + 1;
     if (end < tail.length) ftruncateSync(file, start + end);
     const from = tail.lastIndexOf(0x0a, end - 2) + 1;
-    const head = end === 0 ? undefined : headAfter(tail.toString("utf8", from, end - 1));
+    const head = end === 0 ? undefined : readLink(tail.toString("utf8", from, end - 1));
     return { head: head ?? otherwise(), bytes: start + end };
   } finally {
     closeSync(file);

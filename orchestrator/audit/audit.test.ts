@@ -15,10 +15,11 @@ import { test, type TestContext } from "node:test";
 import { isFault } from "#base/fault.ts";
 import { silentLog } from "#base/log.ts";
 import type { User } from "#orchestrator/authn/user.ts";
+import { auditFilesOf } from "./audit-files.ts";
 import { AuditLog, type AuditLogDeps } from "./audit-log.ts";
 import { defaultPolicy, judge, parseAuditPolicy } from "./audit-policy.ts";
 import { Auditor } from "./auditor.ts";
-import { auditFilesOf, verifyAudit } from "./verify-audit.ts";
+import { verifyAudit } from "./verify-audit.ts";
 
 const { signal } = new AbortController();
 const jane: User = { name: "jane", groups: ["dev"] };
@@ -257,4 +258,21 @@ test("AuditLog: what is too much, or cannot be written, is dropped and counted; 
   mkdirSync(folder);
   await writeMany(log, 1);
   assert.deepEqual(dropped(), ["3"]);
+});
+
+test("AuditLog: what is dropped while others are written is counted too", async (t) => {
+  const folder = newFolder(t);
+  await using log = openLog(folder, { waiting: 1 });
+  const auditor = newAuditor(log);
+  const ask = () => auditor.begin(asked).completed(200);
+  ask();
+  await log.flushed(); // Its file is open.
+  ask();
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let count = 0; count < 3; count++) ask();
+  await log.flushed();
+  ask();
+  await log.flushed();
+  const dropped = linesOf(folder).map((event) => event.annotations?.["audit.gantry/dropped"]);
+  assert.deepEqual(dropped, [undefined, undefined, "2", undefined]);
 });

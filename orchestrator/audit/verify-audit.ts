@@ -1,8 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { chainStart, type ChainHead, headAfter, readLink } from "./audit-chain.ts";
+import { chainStart, type ChainHead, readLink } from "./audit-chain.ts";
 
 export interface AuditFinding {
   readonly file: string;
@@ -17,15 +15,6 @@ export interface AuditVerification {
   readonly first: number | undefined;
   readonly last: number | undefined;
   readonly findings: readonly AuditFinding[];
-}
-
-/** Rotated files by age, then the one that is written. */
-export function auditFilesOf(folder: string): readonly string[] {
-  const names = readdirSync(folder).filter((name) => /^audit(?:-[\dTZ.-]+)?\.log$/.test(name));
-  const rotated = names.filter((name) => name !== "audit.log").toSorted();
-  return [...rotated, ...(names.includes("audit.log") ? ["audit.log"] : [])].map((name) =>
-    join(folder, name),
-  );
 }
 
 /**
@@ -59,7 +48,7 @@ export async function verifyAudit(files: readonly string[], signal: AbortSignal)
         else if (link.previous !== before.hash)
           findings.push({ file, line: number, problem: `the event before ${link.sequence} was changed` });
       }
-      head = headAfter(line);
+      head = link;
     }
   }
   return { events, first, last: head?.sequence, findings };
