@@ -4,11 +4,10 @@ import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { Node, PersistentVolumeClaim } from "#api/kube/types/core.ts";
 import type { ResourceSlice } from "#api/kube/types/resource.ts";
 import { nodeNameOf } from "#orchestrator/authz/node-name.ts";
-import { podReferences } from "#orchestrator/authz/pod-references.ts";
+import { isMirror, mirrorAnnotation, podReferences } from "#orchestrator/authz/pod-references.ts";
 import type { Admission, AdmissionPlugin } from "./plugin.ts";
 import { type AdmissionDeps, findFresh, objectOf, refuse } from "./support.ts";
 
-const mirror = "kubernetes.io/config.mirror";
 /** Of the API's own labels those that a node may set on itself. */
 const ownLabels = new Set([
   "kubernetes.io/hostname",
@@ -97,10 +96,10 @@ async function checkPod(
 function checkMirror(node: string, request: Admission): void {
   const pod = objectOf<Pod>(request) as Pod;
   const who = `node ${JSON.stringify(node)}`;
-  if (pod.metadata.annotations?.[mirror] === undefined)
+  if (!isMirror(pod))
     throw refuse(
       request,
-      `pod does not have ${JSON.stringify(mirror)} annotation, ${who} can only create mirror pods`,
+      `pod does not have ${JSON.stringify(mirrorAnnotation)} annotation, ${who} can only create mirror pods`,
     );
   if (pod.spec.nodeName !== node)
     throw refuse(request, `${who} can only create pods with spec.nodeName set to itself`);
@@ -109,15 +108,9 @@ function checkMirror(node: string, request: Admission): void {
     throw refuse(request, `${who} can only create pods with an owner reference set to itself`);
   if ((pod.spec.serviceAccountName ?? "") !== "")
     throw refuse(request, `${who} can not create pods that reference a service account`);
-  const plain = { ...pod, metadata: { ...pod.metadata, annotations: {} } };
-  for (const [resource, word] of [
-    ["secrets", "secrets"],
-    ["configmaps", "configmaps"],
-    ["persistentvolumeclaims", "persistentvolumeclaims"],
-    ["resourceclaims", "resourceclaims"],
-  ] as const)
-    if (podReferences(plain, resource).length > 0)
-      throw refuse(request, `${who} can not create pods that reference ${word}`);
+  for (const resource of ["secrets", "configmaps", "persistentvolumeclaims", "resourceclaims"])
+    if (podReferences(pod, resource).length > 0)
+      throw refuse(request, `${who} can not create pods that reference ${resource}`);
 }
 
 function checkNode(node: string, request: Admission): void {

@@ -2,7 +2,7 @@ import type { Container, EphemeralContainer, Pod } from "#api/kube/types/core-po
 import type { Volume } from "#api/kube/types/core-volumes.ts";
 import type { ServiceAccount } from "#api/kube/types/core.ts";
 import type { Admission, AdmissionPlugin } from "./plugin.ts";
-import { podReferences } from "#orchestrator/authz/pod-references.ts";
+import { isMirror, podReferences } from "#orchestrator/authz/pod-references.ts";
 import { type AdmissionDeps, findFresh, isCreate, type Mutable, objectOf, refuse } from "./support.ts";
 
 export interface ServiceAccountDeps extends AdmissionDeps {
@@ -49,15 +49,10 @@ export function serviceAccount(deps: ServiceAccountDeps): AdmissionPlugin {
   };
 }
 
-function isMirror({ metadata }: Pod): boolean {
-  return metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined;
-}
-
 function checkMirror(request: Admission, pod: Pod): void {
   if ((pod.spec.serviceAccountName ?? "") !== "")
     throw refuse(request, "a mirror pod may not reference service accounts");
-  const plain = { ...pod, metadata: { ...pod.metadata, annotations: {} } };
-  if (podReferences(plain, "secrets").length > 0)
+  if (podReferences(pod, "secrets").length > 0)
     throw refuse(request, "a mirror pod may not reference secrets");
   if (
     (pod.spec.volumes ?? []).some(({ projected }) =>

@@ -2,7 +2,7 @@ import type { KubeObject } from "#api/kube/meta.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { PersistentVolume } from "#api/kube/types/core.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
-import { podReferences } from "./pod-references.ts";
+import { isMirror, podReferences } from "./pod-references.ts";
 
 interface VolumeAttachment extends KubeObject {
   readonly spec?: { readonly nodeName?: string };
@@ -52,9 +52,11 @@ export class NodeGraph implements Disposable {
     this.#watch[Symbol.dispose]();
   }
 
+  /** By a pod that the node may be given things for: a mirror pod gets it none. */
   #isNamed(node: string, resource: string, namespace: string, name: string): boolean {
     for (const pod of this.#pods.get(node)?.values() ?? [])
-      if (pod.metadata.namespace === namespace && podReferences(pod, resource).includes(name)) return true;
+      if (pod.metadata.namespace === namespace && !isMirror(pod))
+        if (podReferences(pod, resource).includes(name)) return true;
     return false;
   }
 

@@ -1,11 +1,15 @@
 import type { Container, EphemeralContainer, Pod } from "#api/kube/types/core-pods.ts";
 import type { Volume } from "#api/kube/types/core-volumes.ts";
 
-const mirrorAnnotation = "kubernetes.io/config.mirror";
+export const mirrorAnnotation = "kubernetes.io/config.mirror";
 
-/** Names of one resource, e.g. `secrets`, in the pod's namespace, that the pod needs to run. A mirror pod needs none. */
+/** Whether it only shows a pod that a node runs by itself. */
+export function isMirror({ metadata }: Pod): boolean {
+  return metadata.annotations?.[mirrorAnnotation] !== undefined;
+}
+
+/** Names of one resource, e.g. `secrets`, in the pod's namespace, that the pod names. */
 export function podReferences(pod: Pod, resource: string): readonly string[] {
-  if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return [];
   switch (resource) {
     case "secrets":
       return named([
