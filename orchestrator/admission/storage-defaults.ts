@@ -2,9 +2,9 @@ import type { KubeObject } from "#api/kube/meta.ts";
 import type { PersistentVolumeClaim } from "#api/kube/types/core.ts";
 import type { Ingress, IngressClass } from "#api/kube/types/networking.ts";
 import type { StorageClass } from "#api/kube/types/storage.ts";
-import { compareQuantities, parseQuantity } from "#orchestrator/machinery/quantity.ts";
+import { compareQuantities, type Quantity } from "#orchestrator/machinery/quantity.ts";
 import type { AdmissionPlugin } from "./plugin.ts";
-import { type AdmissionDeps, isCreate, isFor, objectOf, refuse } from "./support.ts";
+import { type AdmissionDeps, amountOf, isCreate, isFor, objectOf, refuse } from "./support.ts";
 
 /** Claims without a class get the default one. */
 export function defaultStorageClass({ objects }: AdmissionDeps): AdmissionPlugin {
@@ -83,12 +83,7 @@ export function persistentVolumeClaimResize({ objects }: AdmissionDeps): Admissi
       const next = objectOf<PersistentVolumeClaim>(request);
       const old = request.old as unknown as PersistentVolumeClaim | undefined;
       const [wanted, had] = [sizeOf(next as PersistentVolumeClaim), sizeOf(old)];
-      if (
-        wanted === undefined ||
-        had === undefined ||
-        compareQuantities(parseQuantity(wanted), parseQuantity(had)) <= 0
-      )
-        return;
+      if (wanted === undefined || had === undefined || compareQuantities(wanted, had) <= 0) return;
       if (old?.status?.phase !== "Bound")
         throw refuse(request, "Only bound persistent volume claims can be expanded");
       const name = next.spec?.storageClassName ?? "";
@@ -102,7 +97,6 @@ export function persistentVolumeClaimResize({ objects }: AdmissionDeps): Admissi
   };
 }
 
-function sizeOf(claim: PersistentVolumeClaim | undefined): string | undefined {
-  const size: unknown = claim?.spec?.resources?.requests?.["storage"];
-  return typeof size === "string" || typeof size === "number" ? String(size) : undefined;
+function sizeOf(claim: PersistentVolumeClaim | undefined): Quantity | undefined {
+  return amountOf(claim?.spec?.resources?.requests?.["storage"]);
 }

@@ -2,6 +2,7 @@ import type { KubeObject, ObjectMeta } from "#api/kube/meta.ts";
 import { failure, type StatusCause, type StatusError } from "#api/kube/status.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
 import { parseQuantity, type Quantity } from "#orchestrator/machinery/quantity.ts";
+import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Admission } from "./plugin.ts";
 
 /** What plugins look at beside the request. */
@@ -55,6 +56,12 @@ export function aggregate(messages: readonly string[]): string {
 /** What is being written, as its type; what it is has been checked. */
 export function objectOf<T>({ object }: Admission): Mutable<T> {
   return object as Mutable<T>;
+}
+
+/** Makes what is being written what it is to become. */
+export function replaceObject(object: Draft, next: Draft): void {
+  for (const name of Object.keys(object)) if (!Object.hasOwn(next, name)) delete object[name];
+  Object.assign(object, next);
 }
 
 export type Mutable<T> = T extends (infer U)[] | readonly (infer U)[]

@@ -16,7 +16,7 @@ import { applyJsonPatch } from "#orchestrator/machinery/json-patch.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import { isObject } from "#orchestrator/machinery/is-object.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
-import { aggregate, refuse } from "../support.ts";
+import { aggregate, refuse, replaceObject } from "../support.ts";
 import { evaluate, meetsConditions } from "./conditions.ts";
 import { isPolicy } from "./matching.ts";
 import {
@@ -24,8 +24,9 @@ import {
   nameOf,
   policiesFor,
   type PolicyDeps,
-  policyVariables,
+  scopeOf,
   type Variables,
+  withParam,
   withVariables,
 } from "./policy-scope.ts";
 
@@ -44,15 +45,14 @@ export function mutatingPolicies(deps: MutatingPolicyDeps): AdmissionPlugin {
     async admit(request) {
       if (request.object === undefined || isPolicy(request)) return;
       const policies = policiesFor<MutatingAdmissionPolicy>(deps.objects, policyResource, request);
-      if (policies.length === 0) return;
+      /** Of those that are to run again when others change what they left. */
       const left = new Map<MutatingAdmissionPolicy, Draft>();
       for (const policy of policies) {
         apply(deps, policy, request, request.object);
-        left.set(policy, structuredClone(request.object));
+        if (policy.spec.reinvocationPolicy === "IfNeeded") left.set(policy, structuredClone(request.object));
       }
       for (const [policy, object] of left)
-        if (policy.spec.reinvocationPolicy === "IfNeeded" && !isSameJson(object, request.object))
-          apply(deps, policy, request, request.object);
+        if (!isSameJson(object, request.object)) apply(deps, policy, request, request.object);
     },
   };
 }
@@ -84,17 +84,20 @@ function apply(
       continue;
     }
     const { binding, param } = invocation;
-    const met = meetsConditions(matchConditions, policyVariables(deps, request, param));
+    const met = meetsConditions(matchConditions, withParam(scopeOf(deps, request), param));
     if (met === false) continue;
     if (met !== true) {
       fail(binding, aggregate(met.errors));
       continue;
     }
     for (const mutation of mutations) {
-      const known = withVariables(policyVariables(deps, request, param), variables);
+      const known = withVariables(withParam(scopeOf(deps, request), param), variables);
       const next = mutated(mutation, known, object, deps.atomOf(request.resource));
       if (typeof next === "string") fail(binding, next);
-      else replace(request, object, next);
+      else {
+        replaceObject(object, next);
+        if (request.subresource === "") request.resource.strategy.default?.(object);
+      }
     }
   }
   const [first] = errors;
@@ -105,12 +108,6 @@ function apply(
     errors.map((message) => ({ message })),
   );
   throw new StatusError({ ...status, message: first, reason: "Invalid" });
-}
-
-function replace({ resource, subresource }: Admission, object: Draft, next: Draft): void {
-  for (const name of Object.keys(object)) if (!Object.hasOwn(next, name)) delete object[name];
-  Object.assign(object, next);
-  if (subresource === "") resource.strategy.default?.(object);
 }
 
 /** The object after a mutation, or why that cannot be told. */

@@ -14,8 +14,9 @@ import {
   nameOf,
   policiesFor,
   type PolicyDeps,
-  policyVariables,
+  scopeOf,
   type Variables,
+  withParam,
   withVariables,
 } from "./policy-scope.ts";
 
@@ -64,6 +65,8 @@ export function validatingPolicies(deps: PolicyDeps): AdmissionPlugin {
 class Review {
   readonly #deps: PolicyDeps;
   readonly #request: Admission;
+  /** Made when the first policy is evaluated; validation changes nothing. */
+  #scope: Variables | undefined;
   readonly #denials: Denial[] = [];
   readonly #audited: Audited[] = [];
 
@@ -94,7 +97,8 @@ class Review {
     annotations: Map<string, Set<string>>,
   ): void {
     const { matchConditions = [], variables, validations = [], failurePolicy } = policy.spec;
-    const base = policyVariables(this.#deps, this.#request, param);
+    this.#scope ??= scopeOf(this.#deps, this.#request);
+    const base = withParam(this.#scope, param);
     const known = withVariables(base, variables);
     const met = meetsConditions(matchConditions, base);
     if (met === false) return;

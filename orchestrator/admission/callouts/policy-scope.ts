@@ -96,20 +96,20 @@ function isMatched(
   return isAsked(constraints, request, objects);
 }
 
-/** What expressions of a policy know, apart from its own variables. */
-export function policyVariables(
-  { objects, authorizer, newUid }: PolicyDeps,
-  request: Admission,
-  param: KubeObject | null,
-): Variables {
+/** What expressions of every policy know of a request as it is now: copies of its objects. */
+export function scopeOf({ objects, authorizer, newUid }: PolicyDeps, request: Admission): Variables {
   const { namespace } = request;
   const found =
     namespace === undefined ? undefined : objects.find<KubeObject>("namespaces", undefined, namespace);
   return {
     ...requestVariables(authorizer, request, newUid()),
     namespaceObject: celOf(found ?? null),
-    params: celOf(param),
   };
+}
+
+/** What those of one policy know with a parameter, apart from its own variables. */
+export function withParam(scope: Variables, param: KubeObject | null): Variables {
+  return { ...scope, params: celOf(param) };
 }
 
 /** With `variables.x`: evaluated when it is first asked for, from those before it. */

@@ -14,7 +14,7 @@ import { applyJsonPatch } from "#orchestrator/machinery/json-patch.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
-import { aggregate, refuse } from "../support.ts";
+import { aggregate, refuse, replaceObject } from "../support.ts";
 import { meetsConditions, requestVariables } from "./conditions.ts";
 import { isAsked, isExempt } from "./matching.ts";
 import { admissionRequest, readVerdict, refusal, type Verdict } from "./review.ts";
@@ -54,16 +54,16 @@ export function mutatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
         deps,
         "mutatingwebhookconfigurations",
       ) as readonly MutatingWebhook[];
-      if (all.length === 0) return;
-      const called = new Map<MutatingWebhook, string>();
+      /** Those that want to be asked again when others change what they left. */
+      const left = new Map<MutatingWebhook, string>();
       for (const webhook of all) {
         await mutate(deps, webhook, request, signal);
-        called.set(webhook, JSON.stringify(request.object ?? null));
+        if (webhook.reinvocationPolicy === "IfNeeded")
+          left.set(webhook, JSON.stringify(request.object ?? null));
       }
+      if (left.size === 0) return;
       const last = JSON.stringify(request.object ?? null);
-      for (const [webhook, left] of called)
-        if (webhook.reinvocationPolicy === "IfNeeded" && left !== last)
-          await mutate(deps, webhook, request, signal);
+      for (const [webhook, object] of left) if (object !== last) await mutate(deps, webhook, request, signal);
     },
   };
 }
@@ -118,17 +118,13 @@ async function mutate(
   const verdict = await ask(deps, webhook, request, signal);
   if (verdict?.patch === undefined || verdict.patch.length === 0 || request.object === undefined) return;
   try {
-    replace(request.object, applyJsonPatch(request.object, verdict.patch as readonly object[]) as Draft);
+    const next = applyJsonPatch(request.object, verdict.patch as readonly object[]) as Draft;
+    replaceObject(request.object, next);
   } catch (error) {
     throw internal(messageOf(error));
   }
   request.resource.strategy.prune?.(request.object);
   if (request.subresource === "") request.resource.strategy.default?.(request.object);
-}
-
-function replace(object: Draft, next: Draft): void {
-  for (const name of Object.keys(object)) if (!Object.hasOwn(next, name)) delete object[name];
-  Object.assign(object, next);
 }
 
 /**
