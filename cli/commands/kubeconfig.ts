@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Fault } from "#base/fault.ts";
 import { defineCommand } from "../context.ts";
 import { text } from "../flags.ts";
+import { readAdminKubeconfig } from "../instance/admin-kubeconfig.ts";
 
 export const command = defineCommand({
   isOwn: true,
@@ -19,25 +18,13 @@ export const command = defineCommand({
     ["kubectl --kubeconfig <(gantry kubeconfig) get nodes", "use it once"],
   ],
   async run({ out, instance }, { server }) {
-    const kubeconfig = readKubeconfig(join(instance.root, "kubeconfig"));
+    const kubeconfig = readAdminKubeconfig(instance.root);
     out.write(
       server === undefined ? kubeconfig : kubeconfig.replace(/^( +server: ).*$/m, `$1${checked(server)}`),
     );
     return 0;
   },
 });
-
-function readKubeconfig(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "EACCES") throw new Fault("forbidden", `${path}: permission denied`);
-    throw new Fault("not-found", `${path} is not there: the cluster has never been started`, {
-      cause: error,
-    });
-  }
-}
 
 function checked(url: string): string {
   if (!URL.canParse(url) || !/^https:\/\/[^\s/]+\/?$/.test(url))

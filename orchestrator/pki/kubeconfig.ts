@@ -1,19 +1,17 @@
 import { findText, writeKeyFile } from "./key-files.ts";
 import type { Identity, Pki } from "./pki.ts";
 
-/** What a client needs to reach a cluster, in JSON, which is YAML too. */
-export interface KubeconfigOptions {
-  /** `https://127.0.0.1:6443` */
-  readonly server: string;
-  readonly authority: string;
-  readonly identity: Identity;
-  readonly cluster?: string;
-  readonly user?: string;
+const cluster = "gantry";
+const user = "gantry-admin";
+
+/** Keeps `<root>/kubeconfig` the administrator's, mode 600. @param server `https://127.0.0.1:6443` */
+export function ensureAdminKubeconfig({ authority, identities }: Pki, server: string, root: string): void {
+  const text = kubeconfig(server, authority, identities.admin);
+  if (findText(root, "kubeconfig") !== text) writeKeyFile(root, "kubeconfig", text, false);
 }
 
 /** A kubeconfig with everything in it. @see Kubernetes API, client.authentication config v1 */
-export function kubeconfig(options: KubeconfigOptions): string {
-  const { server, authority, identity, cluster = "gantry", user = "gantry-admin" } = options;
+function kubeconfig(server: string, authority: string, identity: Identity): string {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   return `apiVersion: v1
 kind: Config
@@ -35,10 +33,4 @@ contexts:
 current-context: ${cluster}
 preferences: {}
 `;
-}
-
-/** Keeps `<root>/kubeconfig` the administrator's, mode 600. */
-export function ensureAdminKubeconfig({ authority, identities }: Pki, server: string, root: string): void {
-  const text = kubeconfig({ server, authority, identity: identities.admin });
-  if (findText(root, "kubeconfig") !== text) writeKeyFile(root, "kubeconfig", text, false);
 }
