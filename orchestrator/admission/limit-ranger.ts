@@ -1,5 +1,6 @@
 import type { Container, Pod } from "#api/kube/types/core-pods.ts";
 import type { LimitRange, PersistentVolumeClaim } from "#api/kube/types/core.ts";
+import { goAggregate } from "#orchestrator/machinery/go-text.ts";
 import {
   addQuantities,
   compareQuantities,
@@ -7,16 +8,7 @@ import {
   type Quantity,
 } from "#orchestrator/machinery/quantity.ts";
 import type { Admission, AdmissionPlugin } from "./plugin.ts";
-import {
-  type AdmissionDeps,
-  aggregate,
-  amountOf,
-  isCreate,
-  isFor,
-  type Mutable,
-  objectOf,
-  refuse,
-} from "./support.ts";
+import { type AdmissionDeps, amountOf, isCreate, isFor, type Mutable, objectOf, refuse } from "./support.ts";
 
 type Amounts = Readonly<Record<string, unknown>>;
 type LimitItem = NonNullable<NonNullable<LimitRange["spec"]>["limits"]>[number];
@@ -56,7 +48,7 @@ export function limitRanger({ objects }: AdmissionDeps): AdmissionPlugin {
             : claimProblems(item, objectOf<PersistentVolumeClaim>(request) as PersistentVolumeClaim),
         ),
       );
-      if (problems.length > 0) throw refuse(request, aggregate(problems));
+      if (problems.length > 0) throw refuse(request, goAggregate(problems));
     },
   };
 }

@@ -47,12 +47,6 @@ export function amountOf(value: unknown): Quantity | undefined {
   return typeof value === "string" || typeof value === "number" ? parseQuantity(String(value)) : undefined;
 }
 
-/** As Go's aggregated errors print. */
-export function aggregate(messages: readonly string[]): string {
-  const distinct = [...new Set(messages)];
-  return distinct.length === 1 ? (distinct[0] ?? "") : `[${distinct.join(", ")}]`;
-}
-
 /** What is being written, as its type; what it is has been checked. */
 export function objectOf<T>({ object }: Admission): Mutable<T> {
   return object as Mutable<T>;

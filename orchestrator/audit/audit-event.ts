@@ -1,4 +1,4 @@
-import type { User } from "#orchestrator/authn/user.ts";
+import { type User, userInfo } from "#orchestrator/authn/user.ts";
 
 export const auditLevels = ["None", "Metadata", "Request", "RequestResponse"] as const;
 export type AuditLevel = (typeof auditLevels)[number];
@@ -89,15 +89,6 @@ export function auditEvent(input: EventInput): AuditEvent {
     requestReceivedTimestamp: microTime(input.received),
     stageTimestamp: microTime(input.now),
     ...(Object.keys(annotations).length > 0 && { annotations }),
-  };
-}
-
-function userInfo({ name, uid, groups, extra }: User): object {
-  return {
-    username: name,
-    ...(uid !== undefined && { uid }),
-    ...(groups.length > 0 && { groups }),
-    ...(extra !== undefined && { extra }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { failure } from "#api/kube/status.ts";
 import { isFault } from "#base/fault.ts";
-import type { TokenAuthenticator } from "./token-authenticator.ts";
-import { anonymous, type Authenticator, type Credentials, type User } from "./user.ts";
+import type { TokenAuthenticator, TokenOwner } from "./token-authenticator.ts";
+import { anonymous, type Authenticator, type Credentials, extraKeyOf, type User } from "./user.ts";
 
 /** Who may speak for others by headers. */
 const frontProxyNames = ["front-proxy-client"];
@@ -26,26 +26,36 @@ export function chainAuthenticator({
       const token = bearerToken(credentials.authorization);
       if (token === undefined) return allowsAnonymous ? anonymous : refuse();
       const audiences = credentials.audiences ?? apiAudiences;
-      return (await firstOwner(tokens, token, audiences, signal))?.user ?? refuse();
+      const { owner } = await askTokens(tokens, token, audiences, signal);
+      return owner?.user ?? refuse();
     },
   };
 }
 
-/** What the first of them says that knows the token. Undefined too when it is wrong: which, is nobody's business. */
-export async function firstOwner(
+export interface TokenAnswer {
+  /** As the first of them says that knows the token. */
+  readonly owner?: TokenOwner;
+  /** Of those before it for whom it is wrong: nobody's business but a review's. */
+  readonly errors: readonly string[];
+}
+
+/** Asks one after the other until one says whose the token is. */
+export async function askTokens(
   tokens: readonly TokenAuthenticator[],
   token: string,
   audiences: readonly string[],
   signal: AbortSignal,
-): ReturnType<TokenAuthenticator["authenticateToken"]> {
+): Promise<TokenAnswer> {
+  const errors: string[] = [];
   for (const one of tokens)
     try {
       const owner = await one.authenticateToken(token, audiences, signal);
-      if (owner !== undefined) return owner;
+      if (owner !== undefined) return { owner, errors };
     } catch (error) {
       if (!isFault(error, "unauthorized")) throw error;
+      errors.push(error.message);
     }
-  return undefined;
+  return { errors };
 }
 
 function certificateUser({ certificate }: Credentials): User | undefined {
@@ -71,7 +81,7 @@ function proxiedUser({ certificate, headers = {} }: Credentials): User | undefin
   const prefix = "x-remote-extra-";
   const extra = Object.entries(headers)
     .filter(([key]) => key.startsWith(prefix))
-    .map(([key, value]) => [unescape(key.slice(prefix.length)), valuesOf(value)] as const);
+    .map(([key, value]) => [extraKeyOf(key.slice(prefix.length)), valuesOf(value)] as const);
   return {
     name,
     groups: withAuthenticated(valuesOf(headers["x-remote-group"])),
@@ -93,14 +103,6 @@ function withAuthenticated(groups: readonly string[]): readonly string[] {
 function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
   if (value === undefined) return [];
   return typeof value === "string" ? [value] : value;
-}
-
-function unescape(key: string): string {
-  try {
-    return decodeURIComponent(key);
-  } catch {
-    return key;
-  }
 }
 
 function refuse(): never {

@@ -1,4 +1,5 @@
 import type { KubeObject } from "#api/kube/meta.ts";
+import { serviceAccountUserName } from "./service-account-name.ts";
 
 /** What a ServiceAccount's token says, beside what RFC 7519 names. */
 export interface ServiceAccountClaims {
@@ -68,6 +69,6 @@ export function planClaims(input: ClaimsInput): ServiceAccountClaims {
       ...(isExtended && { warnafter: nowS + expirationS }),
     },
     nbf: nowS,
-    sub: `system:serviceaccount:${namespace}:${name}`,
+    sub: serviceAccountUserName(namespace, name),
   };
 }

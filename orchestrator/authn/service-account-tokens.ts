@@ -1,5 +1,6 @@
 import type { KubeObject } from "#api/kube/meta.ts";
 import { Fault } from "#base/fault.ts";
+import { goList } from "#orchestrator/machinery/go-text.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
 import {
   algorithmOf,
@@ -15,7 +16,7 @@ import {
   type Reference,
   type ServiceAccountClaims,
 } from "./service-account-claims.ts";
-import { parseServiceAccount, serviceAccountUser } from "./service-account-name.ts";
+import { parseServiceAccount, serviceAccountUser, serviceAccountUserName } from "./service-account-name.ts";
 import type { TokenAuthenticator, TokenOwner } from "./token-authenticator.ts";
 
 /** Of tokens whose signature has been checked. */
@@ -69,7 +70,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       "kubernetes.io/serviceaccount/secret.name": secretName,
       "kubernetes.io/serviceaccount/service-account.name": name,
       "kubernetes.io/serviceaccount/service-account.uid": uid,
-      sub: `system:serviceaccount:${namespace}:${name}`,
+      sub: serviceAccountUserName(namespace, name),
     };
     return signToken(claims, this.#deps.keys[0]);
   }
@@ -92,24 +93,22 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   async authenticateToken(token: string, audiences: readonly string[]): Promise<TokenOwner | undefined> {
-    const issuer = peekClaims(token)?.["iss"];
+    const known = this.#verified.get(token);
+    const issuer = (known ?? peekClaims(token))?.["iss"];
     if (issuer !== this.#deps.issuer && issuer !== legacyIssuer) return undefined;
-    const claims = this.#claimsOf(token);
+    const claims = known ?? verifyToken(token, this.#deps.keys);
+    this.#remember(token, claims);
     return issuer === legacyIssuer
       ? this.#ownerOfLegacy(token, claims, audiences)
       : this.#ownerOf(claims, audiences);
   }
 
-  #claimsOf(token: string): Readonly<Record<string, unknown>> {
-    const known = this.#verified.get(token);
-    const claims = known ?? verifyToken(token, this.#deps.keys);
+  #remember(token: string, claims: Readonly<Record<string, unknown>>): void {
     this.#verified.delete(token);
     this.#verified.set(token, claims);
-    if (this.#verified.size > CACHED_MOST) {
-      const [oldest] = this.#verified.keys();
-      if (oldest !== undefined) this.#verified.delete(oldest);
-    }
-    return claims;
+    if (this.#verified.size <= CACHED_MOST) return;
+    const [oldest] = this.#verified.keys();
+    if (oldest !== undefined) this.#verified.delete(oldest);
   }
 
   #ownerOf(unchecked: Readonly<Record<string, unknown>>, wanted: readonly string[]): TokenOwner {
@@ -180,8 +179,4 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       throw new Fault("unauthorized", "service account token has been invalidated");
     return { user: serviceAccountUser({ ...account, uid }), audiences };
   }
-}
-
-function goList(texts: readonly string[]): string {
-  return `[${texts.map((text) => JSON.stringify(text)).join(" ")}]`;
 }

@@ -1,8 +1,8 @@
 import { failure } from "#api/kube/status.ts";
-import { isFault } from "#base/fault.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
+import { askTokens, type TokenAnswer } from "./authenticators.ts";
 import type { TokenAuthenticator } from "./token-authenticator.ts";
-import type { User } from "./user.ts";
+import { type User, userInfo } from "./user.ts";
 
 export interface TokenReviewRequest {
   readonly metadata?: object;
@@ -33,33 +33,18 @@ export async function reviewToken(
     apiVersion: "authentication.k8s.io/v1",
     metadata: request.metadata ?? {},
     spec: { token, ...(audiences.length > 0 && { audiences }) },
-    status: await statusOf(tokens, token, wanted, signal),
+    status: statusOf(await askTokens(tokens, token, wanted, signal), wanted),
   };
 }
 
-async function statusOf(
-  tokens: readonly TokenAuthenticator[],
-  token: string,
-  wanted: readonly string[],
-  signal: AbortSignal,
-): Promise<Draft> {
-  const errors: string[] = [];
-  for (const one of tokens)
-    try {
-      const owner = await one.authenticateToken(token, wanted, signal);
-      if (owner === undefined) continue;
-      // One that knows no audiences is the API server's.
-      return {
-        authenticated: true,
-        user: userInfo(owner.user),
-        audiences: owner.audiences.length > 0 ? owner.audiences : wanted,
-      };
-    } catch (error) {
-      if (!isFault(error, "unauthorized")) throw error;
-      errors.push(error.message);
-    }
-  const [first = "invalid bearer token"] = errors;
-  return { user: {}, error: errors.length > 1 ? `[${errors.join(", ")}]` : first };
+function statusOf({ owner, errors }: TokenAnswer, wanted: readonly string[]): Draft {
+  if (owner === undefined) {
+    const [first = "invalid bearer token"] = errors;
+    return { user: {}, error: errors.length > 1 ? `[${errors.join(", ")}]` : first };
+  }
+  // One that knows no audiences is the API server's.
+  const audiences = owner.audiences.length > 0 ? owner.audiences : wanted;
+  return { authenticated: true, user: userInfo(owner.user), audiences };
 }
 
 /** Who makes the request. @see Kubernetes API 1.36, authentication/v1 SelfSubjectReview */
@@ -69,15 +54,5 @@ export function reviewSelf(user: User, now: Date): Draft {
     apiVersion: "authentication.k8s.io/v1",
     metadata: { creationTimestamp: now.toISOString().replace(/\.\d+Z$/, "Z") },
     status: { userInfo: userInfo(user) },
-  };
-}
-
-/** @see Kubernetes API 1.36, authentication/v1 UserInfo */
-export function userInfo({ name, uid, groups, extra }: User): Draft {
-  return {
-    ...(name !== "" && { username: name }),
-    ...(uid !== undefined && uid !== "" && { uid }),
-    ...(groups.length > 0 && { groups }),
-    ...(extra !== undefined && Object.keys(extra).length > 0 && { extra }),
   };
 }

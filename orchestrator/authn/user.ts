@@ -8,6 +8,25 @@ export interface User {
 
 export const anonymous: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 
+/** The user as the API writes it. @see Kubernetes API 1.36, authentication/v1 UserInfo */
+export function userInfo({ name, uid, groups, extra }: User): object {
+  return {
+    ...(name !== "" && { username: name }),
+    ...(uid !== undefined && uid !== "" && { uid }),
+    ...(groups.length > 0 && { groups }),
+    ...(extra !== undefined && Object.keys(extra).length > 0 && { extra }),
+  };
+}
+
+/** A key of `extra` from the end of a header's name; one that is not escaped well is taken as it stands. */
+export function extraKeyOf(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** What a connection and a request say of who makes it. */
 export interface Credentials {
   /** Of a client certificate that TLS has verified against the client CA. */

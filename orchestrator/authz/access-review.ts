@@ -6,10 +6,12 @@ import type {
   SubjectAccessReviewStatus,
 } from "#api/kube/types/authorization.ts";
 import type { User } from "#orchestrator/authn/user.ts";
+import { goAggregate } from "#orchestrator/machinery/go-text.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Attributes, Authorizer } from "./authorizer.ts";
 
 const group = "authorization.k8s.io";
+const pathField = "spec.nonResourceAttributes";
 
 export type AccessReviewKind = "SelfSubjectAccessReview" | "SubjectAccessReview" | "LocalSubjectAccessReview";
 
@@ -61,47 +63,28 @@ function statusOf(authorizer: Authorizer, attributes: Attributes): SubjectAccess
 
 function check(kind: AccessReviewKind, spec: SubjectAccessReviewSpec): void {
   const { resourceAttributes, nonResourceAttributes, user = "", groups = [] } = spec;
-  const problems: readonly (readonly [string, string, string])[] = [
-    ...(resourceAttributes !== undefined && nonResourceAttributes !== undefined
-      ? [
-          [
-            "spec.nonResourceAttributes",
-            shown(nonResourceAttributes),
-            "cannot be specified in combination with resourceAttributes",
-          ] as const,
-        ]
-      : []),
-    ...(resourceAttributes === undefined && nonResourceAttributes === undefined
-      ? [
-          [
-            "spec.resourceAttributes",
-            "null",
-            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
-          ] as const,
-        ]
-      : []),
-    ...(kind !== "SelfSubjectAccessReview" && user === "" && groups.length === 0
-      ? [["spec.user", '""', "at least one of user or group must be specified"] as const]
-      : []),
-    ...(kind === "LocalSubjectAccessReview" && nonResourceAttributes !== undefined
-      ? [
-          [
-            "spec.nonResourceAttributes",
-            shown(nonResourceAttributes),
-            "disallowed on this kind of request",
-          ] as const,
-        ]
-      : []),
-  ];
+  const path = JSON.stringify(nonResourceAttributes);
+  const [hasResource, hasPath] = [resourceAttributes !== undefined, nonResourceAttributes !== undefined];
+  const isWithoutUser = kind !== "SelfSubjectAccessReview" && user === "" && groups.length === 0;
+  const problems: (readonly [field: string, value: string, detail: string])[] = [];
+  if (hasResource && hasPath)
+    problems.push([pathField, path, "cannot be specified in combination with resourceAttributes"]);
+  if (!hasResource && !hasPath)
+    problems.push([
+      "spec.resourceAttributes",
+      "null",
+      "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+    ]);
+  if (isWithoutUser) problems.push(["spec.user", '""', "at least one of user or group must be specified"]);
+  if (kind === "LocalSubjectAccessReview" && hasPath)
+    problems.push([pathField, path, "disallowed on this kind of request"]);
   if (problems.length === 0) return;
   const causes = problems.map(([field, value, detail]) => ({
     reason: "FieldValueInvalid",
     message: `Invalid value: ${value}: ${detail}`,
     field,
   }));
-  const texts = causes.map(({ field, message }) => `${field}: ${message}`);
-  const [first = ""] = texts;
-  const text = texts.length === 1 ? first : `[${texts.join(", ")}]`;
+  const text = goAggregate(causes.map(({ field, message }) => `${field}: ${message}`));
   throw failure("Invalid", `${kind}.${group} "" is invalid: ${text}`, { group, kind, causes });
 }
 
@@ -163,8 +146,4 @@ function fieldSelectorOf(selector: ResourceAttributes["fieldSelector"]): string 
     return sign === undefined ? [] : [`${key}${sign}${value.replaceAll(/[\\,=]/g, "\\$&")}`];
   });
   return terms.length === 0 ? undefined : terms.join(",");
-}
-
-function shown(value: object): string {
-  return JSON.stringify(value);
 }

@@ -1,10 +1,11 @@
 import { failure } from "#api/kube/status.ts";
 import type { User } from "#orchestrator/authn/user.ts";
+import { goList } from "#orchestrator/machinery/go-text.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { PolicyRule, RoleRef } from "#api/kube/types/rbac.ts";
 import type { RbacAuthorizer } from "./rbac-authorizer.ts";
 import type { RbacIndex } from "./rbac-index.ts";
-import { describeRules, goList, uncovered } from "./rule-cover.ts";
+import { describeRules, uncovered } from "./rule-cover.ts";
 
 const group = "rbac.authorization.k8s.io";
 

@@ -1,6 +1,6 @@
 import { failure } from "#api/kube/status.ts";
 import { parseServiceAccount, serviceAccountGroups } from "#orchestrator/authn/service-account-name.ts";
-import { anonymous, type User } from "#orchestrator/authn/user.ts";
+import { anonymous, extraKeyOf, type User } from "#orchestrator/authn/user.ts";
 import type { Attributes, Authorizer } from "./authorizer.ts";
 import { forbidden } from "./forbidden.ts";
 
@@ -75,7 +75,7 @@ function readExtra(headers: DistinctHeaders): Readonly<Record<string, readonly s
   const found = new Map<string, readonly string[]>();
   for (const [header, values = []] of Object.entries(headers))
     if (header.startsWith(extraPrefix)) {
-      const key = unescape(header.slice(extraPrefix.length));
+      const key = extraKeyOf(header.slice(extraPrefix.length));
       found.set(key, [...(found.get(key) ?? []), ...values]);
     }
   return Object.fromEntries(found);
@@ -93,12 +93,4 @@ function core(resource: string, name: string): Target {
 
 function own(resource: string, name: string): Target {
   return { group: authentication, version: "v1", resource, name };
-}
-
-function unescape(key: string): string {
-  try {
-    return decodeURIComponent(key);
-  } catch {
-    return key;
-  }
 }

@@ -1,4 +1,5 @@
 import type { User } from "#orchestrator/authn/user.ts";
+import { goAggregate } from "#orchestrator/machinery/go-text.ts";
 import type { Attributes, Authorizer, Decision } from "./authorizer.ts";
 import type { PolicyRule } from "#api/kube/types/rbac.ts";
 import { ruleAllows } from "./policy-rule.ts";
@@ -28,7 +29,7 @@ export class RbacAuthorizer implements Authorizer {
       else if (rules.some((rule) => ruleAllows(rule, attributes)))
         return { is: "allowed", reason: `RBAC: allowed by ${describe(grant)}` };
     }
-    return { is: "no-opinion", reason: missing.length === 0 ? "" : `RBAC: ${aggregate(missing)}` };
+    return { is: "no-opinion", reason: missing.length === 0 ? "" : `RBAC: ${goAggregate(missing)}` };
   }
 
   /** @param namespace empty for the whole cluster's only */
@@ -51,12 +52,6 @@ export class RbacAuthorizer implements Authorizer {
 function missingRole({ binding }: Grant): string {
   const { kind, name } = binding.roleRef;
   return `${kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(name)} not found`;
-}
-
-/** As Go's aggregated errors print: each one once, in brackets when there are several. */
-function aggregate(messages: readonly string[]): string {
-  const distinct = [...new Set(messages)];
-  return distinct.length === 1 ? (distinct[0] ?? "") : `[${distinct.join(", ")}]`;
 }
 
 function describe({ binding: { metadata, roleRef }, subject }: Grant): string {

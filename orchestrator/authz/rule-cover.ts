@@ -1,4 +1,5 @@
 import type { PolicyRule } from "#api/kube/types/rbac.ts";
+import { byBytes, goList } from "#orchestrator/machinery/go-text.ts";
 import { resourceMatches, urlMatches } from "./policy-rule.ts";
 
 /**
@@ -22,7 +23,7 @@ export function describeRules(rules: readonly PolicyRule[]): readonly string[] {
     const known = merged.get(key)?.verbs ?? [];
     merged.set(key, { ...rest, verbs: [...new Set([...known, ...verbs])] });
   }
-  return [...new Set([...merged.values()].map(describe))].toSorted(byCodeUnits);
+  return [...new Set([...merged.values()].map(describe))].toSorted(byBytes);
 }
 
 function split({
@@ -84,13 +85,4 @@ function describe({ apiGroups, resources, nonResourceURLs, resourceNames, verbs 
     values.length === 0 ? [] : [`${name}:${goList(values)}`],
   );
   return `{${shown.join(", ")}}`;
-}
-
-/** `["a" "b"]`, as Go prints it. */
-export function goList(texts: readonly string[]): string {
-  return `[${texts.map((text) => JSON.stringify(text)).join(" ")}]`;
-}
-
-function byCodeUnits(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0;
 }

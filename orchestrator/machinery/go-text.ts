@@ -77,3 +77,14 @@ export function goValue(value: unknown): string {
   const members = Object.entries(value).sort(([a], [b]) => byBytes(a, b));
   return `map[${members.map(([name, member]) => `${name}:${goValue(member)}`).join(" ")}]`;
 }
+
+/** As Go's aggregated errors print: each one once, in brackets when there are several. */
+export function goAggregate(messages: readonly string[]): string {
+  const distinct = [...new Set(messages)];
+  return distinct.length === 1 ? (distinct[0] ?? "") : `[${distinct.join(", ")}]`;
+}
+
+/** `["a" "b"]`, as Go prints a list of texts. */
+export function goList(texts: readonly string[]): string {
+  return `[${texts.map((text) => JSON.stringify(text)).join(" ")}]`;
+}

@@ -10,13 +10,13 @@ import { atomicPaths } from "#orchestrator/machinery/apply/atomics.ts";
 import { merge } from "#orchestrator/machinery/apply/merge.ts";
 import { typeErrors } from "#orchestrator/machinery/apply/validate.ts";
 import { jsonOf } from "#orchestrator/machinery/cel/admission-expressions.ts";
-import { goQuote } from "#orchestrator/machinery/go-text.ts";
+import { goAggregate, goQuote } from "#orchestrator/machinery/go-text.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { applyJsonPatch } from "#orchestrator/machinery/json-patch.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import { isObject } from "#orchestrator/machinery/is-object.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
-import { aggregate, refuse, replaceObject } from "../support.ts";
+import { refuse, replaceObject } from "../support.ts";
 import { evaluate, meetsConditions } from "./conditions.ts";
 import { isPolicy } from "./matching.ts";
 import {
@@ -87,7 +87,7 @@ function apply(
     const met = meetsConditions(matchConditions, withParam(scopeOf(deps, request), param));
     if (met === false) continue;
     if (met !== true) {
-      fail(binding, aggregate(met.errors));
+      fail(binding, goAggregate(met.errors));
       continue;
     }
     for (const mutation of mutations) {

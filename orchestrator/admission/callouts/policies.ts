@@ -5,8 +5,9 @@ import type {
   ValidatingAdmissionPolicyBinding,
   Validation,
 } from "#api/kube/types/admissionregistration.ts";
+import { goAggregate } from "#orchestrator/machinery/go-text.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
-import { aggregate, refuse } from "../support.ts";
+import { refuse } from "../support.ts";
 import { evaluate, meetsConditions } from "./conditions.ts";
 import { isPolicy } from "./matching.ts";
 import {
@@ -103,7 +104,7 @@ class Review {
     const met = meetsConditions(matchConditions, base);
     if (met === false) return;
     if (met !== true) {
-      if (failurePolicy !== "Ignore") this.#object(policy, binding, 0, { message: aggregate(met.errors) });
+      if (failurePolicy !== "Ignore") this.#object(policy, binding, 0, { message: goAggregate(met.errors) });
       return;
     }
     for (const [at, validation] of validations.entries()) {

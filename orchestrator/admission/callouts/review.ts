@@ -1,4 +1,5 @@
 import { type Status, StatusError } from "#api/kube/status.ts";
+import { userInfo } from "#orchestrator/authn/user.ts";
 import { goQuote } from "#orchestrator/machinery/go-text.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import { isObject } from "#orchestrator/machinery/is-object.ts";
@@ -21,12 +22,7 @@ export function admissionRequest(request: Admission, uid: string): Draft {
     ...(name !== "" && { name }),
     ...(namespace !== undefined && { namespace }),
     operation,
-    userInfo: {
-      username: user.name,
-      ...(user.uid !== undefined && { uid: user.uid }),
-      groups: user.groups,
-      ...(user.extra !== undefined && { extra: user.extra }),
-    },
+    userInfo: userInfo(user),
     object: object === undefined ? null : identified(object, kind),
     oldObject: old === undefined ? null : identified(old, kind),
     dryRun: isDryRun,

@@ -9,12 +9,12 @@ import type {
 import { messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { Authorizer } from "#orchestrator/authz/authorizer.ts";
-import { byBytes, goQuote } from "#orchestrator/machinery/go-text.ts";
+import { byBytes, goAggregate, goQuote } from "#orchestrator/machinery/go-text.ts";
 import { applyJsonPatch } from "#orchestrator/machinery/json-patch.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Admission, AdmissionPlugin } from "../plugin.ts";
-import { aggregate, refuse, replaceObject } from "../support.ts";
+import { refuse, replaceObject } from "../support.ts";
 import { meetsConditions, requestVariables } from "./conditions.ts";
 import { isAsked, isExempt } from "./matching.ts";
 import { admissionRequest, readVerdict, refusal, type Verdict } from "./review.ts";
@@ -105,7 +105,7 @@ function isWanted(deps: WebhookDeps, webhook: Webhook, request: Admission): bool
   const met = meetsConditions(matchConditions, requestVariables(deps.authorizer, request, deps.newUid()));
   if (typeof met === "boolean") return met;
   if (webhook.failurePolicy === "Ignore") return false;
-  throw refuse(request, aggregate(met.errors));
+  throw refuse(request, goAggregate(met.errors));
 }
 
 async function mutate(
