@@ -1,5 +1,6 @@
 import type { KubeObject } from "#api/kube/meta.ts";
 import { failure } from "#api/kube/status.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import type { Admission, AdmissionPlugin } from "./plugin.ts";
 import { type AdmissionDeps, findFresh, isFor, refuse } from "./support.ts";
 
@@ -31,8 +32,8 @@ export function namespaceLifecycle(deps: AdmissionDeps): AdmissionPlugin {
 
 function needsNamespace({ namespace = "", operation, resource }: Admission): boolean {
   if (namespace === "" || operation === "DELETE") return false;
-  if (resource.group === "" && resource.resource === "namespaces") return false;
-  return !reviews.has(`${resource.resource}.${resource.group}`);
+  const name = qualified(resource);
+  return name !== "namespaces" && !reviews.has(name);
 }
 
 async function checkNamespace(deps: AdmissionDeps, request: Admission, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import type { Node, PersistentVolumeClaim } from "#api/kube/types/core.ts";
 import type { ResourceSlice } from "#api/kube/types/resource.ts";
 import { nodeNameOf } from "#orchestrator/authz/node-name.ts";
 import { isMirror, mirrorAnnotation, podReferences } from "#orchestrator/authz/pod-references.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import type { Admission, AdmissionPlugin } from "./plugin.ts";
 import { type AdmissionDeps, findFresh, objectOf, refuse } from "./support.ts";
 
@@ -35,8 +36,7 @@ export function nodeRestriction(deps: AdmissionDeps): AdmissionPlugin {
       if (node === undefined) return;
       if (node === "")
         throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`);
-      const { group, resource } = request.resource;
-      switch (group === "" ? resource : `${resource}.${group}`) {
+      switch (qualified(request.resource)) {
         case "pods":
           return await checkPod(deps, node, request, signal);
         case "nodes":

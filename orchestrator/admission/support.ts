@@ -1,6 +1,7 @@
 import type { KubeObject, ObjectMeta } from "#api/kube/meta.ts";
 import { failure, type StatusCause, type StatusError } from "#api/kube/status.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import { parseQuantity, type Quantity } from "#orchestrator/machinery/quantity.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Admission } from "./plugin.ts";
@@ -14,8 +15,7 @@ export interface AdmissionDeps {
 
 /** @param name with its group, e.g. `ingresses.networking.k8s.io`, or `pods` of core */
 export function isFor({ resource, subresource }: Admission, name: string, part = ""): boolean {
-  const full = resource.group === "" ? resource.resource : `${resource.resource}.${resource.group}`;
-  return full === name && subresource === part;
+  return qualified(resource) === name && subresource === part;
 }
 
 export function isCreate(request: Admission, name: string): boolean {
@@ -26,13 +26,16 @@ export function isCreate(request: Admission, name: string): boolean {
 export function refuse(request: Admission, problem: string, causes?: readonly StatusCause[]): StatusError {
   const { group, resource } = request.resource;
   const name = nameOf(request);
-  const qualified = group === "" ? resource : `${resource}.${group}`;
-  return failure("Forbidden", `${qualified} ${JSON.stringify(name)} is forbidden: ${problem}`, {
-    name,
-    ...(group !== "" && { group }),
-    kind: resource,
-    ...(causes !== undefined && { causes }),
-  });
+  return failure(
+    "Forbidden",
+    `${qualified(request.resource)} ${JSON.stringify(name)} is forbidden: ${problem}`,
+    {
+      name,
+      ...(group !== "" && { group }),
+      kind: resource,
+      ...(causes !== undefined && { causes }),
+    },
+  );
 }
 
 /** Of an object whose name is yet to be generated, the beginning of it. */

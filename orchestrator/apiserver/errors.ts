@@ -1,13 +1,9 @@
 import { failure, type StatusDetails, StatusError } from "#api/kube/status.ts";
 import { isFault, messageOf } from "#base/fault.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import type { FieldError, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 
 type Named = Pick<ResourceDefinition, "group" | "resource">;
-
-/** `pods`, `deployments.apps` */
-export function qualified({ group, resource }: Named): string {
-  return group === "" ? resource : `${resource}.${group}`;
-}
 
 function details({ group, resource }: Named, name: string): StatusDetails {
   return { ...(name !== "" && { name }), ...(group !== "" && { group }), kind: resource };

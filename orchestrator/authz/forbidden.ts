@@ -1,4 +1,5 @@
 import { failure, type StatusError } from "#api/kube/status.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import type { Attributes } from "./authorizer.ts";
 
 /** The refusal of a request, in upstream's words. */
@@ -6,8 +7,8 @@ export function forbidden(attributes: Attributes, reason: string): StatusError {
   const text = reason === "" ? describe(attributes) : `${describe(attributes)}: ${reason}`;
   if (attributes.type === "path") return failure("Forbidden", `forbidden: ${text}`, {});
   const { group, resource, name = "" } = attributes;
-  const qualified = group === "" ? resource : `${resource}.${group}`;
-  const subject = name === "" ? qualified : `${qualified} ${JSON.stringify(name)}`;
+  const full = qualified(attributes);
+  const subject = name === "" ? full : `${full} ${JSON.stringify(name)}`;
   return failure("Forbidden", `${subject} is forbidden: ${text}`, {
     ...(name !== "" && { name }),
     ...(group !== "" && { group }),

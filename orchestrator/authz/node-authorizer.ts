@@ -1,4 +1,5 @@
 import type { PolicyRule } from "#api/kube/types/rbac.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import type { Attributes, Authorizer, Decision } from "./authorizer.ts";
 import type { NodeGraph } from "./node-graph.ts";
 import { nodeNameOf } from "./node-name.ts";
@@ -31,7 +32,7 @@ export class NodeAuthorizer implements Authorizer {
 
   /** Undefined when nothing special holds for the resource. */
   #decide(node: string, asked: Resource): Decision | undefined {
-    switch (asked.group === "" ? asked.resource : `${asked.resource}.${asked.group}`) {
+    switch (qualified(asked)) {
       case "secrets":
       case "configmaps":
         return this.#read(node, asked);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import { columnsOf, otherColumns } from "./columns/table.ts";
 import { strategies } from "./strategies.ts";
@@ -14,13 +15,8 @@ function readResources(): readonly ResourceDefinition[] {
     readFileSync(new URL("data/resources.json", import.meta.url), "utf8"),
   );
   return table.map((resource) => {
-    const key = keyOf(resource);
+    const key = qualified(resource);
     const columns = columnsOf[`${key}/${resource.version}`] ?? columnsOf[key] ?? otherColumns;
     return { ...resource, strategy: { ...strategies[key], columns } };
   });
-}
-
-/** e.g. `pods` or `deployments.apps` */
-function keyOf(resource: Omit<ResourceDefinition, "strategy">): string {
-  return resource.group === "" ? resource.resource : `${resource.resource}.${resource.group}`;
 }

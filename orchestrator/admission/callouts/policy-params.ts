@@ -2,6 +2,7 @@ import type { KubeObject } from "#api/kube/meta.ts";
 import type { ParamKind, ParamRef } from "#api/kube/types/admissionregistration.ts";
 import { selects } from "#orchestrator/machinery/label-selector.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 
 export interface ParamDeps {
@@ -46,11 +47,11 @@ export function paramsOf(
 
 function lookUp(
   objects: ObjectReader,
-  { group, resource }: ResourceDefinition,
+  definition: ResourceDefinition,
   { name, selector = {} }: ParamRef,
   namespace: string | undefined,
 ): readonly KubeObject[] {
-  const full = group === "" ? resource : `${resource}.${group}`;
+  const full = qualified(definition);
   if (name === undefined)
     return [...objects.list<KubeObject>(full, namespace)].filter(({ metadata }) =>
       selects(selector, metadata.labels),

@@ -2,6 +2,7 @@ import type { KubeObject } from "#api/kube/meta.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { ResourceQuota } from "#api/kube/types/core.ts";
 import type { ObjectReader } from "#orchestrator/machinery/object-reader.ts";
+import { qualified } from "#orchestrator/machinery/qualified.ts";
 import {
   addQuantities,
   compareQuantities,
@@ -58,7 +59,7 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
     if (namespace === "" || object === undefined || !mayUse(request)) return;
     const quotas = [...this.#deps.objects.list<ResourceQuota>("resourcequotas", namespace)];
     if (quotas.length === 0) return;
-    const resource = resourceOf(request);
+    const resource = qualified(request.resource);
     const next = object as unknown as KubeObject;
     const before = old as unknown as KubeObject | undefined;
     const usage = usageOf(resource, next);
@@ -147,11 +148,7 @@ export class ResourceQuotaAdmission implements AdmissionPlugin {
 function mayUse(request: Admission): boolean {
   const { operation, subresource } = request;
   if (operation === "CREATE") return subresource === "";
-  return operation === "UPDATE" && changing.has(`${resourceOf(request)}/${subresource}`);
-}
-
-function resourceOf({ resource: { group, resource } }: Admission): string {
-  return group === "" ? resource : `${resource}.${group}`;
+  return operation === "UPDATE" && changing.has(`${qualified(request.resource)}/${subresource}`);
 }
 
 function deltaOf(usage: Usage, had: Usage | undefined): Usage {
