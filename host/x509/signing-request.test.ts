@@ -97,3 +97,12 @@ test("parseSigningRequest: whatever is changed of a request, it is refused or st
     }),
   );
 });
+
+test("makeSigningRequest: addresses of every form are addresses; one with a zone is a name", () => {
+  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const names = ["::1", "2001:db8::7", "::ffff:192.0.2.1", "0.0.0.7", "fe80::1%eth0"];
+  const pem = makeSigningRequest({ commonName: "a", organizations: [] }, names, keys);
+  const { dnsNames, addresses } = parseSigningRequest(pem);
+  assert.deepEqual(addresses, ["::1", "2001:db8::7", "::ffff:c000:201", "0.0.0.7"]);
+  assert.deepEqual(dnsNames, ["fe80::1%eth0"]);
+});
