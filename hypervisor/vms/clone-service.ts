@@ -3,7 +3,7 @@ import type { VirDomain } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
 import { checkSeed } from "#hypervisor/cloud-init/seed.ts";
 import type { LayerRecord } from "#hypervisor/disks/layer-store.ts";
-import { freezeDisks } from "./freeze.ts";
+import { freezeDisks, stilled } from "./freeze.ts";
 import { checkDomain, type DomainBody, newMac, newNetDevice, newVm } from "./new-vm.ts";
 import {
   type BlockDeviceRecord,
@@ -62,10 +62,7 @@ export class CloneService {
       const vm = getVm(records, uuid);
       const before = blockDevicesOf(records, uuid);
       const frozen = await freezeDisks(this.#deps, uuid, before, signal);
-      const blockDevices = before.map((device) => {
-        const layer = frozen.get(device.uuid);
-        return layer === undefined ? device : { ...device, layer };
-      });
+      const blockDevices = before.map((device) => stilled(device, frozen));
       return { vm, blockDevices, netDevices: netDevicesOf(records, uuid) };
     });
   }

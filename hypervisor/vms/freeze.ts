@@ -48,6 +48,12 @@ export async function freezeDisks(
   return frozen;
 }
 
+/** A device as it was when {@link freezeDisks} has put a new layer on it: on the one that is still now. */
+export function stilled(device: BlockDeviceRecord, frozen: ReadonlyMap<string, string>): BlockDeviceRecord {
+  const layer = frozen.get(device.uuid);
+  return layer === undefined ? device : { ...device, layer };
+}
+
 /** Finishes what an earlier daemon had begun. */
 export async function finishFreezes(deps: VmDeps, vmUUID: string, signal: AbortSignal): Promise<void> {
   const { layers, records, machines } = deps;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { VirDomainSnapshot } from "#api/hypercore/types.ts";
-import { freezeDisks } from "./freeze.ts";
-import { type BlockDeviceRecord, kinds, type SnapshotRecord, type VmRecord } from "./records.ts";
+import { freezeDisks, stilled } from "./freeze.ts";
+import { kinds, type SnapshotRecord, type VmRecord } from "./records.ts";
 import { blockDevicesOf, getVm, netDevicesOf, secondsOf, type VmDeps } from "./vm-deps.ts";
 import type { Begun } from "./vm-service.ts";
 
@@ -104,9 +104,4 @@ export class SnapshotService {
     });
     await layers.collect();
   }
-}
-
-function stilled(device: BlockDeviceRecord, frozen: ReadonlyMap<string, string>): BlockDeviceRecord {
-  const layer = frozen.get(device.uuid);
-  return layer === undefined ? device : { ...device, layer };
 }

@@ -3,7 +3,7 @@ import type { VirDomainStats } from "#api/hypercore/types.ts";
 import { deviceIdOf } from "#hypervisor/qemu/machine-spec.ts";
 import type { Running } from "./machine-table.ts";
 import { type BlockDeviceRecord, kinds, type NetDeviceRecord, type VmRecord } from "./records.ts";
-import { blockDevicesOf, netDevicesOf, type VmDeps } from "./vm-deps.ts";
+import { blockDevicesByVm, netDevicesByVm, type VmDeps } from "./vm-deps.ts";
 
 /** Counters of a machine at one moment. */
 interface Reading {
@@ -44,13 +44,15 @@ export class VmStats {
   async list(signal: AbortSignal): Promise<readonly VirDomainStats[]> {
     const { records, machines } = this.#deps;
     const all = records.list<VmRecord>(kinds.vm);
+    const blockDevices = blockDevicesByVm(records);
+    const netDevices = netDevicesByVm(records);
     for (const uuid of this.#before.keys()) if (machines.find(uuid) === undefined) this.#before.delete(uuid);
     return await Promise.all(
       all.map(async ({ uuid }) => {
         const running = machines.find(uuid);
-        const disks = blockDevicesOf(records, uuid).filter(({ layer }) => layer !== undefined);
+        const disks = (blockDevices.get(uuid) ?? []).filter(({ layer }) => layer !== undefined);
         if (running === undefined) return statsOf(uuid, disks, undefined, undefined);
-        const now = await this.#read(running, disks, netDevicesOf(records, uuid), signal);
+        const now = await this.#read(running, disks, netDevices.get(uuid) ?? [], signal);
         const before = this.#before.get(uuid);
         this.#before.set(uuid, now);
         return statsOf(uuid, disks, before, now);

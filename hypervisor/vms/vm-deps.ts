@@ -42,6 +42,16 @@ export function getVm(records: RecordStore, uuid: string): VmRecord {
   return vm;
 }
 
+/** The same as {@link blockDevicesOf} for all machines, in one pass. */
+export function blockDevicesByVm(records: RecordStore): ReadonlyMap<string, readonly BlockDeviceRecord[]> {
+  return Map.groupBy(records.list<BlockDeviceRecord>(kinds.blockDevice), (device) => device.virDomainUUID);
+}
+
+/** The same as {@link netDevicesOf} for all machines, in one pass. */
+export function netDevicesByVm(records: RecordStore): ReadonlyMap<string, readonly NetDeviceRecord[]> {
+  return Map.groupBy(records.list<NetDeviceRecord>(kinds.netDevice), (device) => device.virDomainUUID);
+}
+
 export function blockDevicesOf(records: RecordStore, vm: string): readonly BlockDeviceRecord[] {
   return records.list<BlockDeviceRecord>(kinds.blockDevice).filter((device) => device.virDomainUUID === vm);
 }

@@ -8,11 +8,28 @@ import {
   type BlockDeviceRecord,
   kinds,
   type NetDeviceRecord,
+  type ReplicationRecord,
   type SnapshotRecord,
   type VmRecord,
 } from "./records.ts";
 import { virDomainOf, type VmSight } from "./view.ts";
-import { replicationsOf, type VmDeps } from "./vm-deps.ts";
+import {
+  blockDevicesByVm,
+  blockDevicesOf,
+  netDevicesByVm,
+  netDevicesOf,
+  replicationsOf,
+  snapshotsOf,
+  type VmDeps,
+} from "./vm-deps.ts";
+
+/** What there is of one machine. */
+interface Belongings {
+  readonly blockDevices: readonly BlockDeviceRecord[];
+  readonly netDevices: readonly NetDeviceRecord[];
+  readonly snapshots: readonly SnapshotRecord[];
+  readonly replications: readonly ReplicationRecord[];
+}
 
 /** Machines and what belongs to them, as clients read them. A list of all costs one pass over the records. */
 export class VmReader {
@@ -26,44 +43,42 @@ export class VmReader {
 
   list(): readonly VirDomain[] {
     const { records } = this.#deps;
-    const blockDevices = Map.groupBy(
-      records.list<BlockDeviceRecord>(kinds.blockDevice),
-      (device) => device.virDomainUUID,
-    );
-    const netDevices = Map.groupBy(
-      records.list<NetDeviceRecord>(kinds.netDevice),
-      (device) => device.virDomainUUID,
-    );
+    const blockDevices = blockDevicesByVm(records);
+    const netDevices = netDevicesByVm(records);
     const snapshots = Map.groupBy(
       records.list<SnapshotRecord>(kinds.snapshot),
       (snapshot) => snapshot.domainUUID,
     );
+    const replications = Map.groupBy(
+      records.list<ReplicationRecord>(kinds.replication),
+      (replication) => replication.sourceDomainUUID,
+    );
     const nodeIP = this.#nodeIP();
-    return records.list<VmRecord>(kinds.vm).map((vm) => {
-      const own = blockDevices.get(vm.uuid) ?? [];
-      return virDomainOf(
+    return records.list<VmRecord>(kinds.vm).map((vm) =>
+      this.#shown(
         vm,
-        own,
-        netDevices.get(vm.uuid) ?? [],
-        this.#sight(vm, own, snapshots.get(vm.uuid) ?? [], nodeIP),
-      );
-    });
+        {
+          blockDevices: blockDevices.get(vm.uuid) ?? [],
+          netDevices: netDevices.get(vm.uuid) ?? [],
+          snapshots: snapshots.get(vm.uuid) ?? [],
+          replications: replications.get(vm.uuid) ?? [],
+        },
+        nodeIP,
+      ),
+    );
   }
 
   find(uuid: string): VirDomain | undefined {
     const { records } = this.#deps;
     const vm = records.find<VmRecord>(kinds.vm, uuid);
     if (vm === undefined) return undefined;
-    const own = records
-      .list<BlockDeviceRecord>(kinds.blockDevice)
-      .filter((device) => device.virDomainUUID === uuid);
-    const nics = records
-      .list<NetDeviceRecord>(kinds.netDevice)
-      .filter((device) => device.virDomainUUID === uuid);
-    const snapshots = records
-      .list<SnapshotRecord>(kinds.snapshot)
-      .filter((snapshot) => snapshot.domainUUID === uuid);
-    return virDomainOf(vm, own, nics, this.#sight(vm, own, snapshots, this.#nodeIP()));
+    const own: Belongings = {
+      blockDevices: blockDevicesOf(records, uuid),
+      netDevices: netDevicesOf(records, uuid),
+      snapshots: snapshotsOf(records, uuid),
+      replications: replicationsOf(records, uuid),
+    };
+    return this.#shown(vm, own, this.#nodeIP());
   }
 
   blockDevices(): readonly VirDomainBlockDevice[] {
@@ -82,7 +97,7 @@ export class VmReader {
 
   #snapshot(snapshot: SnapshotRecord): VirDomainSnapshot {
     const { vm, blockDevices, netDevices, serialNumber, ...record } = snapshot;
-    const sight = { ...this.#still(vm), snapUUIDs: [] };
+    const sight = this.#still(vm, replicationsOf(this.#deps.records, vm.uuid));
     const domain = virDomainOf(
       { ...vm, snapshotSerialNumber: serialNumber },
       blockDevices,
@@ -109,34 +124,31 @@ export class VmReader {
     };
   }
 
-  #sight(
-    vm: VmRecord,
-    blockDevices: readonly BlockDeviceRecord[],
-    snapshots: readonly SnapshotRecord[],
-    nodeIP: string,
-  ): VmSight {
+  #shown(vm: VmRecord, own: Belongings, nodeIP: string): VirDomain {
     const { machines, tasks, nodeUUID } = this.#deps;
+    const { blockDevices, netDevices } = own;
     const running = machines.find(vm.uuid);
-    const state = machines.stateOf(vm);
-    const latestTaskTag = tasks.latestOf(vm.uuid);
-    const snapUUIDs = snapshots.map(({ uuid }) => uuid);
-    if (running === undefined) return { ...this.#still(vm), state, latestTaskTag, snapUUIDs };
+    const still: VmSight = {
+      ...this.#still(vm, own.replications),
+      state: machines.stateOf(vm),
+      latestTaskTag: tasks.latestOf(vm.uuid),
+      snapUUIDs: own.snapshots.map(({ uuid }) => uuid),
+    };
+    if (running === undefined) return virDomainOf(vm, blockDevices, netDevices, still);
     const { addresses, mountPoints } = running.agent.look();
-    return {
-      ...this.#still(vm),
-      state,
+    const sight: VmSight = {
+      ...still,
       nodeUUID,
       nodeIP,
       guestAgentState: running.agent.state,
       addresses,
       mountPoints: byDevice(blockDevices, mountPoints),
-      latestTaskTag,
-      snapUUIDs,
     };
+    return virDomainOf(vm, blockDevices, netDevices, sight);
   }
 
   /** Of a machine that does not run. */
-  #still(vm: VmRecord): VmSight {
+  #still(vm: VmRecord, replications: readonly ReplicationRecord[]): VmSight {
     return {
       state: "SHUTOFF",
       nodeUUID: "",
@@ -147,7 +159,7 @@ export class VmReader {
       allocatedBytes: (layer) => this.#deps.layers.allocatedBytes(layer),
       latestTaskTag: this.#deps.tasks.latestOf(`${vm.uuid} of a snapshot`),
       snapUUIDs: [],
-      replicationUUIDs: replicationsOf(this.#deps.records, vm.uuid).map(({ uuid }) => uuid),
+      replicationUUIDs: replications.map(({ uuid }) => uuid),
     };
   }
 }
