@@ -1,11 +1,11 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Server as TlsServer } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import type { Duplex } from "node:stream";
 import type { Log } from "#base/log.ts";
 import { HeadDeadlines } from "#host/head-deadline.ts";
-import { createServer, https } from "#host/http.ts";
+import { https } from "#host/http.ts";
 import { listenOnTcp } from "#host/listen-tcp.ts";
 import type { AuditLog } from "#hypervisor/access/audit-log.ts";
 import { type AccessDeps, authenticate, type GivenCredentials } from "./authenticate.ts";
@@ -30,7 +30,7 @@ const httpOptions = {
 /** Takes a connection over, for a console. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller) => void;
 
-/** Serves routes over HTTPS, or over plain HTTP where no TLS is given, with the shapes and statuses of HyperCore. */
+/** Serves routes over HTTPS, with the shapes and statuses of HyperCore. */
 export class RestServer implements AsyncDisposable {
   readonly #router: Router;
   readonly #access: AccessDeps;
@@ -41,7 +41,7 @@ export class RestServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #deadlines = new HeadDeadlines();
   readonly #idle: NodeJS.Timeout;
-  #server: Server | TlsServer | undefined;
+  #server: Server | undefined;
 
   constructor(deps: {
     readonly routes: readonly Route[];
@@ -61,19 +61,14 @@ export class RestServer implements AsyncDisposable {
   }
 
   /** @throws {Fault} `conflict` when the address is taken, `invalid` when it is none of this machine's */
-  async listen(host: string, port: number, tls: TlsOptions | undefined): Promise<void> {
+  async listen(host: string, port: number, tls: TlsOptions): Promise<void> {
     const serve = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response);
-    const server =
-      tls === undefined
-        ? createServer(httpOptions, serve)
-        : https().createServer({ ...httpOptions, ...tls }, serve);
+    const server = https().createServer({ ...httpOptions, ...tls }, serve);
     server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     });
-    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) =>
-      this.#deadlines.begin(socket),
-    );
+    server.on("secureConnection", (socket: Socket) => this.#deadlines.begin(socket));
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#deadlines.met(socket);
       void this.#takeOver(request, socket, head);
@@ -93,7 +88,7 @@ export class RestServer implements AsyncDisposable {
 
   /** New connections get the new certificate. */
   useTls(tls: TlsOptions): void {
-    if (this.#server !== undefined && "setSecureContext" in this.#server) this.#server.setSecureContext(tls);
+    this.#server?.setSecureContext(tls);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
