@@ -86,3 +86,8 @@ function failed(what: Pick<Status, "message" | "reason" | "details" | "code">): 
 export function isStatus(error: unknown, reason?: StatusReason): error is StatusError {
   return error instanceof StatusError && (reason === undefined || error.reason === reason);
 }
+
+/** To catch what deletes or changes an object that may have gone already. */
+export function ignoreNotFound(error: unknown): void {
+  if (!isStatus(error, "NotFound")) throw error;
+}

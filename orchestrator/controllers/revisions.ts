@@ -1,5 +1,5 @@
 import type { KubeObject } from "#api/kube/meta.ts";
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound, isStatus } from "#api/kube/status.ts";
 import type { ControllerRevision } from "#api/kube/types/apps.ts";
 import type { PodTemplateSpec } from "#api/kube/types/core-pods.ts";
 import type { KubeResource } from "#client/kube/kube-resource.ts";
@@ -111,10 +111,6 @@ export async function forgetRevisions(
   const unused = all.filter((revision) => !isUsed(revision));
   for (const { metadata } of unused.slice(0, Math.max(0, unused.length - limit))) {
     const { namespace, name = "" } = metadata;
-    try {
-      await deps.kube.of(controllerRevisions).delete({ namespace, name }, {}, signal);
-    } catch (error) {
-      if (!isStatus(error, "NotFound")) throw error;
-    }
+    await deps.kube.of(controllerRevisions).delete({ namespace, name }, {}, signal).catch(ignoreNotFound);
   }
 }

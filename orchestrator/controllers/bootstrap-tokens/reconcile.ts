@@ -1,4 +1,4 @@
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound, isStatus } from "#api/kube/status.ts";
 import type { Secret } from "#api/kube/types/core.ts";
 import { configMaps, secrets } from "#client/kube/resources.ts";
 import { type Again, runController } from "#orchestrator/informers/run-controller.ts";
@@ -72,11 +72,7 @@ async function clean(
     ...(uid !== undefined && { uid }),
     ...(resourceVersion !== undefined && { resourceVersion }),
   };
-  try {
-    await kube.of(secrets).delete({ namespace, name }, { preconditions }, signal);
-  } catch (error) {
-    if (!isStatus(error, "NotFound")) throw error;
-  }
+  await kube.of(secrets).delete({ namespace, name }, { preconditions }, signal).catch(ignoreNotFound);
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound } from "#api/kube/status.ts";
 import type { SubjectAccessReview } from "#api/kube/types/authorization.ts";
 import type {
   CertificateSigningRequest,
@@ -40,11 +40,7 @@ export function certificateController(issuer: () => Issuer): StartController {
 }
 
 async function remove({ kube }: ControllerDeps, name: string, signal: AbortSignal): Promise<undefined> {
-  try {
-    await kube.of(certificateSigningRequests).delete({ name }, {}, signal);
-  } catch (error) {
-    if (!isStatus(error, "NotFound")) throw error;
-  }
+  await kube.of(certificateSigningRequests).delete({ name }, {}, signal).catch(ignoreNotFound);
 }
 
 async function advance(

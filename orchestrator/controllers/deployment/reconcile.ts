@@ -1,4 +1,4 @@
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound } from "#api/kube/status.ts";
 import type { Deployment, ReplicaSet } from "#api/kube/types/apps.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { keyOf } from "#client/kube/kube-resource.ts";
@@ -231,10 +231,6 @@ async function tellPause(acting: Acting, deployment: Deployment): Promise<Deploy
 async function forgetOld({ deps, signal }: Acting, { deployment, oldSets }: Sets): Promise<void> {
   for (const { metadata } of setsToForget(deployment, oldSets)) {
     const { namespace, name = "" } = metadata;
-    try {
-      await deps.kube.of(replicaSets).delete({ namespace, name }, {}, signal);
-    } catch (error) {
-      if (!isStatus(error, "NotFound")) throw error;
-    }
+    await deps.kube.of(replicaSets).delete({ namespace, name }, {}, signal).catch(ignoreNotFound);
   }
 }

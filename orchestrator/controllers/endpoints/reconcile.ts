@@ -1,4 +1,4 @@
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound } from "#api/kube/status.ts";
 import type { Endpoints, Node, Service } from "#api/kube/types/core.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
@@ -134,11 +134,7 @@ async function removeAll(
 ): Promise<void> {
   const left = cache.get(key);
   if (left?.metadata.labels?.["endpoints.kubernetes.io/managed-by"] !== "endpoint-controller") return;
-  await deps.kube.of(endpoints).delete(refOfKey(key), {}, signal).catch(ignoreMissing);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!isStatus(error, "NotFound")) throw error;
+  await deps.kube.of(endpoints).delete(refOfKey(key), {}, signal).catch(ignoreNotFound);
 }
 
 async function syncSlices(
@@ -155,7 +151,7 @@ async function syncSlices(
     ...plan.create.map((slice) => client.create(slice, signal)),
     ...plan.update.map((slice) => client.update(slice, signal)),
     ...plan.delete.map(({ metadata: { namespace, name = "" } }) =>
-      client.delete({ namespace, name }, {}, signal).catch(ignoreMissing),
+      client.delete({ namespace, name }, {}, signal).catch(ignoreNotFound),
     ),
   ]);
 }

@@ -1,5 +1,5 @@
 import type { KubeObject, OwnerReference } from "#api/kube/meta.ts";
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound } from "#api/kube/status.ts";
 import type { WorkQueue } from "#base/work-queue.ts";
 import { apiVersionOf, type KubeResource } from "#client/kube/kube-resource.ts";
 import { metadataClient } from "#client/kube/metadata-client.ts";
@@ -89,7 +89,7 @@ export class Collector {
     };
     await this.clientOf(node.resource)
       .delete(node, { preconditions, propagationPolicy: verdict.policy }, signal)
-      .catch(ignoreGone);
+      .catch(ignoreNotFound);
   }
 
   async #statesOf(
@@ -158,10 +158,6 @@ export class Collector {
   }
 
   async #patch(node: GraphNode, patch: unknown, signal: AbortSignal): Promise<void> {
-    await this.clientOf(node.resource).patch(node, patch, { type: "merge" }, signal).catch(ignoreGone);
+    await this.clientOf(node.resource).patch(node, patch, { type: "merge" }, signal).catch(ignoreNotFound);
   }
-}
-
-function ignoreGone(error: unknown): void {
-  if (!isStatus(error, "NotFound")) throw error;
 }

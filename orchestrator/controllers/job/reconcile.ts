@@ -1,4 +1,4 @@
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound, isStatus } from "#api/kube/status.ts";
 import type { Job } from "#api/kube/types/batch.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { keyOf } from "#client/kube/kube-resource.ts";
@@ -137,12 +137,9 @@ async function act(working: Working, job: Job, plan: JobPlan, signal: AbortSigna
 async function free({ deps }: Working, pod: Pod, signal: AbortSignal): Promise<void> {
   const finalizers = (pod.metadata.finalizers ?? []).filter((finalizer) => finalizer !== trackingFinalizer);
   const { namespace, name = "", uid } = pod.metadata;
-  try {
-    const patch = { metadata: { uid, finalizers: finalizers.length === 0 ? null : finalizers } };
-    await deps.kube.of(pods).patch({ namespace, name }, patch, { type: "merge" }, signal);
-  } catch (error) {
-    if (!isStatus(error, "NotFound")) throw error;
-  }
+  const patch = { metadata: { uid, finalizers: finalizers.length === 0 ? null : finalizers } };
+  const client = deps.kube.of(pods);
+  await client.patch({ namespace, name }, patch, { type: "merge" }, signal).catch(ignoreNotFound);
 }
 
 /** A pod whose Job has gone is counted by nobody. */
@@ -172,12 +169,7 @@ async function afterwards(
   const leftMs = timeOf(end?.lastTransitionTime) + ttlSecondsAfterFinished * 1000 - deps.timers.now();
   if (leftMs > 0) return { afterMs: leftMs };
   const { namespace, name = "", uid = "" } = job.metadata;
-  try {
-    await deps.kube
-      .of(jobs)
-      .delete({ namespace, name }, { propagationPolicy: "Foreground", preconditions: { uid } }, signal);
-  } catch (error) {
-    if (!isStatus(error, "NotFound")) throw error;
-  }
+  const options = { propagationPolicy: "Foreground", preconditions: { uid } } as const;
+  await deps.kube.of(jobs).delete({ namespace, name }, options, signal).catch(ignoreNotFound);
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound, isStatus } from "#api/kube/status.ts";
 import type { Node } from "#api/kube/types/core.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { keyOf, refOfKey } from "#client/kube/kube-resource.ts";
@@ -98,12 +98,9 @@ async function unready({ kube, timers }: ControllerDeps, pod: Pod, signal: Abort
   if (conditionOf(pod, "Ready")?.status !== "True") return;
   const { namespace, name = "" } = pod.metadata;
   const conditions = [{ type: "Ready", status: "False", lastTransitionTime: timeText(timers.now()) }];
-  try {
-    const options = { type: "strategic", subresource: "status" } as const;
-    await kube.of(pods).patch({ namespace, name }, { status: { conditions } }, options, signal);
-  } catch (error) {
-    if (!isStatus(error, "NotFound")) throw error;
-  }
+  const options = { type: "strategic", subresource: "status" } as const;
+  const told = kube.of(pods).patch({ namespace, name }, { status: { conditions } }, options, signal);
+  await told.catch(ignoreNotFound);
 }
 
 async function taint({ kube, timers }: ControllerDeps, node: Node, signal: AbortSignal): Promise<void> {
