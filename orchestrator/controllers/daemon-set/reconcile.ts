@@ -1,4 +1,3 @@
-import { isStatus } from "#api/kube/status.ts";
 import type { ControllerRevision, DaemonSet } from "#api/kube/types/apps.ts";
 import type { Node } from "#api/kube/types/core.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
@@ -13,10 +12,10 @@ import { claimObjects } from "../claim.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { Expectations } from "../expectations.ts";
 import { byController, byOrphanage, controllerIndex, controllerOf, orphanIndex } from "../owner.ts";
-import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from "../pods/pod-control.ts";
+import { createPods, deletePods, watchOwnedPods } from "../pods/expected-pods.ts";
+import { podFromTemplate } from "../pods/pod-control.ts";
 import { nextAvailableInMs } from "../pods/pod-facts.ts";
 import { forgetRevisions, revisionLabel, revisionsOf, syncRevisions } from "../revisions.ts";
-import { slowStart } from "../slow-start.ts";
 import { type DaemonPlan, forNode, planDaemons, withTolerations } from "./plan.ts";
 
 interface Working {
@@ -70,30 +69,11 @@ export async function startDaemonSetController(deps: ControllerDeps, signal: Abo
     },
     deleted: all,
   });
-  const keyOfOwner = (pod: Pod) => {
-    const owner = controllerOf(pod);
-    return owner?.kind === "DaemonSet" ? `${pod.metadata.namespace}/${owner.name}` : undefined;
-  };
+  watchOwnedPods(podInformer, "DaemonSet", expectations, queue);
   podInformer.handle({
     added(pod) {
-      const key = keyOfOwner(pod);
-      if (key !== undefined) {
-        expectations.creationSeen(key);
-        queue.add(key);
-      } else if (controllerOf(pod) === undefined)
-        for (const set of own.cache.inNamespace(pod.metadata.namespace)) enqueue(set);
-    },
-    updated(pod) {
-      const key = keyOfOwner(pod);
-      if (key === undefined) return;
-      if (pod.metadata.deletionTimestamp !== undefined) expectations.deletionSeen(key, keyOf(pod));
-      queue.add(key);
-    },
-    deleted(pod) {
-      const key = keyOfOwner(pod);
-      if (key === undefined) return;
-      expectations.deletionSeen(key, keyOf(pod));
-      queue.add(key);
+      if (controllerOf(pod) !== undefined) return;
+      for (const set of own.cache.inNamespace(pod.metadata.namespace)) enqueue(set);
     },
   });
   await ended;
@@ -133,32 +113,16 @@ async function act(
   signal: AbortSignal,
 ): Promise<void> {
   const { deps, expectations, events } = working;
-  const control = { kube: deps.kube, events };
-  const key = keyOf(set);
+  const control = { kube: deps.kube, events, expectations };
   const pod = podFromTemplate(set.spec.template, daemonSets, set);
-  const labels = { ...pod.metadata.labels, [revisionLabel]: hash };
+  const metadata = { ...pod.metadata, labels: { ...pod.metadata.labels, [revisionLabel]: hash } };
   const spec = withTolerations(pod.spec);
-  expectations.expectCreations(key, plan.create.length);
-  const make = (at: number) => {
-    const own: Pod = {
-      ...pod,
-      metadata: { ...pod.metadata, labels },
-      spec: forNode(spec, plan.create[at] ?? ""),
-    };
-    return createPod(control, set, own, signal);
-  };
-  const { done, error } = await slowStart(plan.create.length, make);
-  for (let missing = plan.create.length - done; missing > 0; missing--) expectations.creationSeen(key);
-  if (error !== undefined && !isNamespaceTerminating(error)) throw error;
-  expectations.expectDeletions(key, plan.remove.map(keyOf));
-  for (const each of plan.remove)
-    try {
-      if (each.status?.phase === "Failed") tellFailed(events, set, each);
-      await deletePod(control, set, each, signal);
-    } catch (failure) {
-      expectations.deletionSeen(key, keyOf(each));
-      if (!isStatus(failure, "NotFound")) throw failure;
-    }
+  const podAt = (at: number): Pod => ({ ...pod, metadata, spec: forNode(spec, plan.create[at] ?? "") });
+  const notMade = await createPods(control, set, plan.create.length, podAt, signal);
+  if (notMade !== undefined) throw notMade;
+  for (const each of plan.remove) if (each.status?.phase === "Failed") tellFailed(events, set, each);
+  const notRemoved = await deletePods(control, set, plan.remove, signal);
+  if (notRemoved !== undefined) throw notRemoved;
 }
 
 function tellFailed(events: EventRecorder, set: DaemonSet, { metadata, spec }: Pod): void {

@@ -1,4 +1,4 @@
-import { ignoreNotFound, isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound } from "#api/kube/status.ts";
 import type { Job } from "#api/kube/types/batch.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { keyOf } from "#client/kube/kube-resource.ts";
@@ -12,8 +12,7 @@ import { claimObjects } from "../claim.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { Expectations } from "../expectations.ts";
 import { byController, byOrphanage, controllerIndex, controllerOf, orphanIndex } from "../owner.ts";
-import { createPod, deletePod, isNamespaceTerminating } from "../pods/pod-control.ts";
-import { slowStart } from "../slow-start.ts";
+import { createPods, deletePods, ownerKeyOf, watchOwnedPods } from "../pods/expected-pods.ts";
 import { timeOf } from "../time-text.ts";
 import { jobPod } from "./job-pods.ts";
 import { isFinishedJob, type JobPlan, planJob, trackingFinalizer } from "./plan.ts";
@@ -51,32 +50,12 @@ export async function startJobController(deps: ControllerDeps, signal: AbortSign
         queue.add(`pod:${keyOf(pod)}`);
     },
   });
-  const keyOfOwner = (pod: Pod) => {
-    const owner = controllerOf(pod);
-    return owner?.kind === "Job" ? `${pod.metadata.namespace}/${owner.name}` : undefined;
+  watchOwnedPods(podInformer, "Job", expectations, queue);
+  const lookForOwner = (pod: Pod) => {
+    const key = ownerKeyOf("Job", pod);
+    if (key !== undefined && own.cache.get(key) === undefined) queue.add(`pod:${keyOf(pod)}`);
   };
-  podInformer.handle({
-    added(pod) {
-      const key = keyOfOwner(pod);
-      if (key === undefined) return;
-      expectations.creationSeen(key);
-      queue.add(key);
-      if (own.hasSynced && own.cache.get(key) === undefined) queue.add(`pod:${keyOf(pod)}`);
-    },
-    updated(pod) {
-      const key = keyOfOwner(pod);
-      if (key === undefined) return;
-      if (pod.metadata.deletionTimestamp !== undefined) expectations.deletionSeen(key, keyOf(pod));
-      queue.add(key);
-      if (own.cache.get(key) === undefined) queue.add(`pod:${keyOf(pod)}`);
-    },
-    deleted(pod) {
-      const key = keyOfOwner(pod);
-      if (key === undefined) return;
-      expectations.deletionSeen(key, keyOf(pod));
-      queue.add(key);
-    },
-  });
+  podInformer.handle({ added: (pod) => own.hasSynced && lookForOwner(pod), updated: lookForOwner });
   await ended;
 }
 
@@ -114,23 +93,12 @@ async function writeStatus(
 
 async function act(working: Working, job: Job, plan: JobPlan, signal: AbortSignal): Promise<void> {
   const { deps, expectations, events } = working;
-  const control = { kube: deps.kube, events };
-  const key = keyOf(job);
-  if (plan.create.length > 0) {
-    expectations.expectCreations(key, plan.create.length);
-    const make = (at: number) => createPod(control, job, jobPod(job, plan.create[at] ?? {}), signal);
-    const { done, error } = await slowStart(plan.create.length, make);
-    for (let missing = plan.create.length - done; missing > 0; missing--) expectations.creationSeen(key);
-    if (error !== undefined && !isNamespaceTerminating(error)) throw error;
-  }
-  expectations.expectDeletions(key, plan.remove.map(keyOf));
-  for (const pod of plan.remove)
-    try {
-      await deletePod(control, job, pod, signal);
-    } catch (error) {
-      expectations.deletionSeen(key, keyOf(pod));
-      if (!isStatus(error, "NotFound")) throw error;
-    }
+  const control = { kube: deps.kube, events, expectations };
+  const podAt = (at: number) => jobPod(job, plan.create[at] ?? {});
+  const notMade = await createPods(control, job, plan.create.length, podAt, signal);
+  if (notMade !== undefined) throw notMade;
+  const notRemoved = await deletePods(control, job, plan.remove, signal);
+  if (notRemoved !== undefined) throw notRemoved;
 }
 
 /** Lets a pod go that has been counted. */

@@ -1,5 +1,4 @@
 import type { KubeObject } from "#api/kube/meta.ts";
-import { isStatus } from "#api/kube/status.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { messageOf } from "#base/fault.ts";
 import { keyOf } from "#client/kube/kube-resource.ts";
@@ -13,9 +12,9 @@ import { claimObjects } from "../claim.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { Expectations } from "../expectations.ts";
 import { byController, byOrphanage, controllerIndex, controllerOf, orphanIndex } from "../owner.ts";
-import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from "../pods/pod-control.ts";
+import { createPods, deletePods, watchOwnedPods } from "../pods/expected-pods.ts";
+import { podFromTemplate } from "../pods/pod-control.ts";
 import { isActive, nextAvailableInMs } from "../pods/pod-facts.ts";
-import { slowStart } from "../slow-start.ts";
 import {
   planReplicas,
   planStatus,
@@ -77,45 +76,19 @@ async function start<T extends KubeObject>(
     for (const owner of owners.cache.inNamespace(pod.metadata.namespace))
       if (matchesLabels(kind.selectorOf(owner) ?? [], pod.metadata.labels)) queue.add(keyOf(owner));
   };
-  const ownerKey = (pod: Pod) => ownerKeyOf(kind, pod);
+  watchOwnedPods(podInformer, kind.resource.kind, expectations, queue);
   podInformer.handle({
     added(pod) {
-      const key = ownerKey(pod);
-      if (key === undefined) {
-        if (controllerOf(pod) === undefined && pod.metadata.deletionTimestamp === undefined)
-          enqueueSelecting(pod);
-        return;
-      }
-      if (pod.metadata.deletionTimestamp === undefined) expectations.creationSeen(key);
-      else expectations.deletionSeen(key, keyOf(pod));
-      queue.add(key);
-    },
-    updated(pod, before) {
-      const [key, keyBefore] = [ownerKey(pod), ownerKey(before)];
-      if (key !== undefined && pod.metadata.deletionTimestamp !== undefined)
-        expectations.deletionSeen(key, keyOf(pod));
-      if (key !== undefined) queue.add(key);
-      if (keyBefore !== undefined && keyBefore !== key) queue.add(keyBefore);
-      const isFreed = controllerOf(pod) === undefined && controllerOf(before) !== undefined;
-      if (
-        controllerOf(pod) === undefined &&
-        (isFreed || !isSameJson(pod.metadata.labels, before.metadata.labels))
-      )
+      if (controllerOf(pod) === undefined && pod.metadata.deletionTimestamp === undefined)
         enqueueSelecting(pod);
     },
-    deleted(pod) {
-      const key = ownerKey(pod);
-      if (key === undefined) return;
-      expectations.deletionSeen(key, keyOf(pod));
-      queue.add(key);
+    updated(pod, before) {
+      if (controllerOf(pod) !== undefined) return;
+      const isFreed = controllerOf(before) !== undefined;
+      if (isFreed || !isSameJson(pod.metadata.labels, before.metadata.labels)) enqueueSelecting(pod);
     },
   });
   await ended;
-}
-
-function ownerKeyOf<T extends KubeObject>(kind: ReplicaKind<T>, pod: Pod): string | undefined {
-  const owner = controllerOf(pod);
-  return owner?.kind === kind.resource.kind ? `${pod.metadata.namespace}/${owner.name}` : undefined;
 }
 
 async function reconcile<T extends KubeObject>(
@@ -167,27 +140,10 @@ async function act<T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<unknown> {
   const { deps, kind, expectations, events } = working;
-  const control = { kube: deps.kube, events };
-  const key = keyOf(owner);
-  if (step.do === "create") {
-    expectations.expectCreations(key, step.count);
-    const pod = podFromTemplate(kind.specOf(owner).template, kind.resource, owner);
-    const { done, error } = await slowStart(step.count, () => createPod(control, owner, pod, signal));
-    for (let missing = step.count - done; missing > 0; missing--) expectations.creationSeen(key);
-    return isNamespaceTerminating(error) ? undefined : error;
-  }
-  expectations.expectDeletions(key, step.pods.map(keyOf));
-  let failed: unknown;
-  const remove = async (pod: Pod) => {
-    try {
-      await deletePod(control, owner, pod, signal);
-    } catch (error) {
-      expectations.deletionSeen(key, keyOf(pod));
-      if (!isStatus(error, "NotFound")) failed ??= error;
-    }
-  };
-  await Promise.all(step.pods.map(remove));
-  return failed;
+  const control = { kube: deps.kube, events, expectations };
+  if (step.do === "delete") return await deletePods(control, owner, step.pods, signal);
+  const pod = podFromTemplate(kind.specOf(owner).template, kind.resource, owner);
+  return await createPods(control, owner, step.count, () => pod, signal);
 }
 
 async function writeStatus<T extends KubeObject>(
