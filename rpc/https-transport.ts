@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { Fault, messageOf } from "#base/fault.ts";
+import { untilAborted } from "#base/until-aborted.ts";
 import { http1Transport } from "#client/http1.ts";
 import type { Transport, TransportRequest, TransportResponse } from "#client/transport.ts";
 import { type ClientHttp2Session, type ClientHttp2Stream, http2 } from "#host/http2.ts";
@@ -192,16 +193,5 @@ async function* bodyOf(stream: ClientHttp2Stream): AsyncGenerator<Uint8Array> {
     throw new Fault("unavailable", messageOf(cause), { cause });
   } finally {
     stream.close();
-  }
-}
-
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason as Error);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -1,4 +1,5 @@
 import type { KubeObject } from "#api/kube/meta.ts";
+import { untilAborted } from "#base/until-aborted.ts";
 import { keyOf } from "#client/kube/kube-resource.ts";
 import type { ResourceClient } from "#client/kube/resource-client.ts";
 import { IndexedCache } from "./indexed-cache.ts";
@@ -35,16 +36,7 @@ export class Informer<T extends KubeObject> {
 
   /** Settles when {@link hasSynced} holds, or rejects when the signal aborts. */
   async synced(signal: AbortSignal): Promise<void> {
-    if (this.#hasSynced) return;
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      await Promise.race([this.#synced.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    await untilAborted(this.#synced.promise, signal);
   }
 
   /** What is there already is told as added, at once. */
