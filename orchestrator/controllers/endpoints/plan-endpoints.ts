@@ -8,7 +8,7 @@ import {
   hostnameIn,
   isHeadless,
   podReference,
-  portIn,
+  portsIn,
 } from "./pod-endpoints.ts";
 
 interface Subset {
@@ -50,19 +50,8 @@ function tidy({ ports, addresses, notReadyAddresses }: Subset): EndpointSubset {
 }
 
 function portsOf(service: Service, pod: Pod): readonly EndpointPort[] {
-  const found: EndpointPort[] = [];
-  for (const each of service.spec?.ports ?? []) {
-    const port = portIn(pod, each);
-    if (port === undefined) continue;
-    const { name = "", protocol = "TCP", appProtocol } = each;
-    found.push({
-      ...(name === "" ? {} : { name }),
-      port,
-      protocol,
-      ...(appProtocol === undefined ? {} : { appProtocol }),
-    });
-  }
-  return found.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  const named = portsIn(pod, service).map(({ name, ...rest }) => (name === "" ? rest : { name, ...rest }));
+  return named.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 
 function endpointAddress(service: Service, pod: Pod, ip: string): EndpointAddress {

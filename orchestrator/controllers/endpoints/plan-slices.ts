@@ -12,7 +12,7 @@ import {
   hostnameIn,
   isHeadless,
   podReference,
-  portIn,
+  portsIn,
 } from "./pod-endpoints.ts";
 
 export const managedBy = "endpointslice.kubernetes.io/managed-by";
@@ -48,7 +48,7 @@ export function groupsOf(
     for (const pod of pods) {
       const address = canBeEndpoint(pod, true) ? addressOf(pod, family) : undefined;
       if (address === undefined) continue;
-      const ports = portsOf(service, pod);
+      const ports = portsIn(pod, service);
       const key = `${family} ${JSON.stringify(ports)}`;
       const group = groups.get(key) ?? { family, ports, endpoints: [] };
       groups.set(key, group);
@@ -58,17 +58,6 @@ export function groupsOf(
     if (![...groups.values()].some((group) => group.family === family))
       groups.set(family, { family, ports: [], endpoints: [] }); // a placeholder tells that the service is known
   return [...groups.values()];
-}
-
-function portsOf(service: Service, pod: Pod): readonly EndpointPort[] {
-  const found: EndpointPort[] = [];
-  for (const each of service.spec?.ports ?? []) {
-    const port = portIn(pod, each);
-    if (port === undefined) continue;
-    const { name = "", protocol = "TCP", appProtocol } = each;
-    found.push({ name, port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) });
-  }
-  return found;
 }
 
 function endpointOf(

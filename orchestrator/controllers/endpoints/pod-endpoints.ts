@@ -17,11 +17,28 @@ export function addressOf({ status }: Pod, family: Family): string | undefined {
   return all.find((ip) => ip !== "" && ip.includes(":") === (family === "IPv6"));
 }
 
+export interface PodPort {
+  /** Empty where the service gives it none. */
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: NonNullable<ServicePort["protocol"]>;
+  readonly appProtocol?: string;
+}
+
+/** The service's ports as the pod has them, without those that it has not. */
+export function portsIn(pod: Pod, service: Service): readonly PodPort[] {
+  const found: PodPort[] = [];
+  for (const each of service.spec?.ports ?? []) {
+    const port = portIn(pod, each);
+    if (port === undefined) continue;
+    const { name = "", protocol = "TCP", appProtocol } = each;
+    found.push({ name, port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) });
+  }
+  return found;
+}
+
 /** The number that a service's port has in the pod; a name is looked up in its containers. */
-export function portIn(
-  pod: Pod,
-  { port, targetPort = port, protocol = "TCP" }: ServicePort,
-): number | undefined {
+function portIn(pod: Pod, { port, targetPort = port, protocol = "TCP" }: ServicePort): number | undefined {
   if (typeof targetPort === "number") return targetPort === 0 ? port : targetPort;
   const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
   for (const { ports = [] } of [...pod.spec.containers, ...sidecars])
