@@ -8,6 +8,7 @@ import { type Again, runController } from "#orchestrator/informers/run-controlle
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { conditionOf, isFinished } from "../pods/pod-facts.ts";
+import { nodeIndex, podsByNode } from "../pods/pods-by-node.ts";
 import { timeOf, timeText } from "../time-text.ts";
 import { planTaints, staysForS, unknownConditions } from "./plan.ts";
 
@@ -68,12 +69,6 @@ function heartbeat({ status }: Node): string {
   return status?.conditions?.find(({ type }) => type === "Ready")?.lastHeartbeatTime ?? "";
 }
 
-function podsByNode({ informers }: ControllerDeps): IndexedCache<Pod> {
-  const { cache } = informers.of(pods);
-  cache.addIndex("node", ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]));
-  return cache;
-}
-
 /** Nothing is known of the node any more, nor of its pods. */
 async function lose(
   deps: ControllerDeps,
@@ -90,7 +85,8 @@ async function lose(
     deps.events
       .recorder("node-controller")
       .record(node, "Normal", "NodeNotReady", `Node ${node.metadata.name} status is now: NodeNotReady`);
-  for (const pod of Array.from(cache.by("node", node.metadata.name ?? ""))) await unready(deps, pod, signal);
+  for (const pod of Array.from(cache.by(nodeIndex, node.metadata.name ?? "")))
+    await unready(deps, pod, signal);
   return lost;
 }
 
@@ -139,7 +135,7 @@ async function evictPods(deps: ControllerDeps, signal: AbortSignal): Promise<voi
   const hasNoExecute = ({ spec }: Node) => spec.taints?.some(({ effect }) => effect === "NoExecute") === true;
   const look = (node: Node) => {
     if (hasNoExecute(node))
-      for (const pod of cache.by("node", node.metadata.name ?? "")) queue.add(keyOf(pod));
+      for (const pod of cache.by(nodeIndex, node.metadata.name ?? "")) queue.add(keyOf(pod));
   };
   informer.handle({
     added: look,

@@ -5,6 +5,7 @@ import { nodes, pods } from "#client/kube/resources.ts";
 import { runController } from "#orchestrator/informers/run-controller.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { isFinished } from "../pods/pod-facts.ts";
+import { nodeIndex, podsByNode } from "../pods/pods-by-node.ts";
 import { timeText } from "../time-text.ts";
 
 /** A node that has gone may only have been renamed or be behind: so long its pods are left alone. */
@@ -14,8 +15,7 @@ const quarantineMs = 40_000;
 export async function startPodGarbageCollector(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const podInformer = deps.informers.of(pods);
   const nodeInformer = deps.informers.of(nodes);
-  const { cache } = podInformer;
-  cache.addIndex("node", ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]));
+  const cache = podsByNode(deps);
   const controller = {
     name: "pod-garbage-collector",
     async reconcile(key: string, signal: AbortSignal) {
@@ -38,7 +38,7 @@ export async function startPodGarbageCollector(deps: ControllerDeps, signal: Abo
   podInformer.handle({ added: look, updated: look });
   nodeInformer.handle({
     deleted({ metadata }) {
-      for (const pod of cache.by("node", metadata.name ?? "")) queue.addAfter(keyOf(pod), quarantineMs);
+      for (const pod of cache.by(nodeIndex, metadata.name ?? "")) queue.addAfter(keyOf(pod), quarantineMs);
     },
   });
   await ready.catch(() => {});
