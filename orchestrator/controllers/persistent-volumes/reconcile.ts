@@ -16,6 +16,7 @@ import { runController } from "#orchestrator/informers/run-controller.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { isBound } from "#orchestrator/machinery/volume-match.ts";
 import type { ControllerDeps, StartController } from "../controller-deps.ts";
+import { dropFinalizer, waitsFor } from "../finalizers.ts";
 import { isFinished } from "../pods/pod-facts.ts";
 import {
   boundClaim,
@@ -225,12 +226,9 @@ async function releaseClaim(
   signal: AbortSignal,
 ): Promise<void> {
   const protection = "kubernetes.io/pvc-protection";
-  const { finalizers = [] } = claim.metadata;
-  if (!finalizers.includes(protection)) return;
+  if (!waitsFor(claim, protection)) return;
   if ([...working.pods.by(claimIndex, key)].some((pod) => !isFinished(pod))) return;
-  const left = finalizers.filter((one) => one !== protection);
-  const next = { ...claim, metadata: { ...claim.metadata, finalizers: left } };
-  await working.deps.kube.of(persistentVolumeClaims).update(next, signal);
+  await dropFinalizer(working.deps.kube.of(persistentVolumeClaims), claim, protection, signal);
 }
 
 async function syncVolume(working: Working, name: string, signal: AbortSignal): Promise<void> {
@@ -242,10 +240,8 @@ async function syncVolume(working: Working, name: string, signal: AbortSignal): 
     claimRef === undefined ? undefined : working.claims.get(`${claimRef.namespace}/${claimRef.name}`);
   const isTaken = claim !== undefined && (claimRef?.uid === undefined || claimRef.uid === claim.metadata.uid);
   if (volume.metadata.deletionTimestamp !== undefined) {
-    const { finalizers = [] } = volume.metadata;
-    const left = finalizers.filter((one) => one !== "kubernetes.io/pv-protection");
-    if (isTaken || left.length === finalizers.length) return;
-    await client.update({ ...volume, metadata: { ...volume.metadata, finalizers: left } }, signal);
+    const protection = "kubernetes.io/pv-protection";
+    if (!isTaken && waitsFor(volume, protection)) await dropFinalizer(client, volume, protection, signal);
     return;
   }
   const phase =

@@ -6,6 +6,7 @@ import {
 } from "#client/kube/resources.ts";
 import { runController } from "#orchestrator/informers/run-controller.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
+import { dropFinalizer, waitsFor } from "../finalizers.ts";
 
 const protection = "kubernetes.io/vac-protection";
 
@@ -26,17 +27,14 @@ export async function startVolumeAttributesClassController(
     name: "volumeattributesclass-protection-controller",
     async reconcile(name: string, signal: AbortSignal) {
       const own = classes.cache.get(name);
-      if (own === undefined || !isLeaving(own) || isUsed(name)) return;
-      const finalizers = own.metadata.finalizers?.filter((one) => one !== protection) ?? [];
-      await deps.kube
-        .of(volumeAttributesClasses)
-        .update({ ...own, metadata: { ...own.metadata, finalizers } }, signal);
+      if (own === undefined || !waitsFor(own, protection) || isUsed(name)) return;
+      await dropFinalizer(deps.kube.of(volumeAttributesClasses), own, protection, signal);
     },
   };
   const ready = Promise.all([classes.synced(signal), claims.synced(signal), volumes.synced(signal)]);
   const { queue, ended } = runController(deps, controller, signal, { ready });
   const look = (own: VolumeAttributesClass) => {
-    if (isLeaving(own)) queue.add(own.metadata.name ?? "");
+    if (waitsFor(own, protection)) queue.add(own.metadata.name ?? "");
   };
   const lookAtAll = () => {
     for (const own of classes.cache.list()) look(own);
@@ -45,8 +43,4 @@ export async function startVolumeAttributesClassController(
   claims.handle({ updated: lookAtAll, deleted: lookAtAll });
   volumes.handle({ updated: lookAtAll, deleted: lookAtAll });
   await ended;
-}
-
-function isLeaving({ metadata }: VolumeAttributesClass): boolean {
-  return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(protection) === true;
 }
