@@ -9,9 +9,9 @@ import { systemTimers } from "#host/system-timers.ts";
 import { EventBroadcaster } from "#orchestrator/informers/event-recorder.ts";
 import { InformerFactory } from "#orchestrator/informers/informer-factory.ts";
 import { MemoryApi } from "#orchestrator/informers/memory-api.fixture.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { ControllerDeps, StartController } from "./controller-deps.ts";
 import { isReady } from "./pods/pod-facts.ts";
-import { timeText } from "./time-text.ts";
 
 export interface World extends AsyncDisposable {
   readonly api: MemoryApi;

@@ -5,6 +5,7 @@ import type { Log } from "#base/log.ts";
 import type { Timers } from "#base/timers.ts";
 import type { KubeClient } from "#client/kube/kube-client.ts";
 import { events } from "#client/kube/resources.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { EventCorrelator, type EventNote, type EventPlan } from "./event-correlator.ts";
 
 /** What an event is about. */
@@ -92,7 +93,7 @@ export class EventBroadcaster {
 
   async #countUp(pending: Pending, plan: Extract<EventPlan, { do: "count" }>): Promise<boolean> {
     const namespace = namespaceOf(pending.about);
-    const lastTimestamp = timestampOf(pending.atMs);
+    const lastTimestamp = timeText(pending.atMs);
     const patch = { count: plan.count, lastTimestamp, message: plan.message };
     try {
       const options = { type: "strategic" } as const;
@@ -108,7 +109,7 @@ export class EventBroadcaster {
 
 function eventOf(pending: Pending, message: string, count: number): Event {
   const { about, component, host, atMs, reason, type } = pending;
-  const at = timestampOf(atMs);
+  const at = timeText(atMs);
   const { name = "", namespace, uid, resourceVersion } = about.metadata;
   const nanoseconds = BigInt(atMs) * 1_000_000n + BigInt(count % 1_000_000);
   return {
@@ -138,8 +139,4 @@ function eventOf(pending: Pending, message: string, count: number): Event {
 
 function namespaceOf({ metadata }: EventSubject): string {
   return metadata.namespace ?? "default";
-}
-
-function timestampOf(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 }

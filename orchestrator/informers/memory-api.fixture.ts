@@ -1,5 +1,6 @@
 import { failure, isStatus, type StatusError } from "#api/kube/status.ts";
 import type { Transport, TransportRequest, TransportResponse } from "#client/transport.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 
 type Stored = { metadata: Record<string, unknown>; [field: string]: unknown };
 
@@ -123,7 +124,7 @@ export class MemoryApi implements Transport {
       throw failure("AlreadyExists", `${target.resource} "${name}" already exists`);
     const namespace = target.namespace === undefined ? {} : { namespace: target.namespace };
     const metadata = { ...body.metadata, name, ...namespace, uid: `uid-${++this.#version}`, generation: 1 };
-    const made = { ...body, metadata: { creationTimestamp: timestamp(), ...metadata } };
+    const made = { ...body, metadata: { creationTimestamp: timeText(Date.now()), ...metadata } };
     return this.#put("ADDED", target.collection, key, made);
   }
 
@@ -174,7 +175,7 @@ export class MemoryApi implements Transport {
         : 0;
     if (finalizers.length === 0 && graceS === 0) return this.#remove(target, object);
     const marks = {
-      deletionTimestamp: object.metadata["deletionTimestamp"] ?? timestamp(),
+      deletionTimestamp: object.metadata["deletionTimestamp"] ?? timeText(Date.now()),
       deletionGracePeriodSeconds: graceS,
     };
     const generation = ((object.metadata["generation"] as number | undefined) ?? 0) + 1;
@@ -378,8 +379,4 @@ function graceOf(object: Stored): number {
 
 function isForced(object: Stored): boolean {
   return (object.metadata["deletionGracePeriodSeconds"] ?? 0) === 0;
-}
-
-function timestamp(): string {
-  return `${new Date().toISOString().slice(0, 19)}Z`;
 }

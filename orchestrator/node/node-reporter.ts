@@ -4,6 +4,7 @@ import { isStatus } from "#api/kube/status.ts";
 import { messageOf } from "#base/fault.ts";
 import { sleep } from "#base/timers.ts";
 import { leases, nodes } from "#client/kube/resources.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { NodeDeps } from "./node-deps.ts";
 import {
   newNode,
@@ -127,7 +128,7 @@ export class NodeReporter {
   }
 
   #empty() {
-    const now = `${new Date(this.#deps.timers.now()).toISOString().slice(0, 19)}Z`;
+    const now = timeText(this.#deps.timers.now());
     return { facts: this.#facts, before: {}, runtime: this.#runtime, problem: undefined, now };
   }
 

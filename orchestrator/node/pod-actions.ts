@@ -5,6 +5,7 @@ import { isFault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { Timers } from "#base/timers.ts";
 import type { CgroupLayout } from "#host/cgroup/layout.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { admissionProblem } from "./admit-pod.ts";
 import { ContainerStarts, type ReadySandbox } from "./container-starts.ts";
 import { latestFirst, removableContainers } from "./dead-containers.ts";
@@ -209,7 +210,7 @@ export class PodActions {
       ...(verdict === undefined ? {} : { verdict }),
       isTerminal,
       terminationMessage,
-      now: `${new Date(this.timers.now()).toISOString().slice(0, 19)}Z`,
+      now: timeText(this.timers.now()),
     });
     if (target !== undefined) statuses.set(target, status);
     return status;

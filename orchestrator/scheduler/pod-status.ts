@@ -1,6 +1,7 @@
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { isStatus } from "#api/kube/status.ts";
 import { pods } from "#client/kube/resources.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { SchedulerDeps } from "./scheduler.ts";
 
 const writing = { type: "strategic", subresource: "status" } as const;
@@ -58,6 +59,6 @@ export class PodStatusWriter {
   }
 
   #now(): string {
-    return `${new Date(this.#deps.timers.now()).toISOString().slice(0, 19)}Z`;
+    return timeText(this.#deps.timers.now());
   }
 }

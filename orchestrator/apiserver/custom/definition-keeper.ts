@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ignoreNotFound, isStatus } from "#api/kube/status.ts";
+import { isStatus } from "#api/kube/status.ts";
 import { messageOf } from "#base/fault.ts";
 import type { User } from "#orchestrator/authn/user.ts";
 import { planStatus, withCondition } from "#orchestrator/kinds/custom/accepted-names.ts";
@@ -165,7 +165,7 @@ export class DefinitionKeeper implements AsyncDisposable {
     for (const { key, object } of all()) {
       if (own === undefined || object.metadata.deletionTimestamp !== undefined) continue;
       await deleteObject(this.#registry, requestFor(own, "", key.namespace), key.name, {}, signal).catch(
-        ignoreNotFound,
+        ignoreGone,
       );
     }
     await this.#registry.cache.fresh(signal);
@@ -232,6 +232,10 @@ function requestFor(
     warn() {},
     annotate() {},
   };
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isStatus(error, "NotFound")) throw error;
 }
 
 /** Expressions are loaded when a schema has some. */

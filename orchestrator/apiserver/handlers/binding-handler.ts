@@ -1,12 +1,13 @@
 import { failure } from "#api/kube/status.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
 import { notSupported, required } from "#orchestrator/machinery/field-error.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { type ApiAnswer, successAnswer } from "../api-request.ts";
 import { expectedType, readBody } from "../body.ts";
 import { conflict, invalid } from "../errors.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { updateObject } from "../registry/update.ts";
-import { metadataOf, timestamp } from "../registry/write-request.ts";
+import { metadataOf } from "../registry/write-request.ts";
 import { type ResourceScope, writeRequestOf } from "./resource-scope.ts";
 
 interface Target {
@@ -77,7 +78,7 @@ function bound(pod: Draft, binding: Draft, node: string, now: Date): Draft {
     type: "PodScheduled",
     status: "True",
     lastProbeTime: null,
-    lastTransitionTime: timestamp(now),
+    lastTransitionTime: timeText(now),
     ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
   };
   pod["status"] = { ...status, conditions: [...others, scheduled] };

@@ -2,13 +2,14 @@ import type { DeleteOptions, KubeObject, LabelSelector } from "#api/kube/meta.ts
 import { failure, StatusError } from "#api/kube/status.ts";
 import { selects } from "#orchestrator/machinery/label-selector.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { type ApiAnswer, successAnswer } from "../api-request.ts";
 import { expectedType, readBody } from "../body.ts";
 import { notFound } from "../errors.ts";
 import { deleteObject } from "../registry/delete.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { updateObject } from "../registry/update.ts";
-import { metadataOf, timestamp, type WriteRequest } from "../registry/write-request.ts";
+import { metadataOf, type WriteRequest } from "../registry/write-request.ts";
 import { type ResourceScope, writeRequestOf } from "./resource-scope.ts";
 
 interface Pod extends KubeObject {
@@ -144,7 +145,7 @@ function decremented(budget: Budget, pod: string, now: Date): Draft {
     status: {
       ...status,
       disruptionsAllowed: disruptionsAllowed - 1,
-      disruptedPods: { ...disruptedPods, [pod]: timestamp(now) },
+      disruptedPods: { ...disruptedPods, [pod]: timeText(now) },
     },
   };
 }
@@ -176,7 +177,7 @@ async function tell(
           type: "DisruptionTarget",
           status: "True",
           lastProbeTime: null,
-          lastTransitionTime: timestamp(deps.now()),
+          lastTransitionTime: timeText(deps.now()),
           reason: "EvictionByEvictionAPI",
           message: "Eviction API: evicting",
         };

@@ -1,9 +1,10 @@
 import { podResizeErrors } from "#orchestrator/kinds/pods/check-resize.ts";
 import type { Draft, FieldError } from "#orchestrator/machinery/resource.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { placeOf } from "../registry/resource-table.ts";
 import type { Change } from "../registry/update.ts";
-import { type Metadata, metadataOf, timestamp } from "../registry/write-request.ts";
+import { type Metadata, metadataOf } from "../registry/write-request.ts";
 import type { ResourceScope } from "./resource-scope.ts";
 
 type Rule = Partial<Pick<Change, "prepare" | "validate">>;
@@ -104,7 +105,7 @@ interface Condition {
 function approve(next: Draft, old: Draft, now: Date): void {
   const conditions = ((next["status"] as Draft | undefined)?.["conditions"] ?? []) as Condition[];
   replaceWith(next, old);
-  const at = timestamp(now);
+  const at = timeText(now);
   for (const condition of conditions) {
     condition.lastUpdateTime ??= at;
     condition.lastTransitionTime ??= at;

@@ -2,13 +2,14 @@ import { failure } from "#api/kube/status.ts";
 import { generateName, mostNameAttempts } from "#orchestrator/machinery/generate-name.ts";
 import { objectMetaErrors } from "#orchestrator/machinery/object-meta.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { storeKey } from "../cache/cached-object.ts";
 import { alreadyExists, invalid } from "../errors.ts";
 import { admissionOf } from "./admission-of.ts";
 import { noClaims, type RegistryDeps, type Written } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
 import { putStored } from "./stored.ts";
-import { metadataOf, timestamp, type WriteRequest } from "./write-request.ts";
+import { metadataOf, type WriteRequest } from "./write-request.ts";
 
 /**
  * Stores a new object, which is changed in place until then. Its fields have been checked and defaults set.
@@ -56,7 +57,7 @@ function prepareMetadata({ now, newUid }: RegistryDeps, request: WriteRequest, o
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.selfLink;
   metadata.uid = newUid();
-  metadata.creationTimestamp = timestamp(now());
+  metadata.creationTimestamp = timeText(now());
 }
 
 export const namespaceMismatch =

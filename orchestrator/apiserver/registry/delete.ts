@@ -3,6 +3,7 @@ import type { DeleteOptions } from "#api/kube/meta.ts";
 import type { Status } from "#api/kube/status.ts";
 import { invalid as wrong, notSupported } from "#orchestrator/machinery/field-error.ts";
 import type { Draft, FieldError, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { storedBytes, storeKey } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
@@ -13,7 +14,7 @@ import { readNewest } from "./read-newest.ts";
 import type { RegistryDeps } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
 import { removeStored, seeWinner } from "./stored.ts";
-import { type Metadata, metadataOf, timestamp, type WriteRequest } from "./write-request.ts";
+import { type Metadata, metadataOf, type WriteRequest } from "./write-request.ts";
 
 export type Deleted =
   /** It is still there, and what it is now. */
@@ -124,7 +125,7 @@ function mark(definition: ResourceDefinition, next: Draft, options: DeleteOption
       asked === undefined ? undefined : Math.max(asked, asked < 0 ? 1 : 0),
     ) ?? 0;
   if (metadata.deletionTimestamp === undefined) {
-    metadata.deletionTimestamp = timestamp(new Date(now.getTime() + wanted * 1000));
+    metadata.deletionTimestamp = timeText(new Date(now.getTime() + wanted * 1000));
     metadata.deletionGracePeriodSeconds = wanted;
     if (metadata.generation !== undefined) metadata.generation++;
     if (placeOf(definition) === "core/namespaces")
@@ -135,7 +136,7 @@ function mark(definition: ResourceDefinition, next: Draft, options: DeleteOption
   if (asked === undefined || wanted >= current) return;
   // It may only become shorter: counted from when the deletion began.
   const began = Date.parse(metadata.deletionTimestamp) - current * 1000;
-  metadata.deletionTimestamp = timestamp(new Date(began + wanted * 1000));
+  metadata.deletionTimestamp = timeText(new Date(began + wanted * 1000));
   metadata.deletionGracePeriodSeconds = wanted;
 }
 

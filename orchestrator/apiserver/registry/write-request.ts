@@ -27,8 +27,3 @@ export function metadataOf(object: Draft): Metadata {
   if (typeof object["metadata"] !== "object" || object["metadata"] === null) object["metadata"] = {};
   return object["metadata"] as Metadata;
 }
-
-/** RFC 3339 with whole seconds. */
-export function timestamp(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`;
-}

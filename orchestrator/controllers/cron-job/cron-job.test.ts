@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CronJob, CronJobSpec, Job } from "#api/kube/types/batch.ts";
 import { cronJobs, jobs } from "#client/kube/resources.ts";
-import { timeText } from "../time-text.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { openWorld } from "../world.fixture.ts";
 import { dueOf, jobOf, jobsToForget } from "./plan.ts";
 import { startCronJobController } from "./reconcile.ts";

@@ -1,8 +1,8 @@
 import type { CronJob, Job } from "#api/kube/types/batch.ts";
 import { cronJobs } from "#client/kube/resources.ts";
+import { timeOf, timeText } from "#orchestrator/machinery/time-text.ts";
 import { controllerReference } from "../owner.ts";
 import { isFinishedJob } from "../job/plan.ts";
-import { timeOf, timeText } from "../time-text.ts";
 
 /** When a schedule is due. */
 export interface Schedule {

@@ -7,11 +7,11 @@ import type { EventRecorder } from "#orchestrator/informers/event-recorder.ts";
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import { type Again, runController } from "#orchestrator/informers/run-controller.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { isFinishedJob } from "../job/plan.ts";
 import { byController, controllerIndex, controllerOf } from "../owner.ts";
 import { isNamespaceTerminating } from "../pods/pod-control.ts";
-import { timeText } from "../time-text.ts";
 import { didSucceed, dueOf, jobOf, jobsToForget, type Schedule } from "./plan.ts";
 import { readSchedule } from "./schedule.ts";
 

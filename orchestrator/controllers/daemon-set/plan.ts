@@ -4,9 +4,9 @@ import type { Pod, PodSpec, Toleration } from "#api/kube/types/core-pods.ts";
 import { scaledValue } from "#orchestrator/machinery/int-or-percent.ts";
 import { fitsNodeAffinity } from "#orchestrator/machinery/node-affinity.ts";
 import { untolerated } from "#orchestrator/machinery/taints.ts";
+import { timeOf } from "#orchestrator/machinery/time-text.ts";
 import { isAvailable, isReady } from "../pods/pod-facts.ts";
 import { revisionLabel } from "../revisions.ts";
-import { timeOf } from "../time-text.ts";
 
 export interface DaemonPlan {
   /** Names of nodes that get a pod. */

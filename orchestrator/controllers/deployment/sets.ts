@@ -1,5 +1,5 @@
 import type { ReplicaSet } from "#api/kube/types/apps.ts";
-import { timeOf } from "../time-text.ts";
+import { timeOf } from "#orchestrator/machinery/time-text.ts";
 
 const prefix = "deployment.kubernetes.io";
 export const revisionAnnotation = `${prefix}/revision`;

@@ -1,6 +1,6 @@
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from "#api/kube/types/apps.ts";
+import { timeOf, timeText } from "#orchestrator/machinery/time-text.ts";
 import { counts } from "../replica-set/plan.ts";
-import { timeOf, timeText } from "../time-text.ts";
 import { sizeOf, sumOf } from "./sets.ts";
 import { maxUnavailableOf } from "./rolling.ts";
 

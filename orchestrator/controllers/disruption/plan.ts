@@ -1,8 +1,8 @@
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from "#api/kube/types/policy.ts";
 import { scaledValue } from "#orchestrator/machinery/int-or-percent.ts";
+import { timeOf, timeText } from "#orchestrator/machinery/time-text.ts";
 import { isFinished, isReady } from "../pods/pod-facts.ts";
-import { timeOf, timeText } from "../time-text.ts";
 
 /** So long an eviction that was agreed to may take until the pod is seen to go. */
 const evictionTimeoutMs = 120_000;

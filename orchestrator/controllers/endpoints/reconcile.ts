@@ -7,9 +7,9 @@ import { endpoints, endpointSlices, nodes, pods, services } from "#client/kube/r
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import { runController } from "#orchestrator/informers/run-controller.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { isNamespaceTerminating } from "../pods/pod-control.ts";
-import { timeText } from "../time-text.ts";
 import { planSubsets } from "./plan-endpoints.ts";
 import {
   groupsOf,

@@ -1,7 +1,7 @@
 import type { Job, JobCondition } from "#api/kube/types/batch.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
+import { timeOf, timeText } from "#orchestrator/machinery/time-text.ts";
 import { isReady } from "../pods/pod-facts.ts";
-import { timeOf, timeText } from "../time-text.ts";
 import { type FailureVerdict, verdictOn } from "./failure-policy.ts";
 import { formatIndexes, parseIndexes } from "./indexes.ts";
 

@@ -8,12 +8,12 @@ import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import { type Again, runController } from "#orchestrator/informers/run-controller.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import { requirementsOf } from "#orchestrator/machinery/label-selector.ts";
+import { timeOf } from "#orchestrator/machinery/time-text.ts";
 import { claimObjects } from "../claim.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { Expectations } from "../expectations.ts";
 import { byController, byOrphanage, controllerIndex, controllerOf, orphanIndex } from "../owner.ts";
 import { createPods, deletePods, ownerKeyOf, watchOwnedPods } from "../pods/expected-pods.ts";
-import { timeOf } from "../time-text.ts";
 import { jobPod } from "./job-pods.ts";
 import { isFinishedJob, type JobPlan, planJob, trackingFinalizer } from "./plan.ts";
 

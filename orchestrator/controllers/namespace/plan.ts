@@ -1,5 +1,5 @@
 import type { NamespaceCondition } from "#api/kube/types/core.ts";
-import { timeText } from "../time-text.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 
 /** How far the deletion of a namespace's content has come. */
 export interface Progress {

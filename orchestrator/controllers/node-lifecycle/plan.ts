@@ -1,6 +1,6 @@
 import type { Node, NodeCondition, Taint } from "#api/kube/types/core.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
-import { timeText } from "../time-text.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 
 const told = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
 

@@ -6,10 +6,10 @@ import { leases, nodes, pods } from "#client/kube/resources.ts";
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import { type Again, runController } from "#orchestrator/informers/run-controller.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
+import { timeOf, timeText } from "#orchestrator/machinery/time-text.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { conditionOf, isFinished } from "../pods/pod-facts.ts";
 import { nodeIndex, podsByNode } from "../pods/pods-by-node.ts";
-import { timeOf, timeText } from "../time-text.ts";
 import { planTaints, staysForS, unknownConditions } from "./plan.ts";
 
 /** So long after its last sign of life a node counts as lost. */

@@ -3,10 +3,10 @@ import type { Pod } from "#api/kube/types/core-pods.ts";
 import { keyOf, refOfKey } from "#client/kube/kube-resource.ts";
 import { nodes, pods } from "#client/kube/resources.ts";
 import { runController } from "#orchestrator/informers/run-controller.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
 import { isFinished } from "../pods/pod-facts.ts";
 import { nodeIndex, podsByNode } from "../pods/pods-by-node.ts";
-import { timeText } from "../time-text.ts";
 
 /** A node that has gone may only have been renamed or be behind: so long its pods are left alone. */
 const quarantineMs = 40_000;

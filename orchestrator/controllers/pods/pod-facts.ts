@@ -1,5 +1,5 @@
 import type { Pod, PodCondition, PodTemplateSpec } from "#api/kube/types/core-pods.ts";
-import { timeOf } from "../time-text.ts";
+import { timeOf } from "#orchestrator/machinery/time-text.ts";
 
 export function conditionOf(pod: Pod, type: string): PodCondition | undefined {
   return pod.status?.conditions?.find((condition) => condition.type === type);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Pod } from "#api/kube/types/core-pods.ts";
-import { timeText } from "../time-text.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { planReplicas, planStatus } from "./plan.ts";
 import { inDeletionOrder } from "./pod-order.ts";
 

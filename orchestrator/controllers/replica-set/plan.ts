@@ -1,6 +1,6 @@
 import type { Pod, PodTemplateSpec } from "#api/kube/types/core-pods.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { hasLabelsOf, isActive, isAvailable, isReady, isTerminating } from "../pods/pod-facts.ts";
-import { timeText } from "../time-text.ts";
 import { inDeletionOrder } from "./pod-order.ts";
 
 /** What a ReplicaSet and a ReplicationController have in common. */

@@ -1,6 +1,6 @@
 import type { Pod } from "#api/kube/types/core-pods.ts";
+import { timeOf } from "#orchestrator/machinery/time-text.ts";
 import { conditionOf, isReady, mostRestarts } from "../pods/pod-facts.ts";
-import { timeOf } from "../time-text.ts";
 
 /** What pods are chosen by. */
 export interface PodOrder {

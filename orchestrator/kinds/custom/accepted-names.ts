@@ -1,4 +1,5 @@
 import { goQuote } from "#orchestrator/machinery/go-text.ts";
+import { timeText } from "#orchestrator/machinery/time-text.ts";
 import type { CustomCondition, CustomDefinition, CustomNames, CustomStatus } from "./definition.ts";
 
 /**
@@ -53,7 +54,7 @@ export function withCondition(
     old?.status === condition.status && old.reason === condition.reason && old.message === condition.message;
   if (isSame) return conditions;
   const isOld = old !== undefined && old.status === condition.status && old.lastTransitionTime !== undefined;
-  const lastTransitionTime = isOld ? old.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
+  const lastTransitionTime = isOld ? old.lastTransitionTime : timeText(now);
   const next = { ...condition, ...(lastTransitionTime !== undefined && { lastTransitionTime }) };
   return old === undefined ? [...conditions, next] : conditions.map((each) => (each === old ? next : each));
 }

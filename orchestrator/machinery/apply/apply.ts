@@ -29,6 +29,7 @@ import {
 } from "./managers.ts";
 import { applied, ConflictsError, type FieldTypes, ownersAfterUpdate } from "./ownership.ts";
 import { typeErrors } from "./validate.ts";
+import { timeText } from "../time-text.ts";
 
 export interface FieldWrite {
   readonly types: FieldTypes;
@@ -190,7 +191,7 @@ function appliedOnce(
   const own = owners.get(key);
   if (own !== undefined) {
     const isChanged = !isSameJson(object, change.live);
-    const time = isChanged || previous === undefined ? timeOf(now) : previous;
+    const time = isChanged || previous === undefined ? timeText(now) : previous;
     owners.set(key, { ...own, fields: difference(own.fields, unowned), time });
   }
   return { object: withoutOwners(object), owners: withoutEmpty(owners) };
@@ -202,12 +203,8 @@ function ownerOf({ manager, apiVersion, subresource, now }: FieldWrite, operatio
     operation,
     apiVersion,
     subresource,
-    time: timeOf(now),
+    time: timeText(now),
   };
-}
-
-function timeOf(now: Date): string {
-  return `${now.toISOString().slice(0, 19)}Z`;
 }
 
 /** What nobody owns: it names the object, or the server alone sets it. */
