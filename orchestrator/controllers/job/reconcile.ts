@@ -120,12 +120,8 @@ async function freeOrphan(working: Working, key: string, signal: AbortSignal): P
   return undefined;
 }
 
-async function afterwards(
-  { deps, pods: cache }: Working,
-  job: Job,
-  signal: AbortSignal,
-): Promise<Again | undefined> {
-  const working = { deps } as Working;
+async function afterwards(working: Working, job: Job, signal: AbortSignal): Promise<Again | undefined> {
+  const { deps, pods: cache } = working;
   const left = [...cache.by(controllerIndex, job.metadata.uid ?? "")];
   for (const pod of left)
     if (pod.metadata.finalizers?.includes(trackingFinalizer) === true) await free(working, pod, signal);
