@@ -82,6 +82,8 @@ export function fitsNode(set: DaemonSet, node: Node): { readonly runs: boolean; 
   };
 }
 
+type PodsByNode = ReadonlyMap<string, readonly Pod[]>;
+
 /** What brings one pod to every node that is to have one, and what the status says. @param hash of the template as it is now */
 export function planDaemons(
   set: DaemonSet,
@@ -90,11 +92,7 @@ export function planDaemons(
   hash: string,
   nowMs: number,
 ): DaemonPlan {
-  const byNode = new Map<string, Pod[]>();
-  for (const pod of pods) {
-    const node = nodeOf(pod) ?? "";
-    byNode.set(node, [...(byNode.get(node) ?? []), pod]);
-  }
+  const byNode = Map.groupBy(pods, (pod) => nodeOf(pod) ?? "");
   const create: string[] = [];
   const remove: Pod[] = [];
   const wanted: string[] = [];
@@ -104,7 +102,6 @@ export function planDaemons(
     const name = node.metadata.name ?? "";
     const { runs, stays } = fitsNode(set, node);
     const there = byNode.get(name) ?? [];
-    byNode.delete(name);
     if (runs) wanted.push(name);
     else if (there.length > 0) misscheduled++;
     const failed = there.filter(
@@ -127,12 +124,12 @@ export function planDaemons(
       );
   const rolled =
     create.length + remove.length === 0
-      ? planRolling(set, wanted, pods, hash, nowMs)
+      ? planRolling(set, wanted, byNode, hash, nowMs)
       : { create: [], remove: [] };
   return {
     create: [...create, ...rolled.create],
     remove: [...remove, ...rolled.remove],
-    status: statusOf(set, wanted, pods, misscheduled, hash, nowMs),
+    status: statusOf(set, wanted, byNode, misscheduled, hash, nowMs),
   };
 }
 
@@ -168,7 +165,7 @@ function surgeOf({ spec }: DaemonSet, count: number): number {
 function planRolling(
   set: DaemonSet,
   wanted: readonly string[],
-  pods: readonly Pod[],
+  byNode: PodsByNode,
   hash: string,
   nowMs: number,
 ): { readonly create: readonly string[]; readonly remove: readonly Pod[] } {
@@ -177,13 +174,12 @@ function planRolling(
   const surge = surgeOf(set, wanted.length);
   const isGood = (pod: Pod) =>
     pod.metadata.deletionTimestamp === undefined && isAvailable(pod, minReadySeconds, nowMs);
-  const old = pods.filter(
-    (pod) =>
-      !isNew(pod, hash) && pod.metadata.deletionTimestamp === undefined && wanted.includes(nodeOf(pod) ?? ""),
-  );
+  const onNode = (node: string) => byNode.get(node) ?? [];
+  const old = wanted
+    .flatMap(onNode)
+    .filter((pod) => !isNew(pod, hash) && pod.metadata.deletionTimestamp === undefined);
   const bad = old.filter((pod) => !isGood(pod));
   const good = old.filter(isGood);
-  const onNode = (node: string) => pods.filter((pod) => nodeOf(pod) === node);
   if (surge > 0) {
     const replacing = wanted.filter(
       (node) => onNode(node).some((pod) => isNew(pod, hash)) && onNode(node).some((pod) => !isNew(pod, hash)),
@@ -207,14 +203,14 @@ function planRolling(
 function statusOf(
   set: DaemonSet,
   wanted: readonly string[],
-  pods: readonly Pod[],
+  byNode: PodsByNode,
   misscheduled: number,
   hash: string,
   nowMs: number,
 ): DaemonSetStatus {
   let [current, ready, available, updated] = [0, 0, 0, 0];
   for (const node of wanted) {
-    const there = pods.filter((pod) => nodeOf(pod) === node && pod.metadata.deletionTimestamp === undefined);
+    const there = (byNode.get(node) ?? []).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     const [oldest] = there.toSorted(
       (a, b) => timeOf(a.metadata.creationTimestamp) - timeOf(b.metadata.creationTimestamp),
     );
