@@ -2,7 +2,8 @@ import type { Job } from "#api/kube/types/batch.ts";
 import type { Container, Pod } from "#api/kube/types/core-pods.ts";
 import { jobs } from "#client/kube/resources.ts";
 import { podFromTemplate } from "../pods/pod-control.ts";
-import { indexAnnotation, indexFailures, type NewPod, trackingFinalizer } from "./plan.ts";
+import { indexAnnotation, indexFailures, trackingFinalizer } from "./count-pods.ts";
+import type { NewPod } from "./plan.ts";
 
 /** A pod of a Job; one with an index knows it by its name, environment, label and annotation. */
 export function jobPod(job: Job, { index, failures }: NewPod): Pod {

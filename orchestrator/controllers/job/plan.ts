@@ -2,12 +2,9 @@ import type { Job, JobCondition } from "#api/kube/types/batch.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { timeOf, timeText } from "#orchestrator/machinery/time-text.ts";
 import { isReady } from "../pods/pod-facts.ts";
-import { type FailureVerdict, verdictOn } from "./failure-policy.ts";
-import { formatIndexes, parseIndexes } from "./indexes.ts";
-
-export const trackingFinalizer = "batch.kubernetes.io/job-tracking";
-export const indexAnnotation = "batch.kubernetes.io/job-completion-index";
-export const indexFailures = "batch.kubernetes.io/job-index-failure-count";
+import { type Counted, countPods, indexOf, isIndexed } from "./count-pods.ts";
+import { type Ending, endingOf } from "./ending.ts";
+import { formatIndexes } from "./indexes.ts";
 
 export interface NewPod {
   /** Of an indexed Job. */
@@ -17,7 +14,7 @@ export interface NewPod {
 }
 
 export interface JobPlan {
-  readonly status: NonNullable<Job["status"]>;
+  readonly status: JobStatus;
   readonly create: readonly NewPod[];
   readonly remove: readonly Pod[];
   /** Counted in the status: once that is written they may go. */
@@ -28,19 +25,7 @@ export interface JobPlan {
   readonly event?: { readonly type: "Normal" | "Warning"; readonly reason: string; readonly message: string };
 }
 
-interface Counted {
-  readonly active: readonly Pod[];
-  readonly terminating: readonly Pod[];
-  readonly free: readonly Pod[];
-  readonly uncounted: { readonly succeeded: readonly string[]; readonly failed: readonly string[] };
-  readonly counted: { readonly succeeded: number; readonly failed: number };
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly completedIndexes: ReadonlySet<number>;
-  readonly failedIndexes: ReadonlySet<number>;
-  readonly failJob: string | undefined;
-  readonly failuresOf: ReadonlyMap<number, number>;
-}
+type JobStatus = NonNullable<Job["status"]>;
 
 const mostAtOnce = 500;
 
@@ -52,87 +37,89 @@ export function isFinishedJob({ status }: Job): boolean {
   );
 }
 
-export function isIndexed({ spec }: Job): boolean {
-  return spec.completionMode === "Indexed";
-}
-
-export function indexOf({ metadata }: Pod): number | undefined {
-  const text = metadata.annotations?.[indexAnnotation];
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-}
-
 /** What is to be done for a Job, and what its status says then. */
 export function planJob(job: Job, pods: readonly Pod[], nowMs: number): JobPlan {
-  const counted = count(job, pods);
-  const { spec } = job;
-  const before = job.status ?? {};
-  const isSuspended = spec.suspend === true;
+  const counted = countPods(job, pods);
+  const isSuspended = job.spec.suspend === true;
   const start = startOf(job, isSuspended, nowMs);
-  let conditions = before.conditions ?? [];
-  const ending = endingOf(job, counted, start, nowMs) ?? interimOf(conditions);
-  let event: JobPlan["event"];
-  const base = statusOf(job, counted, start);
-  if (ending !== undefined) {
-    conditions = withCondition(
-      conditions,
-      { type: ending.interim, status: "True", reason: ending.reason, message: ending.message },
-      nowMs,
-    );
-    const isOver = counted.active.length + counted.terminating.length + counted.free.length === 0;
-    if (isOver) {
-      const final = ending.interim === "FailureTarget" ? "Failed" : "Complete";
-      conditions = withCondition(
-        conditions,
-        { type: final, status: "True", reason: ending.reason, message: ending.message },
-        nowMs,
-      );
-      event =
-        final === "Complete"
-          ? { type: "Normal", reason: "Completed", message: "Job completed" }
-          : { type: "Warning", reason: ending.reason, message: ending.message };
-      const completionTime = final === "Complete" ? { completionTime: timeText(nowMs) } : {};
-      return { status: { ...base, ...completionTime, conditions }, create: [], remove: [], free: [], event };
-    }
-    return { status: { ...base, conditions }, create: [], remove: counted.active, free: counted.free };
-  }
-  const wasSuspended = conditions.some(({ type, status }) => type === "Suspended" && status === "True");
-  if (isSuspended) {
-    if (!wasSuspended) event = { type: "Normal", reason: "Suspended", message: "Job suspended" };
-    conditions = withCondition(
-      conditions,
-      { type: "Suspended", status: "True", reason: "JobSuspended", message: "Job suspended" },
-      nowMs,
-    );
-    return {
-      status: { ...base, conditions },
-      create: [],
-      remove: counted.active,
-      free: counted.free,
-      ...(event && { event }),
-    };
-  }
-  if (wasSuspended) {
-    event = { type: "Normal", reason: "Resumed", message: "Job resumed" };
-    conditions = withCondition(
-      conditions,
-      { type: "Suspended", status: "False", reason: "JobResumed", message: "Job resumed" },
-      nowMs,
-    );
-  }
-  const change = planPods(job, counted, pods, nowMs);
-  const deadlineMs =
-    spec.activeDeadlineSeconds === undefined
-      ? undefined
-      : timeOf(start) + spec.activeDeadlineSeconds * 1000 - nowMs;
-  const waits = [change.afterMs, deadlineMs].filter((ms) => ms !== undefined);
+  const status = statusOf(job, counted, start);
+  const ending = endingOf(job, counted, start, nowMs);
+  if (ending !== undefined) return planEnd(job, counted, status, ending, nowMs);
+  return isSuspended
+    ? planSuspension(job, counted, status, nowMs)
+    : planWork(job, counted, status, pods, nowMs);
+}
+
+/** What still runs goes; when it has gone the Job is over. */
+function planEnd(
+  job: Job,
+  counted: Counted,
+  status: JobStatus,
+  { interim, reason, message }: Ending,
+  nowMs: number,
+): JobPlan {
+  const before = job.status?.conditions ?? [];
+  const conditions = withCondition(before, { type: interim, status: "True", reason, message }, nowMs);
+  const isOver = counted.active.length + counted.terminating.length + counted.free.length === 0;
+  if (!isOver)
+    return { status: { ...status, conditions }, create: [], remove: counted.active, free: counted.free };
+  const type = interim === "FailureTarget" ? "Failed" : "Complete";
+  const last = withCondition(conditions, { type, status: "True", reason, message }, nowMs);
   return {
-    status: { ...base, ...(conditions.length > 0 && { conditions }) },
-    create: change.create,
-    remove: change.remove,
+    status: { ...status, ...(type === "Complete" && { completionTime: timeText(nowMs) }), conditions: last },
+    create: [],
+    remove: [],
+    free: [],
+    event:
+      type === "Complete"
+        ? { type: "Normal", reason: "Completed", message: "Job completed" }
+        : { type: "Warning", reason, message },
+  };
+}
+
+function planSuspension(job: Job, counted: Counted, status: JobStatus, nowMs: number): JobPlan {
+  const suspended = { type: "Suspended", status: "True", reason: "JobSuspended", message: "Job suspended" };
+  return {
+    status: { ...status, conditions: withCondition(job.status?.conditions ?? [], suspended, nowMs) },
+    create: [],
+    remove: counted.active,
+    free: counted.free,
+    ...(!wasSuspended(job) && {
+      event: { type: "Normal", reason: "Suspended", message: "Job suspended" },
+    }),
+  };
+}
+
+function planWork(
+  job: Job,
+  counted: Counted,
+  status: JobStatus,
+  pods: readonly Pod[],
+  nowMs: number,
+): JobPlan {
+  const isResumed = wasSuspended(job);
+  const before = job.status?.conditions ?? [];
+  const resumed = { type: "Suspended", status: "False", reason: "JobResumed", message: "Job resumed" };
+  const conditions = isResumed ? withCondition(before, resumed, nowMs) : before;
+  const { create, remove, afterMs } = planPods(job, counted, pods, nowMs);
+  const { activeDeadlineSeconds } = job.spec;
+  const deadlineMs =
+    activeDeadlineSeconds === undefined
+      ? undefined
+      : timeOf(status.startTime) + activeDeadlineSeconds * 1000 - nowMs;
+  const waits = [afterMs, deadlineMs].filter((ms) => ms !== undefined);
+  return {
+    status: { ...status, ...(conditions.length > 0 && { conditions }) },
+    create,
+    remove,
     free: counted.free,
     ...(waits.length > 0 && { afterMs: Math.max(1, Math.min(...waits)) }),
-    ...(event && { event }),
+    ...(isResumed && { event: { type: "Normal", reason: "Resumed", message: "Job resumed" } }),
   };
+}
+
+function wasSuspended({ status }: Job): boolean {
+  return (status?.conditions ?? []).some((one) => one.type === "Suspended" && one.status === "True");
 }
 
 function startOf(job: Job, isSuspended: boolean, nowMs: number): string | undefined {
@@ -140,163 +127,7 @@ function startOf(job: Job, isSuspended: boolean, nowMs: number): string | undefi
   return job.status?.startTime ?? timeText(nowMs);
 }
 
-function count(job: Job, pods: readonly Pod[]): Counted {
-  const { status = {}, spec } = job;
-  const most = spec.completions ?? 0;
-  const completed = parseIndexes(status.completedIndexes, most);
-  const failedIndexes = parseIndexes(status.failedIndexes, most);
-  const known = {
-    succeeded: new Set(status.uncountedTerminatedPods?.succeeded),
-    failed: new Set(status.uncountedTerminatedPods?.failed),
-  };
-  const counted = { succeeded: isIndexed(job) ? 0 : (status.succeeded ?? 0), failed: status.failed ?? 0 };
-  const uncounted = { succeeded: [] as string[], failed: [] as string[] };
-  const held = new Map<string, Pod>();
-  for (const pod of pods)
-    if (pod.metadata.finalizers?.includes(trackingFinalizer)) held.set(pod.metadata.uid ?? "", pod);
-  for (const kind of ["succeeded", "failed"] as const)
-    for (const uid of known[kind])
-      if (held.has(uid)) uncounted[kind].push(uid);
-      else counted[kind]++;
-  const [active, terminating, free]: [Pod[], Pod[], Pod[]] = [[], [], []];
-  const failuresOf = new Map<number, number>();
-  let failJob: string | undefined;
-  for (const pod of pods) {
-    const { uid = "", deletionTimestamp } = pod.metadata;
-    const index = indexOf(pod);
-    const phase = pod.status?.phase;
-    const isDone = phase === "Succeeded" || phase === "Failed";
-    if (!isDone && deletionTimestamp === undefined) {
-      active.push(pod);
-      continue;
-    }
-    if (!isDone) terminating.push(pod);
-    if (!isDone && spec.podReplacementPolicy === "Failed") continue;
-    const verdict = phase === "Succeeded" ? undefined : verdictOn(job, pod);
-    if (verdict?.is === "fail-job") failJob ??= verdict.message;
-    noteIndex(job, index, pod, verdict, failuresOf, failedIndexes);
-    if (!held.has(uid)) continue;
-    free.push(pod);
-    if (verdict?.is === "ignore" || known.succeeded.has(uid) || known.failed.has(uid)) continue;
-    if (phase !== "Succeeded") uncounted.failed.push(uid);
-    else if (!isIndexed(job)) uncounted.succeeded.push(uid);
-    if (phase === "Succeeded" && index !== undefined && index < most) completed.add(index);
-  }
-  return {
-    active,
-    terminating,
-    free,
-    uncounted,
-    counted,
-    succeeded: isIndexed(job) ? completed.size : counted.succeeded + uncounted.succeeded.length,
-    failed: counted.failed + uncounted.failed.length,
-    completedIndexes: completed,
-    failedIndexes,
-    failJob,
-    failuresOf,
-  };
-}
-
-function noteIndex(
-  { spec }: Job,
-  index: number | undefined,
-  pod: Pod,
-  verdict: FailureVerdict | undefined,
-  failuresOf: Map<number, number>,
-  failedIndexes: Set<number>,
-): void {
-  if (index === undefined || verdict === undefined || spec.backoffLimitPerIndex === undefined) return;
-  const before = Number(pod.metadata.annotations?.[indexFailures] ?? 0);
-  const failures = before + (verdict.is === "ignore" ? 0 : 1);
-  failuresOf.set(index, Math.max(failuresOf.get(index) ?? 0, failures));
-  if (verdict.is === "fail-index" || failures > spec.backoffLimitPerIndex) failedIndexes.add(index);
-}
-
-interface Ending {
-  readonly interim: "FailureTarget" | "SuccessCriteriaMet";
-  readonly reason: string;
-  readonly message: string;
-}
-
-function interimOf(conditions: readonly JobCondition[]): Ending | undefined {
-  for (const { type, status, reason = "", message = "" } of conditions)
-    if ((type === "FailureTarget" || type === "SuccessCriteriaMet") && status === "True")
-      return { interim: type, reason, message };
-  return undefined;
-}
-
-/** Whether the Job has come to its end, by what has happened so far. */
-function endingOf(job: Job, counted: Counted, start: string | undefined, nowMs: number): Ending | undefined {
-  const { spec, status } = job;
-  const known = interimOf(status?.conditions ?? []);
-  if (known !== undefined) return known;
-  const failed = (reason: string, message: string): Ending => ({ interim: "FailureTarget", reason, message });
-  if (counted.failJob !== undefined) return failed("PodFailurePolicy", counted.failJob);
-  const limit = spec.backoffLimit ?? (spec.backoffLimitPerIndex === undefined ? 6 : 0x7fff_ffff);
-  if (counted.failed > limit || restartsOf(job, counted.active) > limit)
-    return failed("BackoffLimitExceeded", "Job has reached the specified backoff limit");
-  if (
-    start !== undefined &&
-    spec.activeDeadlineSeconds !== undefined &&
-    nowMs - timeOf(start) >= spec.activeDeadlineSeconds * 1000
-  )
-    return failed("DeadlineExceeded", "Job was active longer than specified deadline");
-  if (spec.maxFailedIndexes !== undefined && counted.failedIndexes.size > spec.maxFailedIndexes)
-    return failed(
-      "MaxFailedIndexesExceeded",
-      "Job has exceeded the specified maximal number of failed indexes",
-    );
-  const met = successRule(job, counted);
-  if (met !== undefined)
-    return {
-      interim: "SuccessCriteriaMet",
-      reason: "SuccessPolicy",
-      message: `Matched rules at index ${met}`,
-    };
-  const { completions } = spec;
-  if (
-    completions !== undefined &&
-    counted.succeeded + counted.failedIndexes.size >= completions &&
-    counted.failedIndexes.size > 0
-  )
-    return failed("FailedIndexes", "Job has failed indexes");
-  const isComplete =
-    completions === undefined
-      ? counted.succeeded > 0 && counted.active.length === 0
-      : counted.succeeded >= completions;
-  if (isComplete && (completions !== undefined || counted.terminating.length === 0))
-    return {
-      interim: "SuccessCriteriaMet",
-      reason: "CompletionsReached",
-      message: "Reached expected number of succeeded pods",
-    };
-  return undefined;
-}
-
-/** Pods that restart on failure count their restarts instead. */
-function restartsOf({ spec }: Job, active: readonly Pod[]): number {
-  if (spec.template.spec?.restartPolicy !== "OnFailure") return -1;
-  const all = active.flatMap(({ status }) => [
-    ...(status?.initContainerStatuses ?? []),
-    ...(status?.containerStatuses ?? []),
-  ]);
-  return all.reduce((sum, { restartCount }) => sum + restartCount, 0);
-}
-
-function successRule({ spec }: Job, { completedIndexes }: Counted): number | undefined {
-  for (const [at, { succeededIndexes, succeededCount }] of (spec.successPolicy?.rules ?? []).entries()) {
-    const wanted =
-      succeededIndexes === undefined ? undefined : parseIndexes(succeededIndexes, spec.completions ?? 0);
-    const done =
-      wanted === undefined
-        ? completedIndexes.size
-        : [...wanted].filter((index) => completedIndexes.has(index)).length;
-    if (done >= (succeededCount ?? wanted?.size ?? Number.POSITIVE_INFINITY)) return at;
-  }
-  return undefined;
-}
-
-function statusOf(job: Job, counted: Counted, start: string | undefined): NonNullable<Job["status"]> {
+function statusOf(job: Job, counted: Counted, start: string | undefined): JobStatus {
   const { active, terminating, uncounted, completedIndexes, failedIndexes } = counted;
   const succeeded = isIndexed(job) ? completedIndexes.size : counted.counted.succeeded;
   const numbers = { active: active.length, succeeded, failed: counted.counted.failed };

@@ -15,7 +15,8 @@ import { Expectations } from "../expectations.ts";
 import { byController, byOrphanage, controllerIndex, controllerOf, orphanIndex } from "../owner.ts";
 import { createPods, deletePods, ownerKeyOf, watchOwnedPods } from "../pods/expected-pods.ts";
 import { jobPod } from "./job-pods.ts";
-import { isFinishedJob, type JobPlan, planJob, trackingFinalizer } from "./plan.ts";
+import { trackingFinalizer } from "./count-pods.ts";
+import { isFinishedJob, type JobPlan, planJob } from "./plan.ts";
 
 interface Working {
   readonly deps: ControllerDeps;
