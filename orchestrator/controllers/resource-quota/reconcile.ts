@@ -1,12 +1,12 @@
 import type { KubeObject } from "#api/kube/meta.ts";
 import type { ResourceQuota } from "#api/kube/types/core.ts";
-import { keyOf, type KubeResource } from "#client/kube/kube-resource.ts";
+import { keyOf } from "#client/kube/kube-resource.ts";
 import { resourceQuotas } from "#client/kube/resources.ts";
 import type { Informer } from "#orchestrator/informers/informer.ts";
 import { runController } from "#orchestrator/informers/run-controller.ts";
 import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
 import type { ControllerDeps } from "../controller-deps.ts";
-import { discover } from "../discovery.ts";
+import { discover, type DiscoveredResource } from "../discovery.ts";
 import { planQuota, resourceOf } from "./plan.ts";
 
 /** Keeps in quotas what is used. What no quota counts is not watched for them. */
@@ -19,9 +19,13 @@ export async function startResourceQuotaController(deps: ControllerDeps, signal:
       const quota = own.cache.get(key);
       if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return;
       const resources = new Set(Object.keys(quota.spec?.hard ?? {}).map(resourceOf));
+      await watch(
+        [...resources].filter((resource) => !watched.has(resource)),
+        signal,
+      );
       const counted = new Map<string, Iterable<KubeObject>>();
       for (const resource of resources) {
-        const informer = watched.get(resource) ?? (await watch(resource, signal));
+        const informer = watched.get(resource);
         await informer?.synced(signal);
         if (informer !== undefined)
           counted.set(resource, informer.cache.inNamespace(quota.metadata.namespace));
@@ -35,14 +39,16 @@ export async function startResourceQuotaController(deps: ControllerDeps, signal:
   const look = ({ metadata }: KubeObject) => {
     for (const quota of own.cache.inNamespace(metadata.namespace)) queue.add(keyOf(quota));
   };
-  const watch = async (name: string, signal: AbortSignal): Promise<Informer<KubeObject> | undefined> => {
-    const found = await findResource(deps, name, signal);
-    const known = watched.get(name);
-    if (found === undefined || known !== undefined) return known;
-    const informer = deps.informers.of(found);
-    watched.set(name, informer);
-    informer.handle({ added: look, updated: look, deleted: look });
-    return informer;
+  const watch = async (names: readonly string[], signal: AbortSignal): Promise<void> => {
+    if (names.length === 0) return;
+    const { resources } = await discover(deps.kube, signal);
+    for (const name of names) {
+      const found = resources.find((resource) => isCounted(resource, name));
+      if (found === undefined || watched.has(name)) continue;
+      const informer = deps.informers.of<KubeObject>(found);
+      watched.set(name, informer);
+      informer.handle({ added: look, updated: look, deleted: look });
+    }
   };
   own.handle({
     added: (quota: ResourceQuota) => queue.add(keyOf(quota)),
@@ -52,14 +58,8 @@ export async function startResourceQuotaController(deps: ControllerDeps, signal:
   await ended;
 }
 
-async function findResource(
-  { kube }: ControllerDeps,
-  name: string,
-  signal: AbortSignal,
-): Promise<KubeResource | undefined> {
-  const { resources } = await discover(kube, signal);
-  return resources.find(
-    ({ resource, group, isNamespaced, verbs }) =>
-      isNamespaced && verbs.includes("watch") && (group === "" ? resource : `${resource}.${group}`) === name,
+function isCounted({ resource, group, isNamespaced, verbs }: DiscoveredResource, name: string): boolean {
+  return (
+    isNamespaced && verbs.includes("watch") && (group === "" ? resource : `${resource}.${group}`) === name
   );
 }
