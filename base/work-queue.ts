@@ -42,10 +42,6 @@ export class WorkQueue {
     return this.#queue.size === 0 && this.#processing.size === 0 && this.#delayed.size === 0;
   }
 
-  get isShutDown(): boolean {
-    return this.#isShutDown;
-  }
-
   add(key: string): void {
     if (this.#isShutDown) return;
     if (this.#processing.has(key)) {

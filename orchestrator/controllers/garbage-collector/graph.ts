@@ -23,11 +23,7 @@ export class OwnerGraph {
     return this.#nodes.get(uid);
   }
 
-  nodes(): Iterable<GraphNode> {
-    return this.#nodes.values();
-  }
-
-  /** @returns the node, and the owners that it no longer has */
+  /** The object is there, or has changed. */
   set(resource: DiscoveredResource, { metadata }: KubeObject): GraphNode {
     const {
       uid = "",
