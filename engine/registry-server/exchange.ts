@@ -14,7 +14,8 @@ export async function* bodyOf(
   waitsForContinue: boolean,
 ): AsyncGenerator<Uint8Array> {
   if (waitsForContinue) response.writeContinue();
-  yield* request as AsyncIterable<Uint8Array>;
+  // Whoever stops reading leaves the rest to whoever answers: a request that is destroyed takes nothing of it any more.
+  yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
 }
 
 /** Resolves when the answer is out. A file of it is closed in any case. */
