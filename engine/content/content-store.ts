@@ -81,8 +81,11 @@ export interface ContentStore {
   open(digest: Digest): Promise<Readable>;
   /** The whole blob, verified again. @throws {Fault} `not-found`; `invalid` when larger than `maxBytes`; `internal` when corrupt */
   read(digest: Digest, maxBytes: number): Promise<Buffer>;
-  /** Where the blob's file is, for helpers that read it themselves. */
-  pathOf(digest: Digest): string;
+  /**
+   * The names of the blob's file, for who reads it without the store: the first that is there is it, however late it is opened. A
+   * volatile blob has another name when it has settled.
+   */
+  pathsOf(digest: Digest): readonly string[];
   /** Removing what is not there is fine. */
   remove(digest: Digest): Promise<void>;
   list(): Promise<readonly BlobInfo[]>;

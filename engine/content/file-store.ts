@@ -11,6 +11,7 @@ import { abortable } from "./abortable.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import type { BlobInfo, ContentStore, Expected, KnownBlob } from "./content-store.ts";
 import { checkGrowth, checkWhole } from "./expected.ts";
+import { firstThere } from "./first-there.ts";
 import { digestOf, sha256Of } from "./sha256.ts";
 
 const READ_BYTES = 1024 * 1024;
@@ -44,8 +45,6 @@ class FileStore implements ContentStore {
   readonly #settling = new KeyedLock();
   /** Blobs that are on no disk yet, and the files they are in for now. */
   readonly #volatile = new Map<Digest, string>();
-  /** Files of blobs that have settled: who got such a path may be about to open it. */
-  readonly #settled = new Map<Digest, string>();
   #ingests = 0;
 
   constructor(folders: { readonly blobs: string; readonly ingest: string; readonly partial: string }) {
@@ -98,8 +97,6 @@ class FileStore implements ContentStore {
     await this.#settling.run("", async () => {
       const blobs = [...this.#volatile];
       if (blobs.length === 0) return;
-      for (const path of this.#settled.values()) await rm(path, { force: true });
-      this.#settled.clear();
       for (const [digest, path] of blobs) await this.#settleOne(digest, path);
       await syncFolder(this.#blobs);
     });
@@ -116,7 +113,7 @@ class FileStore implements ContentStore {
       // Two names of one file: the rename has done nothing.
       await rm(second, { force: true });
       this.#volatile.delete(digest);
-      this.#settled.set(digest, path);
+      await rm(path, { force: true });
     } catch (error) {
       throw asFault(error);
     }
@@ -190,7 +187,7 @@ class FileStore implements ContentStore {
 
   async find(digest: Digest): Promise<BlobInfo | undefined> {
     try {
-      const { size } = await stat(this.pathOf(digest));
+      const { size } = await firstThere(this.pathsOf(digest), (path) => stat(path));
       return { digest, size };
     } catch (error) {
       if (codeOf(error) === "ENOENT") return undefined;
@@ -213,8 +210,10 @@ class FileStore implements ContentStore {
     return content;
   }
 
-  pathOf(digest: Digest): string {
-    return this.#volatile.get(digest) ?? this.#placeOf(digest);
+  pathsOf(digest: Digest): readonly string[] {
+    const volatile = this.#volatile.get(digest);
+    const place = this.#placeOf(digest);
+    return volatile === undefined ? [place] : [volatile, place];
   }
 
   #placeOf(digest: Digest): string {
@@ -222,11 +221,9 @@ class FileStore implements ContentStore {
   }
 
   async remove(digest: Digest): Promise<void> {
-    const others = [this.#volatile.get(digest), this.#settled.get(digest)];
+    const paths = this.pathsOf(digest);
     this.#volatile.delete(digest);
-    this.#settled.delete(digest);
-    for (const path of others) if (path !== undefined) await rm(path, { force: true });
-    await rm(this.#placeOf(digest), { force: true });
+    for (const path of paths) await rm(path, { force: true });
   }
 
   async list(): Promise<readonly BlobInfo[]> {
@@ -243,7 +240,7 @@ class FileStore implements ContentStore {
 
   async #openFile(digest: Digest): Promise<FileHandle> {
     try {
-      return await open(this.pathOf(digest), "r");
+      return await firstThere(this.pathsOf(digest), (path) => open(path, "r"));
     } catch (error) {
       if (codeOf(error) !== "ENOENT") throw error;
       throw new Fault("not-found", `blob ${digest} not found`, { detail: { digest } });

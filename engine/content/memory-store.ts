@@ -10,7 +10,7 @@ import type { ContentStore, Expected } from "./content-store.ts";
 import { checkGrowth, checkWhole } from "./expected.ts";
 import { sha256Of } from "./sha256.ts";
 
-/** A store that forgets. Its blobs have no files: {@link ContentStore.pathOf} names none that exists. */
+/** A store that forgets. Its blobs have no files: {@link ContentStore.pathsOf} names none that exists. */
 export function openMemoryStore(): ContentStore {
   const blobs = new Map<Digest, Buffer>();
   const get = (digest: Digest): Buffer => {
@@ -65,7 +65,7 @@ export function openMemoryStore(): ContentStore {
         );
       return content;
     },
-    pathOf: (digest) => `/nonexistent/memory/${hexOf(digest)}`,
+    pathsOf: (digest) => [`/nonexistent/memory/${hexOf(digest)}`],
     async remove(digest) {
       blobs.delete(digest);
     },

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { Fault } from "#base/fault.ts";
+import { firstThere } from "#engine/content/first-there.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
 import type { FinishedSnapshot, LayerSource, Snapshotter } from "#engine/snapshots/snapshotter.ts";
 
@@ -32,7 +33,7 @@ export class FakeSnapshotter implements Snapshotter {
   async unpack(chainId: string, parent: string | undefined, source: LayerSource): Promise<void> {
     await this.#turn();
     await source.early?.ready;
-    const content = inflate(await readFile(source.path));
+    const content = inflate(await firstThere(source.paths, (path) => readFile(path)));
     if (sha256Of(content) !== source.diffId)
       throw new Fault("invalid", `layer does not match its diff ID ${source.diffId}`);
     this.add(chainId, parent, content.length);

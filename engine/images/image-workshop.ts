@@ -108,7 +108,7 @@ export class ImageWorkshop {
     const { content, snapshots } = this.#deps;
     const chainId = parent === undefined ? diffId : sha256Of(`${parent} ${diffId}`);
     await lease.protect({ kind: "snapshot", ref: chainId });
-    const source = { path: content.pathOf(digest), mediaType, diffId, isVolatile: true };
+    const source = { paths: content.pathsOf(digest), mediaType, diffId, isVolatile: true };
     await snapshots.unpack(chainId, parent, source, signal);
     return { mediaType, digest, size, diffId, chainId };
   }
@@ -177,7 +177,8 @@ export class ImageWorkshop {
     await content.resume({ digest, size, claim: claimOf(lease) }, sourceFrom, signal);
     if (snapshots.hasLayer(chainId))
       await verifyLayer(this.#deps, { descriptor: layer, diffId, chainId }, signal);
-    else await snapshots.unpack(chainId, parent, { path: content.pathOf(digest), mediaType, diffId }, signal);
+    else
+      await snapshots.unpack(chainId, parent, { paths: content.pathsOf(digest), mediaType, diffId }, signal);
     return layer;
   }
 

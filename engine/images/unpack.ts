@@ -114,7 +114,7 @@ async function unpackLayer(
   ready.catch(() => {}); // whoever unpacks meets it
   const early = { ...(arrival && { arrival }), ready, parentReady: Promise.resolve(below) };
   const isReady = arrival === undefined && below === undefined;
-  const source = { path: content.pathOf(digest), mediaType, diffId: layer.diffId };
+  const source = { paths: content.pathsOf(digest), mediaType, diffId: layer.diffId };
   await snapshots.unpack(layer.chainId, parent, isReady ? source : { ...source, early }, signal);
   await ready;
   watch.unpacking(layer, size);

@@ -134,7 +134,7 @@ async function layerProblems(
   for (const [index, { digest, mediaType }] of image.layers.entries()) {
     const chainId = image.chainIds[index] ?? image.id;
     const diffId = parseDigest(image.config.rootfs.diff_ids[index] ?? "");
-    const source = { path: content.pathOf(digest), mediaType, diffId };
+    const source = { paths: content.pathsOf(digest), mediaType, diffId };
     const found =
       memo.layers.get(chainId) ??
       (snapshots.hasLayer(chainId) ? await snapshots.verify(chainId, source, signal) : ["it is missing"]);

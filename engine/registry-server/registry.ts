@@ -4,6 +4,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { type Fault, isFault, isFullDisk } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import type { ContentStore } from "#engine/content/content-store.ts";
+import { firstThere } from "#engine/content/first-there.ts";
 import { digestOf, sha256Of } from "#engine/content/sha256.ts";
 import type { Collector } from "#engine/gc/collector.ts";
 import type { Lease, Leases } from "#engine/gc/leases.ts";
@@ -85,7 +86,9 @@ export class Registry implements AsyncDisposable {
    */
   async openBlob(repository: string, digest: ContentDigest): Promise<OpenedBlob> {
     const { content, size } = this.#getBlob(repository, digest);
-    const file = await open(this.#deps.content.pathOf(content), "r").catch(() => undefined);
+    const file = await firstThere(this.#deps.content.pathsOf(content), (path) => open(path, "r")).catch(
+      () => undefined,
+    );
     const found = await file?.stat({ bigint: true });
     if (file === undefined || found?.size !== BigInt(size) || this.#soundness.isDamaged(content)) {
       await file?.close();
@@ -178,7 +181,7 @@ export class Registry implements AsyncDisposable {
       await using lease = leases.hold();
       await lease.protect({ kind: "blob", ref: uploaded.digest });
       await content.adopt(upload.path, uploaded.digest);
-      const file = await stat(content.pathOf(uploaded.digest), { bigint: true });
+      const file = await firstThere(content.pathsOf(uploaded.digest), (path) => stat(path, { bigint: true }));
       this.#soundness.noteSound(uploaded.digest, file);
       await db.write(() => {
         this.uploads.forget(upload);

@@ -58,7 +58,7 @@ export function blobOf(
   writeFileSync(path, bytes);
   const suffix = compression === undefined ? "" : `+${compression}`;
   return {
-    path,
+    paths: [path],
     mediaType: `application/vnd.oci.image.layer.v1.tar${suffix}`,
     diffId: options.diffId ?? digestOf(archive),
   };

@@ -279,7 +279,7 @@ test("bombs: an archive that expands too far is invalid, and the disk is as befo
     const blob = { ...blobOf(folder, compressed), diffId: digestOf(archive) };
     const unpacked = snapshotter.unpack(digestOf("bomb"), undefined, blob, noSignal);
     await assert.rejects(unpacked, (error) => isFault(error, "invalid") && error.message.includes("expands"));
-    rmSync(blob.path);
+    for (const path of blob.paths) rmSync(path);
   }
   const rows = db.sql.prepare("SELECT count(*) AS n FROM snapshots").get() as { n: number };
   assert.equal(readdirSync(snapshotter.root).length, rows.n + 1);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { Fault } from "#base/fault.ts";
+import { firstThere } from "#engine/content/first-there.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { TarEntry } from "#oci/tar/entry.ts";
@@ -38,7 +39,7 @@ export class MemorySnapshotter implements Snapshotter {
     if (this.hasLayer(chainId)) return;
     await source.early?.ready;
     this.#checkParent(parent);
-    const bytes = checkLayer(await readFile(source.path), source.diffId);
+    const bytes = checkLayer(await firstThere(source.paths, (path) => readFile(path)), source.diffId);
     signal.throwIfAborted();
     this.#checkParent(parent);
     if (!this.hasLayer(chainId)) this.#add(chainId, "layer", parent, bytes);

@@ -253,7 +253,7 @@ test("OverlaySnapshotter: what a container wrote becomes a layer, as if its arch
   const names = execFileSync("tar", ["-tf", archive]).toString().trim().split("\n");
   assert.deepEqual(names, shownNames);
   const source = {
-    path: archive,
+    paths: [archive],
     mediaType: "application/vnd.oci.image.layer.v1.tar",
     diffId: finished.digest,
   };
@@ -287,6 +287,16 @@ const shownNames = [
   "new/sub/",
   "new/sub/l",
 ];
+
+test("OverlaySnapshotter: a blob that has got another name meanwhile is unpacked from there", {
+  skip,
+}, async (t) => {
+  await using subject = await open();
+  const blob = blobOf(subject.folder, tarOf([{ path: "f", content: "hi" }]));
+  const renamed = { ...blob, paths: [join(subject.folder, "gone"), ...blob.paths] };
+  await subject.snapshotter.unpack(chain, undefined, renamed, t.signal);
+  assert.equal(readFileSync(join(subject.snapshotter.root, "1", "fs", "f"), "latin1"), "hi");
+});
 
 test("OverlaySnapshotter: a volatile layer is gone with the daemon; who needs it for good settles it", {
   skip,

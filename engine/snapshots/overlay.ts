@@ -263,7 +263,7 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
         folder: String(id),
         lower: [],
         lacksLower: parent !== undefined,
-        blob: source.path,
+        blob: source.paths,
         diffId: source.diffId,
       } as const;
       const arriving = arrival && { path: await arrival.begun, arrival };
@@ -319,7 +319,7 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
 
   #unpackInto(
     id: number,
-    { path: blob, diffId }: LayerSource,
+    { paths: blob, diffId }: LayerSource,
     below: readonly SnapshotRow[],
     signal: AbortSignal,
   ): Promise<UnpackResult> {

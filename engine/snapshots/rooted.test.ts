@@ -345,7 +345,7 @@ test("changesOf and diffOf: what a container did, and a layer that does the same
       snapshots,
       folder: "2",
       lower: ["lower", "empty"],
-      blob: source.path,
+      blob: source.paths,
       diffId: source.diffId,
     },
     t.signal,

@@ -13,8 +13,8 @@ export interface OverlayMount {
 }
 
 export interface LayerSource {
-  /** The blob's file, readable by its path. */
-  readonly path: string;
+  /** The names of the blob's file: the first that is there is it. */
+  readonly paths: readonly string[];
   /** From the descriptor: decides between gzip, zstd and plain; what the bytes say wins where a peer's archive lies about it. */
   readonly mediaType: string;
   /** What the image config says that the uncompressed layer's digest is. */

@@ -51,7 +51,8 @@ export type RootedJob =
       readonly folder: string;
       /** Layers below, top first; empty for a base layer. */
       readonly lower: readonly string[];
-      readonly blob: string;
+      /** Names of its file: the first that is there is it. */
+      readonly blob: readonly string[];
       readonly diffId: Digest;
       /** Where the blob is while it comes; how much of it can be read comes on descriptor 0, under the number `job`. Then it is at `blob`. */
       readonly arriving?: Arriving;

@@ -2,7 +2,7 @@ import type { PathStat } from "#api/docker/path-stat.ts";
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, statSync } from "node:fs";
 import { basename } from "node:path/posix";
-import { Fault, isFault } from "#base/fault.ts";
+import { Fault } from "#base/fault.ts";
 import { syncFileSystem } from "#host/sys.ts";
 import { TarReader } from "#oci/tar/reader.ts";
 import { type UpperChange, visitChanges } from "./changes.ts";
@@ -137,28 +137,21 @@ async function openLayer(
   { blob, arriving }: JobOf<"unpack">,
   growth: () => Growth,
 ): Promise<{ readonly fd: number; readonly source: Source }> {
-  const fd = (arriving && openIfThere(arriving.path)) ?? openBlob(blob);
+  const fd = openFirst(arriving === undefined ? blob : [arriving.path, ...blob]);
   if (arriving === undefined) return { fd, source: openSource(fd, { tools: false, isHashed: true }) };
   return { fd, source: await openArriving(fd, growth(), arriving) };
 }
 
-function openIfThere(path: string): number | undefined {
-  try {
-    return openBlob(path);
-  } catch (error) {
-    if (isFault(error, "not-found")) return undefined;
-    throw error;
-  }
-}
-
 /** @throws {Fault} `not-found` */
-function openBlob(path: string): number {
-  try {
-    return openSync(path, constants.O_RDONLY);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-    throw new Fault("not-found", `blob ${basename(path)} not found`, { cause: error });
+function openFirst(paths: readonly string[]): number {
+  for (const path of paths) {
+    try {
+      return openSync(path, constants.O_RDONLY);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+    }
   }
+  throw new Fault("not-found", `blob ${basename(paths.at(-1) ?? "")} not found`);
 }
 
 function ownersIn(root: RootSpec): Owners {
