@@ -103,3 +103,21 @@ test("httpsTransport: a server that nobody vouches for is refused", async (t) =>
     isFault(error, "unavailable"),
   );
 });
+
+test("httpsTransport: what a connection has no room for goes on another one, which goes when nobody is on it", async (t) => {
+  using server = await open();
+  server.http.updateSettings({ maxConcurrentStreams: 2 });
+  await using transport = httpsTransport({ host: "127.0.0.1", port: server.port, ca: server.ca });
+  await readText((await transport.send(post("first"), t.signal)).body);
+  const stop = new AbortController();
+  const never = Array.from({ length: 4 }, () =>
+    transport.send({ method: "GET", path: "/never" }, stop.signal).catch(() => undefined),
+  );
+  const answer = await transport.send(post("more"), t.signal);
+  assert.equal(await readText(answer.body), "more");
+  assert.equal(server.sessions.length, 3);
+  const gone = server.sessions.slice(1).map((session) => once(session as never, "close"));
+  stop.abort();
+  await Promise.all([...never, ...gone]);
+  assert.equal(await readText((await transport.send(post("last"), t.signal)).body), "last");
+});

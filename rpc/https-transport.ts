@@ -24,7 +24,8 @@ const pingEveryMs = 30_000;
 
 /**
  * Requests to a server over TLS: all of them on one HTTP/2 connection, which is made when it is needed, and made again when it
- * has broken. A connection that stops answering pings is given up. What is hijacked gets an HTTP/1.1 connection of its own.
+ * has broken; on another one as well when the server takes no more streams on those there are. A connection that stops answering
+ * pings is given up. What is hijacked gets an HTTP/1.1 connection of its own.
  */
 export function httpsTransport(endpoint: HttpsEndpoint): HttpsTransport {
   const sessions = new Sessions(endpoint);
@@ -35,51 +36,92 @@ export function httpsTransport(endpoint: HttpsEndpoint): HttpsTransport {
   return {
     async send(request, signal) {
       signal.throwIfAborted();
-      const session = await sessions.get(signal);
-      return await send(session, request, signal);
+      const session = await sessions.enter(signal);
+      return await send(session.session, request, signal, () => sessions.leave(session));
     },
     hijack: (request, signal) => hijacking.hijack(request, signal),
     [Symbol.asyncDispose]: () => sessions.close(),
   };
 }
 
+/** Until the server has said how many streams it takes. @see RFC 9113, 6.5.2 */
+const firstStreamsMost = 100;
+
+/** A connection that takes a request more. */
+interface Session {
+  readonly session: ClientHttp2Session;
+  streams: number;
+  streamsMost: number;
+}
+
 class Sessions {
   readonly #endpoint: HttpsEndpoint;
-  #session: Promise<ClientHttp2Session> | undefined;
+  readonly #sessions = new Set<Session>();
+  #opening: Promise<Session> | undefined;
   #isClosed = false;
 
   constructor(endpoint: HttpsEndpoint) {
     this.#endpoint = endpoint;
   }
 
-  async get(signal: AbortSignal): Promise<ClientHttp2Session> {
-    if (this.#isClosed) throw new Fault("unavailable", "the client is closed");
-    const opening = this.#session ?? this.#open();
-    this.#session = opening;
-    const session = await untilAborted(opening, signal);
-    if (!session.closed && !session.destroyed) return session;
-    if (this.#session === opening) this.#session = undefined;
-    return await this.get(signal);
+  /** Takes a stream's place on it, until {@link leave}. */
+  async enter(signal: AbortSignal): Promise<Session> {
+    for (;;) {
+      if (this.#isClosed) throw new Fault("unavailable", "the client is closed");
+      const free = this.#free();
+      if (free !== undefined) {
+        free.streams++;
+        return free;
+      }
+      this.#opening ??= this.#open();
+      await untilAborted(this.#opening, signal);
+    }
+  }
+
+  /** What was opened for a burst goes when nobody is on it any more. */
+  leave(left: Session): void {
+    left.streams--;
+    if (left.streams === 0 && this.#sessions.size > 1) left.session.close();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const session = await this.#session?.catch(() => undefined);
-    session?.destroy();
+    await this.#opening?.catch(() => undefined);
+    for (const { session } of this.#sessions) session.destroy();
   }
 
-  async #open(): Promise<ClientHttp2Session> {
+  #free(): Session | undefined {
+    for (const one of this.#sessions)
+      if (one.streams < one.streamsMost && !one.session.closed && !one.session.destroyed) return one;
+    return undefined;
+  }
+
+  async #open(): Promise<Session> {
     try {
       const socket = await connect(this.#endpoint, "h2", AbortSignal.timeout(connectTimeoutMs));
       const session = sessionOver(socket, this.#endpoint);
-      session.once("close", () => {
-        this.#session = undefined;
+      const opened: Session = { session, streams: 0, streamsMost: firstStreamsMost };
+      session.on("remoteSettings", ({ maxConcurrentStreams = firstStreamsMost }) => {
+        opened.streamsMost = maxConcurrentStreams;
       });
-      return session;
-    } catch (error) {
-      this.#session = undefined;
-      throw error;
+      session.once("close", () => this.#sessions.delete(opened));
+      // Those that wait for it are more than a few, maybe more than it takes.
+      if (this.#sessions.size > 0) await settled(session);
+      this.#sessions.add(opened);
+      return opened;
+    } finally {
+      this.#opening = undefined;
     }
+  }
+}
+
+/** Resolves when the server has said what it takes. */
+async function settled(session: ClientHttp2Session): Promise<void> {
+  try {
+    await once(session, "remoteSettings", { signal: AbortSignal.timeout(connectTimeoutMs) });
+  } catch (error) {
+    session.destroy();
+    throw error;
   }
 }
 
@@ -132,18 +174,17 @@ async function send(
   session: ClientHttp2Session,
   { method, path, headers, body }: TransportRequest,
   signal: AbortSignal,
+  leave: () => void,
 ): Promise<TransportResponse> {
   const lower: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers ?? {})) lower[name.toLowerCase()] = value;
-  const stream = session.request(
-    {
-      ":method": method,
-      ":path": path,
-      ...lower,
-      ...(body === undefined ? {} : { "content-type": body.type }),
-    } as Record<string, string>,
-    { signal, endStream: body === undefined },
-  );
+  const wanted = {
+    ":method": method,
+    ":path": path,
+    ...lower,
+    ...(body === undefined ? {} : { "content-type": body.type }),
+  } as Record<string, string>;
+  const stream = requestOn(session, wanted, { signal, endStream: body === undefined }, leave);
   const head = Promise.withResolvers<Record<string, string | string[] | undefined>>();
   stream.on("response", (answer) => head.resolve(answer as Record<string, string>));
   stream.on("error", (error) => head.reject(error));
@@ -155,6 +196,22 @@ async function send(
     stream.destroy();
     if (signal.aborted) throw signal.reason;
     throw new Fault("unavailable", `no answer: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function requestOn(
+  session: ClientHttp2Session,
+  headers: Record<string, string>,
+  options: { readonly signal: AbortSignal; readonly endStream: boolean },
+  leave: () => void,
+): ClientHttp2Stream {
+  try {
+    const stream = session.request(headers, options);
+    stream.once("close", leave);
+    return stream;
+  } catch (error) {
+    leave();
+    throw error;
   }
 }
 
