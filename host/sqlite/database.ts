@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#base/fault.ts";
 
 /**
@@ -32,6 +32,9 @@ const fullDiskCodes: readonly unknown[] = [13, 4874];
 export class Database implements Disposable {
   readonly sql: DatabaseSync;
   #pending: Pending[] = [];
+  #synchronous: "FULL" | "NORMAL" = "FULL";
+  readonly #savepoint: StatementSync;
+  readonly #release: StatementSync;
 
   /**
    * Opens the file, creating it, and brings its schema up to date: `migrations`, oldest first, are done once each. Refuses a
@@ -44,6 +47,8 @@ export class Database implements Disposable {
     );
     migrate(this.sql, file, migrations);
     reserveRoom(`${file}-wal`);
+    this.#savepoint = this.sql.prepare("SAVEPOINT one");
+    this.#release = this.sql.prepare("RELEASE one");
   }
 
   /**
@@ -69,9 +74,11 @@ export class Database implements Disposable {
     if (batch.length === 0) return;
     this.#pending = [];
     const settle: (() => void)[] = [];
-    const isDurable = batch.some(({ durability }) => durability === "durable");
+    const wanted = batch.some(({ durability }) => durability === "durable") ? "FULL" : "NORMAL";
     try {
-      this.sql.exec(`PRAGMA synchronous=${isDurable ? "FULL" : "NORMAL"}; BEGIN IMMEDIATE`);
+      if (wanted !== this.#synchronous) this.sql.exec(`PRAGMA synchronous=${wanted}`);
+      this.#synchronous = wanted;
+      this.sql.exec("BEGIN IMMEDIATE");
       for (const write of batch) settle.push(this.#applyOne(write));
       this.sql.exec("COMMIT");
     } catch (error) {
@@ -84,10 +91,10 @@ export class Database implements Disposable {
   }
 
   #applyOne({ apply, resolve, reject }: Pending): () => void {
-    this.sql.exec("SAVEPOINT one");
+    this.#savepoint.run();
     try {
       apply();
-      this.sql.exec("RELEASE one");
+      this.#release.run();
       return resolve;
     } catch (error) {
       // Some failures, a full disk among them, have ended the whole transaction already.

@@ -9,7 +9,15 @@ import {
   type ListAtom,
   type MapAtom,
 } from "./atom.ts";
-import { type FieldSet, type FieldSetBuilder, insert, type Path } from "./field-set.ts";
+import {
+  childOf,
+  type FieldSet,
+  type FieldSetBuilder,
+  insert,
+  nodeAt,
+  type NodeBuilder,
+  type Path,
+} from "./field-set.ts";
 import { elementOfValid } from "./list-items.ts";
 import { fieldElement, type PathElement } from "./path-element.ts";
 
@@ -30,18 +38,37 @@ export function compare(atom: Atom, before: unknown, after: unknown): Comparison
 }
 
 function visit(sets: Sets, atom: Atom, before: unknown, after: unknown, path: Path): void {
+  if (before === undefined) {
+    insertAll(nodeAt(sets.added, path), atom, after);
+    return;
+  }
   const [left, right] = [formOf(atom, before), formOf(atom, after)];
   let isLeaf: boolean;
   if (after === undefined) isLeaf = visitForm(sets, left, before, after, path);
-  else if (before === undefined || isSameForm(left, right))
-    isLeaf = visitForm(sets, right, before, after, path);
+  else if (isSameForm(left, right)) isLeaf = visitForm(sets, right, before, after, path);
   else {
     visitForm(sets, left, before, after, path);
     isLeaf = visitForm(sets, right, before, after, path);
   }
-  if (isLeaf) return;
-  if (before === undefined) insert(sets.added, path);
-  else if (after === undefined) insert(sets.removed, path);
+  if (!isLeaf && after === undefined) insert(sets.removed, path);
+}
+
+/** All of a value that was not there before, itself too. Without paths: most of what is ever compared is objects that are made. */
+function insertAll(node: NodeBuilder, atom: Atom, value: unknown): void {
+  node.isMember = true;
+  const { map, scalar, list } = formOf(atom, value);
+  if (map !== undefined) {
+    if (map.isAtomic) return;
+    const members = findObject(value) ?? {};
+    for (const name of Object.keys(members))
+      insertAll(childOf(node.children, fieldElement(name)), atomOfField(map, name), members[name]);
+  } else if (scalar === undefined && list !== undefined && !list.isAtomic) {
+    for (const [element, items] of byElements(list, findList(value) ?? [])) {
+      const child = childOf(node.children, element);
+      if (items.length === 1) insertAll(child, list.items, items[0]);
+      else child.isMember = true;
+    }
+  }
 }
 
 /** @returns whether the value was compared as a whole */
@@ -53,8 +80,7 @@ function visitForm(sets: Sets, form: Atom, before: unknown, after: unknown, path
 }
 
 function compareWhole(sets: Sets, before: unknown, after: unknown, path: Path): true {
-  if (before === undefined) insert(sets.added, path);
-  else if (after === undefined) insert(sets.removed, path);
+  if (after === undefined) insert(sets.removed, path);
   else if (!isSameJson(before, after)) insert(sets.modified, path);
   return true;
 }

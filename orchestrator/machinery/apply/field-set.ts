@@ -19,19 +19,28 @@ const leaf: FieldNode = { isMember: true, children: emptySet };
 /** A set that is being made. */
 export type FieldSetBuilder = Map<PathElement, NodeBuilder>;
 
-interface NodeBuilder {
+export interface NodeBuilder {
   isMember: boolean;
   children: FieldSetBuilder;
 }
 
 export function insert(set: FieldSetBuilder, path: Path): void {
-  let nodes = set;
-  for (const [at, element] of path.entries()) {
-    let node = nodes.get(element);
-    if (node === undefined) nodes.set(element, (node = { isMember: false, children: new Map() }));
-    if (at === path.length - 1) node.isMember = true;
-    nodes = node.children;
-  }
+  nodeAt(set, path).isMember = true;
+}
+
+/** What stands at a path; made where there is nothing yet. The root is no field: what is set of it is lost. */
+export function nodeAt(set: FieldSetBuilder, path: Path): NodeBuilder {
+  let node: NodeBuilder = { isMember: false, children: set };
+  for (const element of path) node = childOf(node.children, element);
+  return node;
+}
+
+export function childOf(set: FieldSetBuilder, element: PathElement): NodeBuilder {
+  const known = set.get(element);
+  if (known !== undefined) return known;
+  const made = { isMember: false, children: new Map() };
+  set.set(element, made);
+  return made;
 }
 
 export function setOf(...paths: readonly Path[]): FieldSet {
@@ -147,12 +156,21 @@ export function findFieldSet(fields: unknown): FieldSet | undefined {
 
 /** The set as JSON has it. */
 export function fieldsOf(set: FieldSet): Record<string, unknown> {
-  const elements = [...set.keys()].sort(byElement);
-  return Object.fromEntries(
-    elements.map((element) => {
-      const { isMember, children } = set.get(element) ?? leaf;
-      const within = fieldsOf(children);
-      return [element, isMember && children.size > 0 ? { ".": {}, ...within } : within];
-    }),
-  );
+  const fields: Record<string, unknown> = {};
+  addFields(fields, set);
+  return fields;
+}
+
+function addFields(into: Record<string, unknown>, set: FieldSet): void {
+  const elements = [...set.keys()];
+  if (elements.length > 1) elements.sort(byElement);
+  for (const element of elements) {
+    const { isMember, children } = set.get(element) ?? leaf;
+    const within: Record<string, unknown> = {};
+    if (children.size > 0) {
+      if (isMember) within["."] = {};
+      addFields(within, children);
+    }
+    into[element] = within;
+  }
 }
