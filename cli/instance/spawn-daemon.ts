@@ -4,17 +4,24 @@ import type { Context } from "../context.ts";
 
 const longLogBytes = 16 << 20;
 
-/** Starts ourselves in the background, writing to the log; one that has become long is kept as `<log>.1`. */
+/**
+ * Starts ourselves in the background, writing to the log; one that has become long is kept as `<log>.1`.
+ *
+ * @param nodeFlags where Node runs us with flags: beside them
+ */
 export function spawnDaemon(
   { instance, services, env }: Context,
   log: string,
   words: readonly string[],
+  nodeFlags: readonly string[] = [],
 ): ChildProcess {
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > longLogBytes) renameSync(log, `${log}.1`);
   const output = openSync(log, "a", 0o640);
   try {
     const [program, ...args] = services.self;
-    const child = spawn(program, [...args, ...words], {
+    const main = args.pop();
+    const own = main === undefined ? [] : [...args, ...nodeFlags, main];
+    const child = spawn(program, [...own, ...words], {
       cwd: "/",
       detached: true,
       stdio: ["ignore", output, output],

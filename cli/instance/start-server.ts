@@ -6,6 +6,8 @@ import { findDaemon } from "./pid-file.ts";
 import { logEnd, spawnDaemon } from "./spawn-daemon.ts";
 
 const startTimeoutMs = 60_000;
+/** As bin/gantry has it for a server. */
+const serverYoungGeneration = "--max-semi-space-size=8";
 
 export function serverLogOf({ root }: EngineOptions): string {
   return join(root, "cluster.log");
@@ -25,14 +27,8 @@ export async function startServer(context: Context, words: readonly string[]): P
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(startTimeoutMs), ended.signal]);
   const watcher = watch(instance.run, { signal });
-  const child = spawnDaemon(context, serverLogOf(instance), [
-    "server",
-    "--root",
-    instance.root,
-    "--run",
-    instance.run,
-    ...words,
-  ]);
+  const argv = ["server", "--root", instance.root, "--run", instance.run, ...words];
+  const child = spawnDaemon(context, serverLogOf(instance), argv, [serverYoungGeneration]);
   for (const event of ["exit", "error"]) child.once(event, () => ended.abort());
   try {
     await new Promise<void>((resolve, reject) => {
