@@ -35,23 +35,55 @@ export async function* rawOutput(bytes: AsyncIterable<Uint8Array>): AsyncGenerat
   for await (const piece of bytes) yield { stream: "stdout", bytes: piece };
 }
 
+const parsedLines = new WeakMap<Uint8Array, () => unknown>();
+
+/**
+ * Says what a chunk that is one whole line of JSON means, for readers in the same process: they take the value, which is never to
+ * be changed, instead of parsing the text once more.
+ */
+export function rememberLine(chunk: Uint8Array, value: () => unknown): void {
+  parsedLines.set(chunk, value);
+}
+
 /** The JSON values of a stream, one a line, as they come. */
 export async function* jsonLines<T>(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<T> {
-  for await (const line of textLines(bytes)) yield JSON.parse(line) as T;
+  const splitter = new LineSplitter();
+  for await (const chunk of bytes) {
+    const known = splitter.isBetweenLines ? parsedLines.get(chunk) : undefined;
+    if (known !== undefined) yield known() as T;
+    else for (const line of splitter.push(chunk)) yield JSON.parse(line) as T;
+  }
+  for (const line of splitter.end()) yield JSON.parse(line) as T;
 }
 
 /** The lines of a stream as they come, without those that are empty. */
 export async function* textLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let held = "";
-  for await (const chunk of bytes) {
-    held += decoder.decode(chunk, { stream: true });
-    const lines = held.split("\n");
-    held = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") yield line;
+  const splitter = new LineSplitter();
+  for await (const chunk of bytes) yield* splitter.push(chunk);
+  yield* splitter.end();
+}
+
+class LineSplitter {
+  readonly #decoder = new TextDecoder();
+  #held = "";
+  /** Whether the last chunk ended in the middle of a character. */
+  #isSplit = false;
+
+  get isBetweenLines(): boolean {
+    return this.#held === "" && !this.#isSplit;
   }
-  held += decoder.decode();
-  if (held.trim() !== "") yield held;
+
+  push(chunk: Uint8Array): readonly string[] {
+    this.#isSplit = (chunk.at(-1) ?? 0) >= 0x80;
+    const lines = (this.#held + this.#decoder.decode(chunk, { stream: true })).split("\n");
+    this.#held = lines.pop() ?? "";
+    return lines.filter((line) => line.trim() !== "");
+  }
+
+  end(): readonly string[] {
+    const last = this.#held + this.#decoder.decode();
+    return last.trim() === "" ? [] : [last];
+  }
 }
 
 /** A stream as text, whole. */

@@ -165,9 +165,9 @@ export class Reflector<T extends KubeObject> {
   }
 }
 
-/** Without what only the server needs and what makes up most of an object. */
+/** Without what only the server needs and what makes up most of an object. The object itself may be the server's, too. */
 function slim<T extends KubeObject>(object: T): T {
   if (object.metadata.managedFields === undefined) return object;
-  delete (object.metadata as { managedFields?: unknown }).managedFields;
-  return object;
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }

@@ -1,4 +1,6 @@
 import type { KubeObject } from "#api/kube/meta.ts";
+import { rememberLine } from "#client/streams.ts";
+import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Revision } from "#orchestrator/storage/store.ts";
 
 /** What the object is called below `/registry/`. */
@@ -29,8 +31,11 @@ export class CachedObject {
   #encoded: Map<string, Uint8Array> | undefined;
   readonly #inserted: readonly [start: number, end: number];
 
-  /** @param stored JSON as {@link storedBytes} makes it */
-  constructor(key: ObjectKey, stored: Uint8Array, revision: Revision) {
+  /**
+   * @param stored JSON as {@link storedBytes} makes it
+   * @param object what it says, where that is known already
+   */
+  constructor(key: ObjectKey, stored: Uint8Array, revision: Revision, object?: Draft) {
     this.key = key;
     this.revision = revision;
     const at =
@@ -38,6 +43,7 @@ export class CachedObject {
     const start = at.indexOf(metadataStart) + metadataStart.length;
     const inserted = Buffer.from(`"resourceVersion":"${revision}"${at[start] === closingBrace ? "" : ","}`);
     this.json = Buffer.concat([at.subarray(0, start), inserted, at.subarray(start)]);
+    this.#object = object as unknown as KubeObject | undefined;
     this.#inserted = [start, start + inserted.length];
   }
 
@@ -57,6 +63,7 @@ export class CachedObject {
     const known = this.#frames.get(type);
     if (known !== undefined) return known;
     const frame = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), this.json, lineEnd]);
+    rememberLine(frame, () => ({ type, object: this.object }));
     this.#frames.set(type, frame);
     return frame;
   }

@@ -30,6 +30,8 @@ export interface WatchRequest {
   readonly marksInitialEnd: boolean;
   /** It ends by itself after so long. */
   readonly timeoutMs: number;
+  /** The reader is in this process: each event is a chunk of its own, whose value it need not parse. */
+  readonly isNear: boolean;
 }
 
 const bookmarkEveryMs = 60_000;
@@ -119,7 +121,7 @@ class Watcher {
       name === undefined || (namespace === undefined && this.#resource.find(undefined, name) === undefined)
         ? this.#resource.list(namespace)
         : [this.#resource.find(namespace, name)].filter((one) => one !== undefined);
-    yield* inChunks(
+    yield* this.#chunks(
       found
         .values()
         .filter(
@@ -139,7 +141,11 @@ class Watcher {
       return;
     }
     this.#at = events.at(-1)?.revision ?? this.#at;
-    yield* inChunks(frames);
+    yield* this.#chunks(frames);
+  }
+
+  #chunks(frames: Iterable<Uint8Array>): Iterable<Uint8Array> {
+    return this.#request.isNear ? frames : inChunks(frames);
   }
 
   *#framesOf(event: CacheEvent): Generator<Uint8Array> {

@@ -42,7 +42,7 @@ export async function answerDelete(deps: RegistryDeps, scope: ResourceScope): Pr
   const { is, object } = await deleteObject(deps, write, name, options, request.signal);
   if (is === "lingering" || returnsDeleted.has(placeOf(definition))) {
     const status = is === "lingering" && options.orphanDependents === false ? 202 : 200;
-    return await objectAnswer(deps, scope, status, object);
+    return await objectAnswer(deps, scope, status, { object });
   }
   const { uid } = object["metadata"] as { readonly uid?: string };
   return jsonAnswer(200, deletedStatus(definition, name, uid));

@@ -68,6 +68,7 @@ export async function answerWatch(deps: RegistryDeps, scope: ResourceScope): Pro
       marksInitialEnd: sendsInitialEvents === true && allowsBookmarks,
       bookmarks: allowsBookmarks,
       timeoutMs: timeoutMs > 0 ? timeoutMs : randomWatchMs(),
+      isNear: request.user !== undefined,
     },
     representation.watch,
     request.signal,

@@ -7,7 +7,7 @@ import type { ApiAnswer } from "../api-request.ts";
 import { isDryRun } from "../body.ts";
 import { invalid, noSuchPath } from "../errors.ts";
 import type { RequestScope } from "../pipeline.ts";
-import type { RegistryDeps } from "../registry/registry.ts";
+import type { RegistryDeps, Written } from "../registry/registry.ts";
 import type { WriteRequest } from "../registry/write-request.ts";
 import { chooseRepresentation } from "../representation/choose.ts";
 
@@ -81,13 +81,15 @@ export async function objectAnswer(
   { now }: RegistryDeps,
   { definition, request }: ResourceScope,
   status: number,
-  object: Draft,
+  { object, stored }: Pick<Written, "object" | "stored">,
 ): Promise<ApiAnswer> {
   const representation = await chooseRepresentation(definition, request, "one", now);
+  // What is kept in another form has been made to be kept, not to be shown.
+  const isAsStored = stored !== undefined && definition.storedAs === undefined;
   return {
     kind: "bytes",
     status,
     headers: { "content-type": representation.contentType },
-    body: representation.object(object as unknown as KubeObject),
+    body: isAsStored ? representation.cached(stored) : representation.object(object as unknown as KubeObject),
   };
 }

@@ -15,7 +15,7 @@ import { ruleFor } from "./subresource-rules.ts";
 export async function answerCreate(deps: RegistryDeps, scope: ResourceScope): Promise<ApiAnswer> {
   const request = writeRequestOf(scope);
   const object = await readObject(scope, "Create");
-  const { object: made } = await createObject(deps, request, object, scope.request.signal);
+  const made = await createObject(deps, request, object, scope.request.signal);
   return await objectAnswer(deps, scope, 201, made);
 }
 
@@ -57,8 +57,8 @@ async function write(
   request: WriteRequest,
   change: Change,
 ): Promise<ApiAnswer> {
-  const { object, isNew } = await updateObject(deps, request, change, scope.request.signal);
-  return await objectAnswer(deps, scope, isNew ? 201 : 200, object);
+  const written = await updateObject(deps, request, change, scope.request.signal);
+  return await objectAnswer(deps, scope, written.isNew ? 201 : 200, written);
 }
 
 /** The object that the request carries: checked, and with its defaults. */

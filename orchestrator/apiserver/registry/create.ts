@@ -36,7 +36,7 @@ export async function createObject(
     using _claims = deps.allocators.get(placeOf(definition))?.allocate(draft, undefined) ?? noClaims;
     check(request, draft);
     const written = await put(deps, request, draft, signal);
-    if (written !== undefined) return { object: written, isNew: true };
+    if (written !== undefined) return written;
     if (!isGenerated || attempt === mostNameAttempts)
       throw alreadyExists(definition, metadataOf(draft).name ?? "");
   }
@@ -80,25 +80,25 @@ async function put(
   request: WriteRequest,
   object: Draft,
   signal: AbortSignal,
-): Promise<Draft | undefined> {
+): Promise<Written | undefined> {
   const { definition, isDryRun } = request;
   const { name = "", namespace } = metadataOf(object);
-  const key = storeKey({
+  const key = {
     place: placeOf(definition),
     name,
     ...(definition.isNamespaced && namespace !== undefined && { namespace }),
-  });
+  };
   const admission = admissionOf(request, "CREATE", name, { object });
   const settle = await deps.admission.validate(admission, signal);
   let isStored = false;
   try {
     if (isDryRun) {
-      const { entry } = await deps.store.get(key, signal);
-      return entry === undefined ? object : undefined;
+      const { entry } = await deps.store.get(storeKey(key), signal);
+      return entry === undefined ? { object, isNew: true } : undefined;
     }
     const result = await putStored(deps, definition, { key, object, expected: 0 }, signal);
     isStored = result.isDone;
-    return isStored ? object : undefined;
+    return result.isDone ? { object, isNew: true, stored: result.stored } : undefined;
   } finally {
     settle(isStored);
   }

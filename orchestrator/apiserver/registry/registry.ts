@@ -1,6 +1,7 @@
 import type { Log } from "#base/log.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { Store } from "#orchestrator/storage/store.ts";
+import type { CachedObject } from "../cache/cached-object.ts";
 import type { ObjectCache } from "../cache/object-cache.ts";
 import type { AdmissionChain } from "./admission-chain.ts";
 import type { FieldOwners } from "./field-owners.ts";
@@ -34,4 +35,6 @@ export const noClaims: Disposable = { [Symbol.dispose]() {} };
 export interface Written {
   readonly object: Draft;
   readonly isNew: boolean;
+  /** What the store has of it now; absent: nothing was stored. */
+  readonly stored?: CachedObject;
 }

@@ -1,17 +1,21 @@
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Revision, WriteResult } from "#orchestrator/storage/store.ts";
-import { type CachedObject, storedBytes, storeKey } from "../cache/cached-object.ts";
+import { CachedObject, type ObjectKey, storedBytes, storeKey } from "../cache/cached-object.ts";
 import { storedForm } from "./conversion.ts";
 import type { RegistryDeps } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
 import { metadataOf } from "./write-request.ts";
 
 export interface StoredWrite {
-  readonly key: string;
+  readonly key: ObjectKey;
   /** Has its new resourceVersion once it is stored. */
   readonly object: Draft;
   readonly expected: Revision;
 }
+
+export type StoredResult =
+  | (Extract<WriteResult, { readonly isDone: true }> & { readonly stored: CachedObject })
+  | Extract<WriteResult, { readonly isDone: false }>;
 
 /** Stores an object, unless somebody else was faster. What it was given counts as taken by then. */
 export async function putStored(
@@ -19,14 +23,18 @@ export async function putStored(
   definition: ResourceDefinition,
   { key, object, expected }: StoredWrite,
   signal: AbortSignal,
-): Promise<WriteResult> {
+): Promise<StoredResult> {
   const { ttlS } = definition.strategy;
   const value = storedBytes(storedForm(definition, object));
-  const result = await store.put({ key, value, expected, ...(ttlS !== undefined && { ttlS }) }, signal);
+  const result = await store.put(
+    { key: storeKey(key), value, expected, ...(ttlS !== undefined && { ttlS }) },
+    signal,
+  );
   if (!result.isDone) return result;
   metadataOf(object).resourceVersion = String(result.revision);
   if (allocators.has(placeOf(definition))) await cache.reached(result.revision, signal);
-  return result;
+  const stored = new CachedObject(key, value, result.revision, object);
+  return { ...result, stored };
 }
 
 /** Removes an object for good. False when somebody else was faster. */

@@ -4,7 +4,6 @@ import { invalid as wrong } from "#orchestrator/machinery/field-error.ts";
 import { objectMetaUpdateErrors } from "#orchestrator/machinery/object-meta.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
-import { storeKey } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
 import { isOver } from "./held.ts";
 import { admissionOf } from "./admission-of.ts";
@@ -124,10 +123,10 @@ async function store(
       isStored = await removeStored(deps, old, signal);
       return isStored ? { object: next, isNew: false } : undefined;
     }
-    const write = { key: storeKey(old.key), object: next, expected: old.revision };
+    const write = { key: old.key, object: next, expected: old.revision };
     const result = await putStored(deps, definition, write, signal);
     isStored = result.isDone;
-    if (isStored) return { object: next, isNew: false };
+    if (result.isDone) return { object: next, isNew: false, stored: result.stored };
     await seeWinner(deps, result, signal);
     return undefined;
   } finally {

@@ -1,3 +1,4 @@
+import { rememberLine } from "#client/streams.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { bookmarkObject, type Representation } from "./representation.ts";
 import { listMetadata, type Shape } from "./shape.ts";
@@ -43,11 +44,14 @@ export function jsonRepresentation(shape: Shape, isPretty: boolean): Representat
     watch: {
       event(type, cached) {
         if (isPlain) return cached.frame(type);
-        const encode = () =>
-          encoder.encode(`${JSON.stringify({ type, object: shape.one(cached.object) })}\n`);
-        return shape.cacheName === undefined
-          ? encode()
-          : cached.encoded(`watch ${type} ${shape.cacheName}`, encode);
+        const value = () => ({ type, object: shape.one(cached.object) });
+        const encode = () => encoder.encode(`${JSON.stringify(value())}\n`);
+        if (shape.cacheName === undefined) return encode();
+        return cached.encoded(`watch ${type} ${shape.cacheName}`, () => {
+          const line = encode();
+          rememberLine(line, value);
+          return line;
+        });
       },
       bookmark(revision, isInitialEnd) {
         const object = shape.bookmark(bookmarkObject(shape.kind, shape.apiVersion, revision, isInitialEnd));
