@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { instanceName } from "#base/instance-name.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
-import { jsonLog, type LogLevel } from "#base/log.ts";
+import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
 import { releaseMemory } from "#host/memory.ts";
 import { AuditLog } from "./access/audit-log.ts";
 import { FailedLogins } from "./access/failed-logins.ts";
@@ -12,13 +12,14 @@ import { Sessions } from "./access/sessions.ts";
 import { Users } from "./access/users.ts";
 import { tlsOf, WebCertificates } from "./access/web-certificate.ts";
 import { ensureCluster, getCluster } from "./cluster/cluster.ts";
-import { readNodeFacts } from "./cluster/node-facts.ts";
+import { type NodeFacts, readNodeFacts } from "./cluster/node-facts.ts";
 import { LayerStore } from "./disks/layer-store.ts";
 import { VirtualDiskLibrary } from "./disks/virtual-disk-library.ts";
 import { IsoLibrary } from "./images/iso-library.ts";
 import { RecordStore, type StoredRecord } from "./metadata/record-store.ts";
 import { leaveNetworks, openNetwork } from "./networks/machine-network.ts";
 import { VirtualNetworks } from "./networks/virtual-networks.ts";
+import type { Accelerator } from "./qemu/plan-argv.ts";
 import { probeAccelerator } from "./qemu/probe.ts";
 import { absentRoutes } from "./rest-api/absent-routes.ts";
 import { certificateRoutes } from "./rest-api/certificate-routes.ts";
@@ -28,17 +29,23 @@ import { consoleUpgrade } from "./rest-api/console.ts";
 import { diskRoutes } from "./rest-api/disk-routes.ts";
 import { openApiRoutes } from "./rest-api/openapi-routes.ts";
 import { replicationRoutes } from "./rest-api/replication-routes.ts";
+import type { Route } from "./rest-api/route.ts";
 import { RestServer } from "./rest-api/server.ts";
 import { sessionRoutes } from "./rest-api/session-routes.ts";
 import { snapshotRoutes } from "./rest-api/snapshot-routes.ts";
 import { statsRoutes } from "./rest-api/stats-routes.ts";
 import { taskRoutes } from "./rest-api/task-routes.ts";
+import { transferRoutes } from "./rest-api/transfer-routes.ts";
 import { userRoutes } from "./rest-api/user-routes.ts";
 import { vmRoutes } from "./rest-api/vm-routes.ts";
 import { TaskList } from "./tasks/task-list.ts";
+import type { PlaceSettings } from "./transfer/open-place.ts";
 import { BlockDeviceService } from "./vms/block-device-service.ts";
+import { changedBlocks } from "./vms/changed-blocks.ts";
 import { CloneService } from "./vms/clone-service.ts";
-import { layersInUse, nicsInUse } from "./vms/in-use.ts";
+import { ExportService } from "./vms/export-service.ts";
+import { ImportService } from "./vms/import-service.ts";
+import { layersInUse, layersWritten, nicsInUse } from "./vms/in-use.ts";
 import { MachineTable } from "./vms/machine-table.ts";
 import { NetDeviceService } from "./vms/net-device-service.ts";
 import { Power } from "./vms/power.ts";
@@ -62,6 +69,8 @@ export interface HypervisorOptions {
   readonly vmCidr?: string;
   /** An interface that the VLANs of machines' NICs are connected to. */
   readonly uplink?: string;
+  /** Absolute: machines are exported to folders below it, and imported from there, as `file:///FOLDER`. */
+  readonly exchangeFolder?: string;
 }
 
 export interface Hypervisor extends AsyncDisposable {
@@ -76,7 +85,6 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
   const signal = new AbortController().signal;
   const now = () => new Date();
   const folder = join(options.root, "hypervisor");
-  const diskFolder = join(folder, "disks");
   const runFolder = join(options.run, "vms");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync(runFolder, { recursive: true, mode: 0o755 });
@@ -87,60 +95,21 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
   const records = undo.use(new RecordStore(join(folder, "state.db")));
   await ensureCluster(records, hostname());
   await ensureConfig(records, { DNSConfig: { serverIPs: hostNameServers() } });
-  const { nodeUUID } = getCluster(records);
   const name = instanceName(options.root);
   const cidr = options.vmCidr ?? usualCidr;
-  const networks = new VirtualNetworks({
-    prefix: prefixOf(name),
-    cidr,
-    ...(options.uplink !== undefined && { uplink: options.uplink }),
-  });
-  undo.defer(async () => await leaveNetworks(networks, nicsInUse(records), { name, run: options.run }, log));
-  const tasks = new TaskList({ records, log, now, nodeUUID });
-  undo.defer(async () => await tasks.close());
-  const isos = new IsoLibrary({ folder: diskFolder, records });
-  const layers = new LayerStore({ folder: diskFolder, records, holders: () => layersInUse(records) });
-  const virtualDisks = new VirtualDiskLibrary({ records, layers, tasks });
-  const machines = undo.use(
-    new MachineTable({
-      records,
-      layers,
-      isos,
-      networks,
-      launch: { runFolder, diskFolder, accelerator },
-      canBypassCache: canBypassCache(diskFolder),
-      log,
-    }),
-  );
-  const deps: VmDeps = {
-    records,
-    layers,
-    isos,
-    networks,
-    tasks,
-    machines,
-    locks: new KeyedLock(),
-    nodeUUID,
-    now,
-    log,
-  };
+  const deps = openMachines(undo, { options, records, accelerator, folder, runFolder, name, cidr, now, log });
+  const { networks, machines } = deps;
   const power = new Power(deps);
+  const settings = placeSettings(options, deps.nodeUUID);
+  const exports = new ExportService(deps, settings);
   await takeOver(deps, power, runFolder, signal);
+  await exports.removeUnfinished();
   undo.use(await openNetwork(networks, { name, cidr, folder, run: options.run }, log));
-
   const facts = () => readNodeFacts(folder);
   const access = openAccess(folder, records, now);
   const password = await access.users.ensureAdmin();
   if (password !== undefined)
     log.info("the first password of user admin is in a file", { file: access.passwordFile });
-  const reader = new VmReader(deps, () => facts().lanIP);
-  const vms = new VmService(deps);
-  const snapshots = new SnapshotService(deps);
-  const timeZone = () =>
-    records.find<StoredRecord & { timeZone: string }>("TimeZone", "timezone_guid")?.timeZone ?? "Etc/UTC";
-  const schedules = undo.use(new ScheduleService(deps, snapshots, timeZone));
-  const blockDevices = new BlockDeviceService(deps);
-  const stats = new VmStats(deps, availableParallelism());
   const certificates = new WebCertificates({
     folder: join(folder, "pki"),
     now,
@@ -150,29 +119,7 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
     routes: [
       ...sessionRoutes(access),
       ...userRoutes(access),
-      ...taskRoutes(tasks),
-      ...configRoutes({ records, tasks }),
-      ...clusterRoutes({
-        records,
-        tasks,
-        now,
-        facts,
-        load: () => stats.load(),
-        hasVirtualization: accelerator === "kvm",
-        shutdown: async (isForced, inner) => await power.stopAll(isForced, inner),
-      }),
-      ...vmRoutes({
-        reader,
-        vms,
-        power,
-        clones: new CloneService(deps, vms),
-        blockDevices,
-        netDevices: new NetDeviceService(deps),
-      }),
-      ...diskRoutes({ records, tasks, layers, virtualDisks, isos, blockDevices }),
-      ...snapshotRoutes({ records, reader, snapshots, schedules }),
-      ...replicationRoutes({ records, tasks }),
-      ...statsRoutes(stats),
+      ...machineRoutes(undo, { deps, power, exports, settings, facts, accelerator }),
       ...certificateRoutes({ certificates, changed: () => server.useTls(tlsOf(certificates.current())) }),
       ...absentRoutes(),
       ...openApiRoutes(),
@@ -188,6 +135,113 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
   log.info("the hypervisor is served", { ...options.listen, port: server.port, accelerator });
   const opened = undo.move();
   return { port: server.port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** What everything that is done with machines needs; `undo` ends it. */
+function openMachines(
+  undo: AsyncDisposableStack,
+  given: {
+    readonly options: HypervisorOptions;
+    readonly records: RecordStore;
+    readonly accelerator: Accelerator;
+    readonly folder: string;
+    readonly runFolder: string;
+    readonly name: string;
+    readonly cidr: string;
+    readonly now: () => Date;
+    readonly log: Log;
+  },
+): VmDeps {
+  const { options, records, accelerator, folder, runFolder, name, cidr, now, log } = given;
+  const { uplink, run } = options;
+  const diskFolder = join(folder, "disks");
+  const { nodeUUID } = getCluster(records);
+  const prefix = prefixOf(name);
+  const networks = new VirtualNetworks({ prefix, cidr, ...(uplink !== undefined && { uplink }) });
+  undo.defer(async () => await leaveNetworks(networks, nicsInUse(records), { name, run }, log));
+  const isos = new IsoLibrary({ folder: diskFolder, records });
+  const layers = undo.use(
+    new LayerStore({
+      folder: diskFolder,
+      records,
+      holders: () => layersInUse(records),
+      written: () => layersWritten(records),
+      log,
+    }),
+  );
+  const tasks = new TaskList({ records, log, now, nodeUUID });
+  undo.defer(async () => await tasks.close());
+  const launch = { runFolder, diskFolder, accelerator };
+  const bypass = canBypassCache(diskFolder);
+  const machines = undo.use(
+    new MachineTable({ records, layers, isos, networks, launch, canBypassCache: bypass, log }),
+  );
+  return { records, layers, isos, networks, tasks, machines, locks: new KeyedLock(), nodeUUID, now, log };
+}
+
+/** The routes of what this node does; `undo` ends what does it. */
+function machineRoutes(
+  undo: AsyncDisposableStack,
+  given: {
+    readonly deps: VmDeps;
+    readonly power: Power;
+    readonly exports: ExportService;
+    readonly settings: PlaceSettings;
+    readonly facts: () => NodeFacts;
+    readonly accelerator: Accelerator;
+  },
+): readonly Route[] {
+  const { deps, power, exports, settings, facts, accelerator } = given;
+  const { records, tasks, layers, isos, now } = deps;
+  const reader = new VmReader(deps, () => facts().lanIP);
+  const vms = new VmService(deps);
+  const clones = new CloneService(deps, vms);
+  const snapshots = new SnapshotService(deps);
+  const schedules = undo.use(new ScheduleService(deps, snapshots, () => timeZoneOf(records)));
+  const blockDevices = new BlockDeviceService(deps);
+  const netDevices = new NetDeviceService(deps);
+  const virtualDisks = new VirtualDiskLibrary({ records, layers, tasks });
+  const stats = new VmStats(deps, availableParallelism());
+  const node = {
+    records,
+    tasks,
+    now,
+    facts,
+    load: () => stats.load(),
+    hasVirtualization: accelerator === "kvm",
+    shutdown: async (isForced: boolean, inner: AbortSignal) => await power.stopAll(isForced, inner),
+  };
+  const transfers = {
+    exports,
+    imports: new ImportService(deps, vms, settings),
+    changedBlocks: async (uuid: string, serials: readonly [number, number], signal: AbortSignal) =>
+      await changedBlocks(deps, uuid, serials, signal),
+  };
+  return [
+    ...taskRoutes(tasks),
+    ...configRoutes({ records, tasks }),
+    ...clusterRoutes(node),
+    ...vmRoutes({ reader, vms, power, clones, blockDevices, netDevices }),
+    ...diskRoutes({ records, tasks, layers, virtualDisks, isos, blockDevices }),
+    ...snapshotRoutes({ records, reader, snapshots, schedules }),
+    ...replicationRoutes({ records, tasks }),
+    ...statsRoutes(stats),
+    ...transferRoutes(transfers),
+  ];
+}
+
+function timeZoneOf(records: RecordStore): string {
+  return (
+    records.find<StoredRecord & { timeZone: string }>("TimeZone", "timezone_guid")?.timeZone ?? "Etc/UTC"
+  );
+}
+
+/** The folder for exports may be that of several hosts: what is not complete there is each one's own. */
+function placeSettings({ exchangeFolder }: HypervisorOptions, nodeUUID: string): PlaceSettings {
+  const stagingName = `.gantry-${nodeUUID}`;
+  if (exchangeFolder === undefined) return { stagingName };
+  rmSync(join(exchangeFolder, stagingName), { recursive: true, force: true });
+  return { exchangeFolder, stagingName };
 }
 
 function openAccess(folder: string, records: RecordStore, now: () => Date) {

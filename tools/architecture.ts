@@ -56,6 +56,7 @@ const hypervisorNouns = [
   "images",
   "disks",
   "networks",
+  "transfer",
   "vms",
 ].map((noun) => `hypervisor/${noun}`);
 const hypervisorBelow = ["api", "host", "base"];
@@ -69,6 +70,7 @@ const hypervisorArrows = {
   "hypervisor/images": [...hypervisorBelow, "hypervisor/metadata", "hypervisor/tasks"],
   "hypervisor/disks": [...hypervisorBelow, "hypervisor/metadata", "hypervisor/tasks", "hypervisor/qemu"],
   "hypervisor/networks": [...hypervisorBelow, "hypervisor/metadata"],
+  "hypervisor/transfer": hypervisorBelow,
   "hypervisor/vms": [...hypervisorBelow, ...hypervisorNouns],
   "hypervisor/rest-api": [...hypervisorBelow, ...hypervisorNouns],
   "hypervisor/daemon": [...hypervisorBelow, ...hypervisorNouns, "hypervisor/rest-api"],

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseTcpAddress } from "#base/listen-address.ts";
 import { defineCommand } from "../context.ts";
 import { text } from "../flags.ts";
@@ -21,6 +21,10 @@ export const command = defineCommand({
   flags: {
     listen: text("ADDRESS", `HOST:PORT of the API (default ${usualAddress})`),
     "vm-cidr": text("CIDR", "The host's address on the machines' network (default 10.98.0.1/16)"),
+    exchange: text(
+      "FOLDER",
+      "Machines are exported to folders below it, and imported from there, as file:///NAME",
+    ),
     uplink: text("INTERFACE", "Connect the VLANs of machines to those of this interface"),
   },
   operands: [0, 0],
@@ -39,7 +43,7 @@ export const command = defineCommand({
     const folder = join(instance.root, "hypervisor");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _folder = lockFolder(folder);
-    const { listen = usualAddress, uplink, "vm-cidr": vmCidr } = values;
+    const { exchange, listen = usualAddress, uplink, "vm-cidr": vmCidr } = values;
     await using _hypervisor = await services.openHypervisor({
       root: instance.root,
       run: instance.run,
@@ -47,6 +51,7 @@ export const command = defineCommand({
       listen: parseTcpAddress(listen, "listen"),
       ...(vmCidr !== undefined && { vmCidr }),
       ...(uplink !== undefined && { uplink }),
+      ...(exchange !== undefined && { exchangeFolder: resolve(exchange) }),
     });
     if (!signal.aborted) await once(signal, "abort");
     return 0;

@@ -1,9 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyedLock } from "#base/keyed-lock.ts";
+import type { Log } from "#base/log.ts";
 import type { Changes, RecordStore, StoredRecord } from "#hypervisor/metadata/record-store.ts";
-import { createImage, growImage } from "./qemu-img.ts";
+import { type Merge, planMerges } from "./plan-merges.ts";
+import { createImage, growImage, rebaseImage } from "./qemu-img.ts";
 
 /** A qcow2 file: what a disk has written since, on top of its parent. Only the topmost of a disk is ever written. */
 export interface LayerRecord extends StoredRecord {
@@ -14,32 +26,48 @@ export interface LayerRecord extends StoredRecord {
 
 const kind = "layer";
 const extension = ".qcow2";
+/** Of files that live no longer than the work that makes them. */
+const passing = [".merge", ".transfer"];
 
 /**
  * The files of all disks. A copy of any size is one more layer on the same parent; a layer goes when nothing needs it any more.
  * Files come before their records and go after them: what has no record at the start is removed.
  */
-export class LayerStore {
+export class LayerStore implements AsyncDisposable {
   readonly folder: string;
   readonly #records: RecordStore;
+  readonly #log: Log;
   readonly #holders: () => Iterable<string>;
+  readonly #written: () => Iterable<string>;
   readonly #lock = new KeyedLock();
   /** By the work that is adding now. */
   readonly #made: string[] = [];
+  readonly #pins = new Set<{ readonly layer: string }>();
+  readonly #openings = new Set<Promise<unknown>>();
+  readonly #lifetime = new AbortController();
+  #merging: Promise<void> | undefined;
 
-  /** @param deps.holders the layers that something needs, those below them left out */
+  /**
+   * @param deps.holders the layers that something needs, those below them left out
+   * @param deps.written those of them that are written
+   */
   constructor(deps: {
     readonly folder: string;
     readonly records: RecordStore;
     readonly holders: () => Iterable<string>;
+    readonly written: () => Iterable<string>;
+    readonly log: Log;
   }) {
     this.folder = deps.folder;
     this.#records = deps.records;
     this.#holders = deps.holders;
+    this.#written = deps.written;
+    this.#log = deps.log;
     mkdirSync(this.folder, { recursive: true, mode: 0o711 });
     for (const file of readdirSync(this.folder)) {
       const uuid = file.endsWith(extension) ? file.slice(0, -extension.length) : undefined;
-      if (uuid !== undefined && this.find(uuid) === undefined)
+      const isStray = uuid !== undefined && this.find(uuid) === undefined;
+      if (isStray || passing.some((ending) => file.endsWith(ending)))
         rmSync(join(this.folder, file), { force: true });
     }
   }
@@ -76,6 +104,11 @@ export class LayerStore {
     } catch {
       return 0;
     }
+  }
+
+  /** What the layer and those below it take on the host. Bytes. */
+  chainBytes(uuid: string): number {
+    return this.chainOf(uuid).reduce((sum, layer) => sum + this.allocatedBytes(layer.uuid), 0);
   }
 
   /**
@@ -145,11 +178,98 @@ export class LayerStore {
     });
   }
 
-  /** Removes what nothing needs any more. */
+  /** A new name for a file that lives no longer than the work that makes it. */
+  passingFile(): string {
+    return join(this.folder, `${randomUUID()}.transfer`);
+  }
+
+  /** Keeps a layer and those below it as they are until it is disposed of: their files are being read. */
+  pin(layer: string): Disposable {
+    const pin = { layer };
+    this.#pins.add(pin);
+    return { [Symbol.dispose]: () => void this.#pins.delete(pin) };
+  }
+
+  /** Runs work that makes QEMU open layers by their names: none of those below vanishes until it has. */
+  async opening<T>(work: () => Promise<T>): Promise<T> {
+    const opening = work();
+    this.#openings.add(opening);
+    try {
+      return await opening;
+    } finally {
+      this.#openings.delete(opening);
+    }
+  }
+
+  /** Removes what nothing needs any more, and shortens long chains in the background. */
   async collect(): Promise<void> {
+    await this.#removeDead();
+    this.#merging ??= this.#mergeAll()
+      .catch((error: unknown) => {
+        if (!this.#lifetime.signal.aborted) this.#log.warn("layers cannot be merged", { error });
+      })
+      .finally(() => (this.#merging = undefined));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#lifetime.abort();
+    await this.#merging;
+  }
+
+  async #mergeAll(): Promise<void> {
+    for (let next = this.#plan()[0]; next !== undefined; next = this.#plan()[0]) {
+      this.#lifetime.signal.throwIfAborted();
+      if (await this.#merge(next)) await this.#removeDead();
+    }
+  }
+
+  #plan(): readonly Merge[] {
+    const held = new Set(this.#holders());
+    for (const { layer } of this.#pins) for (const { uuid } of this.chainOf(layer)) held.add(uuid);
+    return planMerges(this.#records.list<LayerRecord>(kind), held, new Set(this.#written()));
+  }
+
+  /**
+   * A copy takes the layer's name when it has all: who has the old one open reads on in that, and a daemon that dies before the
+   * record is changed finds one that still stands on what it did.
+   *
+   * @returns false when the layer has become needed otherwise meanwhile
+   */
+  async #merge(merge: Merge): Promise<boolean> {
+    const copy = join(this.folder, `${merge.layer}.merge`);
+    const isPlanned = () => this.#plan().some((other) => isSameMerge(other, merge));
+    try {
+      await copyFile(this.pathOf(merge.layer), copy, constants.COPYFILE_FICLONE);
+      chmodSync(copy, 0o600);
+      const onto = merge.onto === undefined ? undefined : this.fileOf(merge.onto);
+      await rebaseImage(copy, onto, this.#lifetime.signal);
+      chmodSync(copy, 0o444);
+      return await this.#lock.run("", async () => {
+        while (this.#openings.size > 0) await Promise.allSettled(this.#openings);
+        const layer = this.find(merge.layer);
+        if (layer === undefined || !isPlanned()) return false;
+        renameSync(copy, this.pathOf(merge.layer));
+        const { parent: _, ...bare } = layer;
+        const { onto: parent } = merge;
+        await this.#records.change((changes) =>
+          changes.put(kind, { ...bare, ...(parent !== undefined && { parent }) } as LayerRecord),
+        );
+        return true;
+      });
+    } catch (error) {
+      // Whoever has removed it meanwhile has removed the reason, too.
+      if (!isPlanned()) return false;
+      throw error;
+    } finally {
+      rmSync(copy, { force: true });
+    }
+  }
+
+  async #removeDead(): Promise<void> {
     await this.#lock.run("", async () => {
       const needed = new Set<string>();
-      for (const holder of this.#holders())
+      const pinned = [...this.#pins].map(({ layer }) => layer);
+      for (const holder of [...this.#holders(), ...pinned])
         for (
           let at: string | undefined = holder;
           at !== undefined && !needed.has(at);
@@ -164,4 +284,8 @@ export class LayerStore {
       for (const { uuid } of dead) rmSync(this.pathOf(uuid), { force: true });
     });
   }
+}
+
+function isSameMerge(one: Merge, other: Merge): boolean {
+  return one.layer === other.layer && one.onto === other.onto && one.through.length === other.through.length;
 }

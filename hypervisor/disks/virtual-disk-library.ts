@@ -118,7 +118,8 @@ export class VirtualDiskLibrary {
         const { virtualBytes } = await readImageInfo(path, "qcow2", signal);
         const made: LayerRecord = { uuid: layer, capacityBytes: virtualBytes };
         this.#layers.give(layer, 0);
-        await this.#records.change((changes) => {
+        await rm(from.path);
+        await progress.commit((changes) => {
           this.#layers.record(changes, made);
           changes.put(kind, { uuid, name, capacityBytes: virtualBytes, layer } as VirtualDiskRecord);
         });
@@ -143,7 +144,7 @@ function formatOf(filename: string): ImageFormat {
  *
  * @throws {Fault} `invalid` for one that does, or is not of its format
  */
-async function checkSelfContained(
+export async function checkSelfContained(
   image: { readonly path: string; readonly format: ImageFormat },
   signal: AbortSignal,
 ): Promise<void> {

@@ -8,9 +8,6 @@ const empty = ["GPU", "GPUProfile", "RemoteClusterConnection", "ClusterRegistrat
 
 /** Operations that nobody does here, with what is said of them. */
 const refused: readonly (readonly [path: string, needs: Permission, reason: string])[] = [
-  ["/rest/v1/VirDomain/import", "backup", "Machines cannot be imported"],
-  ["/rest/v1/VirDomain/{virDomainUUID}/export", "backup", "Machines cannot be exported"],
-  ["/rest/v1/VirDomainBlockDevice/{uuid}/snapDiff", "backup", "Changed blocks are not kept"],
   // Clients know the beginning of this text.
   [
     "/rest/v1/AlertEmailTarget/{uuid}/test",

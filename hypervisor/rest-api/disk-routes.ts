@@ -1,4 +1,4 @@
-import type { ISO, VirDomainBlockDevice, VSD } from "#api/hypercore/types.ts";
+import type { ISO, VSD } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
 import type { LayerStore } from "#hypervisor/disks/layer-store.ts";
 import type { VirtualDiskLibrary, VirtualDiskRecord } from "#hypervisor/disks/virtual-disk-library.ts";
@@ -9,7 +9,7 @@ import type { BlockDeviceService } from "#hypervisor/vms/block-device-service.ts
 import { type BlockDeviceRecord, kinds, type VmRecord } from "#hypervisor/vms/records.ts";
 import { readable, updatable } from "./common-routes.ts";
 import { type Call, noBody, type Reply, reply, result, type Route } from "./route.ts";
-import { begun, copyOptions, deviceTemplate } from "./vm-routes.ts";
+import { begun, type CopyBody, copyOptions, deviceTemplate } from "./vm-routes.ts";
 
 export interface DiskRouteDeps {
   readonly records: RecordStore;
@@ -61,8 +61,10 @@ function virtualDiskRoutes({ layers, virtualDisks, blockDevices }: DiskRouteDeps
         },
       },
       handle: async ({ params, body, caller, signal }) => {
-        const { template } = body as { template: Partial<VirDomainBlockDevice> };
-        return begun(await blockDevices.attach(params["uuid"] ?? "", template, caller.sessionID, signal));
+        const { template, options } = body as unknown as CopyBody;
+        const uuid = params["uuid"] ?? "";
+        const isReadOnly = options.readOnly === true;
+        return begun(await blockDevices.attach(uuid, template, isReadOnly, caller.sessionID, signal));
       },
     },
   ];

@@ -3,6 +3,7 @@ import type {
   VirDomainActionDescription,
   VirDomainBlockDevice,
   VirDomainNetDevice,
+  VirDomainSnapshotBlockDeviceCreateOptions,
 } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
 import type { Permission } from "#hypervisor/access/roles.ts";
@@ -25,7 +26,7 @@ export interface VmRouteDeps {
   readonly netDevices: NetDeviceService;
 }
 
-const domain: BodyShape = { type: "VirDomain", isPartial: true };
+export const domain: BodyShape = { type: "VirDomain", isPartial: true };
 /** What a new disk is to be; some clients misspell its cache mode. */
 export const deviceTemplate: BodyShape = {
   type: "VirDomainBlockDevice",
@@ -33,6 +34,12 @@ export const deviceTemplate: BodyShape = {
   tolerated: ["chacheMode"],
 };
 export const copyOptions: BodyShape = { type: "VirDomainSnapshotBlockDeviceCreateOptions", isPartial: true };
+
+/** A request for a disk that begins as another one. */
+export interface CopyBody {
+  readonly template: Partial<VirDomainBlockDevice>;
+  readonly options: Partial<VirDomainSnapshotBlockDeviceCreateOptions>;
+}
 
 /** Machines: made, changed, started, copied, removed. */
 export function vmRoutes(deps: VmRouteDeps): readonly Route[] {
@@ -142,9 +149,12 @@ export function vmRoutes(deps: VmRouteDeps): readonly Route[] {
         },
       },
       handle: async ({ params, body, caller, signal }) => {
-        const { snapUUID, template } = body as { snapUUID: string; template: Partial<VirDomainBlockDevice> };
+        const { snapUUID, template, options } = body as unknown as CopyBody & { readonly snapUUID: string };
+        const uuid = params["uuid"] ?? "";
+        const isReadOnly = options.readOnly === true;
+        const { blockDevices } = deps;
         return begun(
-          await deps.blockDevices.clone(params["uuid"] ?? "", snapUUID, template, caller.sessionID, signal),
+          await blockDevices.clone(uuid, snapUUID, template, isReadOnly, caller.sessionID, signal),
         );
       },
     },

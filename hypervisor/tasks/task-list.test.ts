@@ -73,7 +73,7 @@ test("TaskList: what an earlier daemon has not finished ends in ERROR", async (t
     now,
     nodeUUID: "node",
   });
-  await next.endInterrupted();
+  await next.endInterrupted(() => false);
   assert.equal(next.find(tag)?.state, "ERROR");
   assert.equal(await next.record(subject), "2");
 });

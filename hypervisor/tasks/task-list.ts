@@ -5,6 +5,16 @@ import type { Changes, RecordStore, StoredRecord } from "#hypervisor/metadata/re
 
 interface TaskRecord extends StoredRecord {
   readonly status: TaskTagStatus;
+  readonly goal?: TaskGoal;
+}
+
+/** What is so when a task has done its work: how a daemon tells that one was done which an earlier daemon did not live to end. */
+export interface TaskGoal {
+  /** Of the record that is meant. */
+  readonly kind: string;
+  readonly uuid: string;
+  /** `running` and `stopped` are said of machines. */
+  readonly is: "there" | "gone" | "running" | "stopped";
 }
 
 /** What a task is about, for whoever reads its status. */
@@ -14,6 +24,7 @@ export interface TaskSubject {
   readonly parameters?: readonly string[];
   readonly objectUUID: string;
   readonly sessionID?: string;
+  readonly goal?: TaskGoal;
 }
 
 /** A failure that clients recognise by its text; each `%@` stands for the next parameter. */
@@ -30,6 +41,8 @@ export class TaskFailure extends Error {
 export interface TaskProgress {
   /** 0 to 100. Seen by clients at once, on disk only with the end. */
   report(percent: number): void;
+  /** Makes the last change of the work and ends the task with it: both are to be seen, or neither. Nothing may follow. */
+  commit(plan: (changes: Changes) => void): Promise<void>;
 }
 
 const kept = 2000;
@@ -51,7 +64,7 @@ const blank: TaskTagStatus = {
 
 /**
  * Long operations that clients poll by their tag, a decimal number. A task is on disk before its tag is told, and so is its
- * end before anybody sees it. What a daemon's end has interrupted ends in ERROR when the next one starts.
+ * end before anybody sees it. What a daemon's end has interrupted ends when the next one starts: in ERROR, unless its goal is reached.
  */
 export class TaskList {
   readonly #records: RecordStore;
@@ -79,14 +92,16 @@ export class TaskList {
   }
 
   /** Ends what an earlier daemon has left unfinished. */
-  async endInterrupted(): Promise<void> {
+  async endInterrupted(isReached: (goal: TaskGoal) => boolean): Promise<void> {
     const left = this.#records.list<TaskRecord>("task").filter(({ status }) => isOpen(status));
     if (left.length === 0) return;
     await this.#records.change((changes) => {
-      for (const { uuid, status } of left)
+      for (const { uuid, status, goal } of left)
         changes.put(
           "task",
-          this.#ended(uuid, status, "ERROR", "Interrupted by a restart of the service", []),
+          goal !== undefined && isReached(goal)
+            ? this.#ended(uuid, status, "COMPLETE", "", [])
+            : this.#ended(uuid, status, "ERROR", "Interrupted by a restart of the service", []),
         );
     });
   }
@@ -117,13 +132,14 @@ export class TaskList {
   ): Promise<string> {
     const status = this.#newStatus(subject);
     const { taskTag: tag } = status;
-    await this.#add({ uuid: tag, status }, record);
+    const { goal } = subject;
+    await this.#add({ uuid: tag, status, ...(goal !== undefined && { goal }) }, record);
     const entry = { progress: 0, done: Promise.resolve() };
     this.#running.set(tag, entry);
     const report = (percent: number) => {
       entry.progress = Math.max(entry.progress, Math.min(99, Math.floor(percent)));
     };
-    this.#running.set(tag, Object.assign(entry, { done: this.#run(status, work, { report }) }));
+    this.#running.set(tag, Object.assign(entry, { done: this.#run(status, work, report) }));
     return tag;
   }
 
@@ -172,13 +188,18 @@ export class TaskList {
   async #run(
     status: TaskTagStatus,
     work: (progress: TaskProgress, signal: AbortSignal) => Promise<void>,
-    progress: TaskProgress,
+    report: TaskProgress["report"],
   ): Promise<void> {
     const { taskTag: tag } = status;
     const log = this.#log.with({ task: tag, object: status.objectUUID });
+    let hasEnded = false;
+    const commit: TaskProgress["commit"] = async (plan) => {
+      await this.#end(this.#ended(tag, status, "COMPLETE", "", []), plan);
+      hasEnded = true;
+    };
     try {
-      await work(progress, this.#lifetime.signal);
-      await this.#end(this.#ended(tag, status, "COMPLETE", "", []));
+      await work({ report, commit }, this.#lifetime.signal);
+      if (!hasEnded) await commit(() => {});
     } catch (error) {
       if (this.#lifetime.signal.aborted) return;
       log.warn("task failed", { error });
@@ -191,8 +212,11 @@ export class TaskList {
     }
   }
 
-  async #end(record: TaskRecord): Promise<void> {
-    await this.#records.change((changes) => changes.put("task", record));
+  async #end(record: TaskRecord, plan: (changes: Changes) => void = () => {}): Promise<void> {
+    await this.#records.change((changes) => {
+      plan(changes);
+      changes.put("task", record);
+    });
   }
 
   #ended(

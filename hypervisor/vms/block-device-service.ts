@@ -19,6 +19,8 @@ export type DeviceBody = Partial<VirDomainBlockDevice>;
 interface Source {
   readonly layer: string;
   readonly capacityBytes: number;
+  /** The copy is not to be written. */
+  readonly isReadOnly?: boolean;
 }
 
 const mebibyte = 1 << 20;
@@ -48,6 +50,7 @@ export class BlockDeviceService {
   async attach(
     virtualDisk: string,
     body: DeviceBody,
+    isReadOnly: boolean,
     sessionID: string,
     signal: AbortSignal,
   ): Promise<Begun> {
@@ -57,7 +60,7 @@ export class BlockDeviceService {
     return await this.#add(
       body.virDomainUUID ?? "",
       body,
-      disk,
+      { ...disk, isReadOnly },
       "Attach virtual disk to VM '%@'",
       sessionID,
       signal,
@@ -69,12 +72,13 @@ export class BlockDeviceService {
     uuid: string,
     snapUUID: string,
     body: DeviceBody,
+    isReadOnly: boolean,
     sessionID: string,
     signal: AbortSignal,
   ): Promise<Begun> {
     const source = await this.#sourceOfClone(uuid, snapUUID, signal);
     const capacityBytes = Math.ceil(source.capacityBytes / mebibyte) * mebibyte;
-    const whole = { ...source, capacityBytes };
+    const whole = { ...source, capacityBytes, isReadOnly };
     return await this.#add(
       body.virDomainUUID ?? "",
       body,
@@ -121,6 +125,7 @@ export class BlockDeviceService {
       parameters: [vm.name],
       objectUUID: uuid,
       sessionID,
+      goal: { kind: kinds.blockDevice, uuid, is: "gone" as const },
     };
     const taskTag = await tasks.begin(subject, async (_, signal) => {
       await locks.run(vm.uuid, async () => await this.#drop(uuid, signal));
@@ -176,8 +181,17 @@ export class BlockDeviceService {
           const bare = newBlockDevice(vmUUID, { ...body, capacity }, others, secondsOf(now));
           const layer = isDisk(bare.type) ? await this.#newLayer(vm, bare, source, signal) : undefined;
           const medium = bare.type === "IDE_CDROM" ? this.#medium(body.path ?? "") : {};
-          const device = { ...bare, ...medium, ...(layer !== undefined && { layer: layer.uuid }) };
-          const subject = { description, parameters: [vm.name], objectUUID: device.uuid, sessionID };
+          const readOnly = source?.isReadOnly === true;
+          if (readOnly && bare.type === "IDE_DISK")
+            throw new Fault("invalid", "An IDE_DISK cannot be read-only");
+          const device = { ...bare, ...medium, readOnly, ...(layer !== undefined && { layer: layer.uuid }) };
+          const subject = {
+            description,
+            parameters: [vm.name],
+            objectUUID: device.uuid,
+            sessionID,
+            goal: { kind: kinds.blockDevice, uuid: device.uuid, is: "there" as const },
+          };
           const taskTag = await tasks.begin(
             subject,
             async (_, inner) => await this.#plug(machines.find(vmUUID), device, inner),
@@ -207,7 +221,8 @@ export class BlockDeviceService {
   async #plug(running: Running | undefined, device: BlockDeviceRecord, signal: AbortSignal): Promise<void> {
     if (running === undefined || (device.type !== "SCSI_DISK" && device.type !== "VIRTIO_DISK")) return;
     const drive = driveOf(device, this.#deps.machines.place);
-    if (drive !== undefined) await plugDrive(running.machine, drive, signal);
+    if (drive === undefined) return;
+    await this.#deps.layers.opening(async () => await plugDrive(running.machine, drive, signal));
   }
 
   async #apply(

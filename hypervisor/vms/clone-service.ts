@@ -1,26 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { VirDomain } from "#api/hypercore/types.ts";
-import { Fault } from "#base/fault.ts";
 import { checkSeed } from "#hypervisor/cloud-init/seed.ts";
 import type { LayerRecord } from "#hypervisor/disks/layer-store.ts";
-import { freezeDisks, stilled } from "./freeze.ts";
+import { type Moment, momentOf } from "./moment.ts";
 import { checkDomain, type DomainBody, newMac, newNetDevice, newVm } from "./new-vm.ts";
-import {
-  type BlockDeviceRecord,
-  kinds,
-  type NetDeviceRecord,
-  type SnapshotRecord,
-  type VmRecord,
-} from "./records.ts";
-import { blockDevicesOf, getVm, netDevicesOf, secondsOf, type VmDeps } from "./vm-deps.ts";
+import { type BlockDeviceRecord, kinds, type VmRecord } from "./records.ts";
+import { secondsOf, type VmDeps } from "./vm-deps.ts";
 import type { Begun, Draft, VmService } from "./vm-service.ts";
-
-/** A machine at one moment; its layers are still. */
-interface Moment {
-  readonly vm: VmRecord;
-  readonly blockDevices: readonly BlockDeviceRecord[];
-  readonly netDevices: readonly NetDeviceRecord[];
-}
 
 /** Copies machines by reference: every disk of the copy is a layer on a still one, of any size in milliseconds. */
 export class CloneService {
@@ -47,31 +33,12 @@ export class CloneService {
   ): Promise<Begun> {
     checkDomain(template);
     if (template.cloudInitData !== undefined) checkSeed({ ...noSeed, ...template.cloudInitData });
-    const moment = snapUUID === "" ? await this.#now(uuid, signal) : this.#inSnapshot(uuid, snapUUID);
+    const moment = await momentOf(this.#deps, uuid, snapUUID, signal);
     const { layers } = this.#deps;
     return await layers.adding(async () => {
       const draft = await this.#copy(moment, template, signal);
       return await this.#vms.commit(this.#vms.withSeed(draft), "Clone VM '%@'", sessionID);
     });
-  }
-
-  async #now(uuid: string, signal: AbortSignal): Promise<Moment> {
-    const { records, locks } = this.#deps;
-    getVm(records, uuid);
-    return await locks.run(uuid, async () => {
-      const vm = getVm(records, uuid);
-      const before = blockDevicesOf(records, uuid);
-      const frozen = await freezeDisks(this.#deps, uuid, before, signal);
-      const blockDevices = before.map((device) => stilled(device, frozen));
-      return { vm, blockDevices, netDevices: netDevicesOf(records, uuid) };
-    });
-  }
-
-  #inSnapshot(uuid: string, snapUUID: string): Moment {
-    const snapshot = this.#deps.records.find<SnapshotRecord>(kinds.snapshot, snapUUID);
-    if (snapshot === undefined || snapshot.domainUUID !== uuid)
-      throw new Fault("not-found", `VM ${uuid} has no snapshot ${snapUUID}`);
-    return snapshot;
   }
 
   async #copy(moment: Moment, template: DomainBody, signal: AbortSignal): Promise<Draft> {

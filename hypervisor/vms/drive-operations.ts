@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { wholeSectors } from "#hypervisor/disks/qemu-img.ts";
 import type { Machine } from "#hypervisor/qemu/machine.ts";
 import { deviceIdOf, type DriveSpec, nodeNameOf } from "#hypervisor/qemu/machine-spec.ts";
 import { blockdevOf, deviceOf } from "#hypervisor/qemu/plan-argv.ts";
@@ -93,7 +94,7 @@ export async function growDrive(
 ): Promise<void> {
   const node = await activeNodeOf(machine, uuid, signal);
   if (node !== undefined)
-    await machine.qmp.execute("block_resize", { "node-name": node, size: bytes }, signal);
+    await machine.qmp.execute("block_resize", { "node-name": node, size: wholeSectors(bytes) }, signal);
 }
 
 /** A layer that is to become the topmost of a disk. */

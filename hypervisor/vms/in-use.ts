@@ -4,13 +4,18 @@ import { type BlockDeviceRecord, kinds, type NetDeviceRecord, type SnapshotRecor
 
 /** The layers that devices, snapshots and uploaded disks are made of; those below them left out. */
 export function* layersInUse(records: RecordStore): Generator<string> {
-  const devices = records.list<BlockDeviceRecord>(kinds.blockDevice);
-  const kept = records.list<SnapshotRecord>(kinds.snapshot).flatMap(({ blockDevices }) => blockDevices);
-  for (const { layer, nextLayer } of [...devices, ...kept]) {
+  yield* layersWritten(records);
+  for (const { blockDevices } of records.list<SnapshotRecord>(kinds.snapshot))
+    for (const { layer } of blockDevices) if (layer !== undefined) yield layer;
+  for (const { layer } of records.list<VirtualDiskRecord>(kinds.virtualDisk)) yield layer;
+}
+
+/** Those of them that machines write, or are about to. */
+export function* layersWritten(records: RecordStore): Generator<string> {
+  for (const { layer, nextLayer } of records.list<BlockDeviceRecord>(kinds.blockDevice)) {
     if (layer !== undefined) yield layer;
     if (nextLayer !== undefined) yield nextLayer;
   }
-  for (const { layer } of records.list<VirtualDiskRecord>(kinds.virtualDisk)) yield layer;
 }
 
 /** Every NIC's uuid. */

@@ -105,7 +105,7 @@ export class MachineTable implements Disposable {
     const sockets = socketsOf(launch.runFolder, vm.uuid);
     const firmware = await this.#firmware(vm, signal);
     const spec = planMachine(vm, blockDevices, netDevices, { ...this.place, firmware, sockets });
-    return this.#watch(await launchMachine(launch, spec, signal));
+    return this.#watch(await layers.opening(async () => await launchMachine(launch, spec, signal)));
   }
 
   /** Cuts the power; does nothing when it does not run. */

@@ -29,7 +29,11 @@ export function machineTypeOf(keyword: string): string {
 
 /** @throws {Fault} `invalid` for a type that there is not */
 export function checkMachineType(machineType: string): void {
-  if (find(machineType) === undefined) throw new Fault("invalid", `Invalid machineType '${machineType}'`);
+  if (!isMachineType(machineType)) throw new Fault("invalid", `Invalid machineType '${machineType}'`);
+}
+
+export function isMachineType(machineType: string): boolean {
+  return find(machineType) !== undefined;
 }
 
 export function keywordOf(machineType: string): string {

@@ -1,5 +1,6 @@
 import type { VirDomainActionType } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
+import type { TaskGoal } from "#hypervisor/tasks/task-list.ts";
 import { kinds, type VmRecord } from "./records.ts";
 import { blockDevicesOf, getVm, netDevicesOf, type VmDeps } from "./vm-deps.ts";
 
@@ -10,6 +11,7 @@ export interface PowerAction {
 }
 
 const rebootMs = 300_000;
+const goals: Partial<Record<VirDomainActionType, TaskGoal["is"]>> = { START: "running", STOP: "stopped" };
 const internal = () => new Fault("internal", "An internal error occurred");
 
 /** Starts and stops machines. */
@@ -116,7 +118,14 @@ export class Power {
     };
     const { name } = getVm(records, uuid);
     const verb = `${actionType.charAt(0)}${actionType.slice(1).toLowerCase()}`;
-    const subject = { description: `${verb} VM '%@'`, parameters: [name], objectUUID: uuid, sessionID };
+    const goal = goals[actionType];
+    const subject = {
+      description: `${verb} VM '%@'`,
+      parameters: [name],
+      objectUUID: uuid,
+      sessionID,
+      ...(goal !== undefined && { goal: { kind: kinds.vm, uuid, is: goal } }),
+    };
     return await tasks.begin(subject, async (_, inner) => await work[actionType](inner));
   }
 

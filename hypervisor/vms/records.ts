@@ -95,4 +95,5 @@ export const kinds = {
   snapshot: "snapshot",
   schedule: "snapshot-schedule",
   replication: "replication",
+  export: "export",
 } as const;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { VirDomainSnapshot } from "#api/hypercore/types.ts";
-import { freezeDisks, stilled } from "./freeze.ts";
+import { stillNow } from "./moment.ts";
 import { kinds, type SnapshotRecord, type VmRecord } from "./records.ts";
 import { blockDevicesOf, getVm, netDevicesOf, secondsOf, type VmDeps } from "./vm-deps.ts";
 import type { Begun } from "./vm-service.ts";
@@ -23,6 +23,7 @@ export class SnapshotService {
       parameters: [vm.name],
       objectUUID: uuid,
       sessionID,
+      goal: { kind: kinds.snapshot, uuid, is: "there" as const },
     };
     const taskTag = await tasks.begin(
       subject,
@@ -37,17 +38,12 @@ export class SnapshotService {
     body: Partial<VirDomainSnapshot>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { records, machines, locks, now } = this.#deps;
+    const { records, locks, now } = this.#deps;
     await locks.run(vmUUID, async () => {
       const vm = getVm(records, vmUUID);
       const all = blockDevicesOf(records, vmUUID);
       const kept = all.filter(({ disableSnapshotting }) => !disableSnapshotting);
-      let frozen: ReadonlyMap<string, string> = new Map();
-      const freeze = async () => {
-        frozen = await freezeDisks(this.#deps, vmUUID, kept, signal);
-      };
-      const agent = machines.find(vmUUID)?.agent;
-      const quiesced = agent === undefined ? (await freeze(), true) : await agent.quiesced(freeze);
+      const { blockDevices, quiesced } = await stillNow(this.#deps, vmUUID, kept, signal);
       const serialNumber = vm.snapshotSerialNumber + 1;
       const record: SnapshotRecord = {
         uuid,
@@ -62,7 +58,7 @@ export class SnapshotService {
         replication: body.replication ?? true,
         quiesced,
         vm,
-        blockDevices: kept.map((device) => stilled(device, frozen)),
+        blockDevices,
         netDevices: netDevicesOf(records, vmUUID),
       };
       await records.change((changes) => {
@@ -82,6 +78,7 @@ export class SnapshotService {
       parameters: [snapshot.vm.name],
       objectUUID: uuid,
       sessionID,
+      goal: { kind: kinds.snapshot, uuid, is: "gone" as const },
     };
     const taskTag = await tasks.begin(
       subject,

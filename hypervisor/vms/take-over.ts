@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
+import type { TaskGoal } from "#hypervisor/tasks/task-list.ts";
 import { finishFreezes } from "./freeze.ts";
 import { nicsInUse } from "./in-use.ts";
 import { collectFirmwareFiles } from "./plan-machine.ts";
@@ -18,7 +19,7 @@ export async function takeOver(
   const all = records.list<VmRecord>(kinds.vm);
   await Promise.all(all.map(async (vm) => await machines.adopt(vm, signal)));
   for (const vm of all) await finishFreezes(deps, vm.uuid, signal);
-  await tasks.endInterrupted();
+  await tasks.endInterrupted((goal) => isReached(deps, goal));
   await layers.collect();
   collectFirmwareFiles(layers.folder, new Set(all.map(({ uuid }) => uuid)));
   await networks.collect(nicsInUse(records));
@@ -36,6 +37,11 @@ export async function takeOver(
     await tasks.begin(subject, async (_, inner) => await power.start(vm.uuid, inner));
     deps.log.info("a machine that ran when the host went down starts again", { vm: vm.uuid });
   }
+}
+
+function isReached({ records, machines }: VmDeps, { kind, uuid, is }: TaskGoal): boolean {
+  if (is === "running" || is === "stopped") return (machines.find(uuid) !== undefined) === (is === "running");
+  return (records.find(kind, uuid) !== undefined) === (is === "there");
 }
 
 /** What must not survive a reboot is gone after one: this file is among it. */

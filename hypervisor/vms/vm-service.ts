@@ -94,7 +94,7 @@ export class VmService {
     const { uuid, name } = draft.vm;
     try {
       const subject = { description, parameters: [name], objectUUID: uuid, sessionID };
-      const taskTag = await tasks.record(subject, (changes) => this.#record(changes, draft));
+      const taskTag = await tasks.record(subject, (changes) => this.record(changes, draft));
       return { taskTag, createdUUID: uuid };
     } catch (error) {
       for (const iso of draft.isos) isos.removeFile(iso.uuid);
@@ -148,7 +148,13 @@ export class VmService {
       const vm = records.find<VmRecord>(kinds.vm, uuid);
       if (vm === undefined) return { taskTag: "", createdUUID: "" };
       if (machines.find(uuid) !== undefined) throw new Fault("conflict", `VM '${vm.name}' is running`);
-      const subject = { description: "Delete VM '%@'", parameters: [vm.name], objectUUID: uuid, sessionID };
+      const subject = {
+        description: "Delete VM '%@'",
+        parameters: [vm.name],
+        objectUUID: uuid,
+        sessionID,
+        goal: { kind: kinds.vm, uuid, is: "gone" as const },
+      };
       const own = isos.list().filter(({ ownerUUID }) => ownerUUID === uuid);
       const nics = netDevicesOf(records, uuid);
       const taskTag = await tasks.begin(
@@ -174,7 +180,8 @@ export class VmService {
     });
   }
 
-  #record(changes: Changes, { vm, blockDevices, netDevices, layers, isos }: Draft): void {
+  /** The records of a draft, as part of a change. Part of {@link LayerStore.adding}. */
+  record(changes: Changes, { vm, blockDevices, netDevices, layers, isos }: Draft): void {
     changes.put(kinds.vm, vm);
     for (const layer of layers) this.#deps.layers.record(changes, layer);
     for (const iso of isos) this.#deps.isos.record(changes, iso);

@@ -17,9 +17,6 @@ after(async () => await hypervisor[Symbol.asyncDispose]());
 
 /** What one host does not do. */
 const absent = [
-  "/VirDomain/import",
-  "/VirDomain/x/export",
-  "/VirDomainBlockDevice/x/snapDiff",
   "/AlertEmailTarget/x/test",
 ];
 const unknown = "11111111-1111-4111-8111-111111111111";
@@ -66,7 +63,7 @@ test("every operation of the API is served, if only to say that it is not done h
   for (const path of absent) {
     const { status, json } = await hypervisor.api("POST", path, { any: "body" });
     assert.equal(status, 400, path);
-    assert.match(json.error, /cannot be|are not kept|error sending alert to/);
+    assert.match(json.error, /error sending alert to/);
   }
 });
 

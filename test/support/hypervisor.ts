@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +34,8 @@ export class HypervisorUnderTest implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "gantry-hv-"));
   readonly root = join(this.folder, "root");
   readonly run = join(this.folder, "run");
+  /** Where machines are exported to, and imported from. */
+  readonly exchange = join(this.folder, "exchange");
   readonly #log = new ProgramLog();
   #agent = newAgent();
   #child: ChildProcess | undefined;
@@ -43,6 +45,7 @@ export class HypervisorUnderTest implements AsyncDisposable {
 
   static async start(): Promise<HypervisorUnderTest> {
     const own = new HypervisorUnderTest();
+    mkdirSync(own.exchange);
     try {
       await own.up();
     } catch (error) {
@@ -68,6 +71,7 @@ export class HypervisorUnderTest implements AsyncDisposable {
   /** Starts the daemon; resolves when it serves. */
   async up(): Promise<void> {
     const flags = ["--root", this.root, "--run", this.run, "--listen", "127.0.0.1:0"];
+    flags.push("--exchange", this.exchange);
     const child = spawn(join(checkout, "bin/gantry"), ["hypervisor", ...flags], {
       stdio: ["ignore", "ignore", "pipe"],
     });
