@@ -16,9 +16,7 @@ before(async () => {
 after(async () => await hypervisor[Symbol.asyncDispose]());
 
 /** What one host does not do. */
-const absent = [
-  "/AlertEmailTarget/x/test",
-];
+const absent = ["/AlertEmailTarget/x/test"];
 const unknown = "11111111-1111-4111-8111-111111111111";
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
