@@ -4,7 +4,7 @@ import type { Container } from "#api/kube/types/core-pods.ts";
 import type { Volume } from "#api/kube/types/core-volumes.ts";
 import { configMaps, secrets } from "#client/kube/resources.ts";
 import { LiveCluster } from "../support/live-cluster.ts";
-import { createCases, hasEnded, isRunning, type PodCase, shell, testCases } from "../support/pod-cases.ts";
+import { createCases, hasEnded, type PodCase, shell, testCases } from "../support/pod-cases.ts";
 
 // What conformance asks of volumes that are made of ConfigMaps and Secrets, each test by its name there: real pods of a whole
 // cluster, all at once.
@@ -210,10 +210,10 @@ for (const [prefix, source] of Object.entries(sources))
     );
     const untilChanged =
       'until [ ! -e /del/data-1 ] && [ "$(cat /upd/data-1)" = new ] && [ "$(cat /new/data-1 2>/dev/null)" = made ]; do usleep 20000; done';
-    const script = `cat /del/data-1 /upd/data-1; ls /new; ${untilChanged}; ls /del; echo done`;
+    const script = `cat /del/data-1 /upd/data-1; echo; ls /new; ${untilChanged}; ls /del; echo done`;
     const containers = [shell("main", script, mounts(...changes))];
     await cluster.pod(pod, { restartPolicy: "Never", volumes, containers }, t.signal);
-    await cluster.when(pod, isRunning, t.signal);
+    await cluster.heard(pod, /old/, t.signal);
     const client = cluster.kube.of<{ apiVersion: string; kind: string; metadata: object }>(
       kind === "secret" ? secrets : configMaps,
     );
@@ -223,5 +223,5 @@ for (const [prefix, source] of Object.entries(sources))
     await client.patch(ref("upd"), changed, { type: "merge" }, t.signal);
     await cluster.create(object(kind, `${name}-new`, { "data-1": "made" }), t.signal);
     await cluster.when(pod, hasEnded, t.signal);
-    assert.equal(await cluster.said(pod, t.signal), "value-1olddone\n");
+    assert.equal(await cluster.said(pod, t.signal), "value-1old\ndone\n");
   });

@@ -151,7 +151,7 @@ export class LiveCluster implements AsyncDisposable {
   }
 
   /** Creates an object of any kind with the usual plural, in `default` unless it says where. */
-  async create(object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+  async create<T extends KubeObject>(object: T, signal: AbortSignal): Promise<T> {
     const path = collectionOf(object);
     return await this.kube.requests.json({ method: "POST", path, body: object }, signal);
   }
@@ -216,6 +216,20 @@ export class LiveCluster implements AsyncDisposable {
   /** What a container has said so far. */
   async said(name: string, signal: AbortSignal, query: Query = {}, namespace = "default"): Promise<string> {
     return await this.raw(`/api/v1/namespaces/${namespace}/pods/${name}/log`, signal, query);
+  }
+
+  /** What a container says, from its start until it is that; else all it says until it ends or the signal aborts. */
+  async heard(name: string, wanted: RegExp, signal: AbortSignal, query: Query = {}): Promise<string> {
+    const path = `/api/v1/namespaces/default/pods/${name}/log`;
+    const request = { method: "GET", path, query: { ...query, follow: "true" } } as const;
+    const hasBegun = ({ status }: Pod) => status?.phase !== undefined && status.phase !== "Pending";
+    await this.when(name, hasBegun, signal);
+    let text = "";
+    for await (const bytes of await this.kube.requests.open(request, signal)) {
+      text += Buffer.from(bytes).toString();
+      if (wanted.test(text)) break; // ends the connection
+    }
+    return text;
   }
 
   async raw(path: string, signal: AbortSignal, query: Query = {}): Promise<string> {
