@@ -221,20 +221,20 @@ static void put_escaped(const char *bytes, size_t length) {
   }
 }
 
-// "2006-01-02T15:04:05.000000000Z stdout F text", with P for a part of a line that goes on in the next record.
-static void put_text_record(const char *name, const char *bytes, size_t length, bool is_last) {
+// "2006-01-02T15:04:05.000000000Z stdout F text", with P for a part of a line: it goes on in the next record, or never gets its end.
+static void put_text_record(const char *name, const char *bytes, size_t length) {
   bool is_whole = length > 0 && bytes[length - 1] == '\n';
   if (out_used + length + 64 > sizeof out) flush();
   put(stamp, stamp_length);
   put(" ", 1);
   put(name, 6);
-  put(is_whole || is_last ? " F " : " P ", 3);
+  put(is_whole ? " F " : " P ", 3);
   put(bytes, is_whole ? length - 1 : length);
   put("\n", 1);
 }
 
-static void put_record(const char *name, const char *bytes, size_t length, bool is_last) {
-  if (log_to.is_cri) return put_text_record(name, bytes, length, is_last);
+static void put_record(const char *name, const char *bytes, size_t length) {
+  if (log_to.is_cri) return put_text_record(name, bytes, length);
   bool is_end = is_full() && !would_drop_unsent();
   if (is_end || out_used + length * 6 + 256 + attrs_length > sizeof out) flush();
   if (is_end) rotate();
@@ -287,12 +287,12 @@ void log_write(struct log_stream *stream, const char *bytes, size_t length) {
       break;
     }
     if (stream->held == 0) {
-      put_record(stream->name, bytes, text, false);
+      put_record(stream->name, bytes, text);
     } else {
       static char joined[LOG_LINE_MAX + 1]; // the newline may be the one byte beyond a full line
       memcpy(joined, stream->line, stream->held);
       memcpy(joined + stream->held, bytes, text);
-      put_record(stream->name, joined, stream->held + text, false);
+      put_record(stream->name, joined, stream->held + text);
       stream->held = 0;
     }
     bytes += text;
@@ -303,7 +303,7 @@ void log_write(struct log_stream *stream, const char *bytes, size_t length) {
 void log_finish(struct log_stream *stream) {
   if (stream->held == 0 || log_fd < 0) return;
   take_stamp();
-  put_record(stream->name, stream->line, stream->held, true);
+  put_record(stream->name, stream->line, stream->held);
   stream->held = 0;
   flush();
 }

@@ -26,6 +26,7 @@ import type {
   ServiceAccount,
 } from "#api/kube/types/core.ts";
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
+import type { RuntimeClass } from "#api/kube/types/node.ts";
 import type { PodDisruptionBudget } from "#api/kube/types/policy.ts";
 import type { ClusterRole } from "#api/kube/types/rbac.ts";
 import type { StorageClass, VolumeAttributesClass } from "#api/kube/types/storage.ts";
@@ -260,5 +261,13 @@ export const volumeAttributesClasses: KubeResource<VolumeAttributesClass> = {
   version: "v1",
   resource: "volumeattributesclasses",
   kind: "VolumeAttributesClass",
+  isNamespaced: false,
+};
+
+export const runtimeClasses: KubeResource<RuntimeClass> = {
+  group: "node.k8s.io",
+  version: "v1",
+  resource: "runtimeclasses",
+  kind: "RuntimeClass",
   isNamespaced: false,
 };

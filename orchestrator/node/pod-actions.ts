@@ -19,6 +19,7 @@ import { type ContainerKill, planPod, type PodPlan } from "./plan-pod.ts";
 import type { ContainerProbes, Probed } from "./probes/container-probes.ts";
 import type { RuntimeReader } from "./read-runtime.ts";
 import { planResize } from "./resize-pod.ts";
+import { runtimeHandlerOf } from "./runtime-class.ts";
 import { isAlive, type RuntimePod } from "./runtime-pod.ts";
 import { sandboxConfig } from "./sandbox-config.ts";
 import type { StartDeps } from "./start-container.ts";
@@ -300,7 +301,8 @@ export class PodActions {
     if (!plan.createSandbox) return this.#ready(pod, plan.sandboxId ?? "", config, runtime);
     mkdirSync(config.logDirectory ?? "", { recursive: true, mode: 0o755 });
     try {
-      const answer = await this.#deps.cri.runtime.runPodSandbox({ config, runtimeHandler: "" }, signal);
+      const runtimeHandler = await runtimeHandlerOf(this.#deps.kube, pod, signal);
+      const answer = await this.#deps.cri.runtime.runPodSandbox({ config, runtimeHandler }, signal);
       return this.#ready(pod, answer.podSandboxId, config, await this.#read(pod, signal));
     } catch (error) {
       signal.throwIfAborted();

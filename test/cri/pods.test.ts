@@ -500,7 +500,7 @@ test("a renamed log goes on in a new file, long lines in parts", async (t) => {
       ["F", 3],
       ["P", 16_384],
       ["F", 3_616],
-      ["F", 3],
+      ["P", 3], // never got its end
     ],
   );
   assert.match(readFileSync(`${logPath}.1`, "utf8"), / stdout F one\n$/);
