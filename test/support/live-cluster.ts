@@ -244,7 +244,9 @@ export class LiveCluster implements AsyncDisposable {
       ["stderr", "true"],
       ...(container === "" ? [] : [["container", container]]),
     ]);
-    const url = new URL(`https://127.0.0.1:6443/api/v1/namespaces/default/pods/${name}/exec?${query}`);
+    const url = new URL(
+      `https://127.0.0.1:6443/api/v1/namespaces/default/pods/${name}/exec?${query.toString()}`,
+    );
     const streams = { stdin: false, stdout: true, stderr: true, tty: false };
     using run = await connectSpdyCommand(url, streams, { ...this.endpoint, ...this.credentials }, signal);
     const [out, err, status] = await Promise.all([textOf(run.stdout), textOf(run.stderr), run.status]);

@@ -40,15 +40,19 @@ export async function startServer(folder: string, run: string, log: ProgramLog):
 }
 
 /** The path of the collection that an object of any kind belongs to. */
-export function collectionOf({ apiVersion = "v1", kind = "", metadata }: KubeObject): string {
+export function collectionOf({ apiVersion, kind, metadata }: KubeObject): string {
   const root = apiVersion === "v1" ? "/api/v1" : `/apis/${apiVersion}`;
   const namespace = clusterKinds.has(kind) ? "" : `/namespaces/${metadata.namespace ?? "default"}`;
   return `${root}${namespace}/${pluralOf(kind.toLowerCase())}`;
 }
 
 const clusterKinds: ReadonlySet<string> = new Set([
-  ...["Namespace", "Node", "PersistentVolume", "RuntimeClass", "PriorityClass", "ClusterTrustBundle"],
-  ...["ClusterRole", "ClusterRoleBinding", "StorageClass", "IngressClass", "CertificateSigningRequest"],
+  "ClusterTrustBundle",
+  "Namespace",
+  "Node",
+  "PersistentVolume",
+  "PriorityClass",
+  "RuntimeClass",
 ]);
 
 function pluralOf(kind: string): string {
