@@ -54,8 +54,8 @@ export class Rest {
   }
 
   /** The events of a watch, which ends with its iteration. */
-  async *watch(path: string): AsyncGenerator<Loose, void> {
-    const answer = await this.#transport.send({ method: "GET", path }, AbortSignal.timeout(20_000));
+  async *watch(path: string, signal = AbortSignal.timeout(20_000)): AsyncGenerator<Loose, void> {
+    const answer = await this.#transport.send({ method: "GET", path }, signal);
     let rest = "";
     for await (const bytes of answer.body) {
       const lines = `${rest}${Buffer.from(bytes).toString()}`.split("\n");
