@@ -51,23 +51,6 @@ after(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-/** What is at the path, a list or one object, as soon as it is as wanted. */
-async function until(path: string, isWanted: (found: Loose) => boolean): Promise<Loose> {
-  let found = await rest.ok("GET", path);
-  if (isWanted(found)) return found;
-  const { resourceVersion } = found["metadata"];
-  const [collection = "", query] = path.split("?");
-  const isOne = found["items"] === undefined;
-  const place = isOne ? collection.slice(0, collection.lastIndexOf("/")) : collection;
-  const only = isOne ? `fieldSelector=metadata.name=${collection.split("/").at(-1)}` : (query ?? "");
-  const events = rest.watch(`${place}?watch=1&resourceVersion=${resourceVersion}&${only}`);
-  for await (const _ of events) {
-    found = await rest.ok("GET", path);
-    if (isWanted(found)) return found;
-  }
-  return assert.fail(`${path} did not become what was wanted: ${JSON.stringify(found)}`);
-}
-
 async function create(
   path: string,
   kind: string,
@@ -103,7 +86,7 @@ async function startJob(name: string, does: string, spec: Loose): Promise<void> 
 
 async function ended(name: string, wanted = "Complete"): Promise<Loose> {
   const other = wanted === "Complete" ? "Failed" : "Complete";
-  return await until(`${batch}/jobs/${name}`, (job) => {
+  return await rest.until(`${batch}/jobs/${name}`, (job) => {
     assert.equal(conditionOf(job, other), undefined, JSON.stringify(job["status"]));
     return conditionOf(job, wanted) !== undefined;
   });
@@ -148,17 +131,17 @@ test("Job: a policy of success ends it, whatever still runs", async () => {
     const job = await runJob(name, "only-0", withRule(rule));
     assert.equal(conditionOf(job, "Complete")?.["reason"], "SuccessPolicy");
     assert.deepEqual([job["status"].completedIndexes, job["status"].succeeded], ["0", 1]);
-    await until(podsOf(name), ({ items }) => items.length === 1 && indexOf(items[0]) === 0);
+    await rest.until(podsOf(name), ({ items }) => items.length === 1 && indexOf(items[0]) === 0);
   }
 });
 
 test("Job: restarts are the node's, and all goes with its job", async () => {
   const local = { ...template("local", "succeed", { restartPolicy: "OnFailure" }) };
   await create(`${batch}/jobs`, "Job", "local", { completions: 4, parallelism: 2, template: local });
-  const done = await until(`${batch}/jobs/local`, (job) => conditionOf(job, "Complete") !== undefined);
+  const done = await rest.until(`${batch}/jobs/local`, (job) => conditionOf(job, "Complete") !== undefined);
   assert.equal(done["status"].succeeded, 4);
   await rest.ok("DELETE", `${batch}/jobs/local`, { propagationPolicy: "Background" });
-  await until(podsOf("local"), ({ items }) => items.length === 0);
+  await rest.until(podsOf("local"), ({ items }) => items.length === 0);
   assert.equal((await rest.send("GET", `${batch}/jobs/local`)).status, 404);
 });
 
@@ -169,18 +152,18 @@ test("Job: it takes back its pods, and lets go of those whose labels are others"
     template: template("family", "run", { restartPolicy: "Never" }),
   };
   const { metadata } = await create(`${batch}/jobs`, "Job", "family", spec);
-  const { items } = await until(podsOf("family"), (all) => all["items"].length === 2);
+  const { items } = await rest.until(podsOf("family"), (all) => all["items"].length === 2);
   const [orphan, stranger] = (items as Loose[]).map((pod) => `${space}/pods/${pod["metadata"].name}`);
   await rest.ok("PATCH", orphan ?? "", { metadata: { ownerReferences: null } }, merge);
-  const adopted = await until(orphan ?? "", (pod) => pod["metadata"].ownerReferences !== undefined);
+  const adopted = await rest.until(orphan ?? "", (pod) => pod["metadata"].ownerReferences !== undefined);
   const [owner] = adopted["metadata"].ownerReferences;
   assert.deepEqual([owner.uid, owner.controller], [metadata.uid, true]);
   const labels = Object.fromEntries(
     Object.keys(adopted["metadata"].labels).map((name) => [name, null] as const),
   );
   await rest.ok("PATCH", stranger ?? "", { metadata: { labels } }, merge);
-  await until(stranger ?? "", (pod) => pod["metadata"].ownerReferences === undefined);
-  await until(podsOf("family"), (all) => all["items"].length === 2);
+  await rest.until(stranger ?? "", (pod) => pod["metadata"].ownerReferences === undefined);
+  await rest.until(podsOf("family"), (all) => all["items"].length === 2);
 });
 
 test("CronJob: suspended, replacing and concurrent ones do what they are to at the minute", async () => {
@@ -218,24 +201,24 @@ test("CronJob: suspended, replacing and concurrent ones do what they are to at t
   await cron("still", { suspend: true });
   await cron("many", { concurrencyPolicy: "Allow" });
   await cron("instead", { concurrencyPolicy: "Replace" });
-  const jobs = await until(
+  const jobs = await rest.until(
     `${batch}/jobs`,
     (all) =>
       own("many")(all).length > 0 && own("instead")(all).length > 0 && !namesOf(all).includes("instead-old"),
   );
   assert.ok(namesOf(jobs).includes("many-old"));
   assert.deepEqual(own("still")(jobs), []);
-  await until(`${batch}/cronjobs/many`, ({ status }) => status.active?.length >= 2);
+  await rest.until(`${batch}/cronjobs/many`, ({ status }) => status.active?.length >= 2);
   for (const name of ["still", "many", "instead"]) await rest.ok("DELETE", `${batch}/cronjobs/${name}`);
 });
 
 test("DaemonSet: a pod that failed is made anew; a way back restarts nothing that runs", async () => {
   const selector = { matchLabels: { app: "daemon" } };
   await create(`${apps}/daemonsets`, "DaemonSet", "daemon", { selector, template: template("daemon") });
-  const all = await until(podsOf("daemon"), ({ items }) => items.length === 2 && items.every(isReady));
+  const all = await rest.until(podsOf("daemon"), ({ items }) => items.length === 2 && items.every(isReady));
   const [first] = all["items"] as Loose[];
   await setStatus(rest, `${space}/pods/${first?.["metadata"].name}`, { phase: "Failed" });
-  const again = await until(
+  const again = await rest.until(
     podsOf("daemon"),
     (found) =>
       found["items"].length === 2 &&
@@ -243,7 +226,7 @@ test("DaemonSet: a pod that failed is made anew; a way back restarts nothing tha
       !uidsOf(found).includes(first?.["metadata"].uid),
   );
   await rest.ok("PATCH", `${apps}/daemonsets/daemon`, image("missing"), strategic);
-  const half = await until(podsOf("daemon"), ({ items }) =>
+  const half = await rest.until(podsOf("daemon"), ({ items }) =>
     items.some(
       ({ spec, metadata }: Loose) => spec.containers[0].image === "missing" && !metadata.deletionTimestamp,
     ),
@@ -251,7 +234,7 @@ test("DaemonSet: a pod that failed is made anew; a way back restarts nothing tha
   const kept = uidsOf(half).filter((uid) => uidsOf(again).includes(uid));
   assert.equal(kept.length, 1);
   await rest.ok("PATCH", `${apps}/daemonsets/daemon`, image("one"), strategic);
-  const back = await until(podsOf("daemon"), ({ items }) => items.length === 2 && items.every(isReady));
+  const back = await rest.until(podsOf("daemon"), ({ items }) => items.length === 2 && items.every(isReady));
   assert.ok(uidsOf(back).includes(kept[0] ?? ""));
   await rest.ok("DELETE", `${apps}/daemonsets/daemon`);
 });
@@ -272,12 +255,12 @@ test("Deployment: one that is scaled in the middle of a roll-out is scaled in pr
   const path = `${apps}/deployments/wide`;
   const spec = deployment("wide", 10, { maxSurge: 3, maxUnavailable: 2 });
   await create(`${apps}/deployments`, "Deployment", "wide", spec);
-  await until(path, ({ status }) => status.availableReplicas === 10);
+  await rest.until(path, ({ status }) => status.availableReplicas === 10);
   await rest.ok("PATCH", path, image("missing"), strategic);
-  await until(path, ({ status }) => status.updatedReplicas === 5 && status.replicas === 13);
+  await rest.until(path, ({ status }) => status.updatedReplicas === 5 && status.replicas === 13);
   assert.deepEqual(await setsOf("wide"), { one: 8, missing: 5 });
   await rest.ok("PATCH", path, { spec: { replicas: 30 } }, merge);
-  await until(path, ({ status }) => status.replicas === 33 && status.updatedReplicas === 13);
+  await rest.until(path, ({ status }) => status.replicas === 33 && status.updatedReplicas === 13);
   assert.deepEqual(await setsOf("wide"), { one: 20, missing: 13 });
   await rest.ok("DELETE", path);
 });
@@ -287,15 +270,15 @@ test("Deployment: a template that is replaced before it is out is given up for t
   const selector = { matchLabels: { app: "over" } };
   const before = { replicas: 1, selector, template: template("over") };
   await create(`${apps}/replicasets`, "ReplicaSet", "before", before, { labels: selector.matchLabels });
-  await until(`${apps}/replicasets/before`, ({ status }) => status.readyReplicas === 1);
+  await rest.until(`${apps}/replicasets/before`, ({ status }) => status.readyReplicas === 1);
   const spec = { ...deployment("over", 1, { maxSurge: 1, maxUnavailable: 0 }), minReadySeconds: 1 };
   const broken = { ...template("over"), spec: { containers: [{ name: "c", image: "missing" }] } };
   await create(`${apps}/deployments`, "Deployment", "over", { ...spec, template: broken });
-  await until(path, ({ status }) => status.updatedReplicas === 1);
+  await rest.until(path, ({ status }) => status.updatedReplicas === 1);
   const { metadata } = await rest.ok("GET", `${apps}/replicasets/before`);
   assert.equal(metadata.ownerReferences[0].name, "over");
   await rest.ok("PATCH", path, image("two"), strategic);
-  await until(
+  await rest.until(
     path,
     ({ status }) => status.updatedReplicas === 1 && status.availableReplicas === 1 && status.replicas === 1,
   );
@@ -309,10 +292,10 @@ test("Deployment: from its creation over patches of all of its parts to the end 
     labels: { kept: "yes" },
   });
   assert.equal(made["status"].replicas, undefined);
-  await until(path, ({ status }) => status.readyReplicas === 1);
+  await rest.until(path, ({ status }) => status.readyReplicas === 1);
   const change = { metadata: { labels: { life: "patched" } }, spec: { replicas: 2, ...image("two").spec } };
   await rest.ok("PATCH", path, change, strategic);
-  await until(
+  await rest.until(
     path,
     ({ status, metadata }) => status.readyReplicas === 2 && status.observedGeneration === metadata.generation,
   );
@@ -327,23 +310,23 @@ test("Deployment: from its creation over patches of all of its parts to the end 
   delete whole["metadata"].resourceVersion;
   whole["spec"].replicas = 3;
   await rest.ok("PUT", path, whole);
-  await until(path, (found) => found["status"].readyReplicas === 3);
+  await rest.until(path, (found) => found["status"].readyReplicas === 3);
   await rest.ok("DELETE", `${apps}/deployments?labelSelector=life%3Dpatched`);
-  await until(`${apps}/deployments?labelSelector=life%3Dpatched`, (all) => all["items"].length === 0);
-  await until(podsOf("life"), (all) => all["items"].length === 0);
+  await rest.until(`${apps}/deployments?labelSelector=life%3Dpatched`, (all) => all["items"].length === 0);
+  await rest.until(podsOf("life"), (all) => all["items"].length === 0);
 });
 
 test("DisruptionController: a budget says what may go, as pods come", async () => {
   const policy = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
   const selector = { matchLabels: { app: "guarded" } };
   await create(policy, "PodDisruptionBudget", "budget", { minAvailable: 1, selector });
-  await until(`${policy}/budget`, ({ status }) => status.observedGeneration === 1);
+  await rest.until(`${policy}/budget`, ({ status }) => status.observedGeneration === 1);
   await create(`${apps}/replicasets`, "ReplicaSet", "guarded", {
     replicas: 3,
     selector,
     template: template("guarded"),
   });
-  const { status } = await until(`${policy}/budget`, (found) => found["status"].currentHealthy === 3);
+  const { status } = await rest.until(`${policy}/budget`, (found) => found["status"].currentHealthy === 3);
   assert.deepEqual([status.disruptionsAllowed, status.expectedPods, status.desiredHealthy], [2, 3, 1]);
 });
 
@@ -382,26 +365,26 @@ test("StatefulSet: pods come and go one after the other, and none while one is n
     "row",
     statefulSet("row", { template: template("row", "be-unready") }),
   );
-  await until(podsOf("row"), ({ items }) => items.length === 1 && items[0].status.phase === "Running");
-  await until(`${apps}/statefulsets/row`, ({ status }) => status.replicas === 1);
+  await rest.until(podsOf("row"), ({ items }) => items.length === 1 && items[0].status.phase === "Running");
+  await rest.until(`${apps}/statefulsets/row`, ({ status }) => status.replicas === 1);
   assert.deepEqual(namesOf(await rest.ok("GET", podsOf("row"))), ["row-0"]);
   for (const name of ["row-0", "row-1", "row-2"]) {
-    await until(podsOf("row"), ({ items }) =>
+    await rest.until(podsOf("row"), ({ items }) =>
       items.some(({ metadata, status }: Loose) => metadata.name === name && status.phase === "Running"),
     );
     await ready(name);
   }
-  await until(`${apps}/statefulsets/row`, ({ status }) => status.readyReplicas === 3);
+  await rest.until(`${apps}/statefulsets/row`, ({ status }) => status.readyReplicas === 3);
   await ready("row-1", false);
-  await until(`${apps}/statefulsets/row`, ({ status }) => status.readyReplicas === 2);
+  await rest.until(`${apps}/statefulsets/row`, ({ status }) => status.readyReplicas === 2);
   await scale("row", 0);
-  await until(
+  await rest.until(
     `${apps}/statefulsets/row`,
     ({ status, metadata }) => status.observedGeneration === metadata.generation,
   );
   assert.deepEqual(namesOf(await rest.ok("GET", podsOf("row"))), ["row-0", "row-1", "row-2"]);
   await ready("row-1");
-  await until(podsOf("row"), ({ items }) => items.length === 0);
+  await rest.until(podsOf("row"), ({ items }) => items.length === 0);
   stop.abort();
   await told;
   assert.deepEqual(order, [
@@ -417,18 +400,18 @@ test("StatefulSet: pods come and go one after the other, and none while one is n
 test("StatefulSet: in parallel it grows and shrinks though no pod is well", async () => {
   const parallel = { podManagementPolicy: "Parallel", template: template("burst", "be-unready") };
   await create(`${apps}/statefulsets`, "StatefulSet", "burst", statefulSet("burst", parallel));
-  await until(podsOf("burst"), ({ items }) => items.length === 3);
+  await rest.until(podsOf("burst"), ({ items }) => items.length === 3);
   await scale("burst", 6);
-  await until(podsOf("burst"), ({ items }) => items.length === 6);
+  await rest.until(podsOf("burst"), ({ items }) => items.length === 6);
   await scale("burst", 0);
-  await until(podsOf("burst"), ({ items }) => items.length === 0);
-  await until(`${apps}/statefulsets/burst`, ({ status }) => status.replicas === 0);
+  await rest.until(podsOf("burst"), ({ items }) => items.length === 0);
+  await rest.until(`${apps}/statefulsets/burst`, ({ status }) => status.replicas === 0);
 });
 
 test("StatefulSet: canaries, phases, all of it, and back; what failed is made anew", async () => {
   const path = `${apps}/statefulsets/phase`;
   await create(`${apps}/statefulsets`, "StatefulSet", "phase", statefulSet("phase"));
-  const first = await until(
+  const first = await rest.until(
     path,
     ({ status }) => status.readyReplicas === 3 && status.currentRevision === status.updateRevision,
   );
@@ -443,7 +426,7 @@ test("StatefulSet: canaries, phases, all of it, and back; what failed is made an
     await rest.ok("PATCH", path, { spec: { updateStrategy } }, merge);
   };
   const settled = (updated: number) =>
-    until(
+    rest.until(
       path,
       ({ status, metadata }) =>
         status.observedGeneration === metadata.generation &&
@@ -462,7 +445,7 @@ test("StatefulSet: canaries, phases, all of it, and back; what failed is made an
   for (const name of ["phase-0", "phase-2"]) {
     const { metadata } = await rest.ok("GET", `${space}/pods/${name}`);
     await rest.ok("DELETE", `${space}/pods/${name}`);
-    await until(
+    await rest.until(
       podsOf("phase"),
       (all) =>
         all["items"].length === 3 && all["items"].every(isReady) && !uidsOf(all).includes(metadata.uid),
@@ -470,21 +453,21 @@ test("StatefulSet: canaries, phases, all of it, and back; what failed is made an
   }
   assert.deepEqual(await images(), { "phase-0": "one", "phase-1": "one", "phase-2": "two" });
   await partition(0);
-  const out = await until(
+  const out = await rest.until(
     path,
     ({ status }) => status.currentRevision === held["status"].updateRevision && status.readyReplicas === 3,
   );
   assert.deepEqual(await images(), { "phase-0": "two", "phase-1": "two", "phase-2": "two" });
   assert.equal(out["status"].updateRevision, out["status"].currentRevision);
   await rest.ok("PATCH", path, image("one"), strategic);
-  const back = await until(
+  const back = await rest.until(
     path,
     ({ status }) => status.currentRevision === first["status"].currentRevision && status.readyReplicas === 3,
   );
   assert.equal(back["status"].updateRevision, first["status"].updateRevision);
   const { metadata } = await rest.ok("GET", `${space}/pods/phase-0`);
   await setStatus(rest, `${space}/pods/phase-0`, { phase: "Failed", reason: "Evicted" });
-  await until(
+  await rest.until(
     podsOf("phase"),
     (all) => all["items"].length === 3 && all["items"].every(isReady) && !uidsOf(all).includes(metadata.uid),
   );

@@ -53,6 +53,22 @@ export class Rest {
     throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
 
+  /** What is at the path, a list or one object, as soon as it is as wanted. */
+  async until(path: string, isWanted: (found: Loose) => boolean): Promise<Loose> {
+    let found = await this.ok("GET", path);
+    if (isWanted(found)) return found;
+    const [collection = "", query = ""] = path.split("?");
+    const isOne = found["items"] === undefined;
+    const place = isOne ? collection.slice(0, collection.lastIndexOf("/")) : collection;
+    const only = isOne ? `fieldSelector=metadata.name%3D${collection.split("/").at(-1)}` : query;
+    const from = found["metadata"].resourceVersion;
+    for await (const _ of this.watch(`${place}?watch=1&resourceVersion=${from}&${only}`)) {
+      found = await this.ok("GET", path);
+      if (isWanted(found)) return found;
+    }
+    throw new Error(`${path} did not become what was wanted: ${JSON.stringify(found)}`);
+  }
+
   /** The events of a watch, which ends with its iteration. */
   async *watch(path: string, signal = AbortSignal.timeout(20_000)): AsyncGenerator<Loose, void> {
     const answer = await this.#transport.send({ method: "GET", path }, signal);
