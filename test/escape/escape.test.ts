@@ -10,6 +10,7 @@ import { confinementCases } from "./confinement-cases.ts";
 import { engineCases } from "./engine-cases.ts";
 import { imageCases } from "./image-cases.ts";
 import { type EscapeCase, secret } from "./escape-case.ts";
+import { raceCases } from "./race-cases.ts";
 import { makeWeakCheckout } from "./weak-checkout.ts";
 
 // Ways out of a container that were open in other engines: closed here, and found where the protection is taken away.
@@ -50,7 +51,7 @@ async function attemptWeakened(escape: EscapeCase): Promise<readonly string[]> {
   return escape.attempt({ engine, options: weakness.options, victim: openVictim() });
 }
 
-for (const escape of [...confinementCases, ...engineCases, ...imageCases])
+for (const escape of [...confinementCases, ...engineCases, ...imageCases, ...raceCases])
   test(`${escape.id}: ${escape.title}`, async () => {
     assert.deepEqual(await escape.attempt({ engine, options: [], victim: openVictim() }), []);
     assert.notDeepEqual(

@@ -1,5 +1,8 @@
 // Prints the names of calls that are not refused before they are looked at. None of them does anything: their arguments are wrong.
+// As `swap A B` it exchanges two names for one another as fast as the kernel does, and says when it has begun.
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +16,16 @@ static void tell(const char *name, long result) {
   printf("%s\n", name);
 }
 
+static int swap(const char *a, const char *b) {
+  if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0) return 1;
+  if (nice(19) < 0) return 1; // beside whoever it races
+  puts("ready");
+  fflush(stdout);
+  for (;;) renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+}
+
 int main(int argc, char **argv) {
+  if (argc == 4 && strcmp(argv[1], "swap") == 0) return swap(argv[2], argv[3]);
   family = argc > 1 ? argv[1] : "";
   if (strcmp(family, "keys") == 0) {
     tell("add_key", syscall(SYS_add_key, NULL, NULL, NULL, 0, 0));

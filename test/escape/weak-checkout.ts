@@ -24,8 +24,47 @@ const weaknesses: readonly (readonly [file: string, text: string, instead: strin
     "  refuse_links();\n}",
     '  (void)refuse_links;\n  close(open("rootfs/dev/ptmx", O_WRONLY | O_CREAT, 0600));\n}',
   ],
-  // E9, E12: docker cp works on the host's tree.
-  ["engine/snapshots/rooted/enter.ts", "return chroot(`/proc/self/fd/${proc}/root`)", 'return chroot("/")'],
+  // E7: the places of mounts are made by their paths, as by a runtime that does not hold on to what it has looked at.
+  [
+    "native/launch.c",
+    '  give_up(options->runtime ? options->runtime : "OCI runtime");',
+    '  give_up(options->runtime ? options->runtime : "OCI runtime");\n}\n\nstatic void make_places(void) {\n  if (system("source=$(grep -o \'/[^\\"]*/raced/_data\' config.json) && mkdir -p rootfs/v && mount --bind $source rootfs/v && mkdir -p rootfs/v/a/made; umount rootfs/v 2>/dev/null") < 0) give_up("sh");',
+  ],
+  [
+    "native/launch.c",
+    "  if (options->shm_of) take_shm(options);",
+    "  make_places();\n  if (options->shm_of) take_shm(options);",
+  ],
+  [
+    "native/launch.c",
+    "static void become_runtime(",
+    "static void make_places(void);\n\nstatic void become_runtime(",
+  ],
+  // E7: volumes of a container that does not run are put in their places from outside of its root.
+  ["engine/snapshots/rooted/enter.ts", "  chroot(emptyFolder);\n  for (const", "  for (const"],
+  [
+    "engine/snapshots/rooted/enter.ts",
+    "    if (tree !== undefined) placeBind(tree, destination);\n  }\n",
+    "    if (tree !== undefined) placeBind(tree, emptyFolder + destination);\n  }\n  chroot(emptyFolder);\n",
+  ],
+  // E8: a part of a volume is whatever its path leads to, and mounts go anywhere.
+  ["native/launch.c", ".resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS}", ".resolve = 0}"],
+  [
+    "engine/runtime/default-mounts.ts",
+    "  for (const mount of mounts) checkProc(mount);\n",
+    "  void checkProc;\n",
+  ],
+  // E9, E12: docker cp works on the host's tree, and for one folder by a path that leads through the container's.
+  [
+    "engine/snapshots/rooted/enter.ts",
+    "return chroot(`/proc/self/fd/${proc}/root`)",
+    'return ((globalThis as any).root = openSync(`/proc/self/fd/${proc}/root`, O_PATH), chroot("/"))',
+  ],
+  [
+    "engine/snapshots/rooted/perform.ts",
+    '  switch (job.do) {\n    case "export":',
+    '  const { path = "" } = job as { path?: string };\n  if (path.startsWith("/race/"))\n    job = { ...job, get path() { return `/proc/self/fd/${(globalThis as any).root}${path}`; } } as SingleJob;\n  switch (job.do) {\n    case "export":',
+  ],
   // E13: folders are open to everyone.
   ["engine/daemon.ts", "chmodSync(root, 0o700)", "chmodSync(root, 0o755)"],
   // E15: the engine listens on an abstract socket.
