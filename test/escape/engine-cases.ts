@@ -18,7 +18,7 @@ import { promisify } from "node:util";
 import { dockerArchive, layerOf, tarOf } from "#engine/images/archives.fixture.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import type { EngineUnderTest } from "../support/engine.ts";
-import { type EscapeCase, inContainer, secret, type Subject } from "./escape-case.ts";
+import { type EscapeCase, inContainer, madeIn, secret } from "./escape-case.ts";
 
 const run = promisify(execFile);
 
@@ -199,12 +199,6 @@ function socketsOf(engine: EngineUnderTest): ReadonlySet<string> {
       // it has ended meanwhile
     }
   return found;
-}
-
-function madeIn(victim: Subject["victim"]): readonly string[] {
-  const made = readdirSync(victim).filter((name) => name !== "secret" && name !== "passwd");
-  const isChanged = readFileSync(join(victim, "secret"), "utf8") !== secret;
-  return isChanged ? [...made, "the secret was written"] : made;
 }
 
 /** The runtime as a container's program finds them where the host has them; and first of all the one that takes it over. */

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { EngineUnderTest } from "../support/engine.ts";
 
 /** Where a case is tried. */
@@ -32,4 +34,11 @@ export async function inContainer(
 ): Promise<readonly string[]> {
   const { stdout } = await engine.docker("run", "--rm", ...options, image, "sh", "-c", script);
   return stdout.split("\n").filter((line) => line !== "");
+}
+
+/** What is in the victim folder that was not put there, or is not as it was. */
+export function madeIn(victim: Subject["victim"]): readonly string[] {
+  const made = readdirSync(victim).filter((name) => name !== "secret" && name !== "passwd");
+  const isChanged = readFileSync(join(victim, "secret"), "utf8") !== secret;
+  return isChanged ? [...made, "the secret was written"] : made;
 }

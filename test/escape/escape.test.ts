@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 import { confinementCases } from "./confinement-cases.ts";
+import { copyCases } from "./copy-cases.ts";
 import { engineCases } from "./engine-cases.ts";
 import { imageCases } from "./image-cases.ts";
 import { type EscapeCase, secret } from "./escape-case.ts";
@@ -51,7 +52,7 @@ async function attemptWeakened(escape: EscapeCase): Promise<readonly string[]> {
   return escape.attempt({ engine, options: weakness.options, victim: openVictim() });
 }
 
-for (const escape of [...confinementCases, ...engineCases, ...imageCases, ...raceCases])
+for (const escape of [...confinementCases, ...engineCases, ...imageCases, ...copyCases, ...raceCases])
   test(`${escape.id}: ${escape.title}`, async () => {
     assert.deepEqual(await escape.attempt({ engine, options: [], victim: openVictim() }), []);
     assert.notDeepEqual(

@@ -65,6 +65,24 @@ const weaknesses: readonly (readonly [file: string, text: string, instead: strin
     '  switch (job.do) {\n    case "export":',
     '  const { path = "" } = job as { path?: string };\n  if (path.startsWith("/race/"))\n    job = { ...job, get path() { return `/proc/self/fd/${(globalThis as any).root}${path}`; } } as SingleJob;\n  switch (job.do) {\n    case "export":',
   ],
+  // E10: users are looked up in the root of a container.
+  [
+    "engine/snapshots/rooted/enter.ts",
+    "  keepCapabilities(needed);\n}\n\n/** Slave",
+    '  keepCapabilities(needed);\n  try { process.getBuiltinModule("node:os").userInfo(); } catch {}\n}\n\n/** Slave',
+  ],
+  // E11: programs that unpack are looked for where the archive goes.
+  [
+    "engine/snapshots/rooted/perform.ts",
+    '  const source = openSource(stdin, { tools: true, isHashed: false });\n  enterTree(job.root, "write");',
+    '  enterTree(job.root, "write");\n  const source = openSource(stdin, { tools: true, isHashed: false });',
+  ],
+  [
+    "engine/snapshots/rooted/sources.ts",
+    'stdio: ["pipe", "pipe", "ignore"]',
+    'stdio: ["pipe", "pipe", "inherit"]',
+  ],
+  ["engine/docker-api/archive.ts", "Readable.from(decompressed(request), { objectMode: false })", "request"],
   // E13: folders are open to everyone.
   ["engine/daemon.ts", "chmodSync(root, 0o700)", "chmodSync(root, 0o755)"],
   // E15: the engine listens on an abstract socket.
