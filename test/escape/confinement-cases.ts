@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { defaultProfile } from "#engine/runtime/apparmor.ts";
 import { maskedPaths, readonlyPaths } from "#engine/runtime/default-paths.ts";
 import { type EscapeCase, inContainer, type Subject, secret } from "./escape-case.ts";
 
@@ -73,6 +75,17 @@ export const confinementCases: readonly EscapeCase[] = [
     title: "no io_uring, userfaultfd, clone3, new namespaces",
     attempt: probe("calls"),
     weakness: privileged,
+  },
+  {
+    id: "E25",
+    title: "processes are in the profile of AppArmor (CVE-2023-28642)",
+    attempt: async (subject) => {
+      const profile = "cat /proc/self/attr/apparmor/current /proc/self/attr/current 2>/dev/null";
+      const found = await inContainer(subject, profile);
+      return found.filter((line) => !line.startsWith(defaultProfile));
+    },
+    weakness: { options: ["--security-opt", "apparmor=unconfined"] },
+    ...(existsSync("/sys/module/apparmor") ? {} : { skip: "this kernel has no AppArmor" }),
   },
   {
     id: "E38",

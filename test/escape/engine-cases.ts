@@ -51,6 +51,28 @@ export const engineCases: readonly EscapeCase[] = [
     weakness: "weak engine",
   },
   {
+    id: "E4",
+    title: "a terminal is bound over nothing of the host's, whatever /dev has in its place (CVE-2025-52565)",
+    async attempt({ engine, victim }) {
+      const link = (place: string) =>
+        `rm -rf ${place}/pts ${place}/console; ln -s ${victim} ${place}/pts; ln -s ${victim}/console ${place}/console`;
+      await loadBusybox(engine, "consoles:latest", {}, (rootfs) =>
+        execFileSync("sh", ["-c", link(`${rootfs}/dev`)]),
+      );
+      await engine.docker("run", "--rm", "-v", "devices:/v:nocopy", "probe", "sh", "-c", link("/v"));
+      const found: string[] = [];
+      for (const options of [[], ["-v", "devices:/dev:nocopy"]]) {
+        const look = "cat /proc/self/mountinfo; cat /dev/console/secret /dev/pts/secret";
+        const ran = await inContainer({ engine, options: ["-t", ...options] }, look, "consoles");
+        found.push(...ran.filter((line) => line.includes(secret) || line.includes(victim)));
+      }
+      await engine.docker("volume", "rm", "devices");
+      await engine.docker("rmi", "-f", "consoles");
+      return [...found, ...madeIn(victim)];
+    },
+    weakness: "weak engine",
+  },
+  {
     id: "E6",
     title: "an image whose /dev is a link makes nothing on the host (CVE-2026-41579)",
     async attempt({ engine, victim }) {

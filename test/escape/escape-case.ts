@@ -20,6 +20,8 @@ export interface EscapeCase {
   readonly title: string;
   /** Resolves to what it got hold of, a line each. Changes nothing on the host but in the victim folder. */
   attempt(subject: Subject): Promise<readonly string[]>;
+  /** Why it cannot be tried on this machine. */
+  readonly skip?: string;
   /** Options of `docker run` that take the protection away, or an engine whose sources were changed. */
   readonly weakness: { readonly options: readonly string[] } | "weak engine";
 }

@@ -15,7 +15,7 @@ export const raceCases: readonly EscapeCase[] = [
     title:
       "a mount's place is made nowhere on the host, while a link is swapped into its path (CVE-2024-45310)",
     attempt: (subject) =>
-      race(subject, { folder: "/v", volume: "raced", rounds: roundsOf(40) }, async () => {
+      race(subject, { folder: "/v", volume: "raced", rounds: roundsOf(24) }, async () => {
         const HostConfig = { Binds: ["raced:/v:nocopy"], Mounts: [placed] };
         return leaksIn(
           await runOnce(subject.engine, { Cmd: ["cat", "/proc/self/mountinfo"], HostConfig }),
@@ -37,7 +37,7 @@ export const raceCases: readonly EscapeCase[] = [
         "--mount",
         "type=volume,dst=/v/a/made,volume-nocopy=true",
       ];
-      const rounds = roundsOf(20);
+      const rounds = roundsOf(10);
       const found = await race(subject, { folder: "/v", volume: "raced", rounds }, async (number) => {
         if (number === 0) await engine.dockerOk("create", ...options, "probe");
         const body = await contentOf(engine, "still", "/v/a/secret");
@@ -56,7 +56,7 @@ export const raceCases: readonly EscapeCase[] = [
     title:
       "a part of a volume is mounted from the volume, while a link is swapped into its path (CVE-2021-30465)",
     attempt: (subject) =>
-      race(subject, { folder: "/v", volume: "raced", rounds: roundsOf(40) }, async () => {
+      race(subject, { folder: "/v", volume: "raced", rounds: roundsOf(24) }, async () => {
         const part = { Type: "volume", Source: "raced", Target: "/part", VolumeOptions: { Subpath: "a" } };
         const Cmd = ["sh", "-c", "cat /part/secret /proc/self/mountinfo"];
         return leaksIn(await runOnce(subject.engine, { Cmd, HostConfig: { Mounts: [part] } }), subject);
@@ -84,7 +84,7 @@ export const raceCases: readonly EscapeCase[] = [
     title:
       "docker cp reads and writes nothing of the host, while a link is swapped into its path (CVE-2018-15664)",
     attempt: (subject) =>
-      race(subject, { folder: "/race", rounds: roundsOf(40) }, async () => {
+      race(subject, { folder: "/race", rounds: roundsOf(24) }, async () => {
         const { engine } = subject;
         const archive = Readable.from([tarEntry("written", "x"), tarEnd]);
         const [body] = await Promise.all([
