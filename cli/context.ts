@@ -62,6 +62,15 @@ export interface ServerOptions {
   readonly auditPolicy?: string;
   /** Addresses for load balancers: ADDRESS/PREFIX or FIRST-LAST. */
   readonly lbPool?: string;
+  /** Where others reach this machine. */
+  readonly advertise?: string;
+  /** An etcd cluster for the state; files are absolute. */
+  readonly etcd?: {
+    readonly servers: string;
+    readonly caFile?: string;
+    readonly certFile?: string;
+    readonly keyFile?: string;
+  };
 }
 
 /** What the hypervisor needs to know. */

@@ -8,8 +8,10 @@ import { openAgent } from "#orchestrator/node/agent.ts";
 import type { ServerIdentity } from "#orchestrator/node/server/node-server.ts";
 import { messageOf } from "#base/fault.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
+import { kubeClient } from "#client/kube/kube-client.ts";
+import { whileLeading } from "#orchestrator/informers/leader-election.ts";
 import type { User } from "#orchestrator/authn/user.ts";
-import { bootstrapObjects } from "#orchestrator/apiserver/bootstrap/bootstrap-objects.ts";
+import { clusterObjects, ownService } from "#orchestrator/apiserver/bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "#orchestrator/apiserver/bootstrap/ensure-objects.ts";
 import { ensureRoles } from "#orchestrator/apiserver/bootstrap/ensure-roles.ts";
 import { Compactor } from "#orchestrator/apiserver/compactor.ts";
@@ -18,6 +20,8 @@ import type { ApiHandler } from "#orchestrator/apiserver/api-request.ts";
 import type { HealthCheck } from "#orchestrator/apiserver/health-handler.ts";
 import { type Api, openApi } from "#orchestrator/apiserver/open-api.ts";
 import { openAccess } from "./access-control.ts";
+import { checkAuthority, type EtcdOptions, openClusterStore } from "./cluster-store.ts";
+import { ServedAddresses } from "./served-addresses.ts";
 import { parseLbPool } from "./proxy/lb-pool.ts";
 import { type NodeAddresses, openClusterNetwork, openNodeAddresses } from "./cluster-network.ts";
 import { AuditLog } from "#orchestrator/audit/audit-log.ts";
@@ -30,8 +34,7 @@ import { ensureEncryptionKeys } from "#orchestrator/pki/encryption-keys.ts";
 import { ensureAdminKubeconfig } from "#orchestrator/pki/kubeconfig.ts";
 import type { Pki } from "#orchestrator/pki/pki.ts";
 import { PkiKeeper } from "#orchestrator/pki/pki-keeper.ts";
-import { EncryptedStore } from "#orchestrator/storage/encrypted-store.ts";
-import { SqliteStore } from "#orchestrator/storage/sqlite-store.ts";
+import type { EncryptedStore } from "#orchestrator/storage/encrypted-store.ts";
 
 export interface ServerOptions {
   /** Absolute; what must survive a reboot is in its folder `cluster`. */
@@ -47,6 +50,10 @@ export interface ServerOptions {
   readonly lbPool?: string;
   /** The socket of the container runtime; absent: the engine's in `run`. */
   readonly criEndpoint?: string;
+  /** Where others reach this machine; absent: its first address. */
+  readonly advertise?: string;
+  /** Absent: the state is a file in `root`. With it several servers may share the state. */
+  readonly etcd?: EtcdOptions;
   /** Absolute; a file of kind Policy of audit.k8s.io/v1. Absent: metadata of all but heartbeats. */
   readonly auditPolicy?: string;
 }
@@ -59,90 +66,175 @@ export interface ClusterServer extends AsyncDisposable {
 export async function openServer(options: ServerOptions): Promise<ClusterServer> {
   await using undo = new AsyncDisposableStack();
   const { signal } = new AbortController();
-  const folder = join(options.root, "cluster");
-  mkdirSync(folder, { recursive: true });
-  chmodSync(folder, 0o700);
-  const log = jsonLog((line) => process.stderr.write(line), { level: options.logLevel, now });
-  const store = undo.use(openStore(folder, log.with({ area: "store" })));
-  const addresses = ownAddresses();
-  const nodeName = hostname().toLowerCase();
-  const advertised = addresses.find((address) => !address.includes(":")) ?? "127.0.0.1";
+  const ground = await openGround(options, undo);
+  const { log, pki, store } = ground;
   let isReady = false;
-  const pki = undo.use(
-    new PkiKeeper({
-      folder: pkiFolderOf(folder),
-      hostname: hostname(),
-      nodeName,
-      addresses,
-      now,
-      log: log.with({ area: "pki" }),
-    }),
-  );
-  const apiLog = log.with({ area: "apiserver" });
-  const auditLog = undo.use(
-    new AuditLog({ folder: join(folder, "audit"), now, log: log.with({ area: "audit" }) }),
-  );
+  const auditLog = new AuditLog({
+    folder: join(ground.folder, "audit"),
+    now,
+    log: log.with({ area: "audit" }),
+  });
+  undo.use(auditLog);
   const api = undo.use(
     await openClusterApi(
       {
         store,
         auditor: await openAuditor(auditLog, options.auditPolicy),
         pki: () => pki.current,
-        address: `${advertised}:${options.listen.port}`,
+        address: `${ground.advertised}:${options.listen.port}`,
         check: () => (isReady ? undefined : "not finished"),
         log,
       },
       signal,
     ),
   );
+  if (options.etcd !== undefined) checkAuthority(api.cache, pki.current.authority);
   const roles = Promise.withResolvers<void>();
   // Until roles are there nobody could be told from strangers.
   const gated: ApiHandler = async (request) => {
     await roles.promise;
     return await api.handler(request);
   };
-  const serve = async (host: string, wanted: number): Promise<number> => {
-    const tls = tlsOf(pki.current);
-    const server = undo.use(await ApiServer.open(gated, { host, port: wanted, tls, log: apiLog }));
-    undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
-    return server.port;
-  };
-  const port = await serve(options.listen.host, options.listen.port);
-  // Pods reach an API that listens on the loopback at the address of its service, which the node has for them alone.
-  const isForPods = options.hasAgent && isLoopback(options.listen.host);
-  const places: NetworkPlaces = {
-    root: options.root,
-    dnsAddress,
-    serviceCidr: serviceRange,
-    ...(isForPods && { api: { address: serviceAddress, port } }),
-  };
-  const nodeAddresses = options.hasAgent ? await findNodeAddresses(places, log) : undefined;
-  const inside = isForPods && nodeAddresses !== undefined ? serviceAddress : advertised;
-  if (isForPods && !isLoopback(inside)) await serve(inside, port);
+  const doors = await openDoors(ground, gated, undo);
+  const { port, inside } = doors;
   ensureAdminKubeconfig(pki.current, `https://127.0.0.1:${port}`, options.root);
-  const own = api.transport(apiServer);
-  const facts = { address: inside, port, serviceAddress, serviceRange };
-  const bootstrap = { objects: api.cache, transport: own, log: log.with({ area: "bootstrap" }) };
-  await ensureObjects(bootstrap, bootstrapObjects(facts), signal);
+  const bootstrap = {
+    objects: api.cache,
+    transport: api.transport(apiServer),
+    log: log.with({ area: "bootstrap" }),
+  };
+  const factsOf = (addresses: readonly string[]) => ({ addresses, port, serviceAddress, serviceRange });
+  await ensureObjects(bootstrap, clusterObjects(factsOf([inside])), signal);
+  const announce = (addresses: readonly string[], until: AbortSignal) =>
+    ensureObjects(bootstrap, ownService(factsOf(addresses)), until);
+  if (options.etcd === undefined) await announce([inside], signal);
+  else undo.use(await ServedAddresses.open({ store, address: inside, changed: announce, log }));
   await ensureRoles(bootstrap, signal);
   roles.resolve();
   // Before anything old is forgotten, what an older key encrypted, or none, gets the newest.
   await store.rewrite(signal);
   undo.use(new Compactor(store, log.with({ area: "store" })));
-  undo.use(
+  undo.use(openWork(ground, api, port));
+  await openNode(ground, api, doors, undo);
+  isReady = true;
+  log.info("the cluster is served", { host: options.listen.host, port });
+  const opened = undo.move();
+  return { port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** What all of a server stands on. */
+interface Ground {
+  readonly options: ServerOptions;
+  /** Absolute. */
+  readonly folder: string;
+  readonly log: Log;
+  readonly pki: PkiKeeper;
+  readonly store: EncryptedStore;
+  readonly nodeName: string;
+  /** Where others reach this machine. */
+  readonly advertised: string;
+}
+
+async function openGround(options: ServerOptions, undo: AsyncDisposableStack): Promise<Ground> {
+  const folder = join(options.root, "cluster");
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o700);
+  const log = jsonLog((line) => process.stderr.write(line), { level: options.logLevel, now });
+  const pkiFolder = join(folder, "pki");
+  const { etcd, advertise } = options;
+  const store = undo.use(
+    await openClusterStore({
+      folder,
+      ...(etcd !== undefined && { etcd }),
+      keys: ensureEncryptionKeys({ folder: pkiFolder, now }),
+      now,
+      log: log.with({ area: "store" }),
+    }),
+  );
+  const own = ownAddresses();
+  const addresses = advertise === undefined || own.includes(advertise) ? own : [...own, advertise];
+  const advertised = advertise ?? addresses.find((address) => !address.includes(":")) ?? "127.0.0.1";
+  const nodeName = hostname().toLowerCase();
+  const names = { hostname: hostname(), nodeName, addresses };
+  const pki = undo.use(new PkiKeeper({ folder: pkiFolder, ...names, now, log: log.with({ area: "pki" }) }));
+  return { options, folder, log, pki, store, nodeName, advertised };
+}
+
+/** Where the API is. */
+interface Doors {
+  readonly port: number;
+  /** Where nodes and pods reach it. */
+  readonly inside: string;
+  readonly places: NetworkPlaces;
+  readonly nodeAddresses: NodeAddresses | undefined;
+}
+
+async function openDoors(
+  { options, pki, advertised, log }: Ground,
+  handler: ApiHandler,
+  undo: AsyncDisposableStack,
+): Promise<Doors> {
+  const serve = async (host: string, wanted: number): Promise<number> => {
+    const tls = tlsOf(pki.current);
+    const apiLog = log.with({ area: "apiserver" });
+    const server = undo.use(await ApiServer.open(handler, { host, port: wanted, tls, log: apiLog }));
+    undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
+    return server.port;
+  };
+  const { root, listen, hasAgent } = options;
+  const port = await serve(listen.host, listen.port);
+  // Pods reach an API that listens on the loopback at the address of its service, which the node has for them alone.
+  const isForPods = hasAgent && isLoopback(listen.host);
+  const places: NetworkPlaces = {
+    root,
+    dnsAddress,
+    serviceCidr: serviceRange,
+    ...(isForPods && { api: { address: serviceAddress, port } }),
+  };
+  const nodeAddresses = hasAgent ? await findNodeAddresses(places, log) : undefined;
+  const inside = isForPods && nodeAddresses !== undefined ? serviceAddress : advertised;
+  if (isForPods && !isLoopback(inside)) await serve(inside, port);
+  return { port, inside, places, nodeAddresses };
+}
+
+/** Controllers and scheduler; of several servers on one store, on the one that leads. */
+function openWork({ options, folder, advertised, pki, nodeName, log }: Ground, api: Api, port: number) {
+  const transport = api.transport(controlPlane);
+  const open = () =>
     openControlPlane({
-      transport: api.transport(controlPlane),
+      transport,
       authority: () => pki.current.authority,
       issuer: () => pki.current.issuer,
       server: () => `https://${advertised}:${port}`,
       volumesFolder: join(folder, "volumes"),
       log,
-    }),
-  );
+    });
+  if (options.etcd === undefined) return open();
+  const stop = new AbortController();
+  const election = {
+    namespace: "kube-system",
+    name: "kube-controller-manager",
+    identity: `${nodeName}_${randomUUID()}`,
+  };
+  const deps = { timers: systemTimers, random: Math.random, log: log.with({ area: "election" }) };
+  const kube = kubeClient(transport, { userAgent: "kube-controller-manager" });
+  const ended = whileLeading({ ...deps, kube }, election, open, stop.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await ended;
+    },
+  };
+}
+
+/** What makes this machine a node, where it is one. */
+async function openNode(ground: Ground, api: Api, doors: Doors, undo: AsyncDisposableStack): Promise<void> {
+  const { options, nodeName, advertised, pki, log } = ground;
+  const { places, nodeAddresses } = doors;
   if (nodeAddresses !== undefined) {
     const clusterNetwork = {
       ...places,
-      transport: own,
+      transport: api.transport(apiServer),
       run: options.run,
       nodeName,
       podCidr: podRange,
@@ -152,48 +244,28 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
     };
     undo.use(await openClusterNetwork(clusterNetwork, nodeAddresses));
   }
-  if (options.hasAgent) {
-    const agentLog = log.with({ area: "node" });
-    const agent = undo.use(
-      await openAgent({
-        transport: api.transport(nodeUser(nodeName)),
-        criEndpoint: options.criEndpoint ?? join(options.run, "cri.sock"),
-        root: options.root,
-        nodeName,
-        hostname: hostname(),
-        addresses: [advertised],
-        timers: systemTimers,
-        random: Math.random,
-        log: agentLog,
-        clusterDns: [dnsAddress],
-        clusterDomain,
-        version,
-        server: {
-          host: "",
-          port: 10_250,
-          identity: nodeIdentityOf(pki.current),
-        },
-      }),
-    );
-    undo.use(pki.onRenewed((renewed) => agent.renewTls(nodeIdentityOf(renewed))));
-  }
-  isReady = true;
-  log.info("the cluster is served", { host: options.listen.host, port });
-  const opened = undo.move();
-  return { port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  if (!options.hasAgent) return;
+  const agent = undo.use(
+    await openAgent({
+      transport: api.transport(nodeUser(nodeName)),
+      criEndpoint: options.criEndpoint ?? join(options.run, "cri.sock"),
+      root: options.root,
+      nodeName,
+      hostname: hostname(),
+      addresses: [advertised],
+      timers: systemTimers,
+      random: Math.random,
+      log: log.with({ area: "node" }),
+      clusterDns: [dnsAddress],
+      clusterDomain,
+      version,
+      server: { host: "", port: 10_250, identity: nodeIdentityOf(pki.current) },
+    }),
+  );
+  undo.use(pki.onRenewed((renewed) => agent.renewTls(nodeIdentityOf(renewed))));
 }
 
 const now = () => new Date();
-const pkiFolderOf = (folder: string) => join(folder, "pki");
-
-function openStore(folder: string, log: Log): EncryptedStore {
-  const file = join(folder, "state.db");
-  return new EncryptedStore({
-    store: new SqliteStore({ file, log, now: () => Date.now() / 1000 }),
-    keys: ensureEncryptionKeys({ folder: pkiFolderOf(folder), now }),
-    prefixes: ["/registry/core/secrets/"],
-  });
-}
 
 async function openAuditor(log: AuditLog, policyFile: string | undefined): Promise<Auditor> {
   const policy = policyFile === undefined ? defaultPolicy : await readAuditPolicy(policyFile);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { mkdirSync } from "node:fs";
+import { Fault } from "#base/fault.ts";
 import { parseTcpAddress } from "#base/listen-address.ts";
 import { defineCommand } from "../context.ts";
 import { bool, text } from "../flags.ts";
@@ -25,6 +26,18 @@ export const command = defineCommand({
       "ADDRESSES",
       "Addresses for services of type LoadBalancer, ADDRESS/PREFIX or FIRST-LAST, at which this machine answers",
     ),
+    "advertise-address": text("ADDRESS", "Where others reach this machine (default: its first address)"),
+    "etcd-servers": text(
+      "URLS",
+      "Keep the state in these etcd servers, URL[,URL]; several servers may share it, which have the same cluster/pki",
+    ),
+    "etcd-cafile": text("FILE", "Who has signed the certificates of etcd's servers", undefined, {
+      complete: "file",
+    }),
+    "etcd-certfile": text("FILE", "The certificate by which etcd knows this server", undefined, {
+      complete: "file",
+    }),
+    "etcd-keyfile": text("FILE", "Its key", undefined, { complete: "file" }),
     "audit-policy-file": text(
       "FILE",
       "Which requests are written to cluster/audit/, as audit.k8s.io/v1 Policy",
@@ -41,6 +54,7 @@ export const command = defineCommand({
   examples: [
     ["gantry server", "serve the API on https://127.0.0.1:6443"],
     ["gantry server --kube-listen :6443", "on every address of this machine"],
+    ["gantry server --kube-listen :6443 --etcd-servers http://10.0.0.5:2379", "one of several servers"],
   ],
   exitCodes: [
     [0, "stopped by a signal"],
@@ -48,6 +62,8 @@ export const command = defineCommand({
   ],
   async run({ instance, services, signal }, values) {
     const { "audit-policy-file": policy, "container-runtime-endpoint": runtime, "lb-pool": pool } = values;
+    const advertise = values["advertise-address"];
+    const etcd = etcdOptions(values);
     const folder = join(instance.root, "cluster");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _folder = lockFolder(folder);
@@ -57,6 +73,8 @@ export const command = defineCommand({
       logLevel: instance.logLevel,
       listen: parseTcpAddress(values["kube-listen"] ?? usualAddress, "kube-listen"),
       hasAgent: !values["disable-agent"],
+      ...(advertise !== undefined && { advertise }),
+      ...(etcd !== undefined && { etcd }),
       ...(policy !== undefined && { auditPolicy: resolve(policy) }),
       ...(runtime !== undefined && { criEndpoint: runtime }),
       ...(pool !== undefined && { lbPool: pool }),
@@ -68,3 +86,19 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+type EtcdFlag = `etcd-${"servers" | "cafile" | "certfile" | "keyfile"}`;
+
+function etcdOptions(values: { readonly [Flag in EtcdFlag]?: string | undefined }) {
+  const { "etcd-servers": servers, "etcd-cafile": ca, "etcd-certfile": cert, "etcd-keyfile": key } = values;
+  if (servers === undefined) {
+    if ((ca ?? cert ?? key) === undefined) return undefined;
+    throw new Fault("invalid", "--etcd-servers must be specified");
+  }
+  return {
+    servers,
+    ...(ca !== undefined && { caFile: resolve(ca) }),
+    ...(cert !== undefined && { certFile: resolve(cert) }),
+    ...(key !== undefined && { keyFile: resolve(key) }),
+  };
+}

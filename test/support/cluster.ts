@@ -18,14 +18,20 @@ export interface Said {
 export class ClusterUnderTest implements AsyncDisposable {
   readonly root: string;
   readonly #folder: string;
+  readonly #flags: readonly string[];
   readonly #log = new ProgramLog();
   #child: ChildProcess | undefined;
   #transport: HttpsTransport | undefined;
   port = 0;
 
-  static async start(): Promise<ClusterUnderTest> {
-    const cluster = new ClusterUnderTest(mkdtempSync(join(tmpdir(), "gantry-kube-")));
+  /** @param prepare what is to be in its root folder before */
+  static async start(
+    flags: readonly string[] = [],
+    prepare: (root: string) => void = () => {},
+  ): Promise<ClusterUnderTest> {
+    const cluster = new ClusterUnderTest(mkdtempSync(join(tmpdir(), "gantry-kube-")), flags);
     try {
+      prepare(cluster.root);
       await cluster.up();
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -34,8 +40,9 @@ export class ClusterUnderTest implements AsyncDisposable {
     return cluster;
   }
 
-  private constructor(folder: string) {
+  private constructor(folder: string, flags: readonly string[]) {
     this.#folder = folder;
+    this.#flags = flags;
     this.root = join(folder, "root");
   }
 
@@ -63,6 +70,7 @@ export class ClusterUnderTest implements AsyncDisposable {
       join(this.#folder, "run"),
       "--disable-agent",
       ...listen,
+      ...this.#flags,
     ];
     const child = spawn(join(checkout, "bin/gantry"), flags, { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;

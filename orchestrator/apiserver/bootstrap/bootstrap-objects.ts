@@ -7,8 +7,8 @@ export interface BootstrapObject {
 }
 
 export interface BootstrapFacts {
-  /** Where nodes and pods reach the API. */
-  readonly address: string;
+  /** Where nodes and pods reach the API: of each of its servers. */
+  readonly addresses: readonly string[];
   readonly port: number;
   /** Of the `kubernetes` service. */
   readonly serviceAddress: string;
@@ -16,8 +16,8 @@ export interface BootstrapFacts {
 }
 
 /** What every cluster has from the start, in the order in which it is made. */
-export function bootstrapObjects(facts: BootstrapFacts): readonly BootstrapObject[] {
-  return [...namespaces(), ...priorityClasses(), ...ranges(facts), ...ownService(facts)];
+export function clusterObjects(facts: BootstrapFacts): readonly BootstrapObject[] {
+  return [...namespaces(), ...priorityClasses(), ...ranges(facts)];
 }
 
 function namespaces(): readonly BootstrapObject[] {
@@ -70,7 +70,8 @@ function ranges({ serviceRange }: BootstrapFacts): readonly BootstrapObject[] {
 
 const labels = { component: "apiserver", provider: "kubernetes" };
 
-function ownService({ address, port, serviceAddress }: BootstrapFacts): readonly BootstrapObject[] {
+/** The service by which pods find the API. */
+export function ownService({ addresses, port, serviceAddress }: BootstrapFacts): readonly BootstrapObject[] {
   const ports = [{ name: "https", port, protocol: "TCP" }];
   return [
     {
@@ -97,7 +98,7 @@ function ownService({ address, port, serviceAddress }: BootstrapFacts): readonly
           namespace: "default",
           labels: { "endpointslice.kubernetes.io/skip-mirror": "true" },
         },
-        subsets: [{ addresses: [{ ip: address }], ports }],
+        subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports }],
       },
     },
     {
@@ -111,7 +112,7 @@ function ownService({ address, port, serviceAddress }: BootstrapFacts): readonly
           labels: { "kubernetes.io/service-name": "kubernetes" },
         },
         addressType: "IPv4",
-        endpoints: [{ addresses: [address], conditions: { ready: true } }],
+        endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
         ports,
       },
     },
