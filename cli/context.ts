@@ -1,4 +1,5 @@
 import type { Access } from "#base/access.ts";
+import type { BridgeIPv6 } from "#base/bridge-ipv6.ts";
 import type { ContainerPolicy } from "#base/container-policy.ts";
 import type { LogLevel } from "#base/log.ts";
 import type { RegistryServerSettings } from "#base/registry-server-settings.ts";
@@ -15,6 +16,7 @@ export interface EngineOptions {
   readonly run: string;
   /** Address of the default bridge with its prefix, e.g. `172.17.0.1/16`. */
   readonly bridgeCidr?: string;
+  readonly bridgeIPv6?: BridgeIPv6;
   /** `default`: containers have user namespaces unless they ask for the host's. */
   readonly usernsRemap?: string;
   readonly runtimes?: {

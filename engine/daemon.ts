@@ -7,6 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Access, localAccess } from "#base/access.ts";
 import { instanceName } from "#base/instance-name.ts";
+import type { BridgeIPv6 } from "#base/bridge-ipv6.ts";
 import { type ContainerPolicy, usualPolicy } from "#base/container-policy.ts";
 import { messageOf } from "#base/fault.ts";
 import { formatListenAddress, type ListenAddress } from "#base/listen-address.ts";
@@ -60,6 +61,8 @@ export interface EngineOptions {
   readonly run: string;
   /** Address of the default bridge with its prefix length. */
   readonly bridgeCidr?: string;
+  /** By default it has none. */
+  readonly bridgeIPv6?: BridgeIPv6;
   /** `default`: containers have user namespaces of their own unless they ask for the host's. */
   readonly usernsRemap?: string;
   readonly runtimes?: RuntimeOptions;
@@ -185,6 +188,7 @@ export async function openEngine(options: EngineOptions): Promise<AsyncDisposabl
         nativeBinary: shimBinary,
         connectsBridge: policy.connectsBridge,
         ...(options.bridgeCidr === undefined ? {} : { bridgeCidr: options.bridgeCidr }),
+        ...(options.bridgeIPv6 && { bridgeIPv6: options.bridgeIPv6 }),
       },
     ),
   );

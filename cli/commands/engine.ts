@@ -1,6 +1,7 @@
 import { defineCommand } from "../context.ts";
 import { accessFlags, forgetInheritedSockets, planAccess } from "../instance/access-flags.ts";
 import { hardenInstance, planPolicy, policyFlags } from "../instance/policy-flags.ts";
+import { bridgeFlags, withBridge } from "../instance/bridge-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
@@ -23,6 +24,7 @@ export const command = defineCommand({
     ...accessFlags,
     ...runtimeFlags,
     ...policyFlags,
+    ...bridgeFlags,
     ...trustFlags,
     ...logFlags,
     ...podFlags,
@@ -47,7 +49,7 @@ export const command = defineCommand({
   async run(given, values) {
     const withLogging = withLogs(withRuntimes(given, values), values);
     const withServer = withPods(withRegistryServer(withLogging, values), values);
-    const context = withRegistries(withTrust(withServer, values), values);
+    const context = withBridge(withRegistries(withTrust(withServer, values), values), values);
     const access = planAccess(values, context.env, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);

@@ -2,6 +2,7 @@ import { type Context, defineCommand, socketOf } from "../context.ts";
 import { accessFlags, accessWords, forgetInheritedSockets, planAccess } from "../instance/access-flags.ts";
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
 import { hardenInstance, planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
+import { bridgeFlags, withBridge } from "../instance/bridge-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
@@ -39,6 +40,7 @@ export const command = defineCommand({
     ...accessFlags,
     ...runtimeFlags,
     ...policyFlags,
+    ...bridgeFlags,
     ...trustFlags,
     ...registryFlags,
     ...engineRegistryFlags,
@@ -58,7 +60,7 @@ export const command = defineCommand({
   async run(given, { foreground, "no-link": noLink, cluster, "kube-listen": kubeListen, ...values }) {
     const withLogging = withLogs(withRuntimes(given, values), values);
     const withServer = withPods(withRegistryServer(withLogging, values), values);
-    const context = withRegistries(withTrust(withServer, values), values);
+    const context = withBridge(withRegistries(withTrust(withServer, values), values), values);
     const access = planAccess(values, foreground ? context.env : {}, process.pid);
     forgetInheritedSockets();
     const policy = planPolicy(values);

@@ -1,3 +1,4 @@
+import { bridgeWords } from "./bridge-flags.ts";
 import { podWords } from "./pod-flags.ts";
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, statSync, watch } from "node:fs";
@@ -76,6 +77,7 @@ function flagsOf(instance: EngineOptions): readonly string[] {
     ...trustWords(instance),
     ...registryServerWords(instance),
     ...podWords(instance),
+    ...bridgeWords(instance),
   ];
 }
 

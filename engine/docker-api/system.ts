@@ -135,7 +135,7 @@ function infoView(deps: SystemDeps, version: number): object {
     ],
     Plugins: {
       Volume: ["local"],
-      Network: ["bridge", "host", "null"],
+      Network: ["bridge", "host", "macvlan", "null"],
       Authorization: identity.authorizationPlugins.length === 0 ? null : identity.authorizationPlugins,
       Log: logDrivers,
     },

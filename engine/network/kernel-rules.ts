@@ -1,6 +1,6 @@
 import { isFault, messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
-import { enableForwarding, enableForwarding6 } from "#host/link/bridge.ts";
+import { enableForwarding, enableForwarding6, keepLocal6 } from "#host/link/bridge.ts";
 import type { NftShell } from "#host/nft/nft-shell.ts";
 import type { NetworkTable } from "./network-table.ts";
 import type { LiveNetwork } from "./live-network.ts";
@@ -11,6 +11,7 @@ import {
   planNetworkChange,
   planRuleset,
   type RulesetStyle,
+  standIn,
 } from "./ruleset.ts";
 
 /**
@@ -66,7 +67,10 @@ export class KernelRules {
     enableForwarding();
     const { rules, forwards } = this.#networks;
     this.#hasSix = needsSix(rules);
-    if (this.#hasSix) enableForwarding6();
+    if (this.#hasSix) {
+      enableForwarding6();
+      await keepLocal6(standIn.client);
+    }
     const written = this.#nft.applyFile(planRuleset(this.#table, rules, forwards, this.#style));
     this.#first ??= written;
     await written;

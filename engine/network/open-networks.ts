@@ -1,3 +1,4 @@
+import type { BridgeIPv6 } from "#base/bridge-ipv6.ts";
 import { existsSync, readFileSync } from "node:fs";
 import type { Log } from "#base/log.ts";
 import { type Clock, formatTime } from "#base/time.ts";
@@ -39,6 +40,8 @@ export interface NetworkOptions {
   readonly runFolder: string;
   /** Of the default bridge, `address/prefix`; without it a free subnet is chosen once and kept. */
   readonly bridgeCidr?: string;
+  /** Whether it has IPv6; by default not. */
+  readonly bridgeIPv6?: BridgeIPv6;
   /** Whether containers on the default bridge reach each other; by default they do. */
   readonly connectsBridge?: boolean;
   /** More driver options of the default bridge. */
@@ -77,8 +80,10 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     ...othersSubnets().map((text) => parseCidr(text).subnet),
   ];
   const registry = new NetworkRegistry(database);
-  const { instance, bridgeCidr, connectsBridge = true, bridgeOptions, style } = options;
-  const predefined = { instance, names, bridgeCidr, connectsBridge, bridgeOptions };
+  const { instance, bridgeCidr, bridgeIPv6, connectsBridge = true, bridgeOptions, style } = options;
+  const localPrefix = localPrefixOf(instance, machineId());
+  const bridge = { bridgeCidr, bridgeIPv6, connectsBridge, bridgeOptions };
+  const predefined = { instance, names, localPrefix, ...bridge };
   await ensurePredefined(registry, predefined, subnetsInUse, formatTime(now()));
   const table = new NetworkTable(registry);
   const poolSize = options.poolSize ?? POOL_SIZE;
@@ -123,7 +128,7 @@ export async function openNetworks(deps: NetworkDeps, options: NetworkOptions): 
     log,
     now,
     subnetsInUse,
-    localPrefix: localPrefixOf(instance, machineId()),
+    localPrefix,
   });
   const all = parts.move();
   return { networks, management, [Symbol.asyncDispose]: () => all.disposeAsync() };

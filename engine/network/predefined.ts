@@ -1,8 +1,11 @@
+import type { BridgeIPv6 } from "#base/bridge-ipv6.ts";
 import { formatAddress, formatSubnet, parseCidr, type Subnet } from "#base/cidr.ts";
+import { formatAddress6, formatSubnet6, parseCidr6, type Subnet6 } from "#base/cidr6.ts";
 import { type KernelNames, predefinedId } from "./kernel-names.ts";
 import type { NetworkRegistry } from "./network-registry.ts";
-import type { NetworkRecord } from "./networks.ts";
-import { pickSubnet } from "./subnets.ts";
+import type { IpamConfig, NetworkRecord } from "./networks.ts";
+import { findAddressPlan6 } from "./plan-ipam.ts";
+import { pickSubnet, pickSubnet6 } from "./subnets.ts";
 
 /**
  * Sees to it that the registry has `bridge`, `host` and `none`. The default bridge's subnet is chosen once, where the host has no
@@ -14,6 +17,9 @@ export async function ensurePredefined(
     readonly instance: string;
     readonly names: KernelNames;
     readonly bridgeCidr?: string | undefined;
+    readonly bridgeIPv6?: BridgeIPv6 | undefined;
+    /** The /48 that its subnet of IPv6 comes from where none is fixed. */
+    readonly localPrefix: Subnet6;
     /** Whether containers on the default bridge reach each other. */
     readonly connectsBridge: boolean;
     /** More driver options of the default bridge. */
@@ -32,41 +38,75 @@ export async function ensurePredefined(
       ipam: { driver: "default", options: null, config: [] },
     });
   const kept = registry.find("bridge");
-  const [before] = kept?.ipam.config ?? [];
-  const keptConfig =
-    before === undefined ? undefined : { Subnet: before.Subnet ?? "", Gateway: before.Gateway ?? "" };
+  const [four, six] = [false, true].map((isSix) => kept?.ipam.config.find((one) => isOfSix(one) === isSix));
+  const keptConfig = four && { Subnet: four.Subnet, Gateway: four.Gateway ?? "" };
   const config = bridgeCidr === undefined ? (keptConfig ?? chosenConfig(inUse())) : configOf(bridgeCidr);
-  const isSame = before?.Subnet === config.Subnet && before.Gateway === config.Gateway;
+  const configs = withSix(config, six, options, othersSix(registry));
+  const isSame = JSON.stringify(kept?.ipam.config) === JSON.stringify(configs);
   const chosen = { ...bridgeOptions, [iccOption]: String(connectsBridge) };
   if (isSame && Object.entries(chosen).every(([name, value]) => kept?.options[name] === value)) return;
   const id = predefinedId(instance, "bridge");
-  const record = defaultBridge(id, names, config, isSame ? (kept?.created ?? created) : created);
+  const record = defaultBridge(id, names, configs, isSame ? (kept?.created ?? created) : created);
   await registry.add({ ...record, options: { ...record.options, ...chosen } });
+}
+
+function isOfSix({ Subnet: text }: IpamConfig): boolean {
+  return text.includes(":");
+}
+
+function othersSix(registry: NetworkRegistry): readonly Subnet6[] {
+  return registry.list().flatMap((network) => findAddressPlan6(network)?.subnet ?? []);
+}
+
+/** In Docker's order: a fixed subnet first, one of our own last. */
+function withSix(
+  four: IpamConfig,
+  kept: IpamConfig | undefined,
+  {
+    bridgeIPv6,
+    localPrefix,
+  }: { readonly bridgeIPv6?: BridgeIPv6 | undefined; readonly localPrefix: Subnet6 },
+  inUse: readonly Subnet6[],
+): readonly IpamConfig[] {
+  if (bridgeIPv6 === undefined) return [four];
+  const { fixedCidr } = bridgeIPv6;
+  if (fixedCidr !== undefined) {
+    const subnet = formatSubnet6(parseCidr6(fixedCidr).subnet);
+    return [{ Subnet: subnet, IPRange: subnet }, four];
+  }
+  const isOwn = kept?.IPRange === undefined;
+  return [four, kept !== undefined && isOwn ? kept : ownSix(localPrefix, inUse)];
+}
+
+function ownSix(localPrefix: Subnet6, inUse: readonly Subnet6[]): IpamConfig {
+  const subnet = pickSubnet6(localPrefix, inUse);
+  return { Subnet: formatSubnet6(subnet), Gateway: formatAddress6(subnet.base + 1n) };
 }
 
 const iccOption = "com.docker.network.bridge.enable_icc";
 
-interface BridgeConfig {
-  readonly Subnet: string;
-  readonly Gateway: string;
-}
-
-function chosenConfig(inUse: readonly Subnet[]): BridgeConfig {
+function chosenConfig(inUse: readonly Subnet[]): IpamConfig {
   const subnet = pickSubnet(inUse);
   return { Subnet: formatSubnet(subnet), Gateway: formatAddress(subnet.base + 1) };
 }
 
 /** `172.30.0.1/16` names the host's address on the bridge, `172.30.0.0/16` leaves it to us. */
-function configOf(cidr: string): BridgeConfig {
+function configOf(cidr: string): IpamConfig {
   const { address, subnet } = parseCidr(cidr);
   const gateway = address === subnet.base ? subnet.base + 1 : address;
   return { Subnet: formatSubnet(subnet), Gateway: formatAddress(gateway) };
 }
 
-function defaultBridge(id: string, names: KernelNames, config: BridgeConfig, created: string): NetworkRecord {
+function defaultBridge(
+  id: string,
+  names: KernelNames,
+  config: readonly IpamConfig[],
+  created: string,
+): NetworkRecord {
   return {
     ...common(id, "bridge", created),
     driver: "bridge",
+    hasIPv6: config.some(isOfSix),
     bridge: names.defaultBridge,
     options: {
       "com.docker.network.bridge.default_bridge": "true",
@@ -76,7 +116,7 @@ function defaultBridge(id: string, names: KernelNames, config: BridgeConfig, cre
       "com.docker.network.bridge.name": names.defaultBridge,
       "com.docker.network.driver.mtu": "1500",
     },
-    ipam: { driver: "default", options: null, config: [config] },
+    ipam: { driver: "default", options: null, config },
   };
 }
 

@@ -72,6 +72,14 @@ test("planRuleset: a table of IPv6 is there with a network that has it, and lead
   assert.doesNotMatch(planRuleset("gantry", [network], [forwards]), /ip6/);
 });
 
+test("planForwardChange: what the host may reach by ::1 has another address on the way", () => {
+  const ports = { "80/tcp": [{ HostIp: "::1", HostPort: "80" }] };
+  assert.equal(
+    planForwardChange("add", "gantry", { ...forwards, address6: "fd00::2", ports }),
+    "add element ip6 gantry looped { tcp . 80 }; add element ip6 gantry published_at { 100::1:feff . tcp . 80 : fd00::2 . 80 }",
+  );
+});
+
 test("planForwardChange: what is routed is let through at the container's own address", () => {
   const ports = { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "" }] };
   assert.equal(

@@ -48,6 +48,8 @@ type Verb = "add" | "delete";
  * - nothing from outside may name the loopback's addresses, though our bridges route 127.0.0.0/8 (CVE-2020-8558);
  * - a connection to a host's address and a published port goes to the container, from outside, from the host itself (by
  *   127.0.0.1 too) and from containers (to themselves as well);
+ * - one from ::1 has other addresses on its way: the kernel takes no answer to ::1 from a bridge. It leaves as {@link standIn}'s, and
+ *   gets its own back when the answer is in;
  * - packets between networks are dropped unless they are for a published port, as are packets from elsewhere that name a
  *   container's address themselves; internal networks have no way in or out at all.
  *
@@ -73,9 +75,20 @@ export function needsSix(networks: readonly NetworkRules[]): boolean {
   return networks.some(({ subnet6 }) => subnet6 !== "");
 }
 
+/**
+ * Addresses that nobody has (RFC 6666: they lead nowhere), for both ends of a connection of the host's to its own ::1. The host has to
+ * have a route to `client`, to itself. Both have the checksum of ::1 (as in RFC 6296), so that none changes: the kernel's change of
+ * it is wrong for packets that were fragments.
+ */
+export const standIn = { client: "100::ff00", server: "100::1:feff" } as const;
+
 const words = {
-  ip: { address: "ipv4_addr", loopback: "127.0.0.0/8" },
-  ip6: { address: "ipv6_addr", loopback: "::1" },
+  ip: { address: "ipv4_addr", loopback: "127.0.0.0/8", client: "127.0.0.0/8" },
+  ip6: {
+    address: "ipv6_addr",
+    loopback: `{ ::1, ${standIn.client}, ${standIn.server} }`,
+    client: standIn.client,
+  },
 } as const;
 
 function planTable(
@@ -85,18 +98,17 @@ function planTable(
   forwards: readonly Forwards[],
   { directSubnets, routesWithin }: RulesetStyle,
 ): string {
-  const { address, loopback } = words[family];
-  const direct = directSubnets.filter((subnet) => subnet.includes(":") === (family === "ip6"));
+  const { address, loopback, client } = words[family];
+  const isSix = family === "ip6";
+  const direct = directSubnets.filter((subnet) => subnet.includes(":") === isSix);
   const isDirect = direct.length === 0 ? "" : `    ${family} daddr { ${direct.join(", ")} } return\n`;
-  // Answers to ::1 would come in by a bridge, where the kernel drops them: better that such connections are refused at once.
-  const ownLoopback = family === "ip6" ? "ip6 daddr != ::1 " : "";
   const replaced = `table ${family} ${table} { }\ndelete table ${family} ${table}\n`;
   // Of IPv6 only what was there before goes, and a kernel without IPv6 hears nothing of it.
   if (family === "ip6" && !needsSix(networks)) return "";
   const set = (name: string, type: string, elements: readonly string[]) =>
     `  ${name} { type ${type}; ${elements.length === 0 ? "" : `elements = { ${elements.join(", ")} }; `}}\n`;
   const elements = setsOf(family, networks);
-  const { one, any, open, selves } = mapsOf(family, forwards);
+  const { one, any, open, selves, looped } = mapsOf(family, forwards);
   const turned = routesWithin
     ? `    ${family} saddr . ${family} daddr @selves masquerade\n`
     : `    oifname @bridges ct status dnat ${family} saddr @subnets masquerade\n`;
@@ -109,6 +121,7 @@ ${set("set routed", `${address} . inet_proto . inet_service`, open)}\
 ${routesWithin ? set("set selves", `${address} . ${address}`, selves) : ""}\
 ${set("map published_at", `${address} . inet_proto . inet_service : ${address} . inet_service`, one)}\
 ${set("map published", `inet_proto . inet_service : ${address} . inet_service`, any)}\
+${isSix ? set("set looped", "inet_proto . inet_service", looped) + loopbackChains : ""}\
   chain guard {
     type filter hook prerouting priority -300; policy accept;
     iifname != "lo" ${family} daddr ${loopback} drop
@@ -124,11 +137,12 @@ ${set("map published", `inet_proto . inet_service : ${address} . inet_service`, 
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    ${ownLoopback}fib daddr type local jump publish
+${isSix ? `    ip6 daddr ${standIn.server} jump publish\n    ip6 daddr ::1 return\n` : ""}\
+    fib daddr type local jump publish
   }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
-    oifname @bridges ${family} saddr ${loopback} masquerade
+    oifname @bridges ${family} saddr ${client} masquerade
 ${turned}    iifname . oifname @within return
 ${isDirect}    iifname @masqueraded masquerade
   }
@@ -146,6 +160,18 @@ ${isDirect}    iifname @masqueraded masquerade
 }
 `;
 }
+
+/** Before the kernel knows the connection, and after it has gone back over what it made of it. */
+const loopbackChains = `\
+  chain leave {
+    type filter hook output priority -300; policy accept;
+    ip6 saddr ::1 ip6 daddr ::1 meta l4proto . th dport @looped ip6 saddr set ${standIn.client} ip6 daddr set ${standIn.server}
+  }
+  chain return_to {
+    type filter hook input priority 300; policy accept;
+    ip6 saddr ${standIn.server} ip6 daddr ${standIn.client} ip6 saddr set ::1 ip6 daddr set ::1
+  }
+`;
 
 /** The commands that add a network to the ruleset, or take it out. */
 export function planNetworkChange(verb: Verb, table: string, network: NetworkRules): string {
@@ -167,8 +193,9 @@ export function planForwardChange(
 ): string {
   return (["ip", "ip6"] as const)
     .flatMap((family) => {
-      const { one, any, open, selves } = mapsOf(family, [forwards]);
+      const { one, any, open, selves, looped } = mapsOf(family, [forwards]);
       return [
+        ...looped.map((element) => change(verb, family, table, "looped", element)),
         ...(routesWithin ? selves : []).map((element) => change(verb, family, table, "selves", element)),
         ...one.map((element) => change(verb, family, table, "published_at", element)),
         ...any.map((element) => change(verb, family, table, "published", element)),
@@ -211,6 +238,7 @@ function setsOf(family: Family, all: readonly NetworkRules[]) {
 function mapsOf(family: Family, forwards: readonly Forwards[]) {
   const isSix = family === "ip6";
   const [one, any, open]: [string[], string[], string[]] = [[], [], []];
+  const looped = new Set<string>();
   const selves = new Set<string>();
   for (const { address, address6, ports } of forwards) {
     const target = isSix ? address6 : address;
@@ -223,9 +251,10 @@ function mapsOf(family: Family, forwards: readonly Forwards[]) {
         const element = `${protocol} . ${HostPort} : ${target} . ${port}`;
         if (HostPort === "") open.push(`${target} . ${protocol} . ${port}`);
         else if (HostIp === "0.0.0.0" || HostIp === "::") any.push(element);
-        else one.push(`${HostIp} . ${element}`);
+        else one.push(`${HostIp === "::1" ? standIn.server : HostIp} . ${element}`);
+        if (HostPort !== "" && (HostIp === "::" || HostIp === "::1")) looped.add(`${protocol} . ${HostPort}`);
       }
     }
   }
-  return { one, any, open, selves: [...selves] };
+  return { one, any, open, selves: [...selves], looped: [...looped] };
 }

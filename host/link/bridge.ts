@@ -116,6 +116,11 @@ export function enableForwarding6(): void {
   write("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 }
 
+/** Packets for the address are the host's own, though no interface has it. Stays when it is there. */
+export async function keepLocal6(address: string): Promise<void> {
+  await ipBatch([`route replace local ${address}/128 dev lo`]);
+}
+
 function hardware(spec: BridgeSpec): readonly string[] {
   // A bridge without an address of its own takes the lowest of its ports', and changes it as they come and go.
   return [`link set dev ${spec.name} address ${spec.mac} mtu ${spec.mtu}`];

@@ -91,12 +91,36 @@ test("published ports: from the host, another machine and containers, by IPv4 an
     for (const url of [four, six]) assert.equal(await get(pid, url), "hello\n", `${pid} ${url}`);
   assert.equal(await get(self, "http://127.0.0.1:18096"), "hello\n");
   assert.equal(await get(self, "http://localhost:18096"), "hello\n", "where ::1 comes first, too");
+  assert.equal(await get(self, "http://[::1]:18096"), "hello\n");
+  assert.equal(
+    await get(String(lan.pid), "http://[100::ff00]:18096", 500),
+    "",
+    "what stands in for ::1 inside",
+  );
   const [own, own6] = [
     await inspect("web6", ".NetworkSettings.Networks.six.IPAddress"),
     `[${await inspect("web6", ".NetworkSettings.Networks.six.GlobalIPv6Address")}]`,
   ];
   for (const pid of [String(lan.pid), await pidOf("stranger")])
     for (const host of [own, own6]) assert.equal(await get(pid, `http://${host}`, 500), "", `${pid} ${host}`);
+});
+
+test("published on ::1: by TCP and UDP from the host, with its addresses on both sides, and from nowhere else", async () => {
+  await web("--name", "own6", "--network", "six", "-p", "[::1]:18097:80", "-p", "[::1]:18097:9/udp");
+  assert.equal(await get(self, "http://[::1]:18097"), "hello\n");
+  for (const pid of [self, String(lan.pid)])
+    assert.equal(await get(pid, "http://[2001:db8:1::1]:18097", 500), "");
+  assert.equal(await get(await pidOf("own6"), "http://[::1]:18097", 500), "");
+  await echoIn("own6", "udp6");
+  const client = createSocket("udp6").unref().bind(0, "::1");
+  await once(client, "listening");
+  const answer = once(client, "message", { signal: AbortSignal.timeout(5000) });
+  client.send("x".repeat(4000), 18097, "::1");
+  const [text, from] = (await answer) as [Buffer, { address: string; port: number }];
+  assert.equal(text.length, 4000);
+  assert.deepEqual([from.address, from.port], ["::1", 18097]);
+  client.close();
+  await docker("rm", "-f", "own6");
 });
 
 test("gateway modes: routed is reached by its own address at published ports alone, isolated has no host", async () => {
@@ -113,8 +137,8 @@ test("gateway modes: routed is reached by its own address at published ports alo
 });
 
 /** Answers every packet to port 9 in the container's namespace. */
-async function echoIn(name: string): Promise<void> {
-  const script = `const s = require("dgram").createSocket("udp4");
+async function echoIn(name: string, family = "udp4"): Promise<void> {
+  const script = `const s = require("dgram").createSocket("${family}");
     s.on("message", (m, from) => s.send(m, from.port, from.address)).bind(9, () => console.log("up"));`;
   const child = spawn("nsenter", ["-t", await pidOf(name), "-n", process.execPath, "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],

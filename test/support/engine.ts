@@ -82,12 +82,12 @@ export class EngineUnderTest implements AsyncDisposable {
     return this.#log.until(expected, from);
   }
 
-  /** Starts the daemon; resolves with the milliseconds until its first answer. */
-  async up(): Promise<number> {
+  /** Starts the daemon, with other flags than before where they are given; resolves with the milliseconds until its first answer. */
+  async up(flags = this.#flags): Promise<number> {
     const begin = performance.now();
     const child = spawn(
       this.#program,
-      ["engine", "--root", this.root, "--run", this.run, "--bridge-cidr", this.bridgeCidr, ...this.#flags],
+      ["engine", "--root", this.root, "--run", this.run, "--bridge-cidr", this.bridgeCidr, ...flags],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     this.#child = child;
