@@ -364,6 +364,7 @@ export const commands: Entries = {
     ls: command("List them", async () => (await import("./commands/token.ts")).ls, own),
   })),
   trust: group("Signatures of images", trust),
+  vm: group("Virtual machines", async () => (await import("./vm/command-tree.ts")).vmCommands),
   volume: group("Volumes", volume),
   attach: command("Connect the terminal to a running container", attach, { also: "container attach" }),
   commit: command("Make an image of a container's changes", commit, { also: "container commit" }),

@@ -88,12 +88,18 @@ export interface HypervisorOptions {
   readonly uplink?: string;
 }
 
+/** What the hypervisor tells of itself once it serves. */
+export interface RunningHypervisor extends AsyncDisposable {
+  readonly port: number;
+  readonly accelerator: string;
+}
+
 /** What only `bin/` may reach, handed in so that the command line does not depend on the daemons. */
 export interface Services {
   openEngine(options: EngineOptions): Promise<AsyncDisposable>;
   openRegistry(options: RegistryOptions): Promise<AsyncDisposable>;
   openServer(options: ServerOptions): Promise<AsyncDisposable>;
-  openHypervisor(options: HypervisorOptions): Promise<AsyncDisposable>;
+  openHypervisor(options: HypervisorOptions): Promise<RunningHypervisor>;
   /** The command that starts this program again: interpreter, its flags, script. */
   readonly self: readonly [string, ...string[]];
   /** Of the compiled program: runs the words elsewhere, where Node is. Resolves to the exit code. */

@@ -9,6 +9,10 @@ export type CompletionKind =
   | "network"
   | "volume"
   | "context"
+  | "machine"
+  | "running-machine"
+  | "stopped-machine"
+  | "machine-image"
   | "file"
   | "command"
   | readonly string[];

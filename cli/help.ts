@@ -56,7 +56,10 @@ export function commandHelp(path: readonly string[], command: Command, entry: En
   ];
   if (Object.keys(command.flags).length > 0)
     parts.push(`${out.bold("Options:")}\n${formatFlags(command.flags)}`);
-  if (command.isOwn) parts.push(`${out.bold("Instance options:")}\n${formatFlags(instanceFlags)}`);
+  if (command.isOwn)
+    parts.push(
+      `${out.bold("Instance options:")}\n${formatFlags({ ...instanceFlags, ...hidden(command.flags) })}`,
+    );
   parts.push(pairs("Examples:", command.examples, out));
   if (command.exitCodes !== undefined)
     parts.push(
@@ -67,6 +70,11 @@ export function commandHelp(path: readonly string[], command: Command, entry: En
       ),
     );
   return parts.join("\n");
+}
+
+/** The same flags, not shown. */
+function hidden(flags: FlagTable): FlagTable {
+  return Object.fromEntries(Object.entries(flags).map(([name, spec]) => [name, { ...spec, hidden: true }]));
 }
 
 function pairs(heading: string, rows: readonly (readonly [string, string])[], out: Terminal): string {

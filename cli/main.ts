@@ -89,7 +89,7 @@ async function dispatch(
   const context = openContext({
     path,
     groupValues,
-    globals: command.isOwn ? withInstance(globals, values as Partial<InstanceValues>) : globals,
+    globals: command.isOwn ? withInstance(globals, command, values as Partial<InstanceValues>) : globals,
     services,
     streams,
     signals: stopped,
@@ -118,7 +118,15 @@ async function runOwn(
   }
 }
 
-function withInstance(globals: GlobalValues, after: Partial<InstanceValues>): GlobalValues {
+/** A flag of the command's own that is called as one of these means what the command says. */
+function withInstance(
+  globals: GlobalValues,
+  { flags }: Command,
+  values: Partial<InstanceValues>,
+): GlobalValues {
+  const after: Partial<InstanceValues> = Object.fromEntries(
+    Object.entries(values).filter(([name]) => !Object.hasOwn(flags, name)),
+  );
   return {
     ...globals,
     root: after.root ?? globals.root,

@@ -108,8 +108,9 @@ function headOf({ method, path, headers = {}, body }: TransportRequest, options:
   if (fields["Connection"] === undefined) fields["Connection"] = "close";
   if (body !== undefined) {
     fields["Content-Type"] = body.type;
-    if (body.bytes instanceof Uint8Array) fields["Content-Length"] = String(body.bytes.length);
-    else fields["Transfer-Encoding"] = "chunked";
+    const length = body.bytes instanceof Uint8Array ? body.bytes.length : body.length;
+    if (length === undefined) fields["Transfer-Encoding"] = "chunked";
+    else fields["Content-Length"] = String(length);
   } else if (method !== "GET" && method !== "HEAD") fields["Content-Length"] = "0";
   const lines = Object.entries(fields).flatMap(([name, values]) =>
     [values].flat().map((value) => `${name}: ${value}\r\n`),
@@ -122,11 +123,11 @@ async function upload(connection: Connection, { body }: TransportRequest): Promi
   if (body.bytes instanceof Uint8Array) return await connection.write(body.bytes);
   for await (const chunk of body.bytes) {
     if (chunk.length === 0) continue;
-    await connection.write(encoder.encode(`${chunk.length.toString(16)}\r\n`));
+    if (body.length === undefined) await connection.write(encoder.encode(`${chunk.length.toString(16)}\r\n`));
     await connection.write(chunk);
-    await connection.write(lineEnd);
+    if (body.length === undefined) await connection.write(lineEnd);
   }
-  await connection.write(encoder.encode("0\r\n\r\n"));
+  if (body.length === undefined) await connection.write(encoder.encode("0\r\n\r\n"));
 }
 
 async function readHead(reader: ByteReader, { method, path }: TransportRequest): Promise<Head> {

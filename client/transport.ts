@@ -20,7 +20,12 @@ export interface TransportRequest {
   readonly path: string;
   /** Several values are several lines. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  readonly body?: { readonly type: string; readonly bytes: Uint8Array | AsyncIterable<Uint8Array> };
+  readonly body?: {
+    readonly type: string;
+    readonly bytes: Uint8Array | AsyncIterable<Uint8Array>;
+    /** How many a stream has, for a server that has to be told; without it a stream is sent in chunks. */
+    readonly length?: number;
+  };
 }
 
 export interface TransportResponse {

@@ -75,6 +75,7 @@ export interface HypervisorOptions {
 
 export interface Hypervisor extends AsyncDisposable {
   readonly port: number;
+  readonly accelerator: Accelerator;
 }
 
 const usualCidr = "10.98.0.1/16";
@@ -134,7 +135,7 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
   await server.listen(options.listen.host, options.listen.port, tlsOf(certificates.current()));
   log.info("the hypervisor is served", { ...options.listen, port: server.port, accelerator });
   const opened = undo.move();
-  return { port: server.port, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { port: server.port, accelerator, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** What everything that is done with machines needs; `undo` ends it. */

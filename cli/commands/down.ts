@@ -6,6 +6,7 @@ import { findDaemon, findEngine } from "../instance/pid-file.ts";
 import { isAnswering } from "../instance/start-engine.ts";
 import { removeNode } from "../instance/remove-node.ts";
 import { stopDaemon } from "../instance/stop-daemon.ts";
+import { stopHypervisor } from "../instance/stop-hypervisor.ts";
 import { stopPods } from "../instance/stop-pods.ts";
 import { unixTransport } from "../unix-transport.ts";
 
@@ -13,7 +14,7 @@ export const command = defineCommand({
   isOwn: true,
   usage: "[flags]",
   about: [
-    "Stops the cluster if there is one, every running container and pod, then the engine. Containers and images stay on disk.",
+    "Stops virtual machines and the cluster if there are any, every running container and pod, then the engine. What is on disk stays.",
     "To stop only the engine and leave containers running, send it SIGTERM.",
   ].join("\n"),
   flags: {
@@ -21,7 +22,7 @@ export const command = defineCommand({
       kind: "number",
       short: "t",
       value: "SECONDS",
-      help: "How long a container may take before it is killed",
+      help: "How long a container or machine may take before it is killed",
     },
   },
   operands: [0, 0],
@@ -36,6 +37,7 @@ export const command = defineCommand({
   ],
   async run(context, { time }) {
     const { instance, out, signal } = context;
+    await stopHypervisor(context, time);
     const server = findDaemon(instance.run, "server");
     if (server !== undefined) {
       // First, or it would start again what is stopped.

@@ -4,7 +4,9 @@ import { join, resolve } from "node:path";
 import { parseTcpAddress } from "#base/listen-address.ts";
 import { defineCommand } from "../context.ts";
 import { text } from "../flags.ts";
+import { writeHypervisorFile } from "../instance/hypervisor-file.ts";
 import { lockFolder } from "../instance/lock.ts";
+import { writePidFile } from "../instance/pid-file.ts";
 
 const usualAddress = "127.0.0.1:8443";
 
@@ -44,15 +46,18 @@ export const command = defineCommand({
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _folder = lockFolder(folder);
     const { exchange, listen = usualAddress, uplink, "vm-cidr": vmCidr } = values;
-    await using _hypervisor = await services.openHypervisor({
+    const address = parseTcpAddress(listen, "listen");
+    await using hypervisor = await services.openHypervisor({
       root: instance.root,
       run: instance.run,
       logLevel: instance.logLevel,
-      listen: parseTcpAddress(listen, "listen"),
+      listen: address,
       ...(vmCidr !== undefined && { vmCidr }),
       ...(uplink !== undefined && { uplink }),
       ...(exchange !== undefined && { exchangeFolder: resolve(exchange) }),
     });
+    using _file = writeHypervisorFile(instance.run, address.host, hypervisor);
+    using _pid = writePidFile(instance.run, "hypervisor");
     if (!signal.aborted) await once(signal, "abort");
     return 0;
   },

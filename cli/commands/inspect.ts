@@ -36,7 +36,7 @@ function fetchKind(kind: Kind): Fetch {
 }
 
 /** Shows what is found, then says what was not. */
-async function show(
+export async function show(
   context: Context,
   names: readonly string[],
   format: string | undefined,

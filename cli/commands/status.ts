@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { dockerClient } from "#client/docker-client.ts";
 import { type Context, defineCommand, socketOf } from "../context.ts";
+import {
+  describeHypervisor,
+  type HypervisorStatus,
+  readHypervisorStatus,
+} from "../instance/hypervisor-status.ts";
 import { findDaemon, findEngine } from "../instance/pid-file.ts";
 import { isAnswering, logPathOf } from "../instance/start-engine.ts";
 import { formatTable } from "../output/table.ts";
@@ -50,18 +55,22 @@ interface Where {
   readonly log: string;
   /** Pid of the cluster's server. */
   readonly cluster?: number;
+  readonly hypervisor?: HypervisorStatus;
 }
 
 type Status = Where & (Running | { readonly running: false; readonly pid?: number });
 
-async function readStatus({ instance, signal }: Context): Promise<Status> {
+async function readStatus(context: Context): Promise<Status> {
+  const { instance, signal } = context;
   const socket = socketOf(instance);
   const cluster = findDaemon(instance.run, "server")?.pid;
+  const hypervisor = await readHypervisorStatus(context);
   const where = {
     root: instance.root,
     socket,
     log: logPathOf(instance),
     ...(cluster !== undefined && { cluster }),
+    ...(hypervisor !== undefined && { hypervisor }),
   };
   const pid = findEngine(instance.run)?.pid;
   const process = pid === undefined ? {} : { pid };
@@ -94,7 +103,11 @@ function describe(status: Status): readonly (readonly string[])[] {
   ];
   const pid = status.pid === undefined ? "" : ` (pid ${status.pid})`;
   if (!status.running)
-    return [["engine", status.pid === undefined ? "not running" : `does not answer${pid}`], ...where];
+    return [
+      ["engine", status.pid === undefined ? "not running" : `does not answer${pid}`],
+      ...where,
+      ...describeHypervisor(status.hypervisor),
+    ];
   const memory = status.memoryBytes === undefined ? [] : [["memory", formatBytes(status.memoryBytes)]];
   return [
     ["engine", `${status.version}, API ${status.apiVersion}, running${pid}`],
@@ -105,5 +118,6 @@ function describe(status: Status): readonly (readonly string[])[] {
     ...(status.cluster === undefined
       ? []
       : [["cluster", `running (pid ${status.cluster}), kubeconfig ${status.root}/kubeconfig`]]),
+    ...describeHypervisor(status.hypervisor),
   ];
 }

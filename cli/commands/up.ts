@@ -11,6 +11,7 @@ import { registryFlags, registryWords, withRegistries } from "../instance/regist
 import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
 import { findDaemon } from "../instance/pid-file.ts";
+import { hypervisorFlags, upHypervisor } from "../instance/start-hypervisor.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { startServer } from "../instance/start-server.ts";
 import { formatElapsed } from "../output/units.ts";
@@ -36,6 +37,7 @@ export const command = defineCommand({
       value: "ADDRESS",
       help: "HOST:PORT of the Kubernetes API (default 127.0.0.1:6443)",
     },
+    ...hypervisorFlags,
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
     ...accessFlags,
     ...runtimeFlags,
@@ -50,6 +52,7 @@ export const command = defineCommand({
     ["gantry up", "start it"],
     ["gantry up --cluster", "and a Kubernetes cluster on it"],
     ["gantry up --hardened", "start it with containers that may do less"],
+    ["gantry up --hypervisor", "and what runs virtual machines"],
     ["gantry up --registry", "start it with a registry on 127.0.0.1:5000"],
     ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link", "a second one beside it"],
   ],
@@ -84,6 +87,7 @@ export const command = defineCommand({
     if (!noLink && !isLinked) tellAddress(context);
     await tellRegistry(context);
     if (cluster) await startCluster(context, kubeListen);
+    await upHypervisor(context, values);
     return 0;
   },
 });

@@ -30,6 +30,11 @@ export async function candidatesOf(
       return ((await context.engine().listVolumes({}, signal)).Volumes ?? []).map(({ Name }) => Name);
     case "context":
       return ["default", ...listContexts(context).map(({ Name }) => Name)];
+    case "machine":
+    case "running-machine":
+    case "stopped-machine":
+    case "machine-image":
+      return await (await import("../vm/candidates.ts")).machineCandidates(kind, context);
     case "file":
     case "command":
       return [];

@@ -10,7 +10,7 @@ export interface ProcessIdentity {
 }
 
 /** Daemons of an instance that run in the background, each with a file `<run>/<name>.pid`. */
-export type DaemonName = "engine" | "server";
+export type DaemonName = "engine" | "server" | "hypervisor";
 
 /** Writes this process into the daemon's file: the pid, a blank, its start time. */
 export function writePidFile(run: string, name: DaemonName): Disposable {

@@ -1,6 +1,6 @@
 import { Fault, messageOf } from "#base/fault.ts";
 import { type Connect, http1Transport } from "#client/http1.ts";
-import type { Transport } from "#client/transport.ts";
+import type { Connection, Transport } from "#client/transport.ts";
 import { bunRuntime, connectBun } from "./connect-bun.ts";
 
 /** Where a daemon listens. */
@@ -49,7 +49,10 @@ async function connectUnix(path: string, signal: AbortSignal) {
   return await connectionOf(connect({ path, allowHalfOpen: true }), "connect", signal);
 }
 
-async function connectTcp({ host, port, tls }: Extract<Endpoint, { kind: "tcp" }>, signal: AbortSignal) {
+export async function connectTcp(
+  { host, port, tls }: Extract<Endpoint, { kind: "tcp" }>,
+  signal: AbortSignal,
+): Promise<Connection> {
   const { connectionOf } = await import("./connect-node.ts");
   if (tls === undefined) {
     const { connect } = await import("node:net");

@@ -1,6 +1,6 @@
 import type { CloudInitData } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
-import { writeIso } from "./iso9660.ts";
+import { writeIso } from "#base/iso9660.ts";
 
 /** Whether a machine gets a seed. */
 export function hasSeed({ userData, metaData }: CloudInitData): boolean {

@@ -1,3 +1,5 @@
+import { Fault } from "./fault.ts";
+
 /** A file in the root folder of an image. */
 export interface IsoFile {
   /** As guests see it. */
@@ -5,7 +7,14 @@ export interface IsoFile {
   readonly bytes: Uint8Array;
 }
 
+/** The same without its bytes. */
+export interface IsoEntry {
+  readonly name: string;
+  readonly length: number;
+}
+
 const sector = 2048;
+const longestFile = 2 ** 32 - 1;
 const [pvdAt, svdAt, endAt] = [16, 17, 18];
 const [lPathAt, mPathAt, lJolietAt, mJolietAt, rootAt, jolietRootAt, filesAt] = [19, 20, 21, 22, 23, 24, 25];
 const rootRecordBytes = 34;
@@ -19,11 +28,26 @@ const encoder = new TextEncoder();
  * @see ECMA-119; Joliet specification; SUSP 1.12 and RRIP 1.12
  */
 export function writeIso(label: string, files: readonly IsoFile[]): Uint8Array {
-  const placed = placeFiles(files);
+  const head = isoHead(
+    label,
+    files.map(({ name, bytes }) => ({ name, length: bytes.length })),
+  );
+  return concat([head, ...files.flatMap(({ bytes }) => [bytes, new Uint8Array(isoPadding(bytes.length))])]);
+}
+
+/**
+ * What comes before the files of an image. They follow in the same order, each with {@link isoPadding} zeros behind it.
+ *
+ * @throws {Fault} `invalid` for a file of 4 GiB or more
+ */
+export function isoHead(label: string, entries: readonly IsoEntry[]): Uint8Array {
+  const tooLong = entries.find(({ length }) => length > longestFile);
+  if (tooLong !== undefined) throw new Fault("invalid", `${tooLong.name} is too large for an ISO image`);
+  const placed = placeFiles(entries);
   const last = placed.at(-1);
-  const total = last === undefined ? filesAt : last.at + sectorsOf(last.file.bytes.length);
-  const image = new Uint8Array(total * sector);
-  const put = (at: number, bytes: Uint8Array) => image.set(bytes, at * sector);
+  const total = last === undefined ? filesAt : last.at + sectorsOf(last.entry.length);
+  const head = new Uint8Array(filesAt * sector);
+  const put = (at: number, bytes: Uint8Array) => head.set(bytes, at * sector);
   put(pvdAt, volumeDescriptor(label, total, false));
   put(svdAt, volumeDescriptor(label, total, true));
   put(endAt, Uint8Array.from([255, ...encoder.encode("CD001"), 1]));
@@ -36,25 +60,29 @@ export function writeIso(label: string, files: readonly IsoFile[]): Uint8Array {
     put(at, pathTable(root, isBig));
   put(rootAt, folder(rootAt, placed, false));
   put(jolietRootAt, folder(jolietRootAt, placed, true));
-  for (const { file, at } of placed) put(at, file.bytes);
-  return image;
+  return head;
+}
+
+/** How many zeros follow a file. */
+export function isoPadding(length: number): number {
+  return sectorsOf(length) * sector - length;
 }
 
 interface Placed {
-  readonly file: IsoFile;
+  readonly entry: IsoEntry;
   /** Its first sector. */
   readonly at: number;
   /** Unique, in ISO's own letters. */
   readonly shortName: string;
 }
 
-function placeFiles(files: readonly IsoFile[]): readonly Placed[] {
+function placeFiles(entries: readonly IsoEntry[]): readonly Placed[] {
   const placed: Placed[] = [];
   let at = filesAt;
-  for (const [i, file] of files.entries()) {
-    const letters = file.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
-    placed.push({ file, at, shortName: `${letters.slice(0, 6)}${i}.;1` });
-    at += sectorsOf(file.bytes.length);
+  for (const [i, entry] of entries.entries()) {
+    const letters = entry.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
+    placed.push({ entry, at, shortName: `${letters.slice(0, 6)}${i}.;1` });
+    at += sectorsOf(entry.length);
   }
   return placed;
 }
@@ -117,15 +145,9 @@ function folder(own: number, placed: readonly Placed[], isJoliet: boolean): Uint
     // Sorted by the names that stand here, as the standard asks.
     ...placed
       .toSorted((a, b) => (a.shortName < b.shortName ? -1 : 1))
-      .map(({ file, at, shortName }) => {
-        const name = isJoliet ? ucs2(file.name) : encoder.encode(shortName);
-        return record(
-          name,
-          at,
-          file.bytes.length,
-          false,
-          extensions(permissions(0o100444), longName(file.name)),
-        );
+      .map(({ entry, at, shortName }) => {
+        const name = isJoliet ? ucs2(entry.name) : encoder.encode(shortName);
+        return record(name, at, entry.length, false, extensions(permissions(0o100444), longName(entry.name)));
       }),
   ];
   const bytes = concat(records);

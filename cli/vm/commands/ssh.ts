@@ -1,0 +1,93 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { Fault } from "#base/fault.ts";
+import { defineCommand } from "../../context.ts";
+import { number, text } from "../../flags.ts";
+import { findAddress, readLeases } from "../addresses.ts";
+import { openMachine } from "../connect-machine.ts";
+import { apiFlags } from "../open-hypercore.ts";
+import { isOn, lookUntil } from "../power.ts";
+import { sshFilesOf } from "../ssh-key.ts";
+
+const usualTimeoutS = 60;
+
+export const command = defineCommand({
+  isOwn: true,
+  asksNobody: true,
+  usage: "[flags] [USER@]MACHINE [COMMAND [ARG...]]",
+  about: [
+    "Runs ssh to a machine: at the address that its guest agent tells or that it was leased, with the key that 'gantry vm create' and",
+    "'deploy' have put in, as root unless a user is named. A machine's host key is taken at its first connection and asked for by",
+    "its uuid from then on.",
+  ].join("\n"),
+  flags: {
+    identity: text("FILE", "Another key", "i", { complete: "file" }),
+    timeout: number("SECONDS", "How long to wait for its address", undefined, {
+      shownDefault: String(usualTimeoutS),
+    }),
+    ...apiFlags,
+  },
+  operands: [1, Infinity],
+  flagsFirst: true,
+  complete: ["running-machine", "command"],
+  examples: [
+    ["gantry vm ssh web", "a shell"],
+    ["gantry vm ssh debian@web uname -a", "a command, as another user"],
+  ],
+  exitCodes: [
+    [1, "it does not run, or has no address"],
+    [255, "ssh could not connect; other codes are the command's"],
+  ],
+  async run(context, values, [target = "", ...words]) {
+    const at = target.lastIndexOf("@");
+    const user = at < 0 ? "root" : target.slice(0, at);
+    if (user === "" || user.startsWith("-"))
+      throw new Fault("invalid", `${target}: there is no user ${user}`);
+    const { client, vm, isLocal } = await openMachine(context, values, target.slice(at + 1));
+    const { instance, signal } = context;
+    const { timeout = usualTimeoutS } = values;
+    const late = AbortSignal.timeout(timeout * 1000);
+    const address = await lookUntil(
+      client,
+      vm.uuid,
+      (now) => {
+        if (!isOn(now)) throw new Fault("conflict", `${vm.name} does not run`);
+        return findAddress(now, isLocal ? readLeases(instance.root) : "")?.address;
+      },
+      AbortSignal.any([signal, late]),
+    ).catch((error: unknown) => {
+      if (signal.aborted || !late.aborted) throw error;
+      throw new Fault("unavailable", `${vm.name} has no address after ${timeout} seconds`);
+    });
+    const { key, knownHosts } = sshFilesOf(instance.root);
+    const identity = values.identity ?? (existsSync(key) ? key : undefined);
+    const options = {
+      HostKeyAlias: vm.uuid,
+      UserKnownHostsFile: knownHosts,
+      StrictHostKeyChecking: "accept-new",
+      ...(identity !== undefined && { IdentitiesOnly: "yes" }),
+      LogLevel: "ERROR",
+    };
+    const args = [
+      ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+      ...(identity === undefined ? [] : ["-i", identity]),
+      "-l",
+      user,
+      address,
+      ...words,
+    ];
+    context.takeSignals();
+    return await runSsh(args);
+  },
+});
+
+/** As if it had been called: its streams are ours, and so is its exit code. */
+async function runSsh(args: readonly string[]): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const child = spawn("ssh", [...args], { stdio: "inherit" });
+  child.once("error", (error: NodeJS.ErrnoException) =>
+    reject(error.code === "ENOENT" ? new Fault("precondition", "ssh is not installed") : error),
+  );
+  child.once("close", (code) => resolve(code ?? 255));
+  return await promise;
+}
