@@ -187,6 +187,12 @@ export class LiveCluster implements AsyncDisposable {
     );
   }
 
+  /** Deletes the pod, and waits until it is gone. */
+  async delete(name: string, signal: AbortSignal, namespace = "default"): Promise<void> {
+    await this.kube.of(pods).delete({ namespace, name }, {}, signal);
+    await this.gone(name, signal, namespace);
+  }
+
   async gone(name: string, signal: AbortSignal, namespace = "default"): Promise<void> {
     await this.#until({ namespace, name }, (pod) => (pod === undefined ? true : undefined), signal);
   }

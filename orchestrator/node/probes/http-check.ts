@@ -94,6 +94,7 @@ function open(
     timeout: timeoutMs,
     agent: false,
     signal,
+    insecureHTTPParser: true, // as lenient as upstream's: a script that serves ends its lines with a newline alone
   };
   if (scheme === "http") return httpRequest(options, answered);
   return https().request({ ...options, rejectUnauthorized: false }, answered);
