@@ -302,6 +302,7 @@ class Agent implements AsyncDisposable {
   }
 
   #put(pod: Pod, actions: PodActions, mirrors: MirrorDeps): void {
+    actions.observe(pod);
     const hash = findMirrorHash(pod);
     if (hash !== undefined) {
       this.#workers.get(hash)?.wake();

@@ -116,6 +116,11 @@ export class PodActions {
     removePodCgroup(this.#deps.cgroup.layout, pod, this.#deps.cgroup.root);
   }
 
+  /** The API has the pod, or the mirror of one from a file, like this. */
+  observe(target: Pod): void {
+    this.#deps.statuses.observe(target);
+  }
+
   /** Lets the API remove a pod that is to be deleted. */
   finish(pod: Pod): void {
     const target = this.#deps.target(pod);

@@ -20,6 +20,10 @@ interface Entry {
   readonly pod: Pod;
   status: PodStatus;
   written: PodStatus | undefined;
+  /** The pod's resourceVersion with what was written. */
+  version: string;
+  /** How the API had the pod while something was being written. */
+  seen: Pod | undefined;
   /** The pod is to be removed from the API when this status has been told. */
   isFinal: boolean;
   isWriting: boolean;
@@ -55,6 +59,21 @@ export class StatusWriter implements AsyncDisposable {
     this.#write(entry);
   }
 
+  /** The API has the pod like this: what others made of a status is put right. */
+  observe(target: Pod): void {
+    const entry = this.#entries.get(uidOf(target));
+    if (entry === undefined) return;
+    if (entry.isWriting) {
+      entry.seen = target;
+      return;
+    }
+    if (!isNewer(target.metadata.resourceVersion, entry.version)) return;
+    const found = sameParts(comparable(target.status ?? {}), entry.written ?? {});
+    if (isDeepStrictEqual(found, entry.written)) return;
+    entry.written = found;
+    this.#write(entry);
+  }
+
   forget(uid: string): void {
     this.#entries.delete(uid);
   }
@@ -68,7 +87,15 @@ export class StatusWriter implements AsyncDisposable {
     const known = this.#entries.get(uidOf(pod));
     if (known !== undefined) return known;
     const status = pod.status ?? {};
-    const entry: Entry = { pod, status, written: comparable(status), isFinal: false, isWriting: false };
+    const entry: Entry = {
+      pod,
+      status,
+      written: comparable(status),
+      version: pod.metadata.resourceVersion ?? "",
+      seen: undefined,
+      isFinal: false,
+      isWriting: false,
+    };
     this.#entries.set(uidOf(pod), entry);
     return entry;
   }
@@ -79,6 +106,9 @@ export class StatusWriter implements AsyncDisposable {
     const work = this.#run(entry).finally(() => {
       entry.isWriting = false;
       this.#running.delete(work);
+      const { seen } = entry;
+      entry.seen = undefined;
+      if (seen !== undefined && this.#entries.get(uidOf(seen)) === entry) this.observe(seen);
     });
     this.#running.add(work);
   }
@@ -107,8 +137,10 @@ export class StatusWriter implements AsyncDisposable {
     const own = comparable(status);
     if (!isDeepStrictEqual(own, entry.written)) {
       const patch = { metadata: { uid: uidOf(pod) }, status: patchOf(own, entry.written) };
-      await this.#deps.kube.of(pods).patch(ref, patch, { type: "strategic", subresource: "status" }, signal);
+      const options = { type: "strategic", subresource: "status" } as const;
+      const { metadata } = await this.#deps.kube.of(pods).patch(ref, patch, options, signal);
       entry.written = own;
+      entry.version = metadata.resourceVersion ?? "";
       return false;
     }
     if (!isFinal) return true;
@@ -127,6 +159,22 @@ function comparable(status: PodStatus): PodStatus {
   return JSON.parse(
     JSON.stringify({ ...status, conditions }, (_key, value: unknown) => value ?? undefined),
   ) as PodStatus;
+}
+
+/** Of versions that both are numbers. */
+function isNewer(version = "", than: string): boolean {
+  return /^\d+$/.test(version) && /^\d+$/.test(than) && BigInt(version) > BigInt(than);
+}
+
+/** What the API has of the parts that were written: it adds parts of its own. */
+function sameParts(found: PodStatus, written: PodStatus): PodStatus {
+  const order = (written.conditions ?? []).map(({ type }) => type);
+  const conditions = (found.conditions ?? []).toSorted(
+    (a, b) => order.indexOf(a.type) - order.indexOf(b.type),
+  );
+  return Object.fromEntries(
+    Object.entries({ ...found, conditions }).filter(([name]) => Object.hasOwn(written, name)),
+  );
 }
 
 /** All of it, with what is no more as null, and lists that others do not write replaced as they are. */

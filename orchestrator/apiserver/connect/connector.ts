@@ -15,6 +15,7 @@ import type {
 import { duplexConnection } from "#rpc/duplex-connection.ts";
 import type { ApiAnswer, ApiRequest } from "../api-request.ts";
 import type { ObjectCache } from "../cache/object-cache.ts";
+import { wantsWebSocket, webSocketOutput } from "../http/web-socket-stream.ts";
 import type { ResourceScope } from "../handlers/resource-scope.ts";
 import { containerTarget, nodeTarget, podTarget, serviceTarget, type Target } from "./target.ts";
 
@@ -69,7 +70,9 @@ export class Connector {
   async #pass(scope: ResourceScope, target: Target): Promise<ApiAnswer> {
     const { request } = scope;
     const transport = this.#transportTo(target);
-    const isUpgrade = request.headers["upgrade"] !== undefined;
+    // Nodes tell logs as they are: what a WebSocket makes of them is up to us.
+    const isLog = scope.info.subresource === "log" && wantsWebSocket(request);
+    const isUpgrade = request.headers["upgrade"] !== undefined && !isLog;
     const passed: TransportRequest = {
       method: request.method as TransportRequest["method"],
       path: target.path,
@@ -87,7 +90,9 @@ export class Connector {
       const answer = isUpgrade
         ? await transport.hijack(passed, signal)
         : await transport.send(passed, signal);
-      return answer.kind === "hijacked" ? upgraded(answer, signal) : answered(answer, request, target);
+      if (answer.kind === "hijacked") return upgraded(answer, signal);
+      const told = answered(answer, request, target);
+      return isLog && told.status === 200 ? webSocketOutput(request, told) : told;
     } catch (error) {
       signal.throwIfAborted();
       throw failure("ServiceUnavailable", `error trying to reach service: ${messageOf(error)}`);
@@ -182,7 +187,7 @@ function answered(
   { status, headers = {}, body }: TransportResponse,
   request: ApiRequest,
   target: Target,
-): ApiAnswer {
+): Extract<ApiAnswer, { kind: "stream" }> {
   const { connection: _c, "keep-alive": _k, "transfer-encoding": _t, ...rest } = headers;
   const kept: Record<string, string> = rest;
   const location = kept["location"];

@@ -1,5 +1,5 @@
 import type { ApiAnswer } from "../api-request.ts";
-import { wantsWebSocket, webSocketWatch } from "../http/web-socket-watch.ts";
+import { wantsWebSocket, webSocketWatch } from "../http/web-socket-stream.ts";
 import { listPage, positionFor } from "../cache/list-page.ts";
 import { watchStream } from "../cache/watch-stream.ts";
 import { notFound } from "../errors.ts";

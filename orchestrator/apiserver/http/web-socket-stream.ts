@@ -17,11 +17,46 @@ export function webSocketWatch(
   request: ApiRequest,
   answer: Extract<ApiAnswer, { kind: "stream" }>,
 ): ApiAnswer {
+  const isBinary = !String(answer.headers["content-type"]).startsWith("application/json");
+  const [protocol] = protocolsOf(request);
+  const messages = isBinary
+    ? (value: Uint8Array) => [frame(binaryFrame, value)]
+    : (value: Uint8Array) => [...linesOf(value)].map((line) => frame(textFrame, line));
+  return webSocketStream(request, { protocol, body: answer.body, messages });
+}
+
+const [binaryProtocol, base64Protocol] = ["binary.k8s.io", "base64.binary.k8s.io"];
+
+/** What a program writes, as messages of a WebSocket: as they are, or in base64 where the client asks for that protocol. */
+export function webSocketOutput(
+  request: ApiRequest,
+  answer: Extract<ApiAnswer, { kind: "stream" }>,
+): ApiAnswer {
+  const protocol = protocolsOf(request).find((one) => one === binaryProtocol || one === base64Protocol);
+  const messages =
+    protocol === base64Protocol
+      ? (value: Uint8Array) => [frame(textFrame, Buffer.from(Buffer.from(value).toString("base64")))]
+      : (value: Uint8Array) => [frame(binaryFrame, value)];
+  return webSocketStream(request, { protocol, body: answer.body, messages });
+}
+
+function protocolsOf({ headers }: ApiRequest): readonly string[] {
+  return (headers["sec-websocket-protocol"] ?? "")
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+}
+
+interface Messages {
+  readonly protocol: string | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly messages: (value: Uint8Array) => readonly Buffer[];
+}
+
+function webSocketStream(request: ApiRequest, { protocol, body, messages }: Messages): ApiAnswer {
   const key = request.headers["sec-websocket-key"];
   if (key === undefined || request.headers["sec-websocket-version"] !== "13")
     throw failure("BadRequest", "this is no request for a WebSocket of version 13");
-  const isBinary = !String(answer.headers["content-type"]).startsWith("application/json");
-  const [protocol] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
   return {
     kind: "upgrade",
     headers: {
@@ -30,16 +65,15 @@ export function webSocketWatch(
       "sec-websocket-accept": createHash("sha1")
         .update(key + handshakeId)
         .digest("base64"),
-      ...(protocol !== undefined && protocol !== "" && { "sec-websocket-protocol": protocol }),
+      ...(protocol !== undefined && { "sec-websocket-protocol": protocol }),
     },
     async run(connection) {
-      const events = answer.body[Symbol.asyncIterator]();
-      const listening = listen(connection).finally(() => void events.return?.());
+      const values = body[Symbol.asyncIterator]();
+      const listening = listen(connection).finally(() => void values.return?.());
       for (;;) {
-        const { done, value } = await events.next();
+        const { done, value } = await values.next();
         if (done === true) break;
-        for (const message of isBinary ? [value] : linesOf(value))
-          await connection.write(frame(isBinary ? binaryFrame : textFrame, message));
+        for (const message of messages(value)) await connection.write(message);
       }
       await connection.write(frame(closeFrame, Buffer.from([0x03, 0xe8])));
       connection.close();
