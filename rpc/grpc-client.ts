@@ -4,19 +4,8 @@ import type { Codec } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
 import { type ClientHttp2Session, type ClientHttp2Stream, http2 } from "#host/http2.ts";
 import { framed, messagesOf } from "./frames.ts";
+import { callOnce, type ClientCall, type Metadata, type RpcClient } from "./rpc-client.ts";
 import { findFailure } from "./status.ts";
-
-export type Metadata = Readonly<Record<string, string | readonly string[]>>;
-
-/** A call with any number of messages in both directions. */
-export interface ClientCall extends Disposable {
-  /** Settles when the other side can take more. @throws when the call is over */
-  send(message: Uint8Array): Promise<void>;
-  /** No more messages will be sent. */
-  finish(): void;
-  /** @throws {Fault} with what the other side says when the call fails */
-  messages(): AsyncGenerator<Buffer>;
-}
 
 const windowBytes = 4 << 20;
 
@@ -31,7 +20,7 @@ const sessionOptions = {
 } as const;
 
 /** Calls the services of whoever is at the other end of a connection that has become HTTP/2. */
-export class GrpcClient {
+export class GrpcClient implements RpcClient {
   readonly #session: ClientHttp2Session;
   readonly #name: string;
 
@@ -86,13 +75,7 @@ export class GrpcClient {
     signal: AbortSignal,
     metadata: Metadata = {},
   ): Promise<Response> {
-    using call = this.open(path, metadata, signal);
-    await call.send(codecs[0].encode(request));
-    call.finish();
-    let answer: Response | undefined;
-    for await (const message of call.messages()) answer ??= codecs[1].decode(message);
-    if (answer === undefined) throw new Fault("internal", `${path}: no answer`);
-    return answer;
+    return await callOnce({ open: () => this.open(path, metadata, signal) }, path, codecs, request);
   }
 }
 

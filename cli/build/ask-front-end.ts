@@ -9,7 +9,7 @@ import {
 import { nothing } from "#api/buildkit/session.ts";
 import { isFault, messageOf } from "#base/fault.ts";
 import type { MessageOf } from "#base/protobuf.ts";
-import type { GrpcClient } from "#rpc/grpc-client.ts";
+import type { RpcClient } from "#rpc/rpc-client.ts";
 import { RpcError, type RpcStatus } from "#rpc/status.ts";
 
 export type Definition = Partial<MessageOf<typeof definition>>;
@@ -24,7 +24,7 @@ const service = "/moby.buildkit.v1.frontend.LLBBridge";
  * @see github.com/moby/buildkit, frontend/gateway/pb/gateway.proto
  */
 export async function askFrontEnd(
-  control: GrpcClient,
+  control: RpcClient,
   ref: string,
   asked: {
     readonly frontendOpt: ReadonlyMap<string, string>;

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Fault } from "#base/fault.ts";
 import type { BuildOptions } from "./build-options.ts";
 import type { PlanParts } from "./plan-build.ts";
+import { randomId } from "./random-id.ts";
 import type { SyncSource } from "./session/file-sync.ts";
 
 /** Where a build's files are: attributes that say so, and what the engine may ask us for. */
@@ -104,7 +104,7 @@ async function openInput(
 ): Promise<Source> {
   const { head, whole } = await peek(input);
   if (isArchive(head)) {
-    const name = randomBytes(12).toString("hex");
+    const name = randomId(12);
     const attrs = new Map([["context", `http://buildkit-session/${name}`]]);
     if (given === undefined && dockerfile !== "") attrs.set("filename", dockerfile);
     if (given !== undefined) attrs.set("dockerfilekey", apart);

@@ -1,18 +1,19 @@
-import { randomBytes } from "node:crypto";
 import { solveRequest, solveResponse, statusRequest, statusResponse } from "#api/buildkit/control.ts";
 import { Fault } from "#base/fault.ts";
 import type { DockerApi } from "#client/docker-api.ts";
 import type { RegistryAuth } from "#client/image-calls.ts";
-import type { GrpcClient } from "#rpc/grpc-client.ts";
-import type { Method, Methods } from "#rpc/grpc-server.ts";
+import type { RpcClient } from "#rpc/rpc-client.ts";
+import type { Method, Methods } from "#rpc/methods.ts";
 import { askFrontEnd, type Definition, type FrontEndResult } from "./ask-front-end.ts";
 import { type Link, openLink } from "./link.ts";
 import { writeCacheIndexes } from "./local-cache.ts";
 import type { BuildPlan } from "./plan-build.ts";
 import type { BuildEvent } from "./progress/trace.ts";
+import { randomId } from "./random-id.ts";
 import { credentialsMethod, credentialsPath } from "./session/credentials.ts";
 import { receiveMethod, sendPath } from "./session/file-receive.ts";
 import { syncMethod, syncPath } from "./session/file-sync.ts";
+import { sharedKeyOf } from "./session/shared-key.ts";
 import { secretMethod, secretPath } from "./session/secrets.ts";
 import { uploadMethod, uploadPath } from "./session/upload.ts";
 
@@ -40,7 +41,7 @@ export async function runBuild(
   signal: AbortSignal,
 ): Promise<BuildResult> {
   return await withLink(deps, plan, signal, async (link) => {
-    const ref = randomBytes(16).toString("hex");
+    const ref = randomId(16);
     const response = await solve(link, ref, plan, watch, signal);
     return { ref, response };
   });
@@ -63,7 +64,7 @@ export async function runLinkedBuild(
   signal: AbortSignal,
 ): Promise<BuildResult> {
   return await withLink(deps, plan, signal, async (link) => {
-    const ref = randomBytes(16).toString("hex");
+    const ref = randomId(16);
     const asked = { frontendOpt: plan.frontendAttrs, frontendInputs: links.inputs };
     const settle = async (answer: FrontEndResult) => {
       await links.give(answer.ref?.def ?? {});
@@ -83,7 +84,7 @@ export async function runCall(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   return await withLink(deps, plan, signal, async (link) => {
-    const ref = randomBytes(16).toString("hex");
+    const ref = randomId(16);
     const frontendOpt = new Map([...plan.frontendAttrs, ["requestid", request], ...frontEndCaps]);
     let metadata: ReadonlyMap<string, Uint8Array> = new Map();
     const settle = async (answer: FrontEndResult) => {
@@ -124,7 +125,7 @@ async function withLink<T>(
 ): Promise<T> {
   await using agents = await openAgents(plan);
   const more = new Map([...agents.methods, ...(await storeMethods(plan))]);
-  using link = await openLink(deps.api, methodsOf(deps, plan, more), signal);
+  using link = await openLink(deps.api, await sharedKeyOf(plan), methodsOf(deps, plan, more), signal);
   return await work(link);
 }
 
@@ -205,7 +206,7 @@ async function solve(
 const lateMs = 3000;
 
 async function follow(
-  control: GrpcClient,
+  control: RpcClient,
   ref: string,
   watch: (event: BuildEvent) => void,
   signal: AbortSignal,

@@ -8,7 +8,7 @@ import {
 } from "#api/buildkit/control.ts";
 import { nothing } from "#api/buildkit/session.ts";
 import { isFault } from "#base/fault.ts";
-import type { GrpcClient } from "#rpc/grpc-client.ts";
+import type { RpcClient } from "#rpc/rpc-client.ts";
 import { openControl } from "../build/link.ts";
 import { openDisplay } from "../build/open-display.ts";
 import { type Context, defineCommand } from "../context.ts";
@@ -24,7 +24,7 @@ const service = "/moby.buildkit.v1.Control";
 const builderFlag = text("string", "Name of a builder: there is one, default");
 
 /** Newest first. */
-async function readBuilds(client: GrpcClient, signal: AbortSignal): Promise<readonly Build[]> {
+async function readBuilds(client: RpcClient, signal: AbortSignal): Promise<readonly Build[]> {
   using call = client.open(`${service}/ListenBuildHistory`, {}, signal);
   await call.send(buildHistoryRequest.encode({ earlyExit: true }));
   call.finish();
@@ -123,11 +123,7 @@ function jsonOf(build: Build): object {
 }
 
 /** The build of a reference, its beginning, `^N` for the N-th last, or the last. @throws {Exit} when there is none */
-async function findBuild(
-  context: Context,
-  client: GrpcClient,
-  reference: string | undefined,
-): Promise<Build> {
+async function findBuild(context: Context, client: RpcClient, reference: string | undefined): Promise<Build> {
   const builds = await readBuilds(client, context.signal);
   if (reference === undefined || reference === "") {
     const [last] = builds;

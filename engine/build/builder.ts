@@ -80,7 +80,7 @@ export class Builder {
   constructor(deps: BuildDeps) {
     const folder = join(deps.paths.root, "build");
     mkdirSync(folder, { recursive: true, mode: 0o711 });
-    this.#context = { ...deps, files: new LayeredFiles(), folder };
+    this.#context = { ...deps, files: new LayeredFiles({ firstChanges: false }), folder };
     this.#solver = new Solver(this.#context);
   }
 
@@ -130,7 +130,7 @@ export class Builder {
       name: request.dockerfileName,
       allowsDoubleNames: request.frontEnd !== undefined,
     });
-    const { workshop, cache } = this.#context;
+    const { workshop } = this.#context;
     const used = new Set<string>();
     const results: StepResult[] = [];
     const bases: BaseImage[] = [];
@@ -158,7 +158,7 @@ export class Builder {
       });
       const built = await run.build(signal);
       const state = request.frontEnd === undefined ? built : withConfigLabels(built, request.labels);
-      await cache.markUsed([...used]);
+      void this.#markUsed([...used]);
       const held = undo.move();
       const { epoch } = run;
       return builtOf({ context: this.#context, state, results, bases, epoch, lease }, async () => {
@@ -171,6 +171,15 @@ export class Builder {
       throw error;
     } finally {
       for (const spool of spools) spool[Symbol.dispose]();
+    }
+  }
+
+  /** Nobody waits for it: it is for who prunes. */
+  async #markUsed(keys: readonly string[]): Promise<void> {
+    try {
+      await this.#context.cache.markUsed(keys);
+    } catch (error) {
+      this.#context.log.warn("results that a build used are not marked", { error: messageOf(error) });
     }
   }
 

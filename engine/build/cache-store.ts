@@ -35,6 +35,7 @@ export interface CacheUse {
 export class CacheStore {
   readonly #db: Database;
   readonly #now: () => number;
+  #find: ReturnType<Database["sql"]["prepare"]> | undefined;
 
   /** @param now milliseconds since 1970 */
   constructor(db: Database, now: () => number) {
@@ -43,7 +44,8 @@ export class CacheStore {
   }
 
   find(key: string): CacheRecord | undefined {
-    const row = this.#db.sql.prepare("SELECT record FROM build_cache WHERE key = ?").get(key);
+    this.#find ??= this.#db.sql.prepare("SELECT record FROM build_cache WHERE key = ?");
+    const row = this.#find.get(key);
     return row === undefined ? undefined : (JSON.parse(String(row["record"])) as CacheRecord);
   }
 
@@ -61,8 +63,11 @@ export class CacheStore {
     if (keys.length === 0) return;
     const now = this.#now();
     await this.#db.write(() => {
-      const mark = this.#db.sql.prepare("UPDATE build_cache SET used_at = ?, uses = uses + 1 WHERE key = ?");
-      for (const key of keys) mark.run(now, key);
+      this.#db.sql
+        .prepare(
+          "UPDATE build_cache SET used_at = ?, uses = uses + 1 WHERE key IN (SELECT value FROM json_each(?))",
+        )
+        .run(now, JSON.stringify(keys));
     }, "ordered");
   }
 

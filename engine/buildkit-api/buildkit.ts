@@ -11,10 +11,14 @@ import type { Platform } from "#oci/platform.ts";
 import { type ControlDeps, controlMethods } from "./control.ts";
 import { dockerBuild, type DockerBuild } from "./docker-build.ts";
 import { gatewayMethods } from "./gateway.ts";
-import { type Methods, serveGrpc, unary } from "#rpc/grpc-server.ts";
+import { duplexConnection } from "#rpc/duplex-connection.ts";
+import { FrameLink } from "#rpc/frame-link.ts";
+import { GrpcClient } from "#rpc/grpc-client.ts";
+import { serveGrpc } from "#rpc/grpc-server.ts";
+import { type Methods, unary } from "#rpc/methods.ts";
 import { History } from "./history.ts";
 import { Jobs } from "./jobs.ts";
-import { Sessions } from "./sessions.ts";
+import { sessionHeader, Sessions } from "./sessions.ts";
 import { Solving } from "./solving.ts";
 
 export interface BuildKitDeps {
@@ -32,6 +36,7 @@ export interface BuildKitDeps {
   readonly now: Clock;
 }
 
+const sessionName = "the client's session";
 const serving = 1;
 const healthResponse = message({ status: int(1) });
 
@@ -68,7 +73,16 @@ export class BuildKit {
 
   /** The engine calls. Settles when the connection is over. */
   async serveSession(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void> {
-    await this.#sessions.serve(socket, headers, signal);
+    await this.#sessions.serve(new GrpcClient(socket, sessionName), headers, signal);
+  }
+
+  /** Both, on one connection of a program of ours. Settles when it is over. */
+  async serveLink(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void> {
+    const options = { methods: this.#methods, isOpener: false, name: sessionName };
+    const link = new FrameLink(duplexConnection(socket), options);
+    const running = link.run(signal);
+    if (headers[sessionHeader] !== undefined) await this.#sessions.serve(link, headers, signal);
+    await running;
   }
 
   /** Builds what Docker's own API asks for. @see dockerBuild */

@@ -9,7 +9,7 @@ import {
 } from "#api/buildkit/content.ts";
 import { Fault, isFault } from "#base/fault.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
-import type { ClientCall } from "#rpc/grpc-client.ts";
+import type { ClientCall } from "#rpc/rpc-client.ts";
 import type { Session } from "./sessions.ts";
 
 const service = "/containerd.services.content.v1.Content";

@@ -24,7 +24,7 @@ import { exportCache, parseCacheExports } from "./cache-export.ts";
 import { exportResult, type Exporter } from "./export.ts";
 import { noLists } from "./export-image.ts";
 import { flagOf } from "./image-attributes.ts";
-import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
+import { type Methods, streaming, unary } from "#rpc/methods.ts";
 import type { History } from "./history.ts";
 import { Job, type Jobs } from "./jobs.ts";
 import { contentMethods, resultsTold } from "./kept-provenance.ts";

@@ -10,7 +10,7 @@ import {
 } from "#engine/build/files/tree.ts";
 import { byteText, shown } from "#engine/snapshots/rooted/paths.ts";
 import { toGoMode } from "#api/buildkit/go-mode.ts";
-import type { ClientCall } from "#rpc/grpc-client.ts";
+import type { ClientCall } from "#rpc/rpc-client.ts";
 import type { Session } from "./sessions.ts";
 
 const method = "/moby.filesync.v1.FileSend/DiffCopy";

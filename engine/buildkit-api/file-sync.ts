@@ -5,7 +5,7 @@ import { Fault } from "#base/fault.ts";
 import type { KeptContent, KeptContext, ListedFile } from "#engine/build/files/kept-contexts.ts";
 import { emptyFolder, type FolderNode, type TreeNode } from "#engine/build/files/tree.ts";
 import { byteText } from "#engine/snapshots/rooted/paths.ts";
-import type { ClientCall } from "#rpc/grpc-client.ts";
+import type { ClientCall } from "#rpc/rpc-client.ts";
 import type { Session } from "./sessions.ts";
 import { fromGoMode } from "#api/buildkit/go-mode.ts";
 

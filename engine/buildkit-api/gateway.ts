@@ -8,7 +8,7 @@ import {
 import { nothing } from "#api/buildkit/session.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
-import { type Methods, type ServerCall, unary } from "#rpc/grpc-server.ts";
+import { type Methods, type ServerCall, unary } from "#rpc/methods.ts";
 import type { Job, Jobs } from "./jobs.ts";
 import { inputIdOf, inputOf } from "./inputs.ts";
 import type { Solved } from "./solved.ts";

@@ -3,7 +3,7 @@ import type { buildHistoryEvent } from "#api/buildkit/control.ts";
 import { Fault } from "#base/fault.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { sha256Of } from "#engine/content/sha256.ts";
-import { type Methods, streaming, unary } from "#rpc/grpc-server.ts";
+import { type Methods, streaming, unary } from "#rpc/methods.ts";
 import { provenanceOf, provenanceTypes } from "./provenance.ts";
 import type { Solved } from "./solved.ts";
 

@@ -128,6 +128,8 @@ export class Vertex {
   }
 }
 
+const gatherMs = 20;
+
 /** What happens in one build, for the one client that watches it. */
 export class Progress {
   readonly now: Clock;
@@ -136,6 +138,7 @@ export class Progress {
   #steps = { cached: 0, total: 0, completed: 0 };
   #waiting: Event[] = [];
   #wake: (() => void) | undefined;
+  #hurry: (() => void) | undefined;
   #isOver = false;
   #isWatched = false;
 
@@ -185,6 +188,20 @@ export class Progress {
   end(): void {
     this.#isOver = true;
     this.#wake?.();
+    this.#hurry?.();
+  }
+
+  /** A moment for what happens next to go out in one message; clients draw ten times a second. */
+  async #gather(signal: AbortSignal): Promise<void> {
+    if (this.#isOver) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const hurry = () => resolve();
+    this.#hurry = hurry;
+    const timer = setTimeout(hurry, gatherMs);
+    signal.addEventListener("abort", hurry, { once: true });
+    await promise;
+    clearTimeout(timer);
+    signal.removeEventListener("abort", hurry);
   }
 
   /** Everything from the beginning on, in pieces as the client can take them, until the build is over. */
@@ -197,11 +214,12 @@ export class Progress {
         signal.throwIfAborted();
         const events = this.#waiting.splice(0);
         for (let at = 0; at < events.length; at += 64) yield merged(events.slice(at, at + 64));
-        if (events.length > 0) continue;
-        if (this.#isOver) return;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        if (this.#isOver && this.#waiting.length === 0) return;
+        if (events.length > 0) await this.#gather(signal);
+        else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
       }
     } finally {
       signal.removeEventListener("abort", wake);

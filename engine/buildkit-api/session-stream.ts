@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Duplex } from "node:stream";
 import { bytesMessage } from "#api/buildkit/session.ts";
-import type { Method, ServerCall } from "#rpc/grpc-server.ts";
+import { GrpcClient } from "#rpc/grpc-client.ts";
+import type { Method, ServerCall } from "#rpc/methods.ts";
 import type { Sessions } from "./sessions.ts";
 
 const pieceBytes = 1 << 20;
@@ -18,7 +19,7 @@ export function sessionMethod(sessions: Sessions): Method {
     for (const name of headers) given[name] = call.metadataList(name).join(",");
     sessions.check(given);
     call.open({});
-    await sessions.serve(streamOf(call), given, call.signal);
+    await sessions.serve(new GrpcClient(streamOf(call), "the client's session"), given, call.signal);
   };
 }
 

@@ -1,18 +1,20 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Duplex } from "node:stream";
 import { Fault } from "#base/fault.ts";
 import { Arrivals } from "./arrivals.ts";
-import { GrpcClient } from "#rpc/grpc-client.ts";
+import type { RpcClient } from "#rpc/rpc-client.ts";
 
 /** A client that offers its files, secrets and agents for the length of a build. */
 export interface Session {
   readonly id: string;
   /** The same for sessions of a client that are about the same folder; empty when it does not say. */
   readonly sharedKey: string;
-  readonly client: GrpcClient;
+  readonly client: RpcClient;
   /** @param method `/package.Service/Method` */
   readonly supports: (method: string) => boolean;
 }
+
+/** That says by which ID a session is known. */
+export const sessionHeader = "x-docker-expose-session-uuid";
 
 const maxIdLength = 256;
 const maxKeyLength = 1024;
@@ -23,21 +25,20 @@ export class Sessions {
 
   /** @throws {Fault} for what no session can be */
   check(headers: IncomingHttpHeaders): string {
-    const id = headerOf(headers, "x-docker-expose-session-uuid");
+    const id = headerOf(headers, sessionHeader);
     if (id === "" || id.length > maxIdLength) throw new Fault("invalid", "a session needs an ID");
     if (this.#sessions.has(id)) throw new Fault("invalid", `session ${id} already exists`);
     return id;
   }
 
-  /** Keeps the session until its connection ends or `signal` aborts. */
-  async serve(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void> {
+  /** Keeps the session until its connection ends or `signal` aborts, which closes it. */
+  async serve(client: RpcClient, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void> {
     const id = this.check(headers);
     const methods = new Set(
       headerOf(headers, "x-docker-expose-session-grpc-method")
         .split(",")
         .map((name) => name.trim().toLowerCase()),
     );
-    const client = new GrpcClient(socket, "the client's session");
     const sharedKey = headerOf(headers, "x-docker-expose-session-sharedkey").slice(0, maxKeyLength);
     const session = {
       id,
@@ -54,7 +55,7 @@ export class Sessions {
     } finally {
       signal.removeEventListener("abort", stop);
       this.#sessions.delete(id);
-      socket.destroy();
+      client.destroy();
     }
   }
 

@@ -1,5 +1,5 @@
 import { imageService, runtimeService } from "#api/cri/services.ts";
-import type { Methods } from "#rpc/grpc-server.ts";
+import type { Methods } from "#rpc/methods.ts";
 import { containerMethods } from "./container-methods.ts";
 import type { CriDeps } from "./cri-deps.ts";
 import { eventMethods } from "./event-methods.ts";

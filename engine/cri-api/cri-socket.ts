@@ -2,7 +2,7 @@ import net from "node:net";
 import { messageOf } from "#base/fault.ts";
 import type { Log } from "#base/log.ts";
 import { listenOnUnix } from "#host/listen-unix.ts";
-import type { Methods } from "#rpc/grpc-server.ts";
+import type { Methods } from "#rpc/methods.ts";
 
 /**
  * Serves the CRI on a unix socket that only root may open. `methods` are asked for with the first connection. Disposing of it ends

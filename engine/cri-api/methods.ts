@@ -1,6 +1,6 @@
 import type { Codec } from "#base/protobuf.ts";
 import { Fault, messageOf } from "#base/fault.ts";
-import type { Method, ServerCall } from "#rpc/grpc-server.ts";
+import type { Method, ServerCall } from "#rpc/methods.ts";
 import type { MethodRow, RequestOf, ResponseOf } from "#rpc/method-row.ts";
 import { codes, RpcError } from "#rpc/status.ts";
 

@@ -33,10 +33,10 @@ export interface StreamAnswer {
   readonly chunks: AsyncIterable<Buffer | string>;
 }
 
-/** The connection becomes a raw stream, a websocket, or HTTP/2. */
+/** The connection becomes a raw stream, a websocket, HTTP/2, or frames of our own. */
 export interface HijackAnswer {
   readonly kind: "hijack";
-  readonly protocol: "raw" | "websocket" | "h2c";
+  readonly protocol: "raw" | "websocket" | "h2c" | "gantry-rpc";
   /** What `run` writes is multiplexed: a websocket takes the frames' headers out. */
   readonly isFramed: boolean;
   readonly type: string;

@@ -18,6 +18,8 @@ export interface BuildKitConnections {
   /** @throws {Fault} when these headers make no session */
   checkSession(headers: IncomingHttpHeaders): void;
   serveSession(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void>;
+  /** Calls in both directions on one connection. @see rpc/frame-link.ts */
+  serveLink(socket: Duplex, headers: IncomingHttpHeaders, signal: AbortSignal): Promise<void>;
   /** The image's ID, undefined when none was asked for. @param send gets encoded moby.buildkit.v1.StatusResponse messages */
   build(
     order: SolveOrder,
@@ -31,6 +33,10 @@ export interface BuildKitRouteDeps {
   readonly buildkit: () => Promise<BuildKitConnections>;
 }
 
+/** By which programs of ours ask for plain frames. */
+const linkProtocol = "gantry-rpc";
+const sessionHeader = "x-docker-expose-session-uuid";
+
 /** @see Docker Engine API v1.51, POST /session, /grpc */
 export function buildkitRoutes({ buildkit }: BuildKitRouteDeps): readonly Route[] {
   return [
@@ -38,9 +44,12 @@ export function buildkitRoutes({ buildkit }: BuildKitRouteDeps): readonly Route[
       method: "POST",
       path: "/grpc",
       handle: async (call) => {
-        checkUpgrade(call);
+        const isLink = call.headers.upgrade === linkProtocol;
+        if (!isLink) checkUpgrade(call);
         const service = await buildkit();
-        return takeOver((client) => service.serveControl(client, call.lifetime));
+        if (!isLink) return takeOver("h2c", (client) => service.serveControl(client, call.lifetime));
+        if (call.headers[sessionHeader] !== undefined) service.checkSession(call.headers);
+        return takeOver(linkProtocol, (client) => service.serveLink(client, call.headers, call.lifetime));
       },
     },
     {
@@ -50,7 +59,7 @@ export function buildkitRoutes({ buildkit }: BuildKitRouteDeps): readonly Route[
         checkUpgrade(call);
         const service = await buildkit();
         service.checkSession(call.headers);
-        return takeOver((client) => service.serveSession(client, call.headers, call.lifetime));
+        return takeOver("h2c", (client) => service.serveSession(client, call.headers, call.lifetime));
       },
     },
   ];
@@ -61,10 +70,10 @@ function checkUpgrade({ headers: { upgrade } }: Call): void {
   if (upgrade !== "h2c") throw new Fault("invalid", `protocol ${upgrade.slice(0, 100)} not supported`);
 }
 
-function takeOver(run: (client: Duplex) => Promise<void>): HijackAnswer {
+function takeOver(protocol: HijackAnswer["protocol"], run: (client: Duplex) => Promise<void>): HijackAnswer {
   return {
     kind: "hijack",
-    protocol: "h2c",
+    protocol,
     isFramed: false,
     type: "",
     repeatsHeaders: false,

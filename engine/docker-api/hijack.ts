@@ -69,8 +69,8 @@ function hijackHead(request: IncomingMessage, answer: HijackAnswer, common: Head
       "Sec-WebSocket-Accept",
       acceptKey(request.headers["sec-websocket-key"] ?? ""),
     ]);
-  if (answer.protocol === "h2c")
-    return responseHead("101 Switching Protocols", ["Connection", "Upgrade", "Upgrade", "h2c"]);
+  if (answer.protocol !== "raw")
+    return responseHead("101 Switching Protocols", ["Connection", "Upgrade", "Upgrade", answer.protocol]);
   const repeated = answer.repeatsHeaders ? common : [];
   if (request.headers.upgrade === undefined)
     return responseHead("200 OK", ["Content-Type", answer.type, ...repeated]);

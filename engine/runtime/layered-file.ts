@@ -29,12 +29,18 @@ interface Place {
 
 /**
  * Reads files out of a stack of layer folders as an overlay of them would show them, without mounting it and without trusting
- * any of it: links stay inside, and only regular files of at most 1 MiB are read. The first folder may change at any time;
- * what is found in the others is kept, as committed layers never change and their folders are never used twice.
+ * any of it: links stay inside, and only regular files of at most 1 MiB are read. The first folder may change at any time, unless
+ * it is said not to; what is found in the others is kept, as committed layers never change and their folders are never used twice.
  */
 export class LayeredFiles {
+  readonly #firstChanges: boolean;
   readonly #entries = new Map<string, Entry>();
   readonly #texts = new Map<string, string>();
+
+  /** @param options whether what the first folder holds may be kept too, as it is a committed layer */
+  constructor({ firstChanges = true }: { readonly firstChanges?: boolean } = {}) {
+    this.#firstChanges = firstChanges;
+  }
 
   /**
    * The file's text, or undefined when there is no such file. `layers` are absolute, top first.
@@ -48,7 +54,7 @@ export class LayeredFiles {
     if (this.#entry(layer, place.path, layers).kind !== "file") {
       throw new Fault("invalid", `/${path} is not a regular file`);
     }
-    const isKept = layer !== layers[0];
+    const isKept = this.#isKept(layer, layers);
     const key = join(layer, place.path);
     const known = isKept ? this.#texts.get(key) : undefined;
     if (known !== undefined) return known;
@@ -132,12 +138,16 @@ export class LayeredFiles {
 
   #entry(layer: string, path: string, layers: readonly string[]): Entry {
     const full = join(layer, path);
-    const isKept = layer !== layers[0];
+    const isKept = this.#isKept(layer, layers);
     const known = isKept ? this.#entries.get(full) : undefined;
     if (known !== undefined) return known;
     const entry = entryAt(full);
     if (isKept) keep(this.#entries, full, entry, CACHE_MAX);
     return entry;
+  }
+
+  #isKept(layer: string, layers: readonly string[]): boolean {
+    return !this.#firstChanges || layer !== layers[0];
   }
 }
 

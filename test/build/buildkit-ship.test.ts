@@ -6,7 +6,7 @@ import {
   fetchTokenRequest,
   fetchTokenResponse,
 } from "#api/buildkit/session.ts";
-import { unary } from "#rpc/grpc-server.ts";
+import { unary } from "#rpc/methods.ts";
 import { BuildKitClient, type Offer } from "../support/buildkit-client.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";

@@ -7,7 +7,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { packet, packetTypes } from "#api/buildkit/session.ts";
 import { isFault } from "#base/fault.ts";
-import type { Method } from "#rpc/grpc-server.ts";
+import type { Method } from "#rpc/methods.ts";
 import { BuildKitClient, type Offer, Seen, upgrade } from "../support/buildkit-client.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -183,6 +184,31 @@ test("sends what the Dockerfile wants, through links, and not what is ignored", 
   assert.equal(code, 0, err);
   assert.match(plain(err), /#\d+ \/o\/\.dockerignore\n#\d+ \/o\/f\n#\d+ \/w\/a\n#\d+ \/w\/deep\n/);
   assert.doesNotMatch(err, /transferring context: 2\.\d+MB/);
+});
+
+test("only files that have changed are sent again, and a change that keeps the size is one", () => {
+  const filler = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`f${at}`, "x".repeat(10_000)]));
+  const context = contextOf({ Dockerfile: "FROM base\nCOPY . /all\n", ...filler });
+  // What is younger than its transfer is not believed to stay as it is.
+  const aged = (name: string, seconds: number) => utimesSync(join(context, name), seconds, seconds);
+  for (const name of ["Dockerfile", ...Object.keys(filler)]) aged(name, 1_700_000_000.5);
+  const run = () => {
+    const { code, err } = build(["--progress=plain", "-t", "kept", context]);
+    assert.equal(code, 0, err);
+    const sent = /load build context\n(?:#4 .*\n)*?#4 transferring context: ([\d.]+k?)B/.exec(err)?.[1];
+    return { isCached: /COPY \. \/all\n#\d+ CACHED/.test(err), sent };
+  };
+  const [first, second] = [run(), run()];
+  assert.ok(first.sent?.endsWith("k"), `${first.sent}B sent`);
+  assert.equal(first.isCached, false);
+  assert.equal(second.isCached, true);
+  assert.ok(!second.sent?.startsWith(first.sent ?? ""), `${second.sent}B sent again`);
+  writeFileSync(join(context, "f3"), "y".repeat(10_000));
+  assert.equal(run().isCached, false);
+  writeFileSync(join(context, "f3"), "z".repeat(10_000));
+  assert.equal(run().isCached, false, "changed within a moment of its transfer");
+  aged("f3", 1_700_000_001.5);
+  assert.equal(run().isCached, true, "another time is no other content");
 });
 
 test("secrets of files and variables, and a forwarded agent, reach the steps that ask for them", async () => {

@@ -26,7 +26,8 @@ import {
 } from "#api/buildkit/session.ts";
 import { Fault } from "#base/fault.ts";
 import { GrpcClient } from "#rpc/grpc-client.ts";
-import { type Method, type Methods, type ServerCall, serveGrpc, unary } from "#rpc/grpc-server.ts";
+import { serveGrpc } from "#rpc/grpc-server.ts";
+import { type Method, type Methods, type ServerCall, unary } from "#rpc/methods.ts";
 
 /** What a client offers for a build. */
 export interface Offer {

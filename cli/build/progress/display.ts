@@ -30,6 +30,8 @@ export class Display {
   readonly trace = new Trace();
   readonly #options: DisplayOptions;
   readonly #printer: PlainPrinter;
+  /** That are to be written. */
+  readonly #lines: string[] = [];
   /** When parts of our own steps began. */
   readonly #parts = new Map<string, ReturnType<typeof timeOf>>();
   #timer: NodeJS.Timeout | undefined;
@@ -39,7 +41,7 @@ export class Display {
 
   constructor(options: DisplayOptions) {
     this.#options = options;
-    this.#printer = new PlainPrinter((text) => options.out.write(text));
+    this.#printer = new PlainPrinter((text) => this.#lines.push(text));
   }
 
   /** Says that a build begins, before anything of it is known. */
@@ -71,8 +73,14 @@ export class Display {
   #show(isLast: boolean): void {
     this.#shownAt = performance.now();
     const { mode, now } = this.#options;
-    if (mode === "plain") this.#printer.print(this.trace, this.trace.theirTime(now()));
+    if (mode === "plain") this.#printLines(this.trace.theirTime(now()));
     if (mode === "tty") this.#draw(isLast);
+  }
+
+  #printLines(time: number): void {
+    this.#printer.print(this.trace, time);
+    const text = this.#lines.splice(0).join("");
+    if (text !== "") this.#options.out.write(text);
   }
 
   #draw(isLast: boolean): void {

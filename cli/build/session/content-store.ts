@@ -23,7 +23,7 @@ import {
   writeContentResponse,
 } from "#api/buildkit/content.ts";
 import { Fault } from "#base/fault.ts";
-import { type Method, type Methods, type ServerCall, unary } from "#rpc/grpc-server.ts";
+import { type Method, type Methods, type ServerCall, unary } from "#rpc/methods.ts";
 
 const service = "/containerd.services.content.v1.Content";
 const pieceBytes = 1 << 20;

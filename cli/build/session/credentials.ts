@@ -1,6 +1,6 @@
 import { credentialsRequest, credentialsResponse } from "#api/buildkit/session.ts";
 import type { RegistryAuth } from "#client/image-calls.ts";
-import { type Method, unary } from "#rpc/grpc-server.ts";
+import { type Method, unary } from "#rpc/methods.ts";
 
 export const credentialsPath = "/moby.filesync.v1.Auth/Credentials";
 const hubHosts = new Set(["registry-1.docker.io", "docker.io", "index.docker.io"]);

@@ -16,7 +16,7 @@ import { bytesMessage, packet, packetTypes, type stat } from "#api/buildkit/sess
 import { fromGoMode } from "#api/buildkit/go-mode.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import { Fault } from "#base/fault.ts";
-import type { Method, ServerCall } from "#rpc/grpc-server.ts";
+import type { Method, ServerCall } from "#rpc/methods.ts";
 
 type Stat = Partial<MessageOf<typeof stat>>;
 

@@ -1,6 +1,6 @@
 import { packet, packetTypes } from "#api/buildkit/session.ts";
 import { Fault } from "#base/fault.ts";
-import type { Method, ServerCall } from "#rpc/grpc-server.ts";
+import type { Method, ServerCall } from "#rpc/methods.ts";
 import { type Selection, type WalkedFile, walkFolder } from "./file-walk.ts";
 
 /** What the engine may ask for by a name: a folder here, or files that are only in memory. */

@@ -46,7 +46,7 @@ export function* walkFolder(top: string, selection: Selection): Generator<Walked
   // A path that leads to the top wants all.
   const include = named.includes("") ? [] : named;
   const walk = new FolderWalk(top, include, selection.exclude);
-  yield* walk.below("", []);
+  yield* walk.below("", [], false);
 }
 
 class FolderWalk {
@@ -64,8 +64,11 @@ class FolderWalk {
     this.#starts = include.some((pattern) => /[*?[\\]/.test(pattern)) ? undefined : include;
   }
 
-  /** @param pending folders above that were not listed yet */
-  *below(folder: string, pending: WalkedFile[]): Generator<WalkedFile> {
+  /**
+   * @param pending folders above that were not listed yet
+   * @param isCovered whether all that is in the folder is asked for
+   */
+  *below(folder: string, pending: WalkedFile[], isCovered: boolean): Generator<WalkedFile> {
     for (const name of namesIn(`${this.#top}/${folder}`)) {
       const path = folder === "" ? name : `${folder}/${name}`;
       const found = lstatSync(`${this.#top}/${path}`, { bigint: true, throwIfNoEntry: false });
@@ -73,8 +76,9 @@ class FolderWalk {
       const isFolder = found.isDirectory();
       const isExcluded = this.#exclude.ignores(path);
       if (isExcluded && !(isFolder && this.#exclude.hasExceptions)) continue;
-      const isWanted = !isExcluded && this.#isIncluded(path);
-      if (!isWanted && !(isFolder && this.#mayHold(path))) continue;
+      const isAsked = isCovered || this.#isIncluded(path);
+      const isWanted = !isExcluded && isAsked;
+      if (!isWanted && !(isFolder && (isAsked || this.#mayHold(path)))) continue;
       const walked = this.#walked(path, found);
       if (walked === undefined) continue;
       if (isWanted) yield* pending.splice(0);
@@ -82,7 +86,7 @@ class FolderWalk {
       if (isFolder) {
         const own = isWanted ? [] : [...pending, walked];
         const before = own.length;
-        yield* this.below(path, own);
+        yield* this.below(path, own, isAsked);
         if (own.length < before) pending.length = 0; // they were listed on the way
       }
     }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Fault, messageOf } from "#base/fault.ts";
-import type { Methods } from "#rpc/grpc-server.ts";
+import type { Methods } from "#rpc/methods.ts";
 import type { AgentSource } from "../options/ssh.ts";
 import { checkAgentMethod, checkAgentPath, forwardAgentMethod, forwardAgentPath } from "./ssh-agent.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { getSecretRequest, getSecretResponse } from "#api/buildkit/session.ts";
 import { Fault } from "#base/fault.ts";
-import { type Method, unary } from "#rpc/grpc-server.ts";
+import { type Method, unary } from "#rpc/methods.ts";
 
 /** Where a secret is. It is read when a step asks for it. */
 export type SecretSource =

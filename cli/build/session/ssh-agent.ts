@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { bytesMessage, checkAgentRequest, nothing } from "#api/buildkit/session.ts";
 import { Fault } from "#base/fault.ts";
-import { type Method, unary } from "#rpc/grpc-server.ts";
+import { type Method, unary } from "#rpc/methods.ts";
 
 export const checkAgentPath = "/moby.sshforward.v1.SSH/CheckAgent";
 export const forwardAgentPath = "/moby.sshforward.v1.SSH/ForwardAgent";

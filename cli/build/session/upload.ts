@@ -1,6 +1,6 @@
 import { bytesMessage } from "#api/buildkit/session.ts";
 import { Fault } from "#base/fault.ts";
-import type { Method } from "#rpc/grpc-server.ts";
+import type { Method } from "#rpc/methods.ts";
 
 export const uploadPath = "/moby.upload.v1.Upload/Pull";
 const pieceBytes = 1 << 20;

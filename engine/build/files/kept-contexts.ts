@@ -69,6 +69,8 @@ type Line = readonly [path: string, identity: string, position: number, sha256: 
 const maxContexts = 32;
 const maxTotalBytes = 4 * 1024 ** 3;
 const headerBytes = 4096;
+/** Files that are written within a tick of the kernel have the same time; a tick has 10 ms at most. */
+const tickMs = 20;
 
 /**
  * Files of clients' folders from one build to the next, so that only what has changed is sent again. Two files count as the same
@@ -175,7 +177,7 @@ export class KeptContexts {
     spool: Spool,
     known: ReadonlyMap<string, Line> = new Map(),
   ): KeptContext {
-    const began = BigInt(this.#now()) * 1_000_000n;
+    const began = BigInt(this.#now() - tickMs) * 1_000_000n;
     const folder = join(this.#folder, key);
     return {
       spool,
