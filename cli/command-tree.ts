@@ -310,6 +310,12 @@ export const commands: Entries = {
     async () => (await import("./commands/hypervisor.ts")).command,
     own,
   ),
+  os: group("Make images for virtual machines", async () => ({
+    build: command(
+      "Make a disk image for virtual machines that run containers",
+      async () => (await import("./commands/os-build.ts")).command,
+    ),
+  })),
   completion: command(
     "Print completion for a shell",
     async () => (await import("./commands/completion.ts")).completion,

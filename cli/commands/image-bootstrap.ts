@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { Fault } from "#base/fault.ts";
 import { dockerClient } from "#client/docker-client.ts";
 import { imageNames, type MadeImage, makeImage, referenceOf } from "../bootstrap/make-image.ts";
+import { parseSourceDate } from "../bootstrap/source-date.ts";
 import { type Context, defineCommand, socketOf } from "../context.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes, formatElapsed } from "../output/units.ts";
@@ -84,13 +85,6 @@ async function writeArchive(image: MadeImage, path: string, signal: AbortSignal)
     await rm(temporary, { force: true });
     throw error;
   }
-}
-
-function parseSourceDate(text: string | undefined): number | undefined {
-  if (text === undefined || text === "") return undefined;
-  if (!/^\d{1,11}$/.test(text))
-    throw new Fault("invalid", `SOURCE_DATE_EPOCH is '${text}': it must be seconds since 1970`);
-  return Number(text);
 }
 
 function ownArchitecture(): "amd64" | "arm64" {
