@@ -63,12 +63,17 @@ export async function installTree(tree: string, wanted: DebianTree, signal: Abor
 
 function mmdebstrap({ suite, archive, packages }: DebianTree): readonly string[] {
   return [
-    ...["mmdebstrap", "--mode=root", "--variant=apt", "--quiet", "--dpkgopt=force-unsafe-io"],
+    "mmdebstrap",
+    "--mode=root",
+    "--variant=apt",
+    "--quiet",
+    "--dpkgopt=force-unsafe-io",
     ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...keptIn.map((path) => `--dpkgopt=path-include=${path}`),
     `--include=${[...new Set([...basePackages, ...packages])].sort().join(",")}`,
     `--customize-hook=chroot "$1" sh -ec '${fetchScript.replaceAll("'", `'\\''`)}'`,
-    ...[suite, "-"],
+    suite,
+    "-",
     ...archive.suites.map(({ name, mirror }) => `deb ${mirror} ${name} main`),
   ];
 }

@@ -85,7 +85,8 @@ export async function furnishTree(
   }: { readonly runtime: RuntimeRecipe; readonly home: string; readonly seconds: number },
   signal: AbortSignal,
 ): Promise<void> {
-  for (const path of [...pathsBelow(tree)]) if (unwantedFile.test(path)) removePath(tree, path);
+  const unwanted = [...pathsBelow(tree)].filter((path) => unwantedFile.test(path));
+  for (const path of unwanted) removePath(tree, path);
   if (runtime.hasGantry) {
     for (const { path, bytes, mode } of gantryFiles(home))
       putFile(tree, `${programFolder}/${path}`, bytes, mode);
