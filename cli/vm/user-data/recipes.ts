@@ -11,7 +11,10 @@ import {
 } from "./workload.ts";
 
 const containerName = "workload";
-const loadPath = "/etc/gantry/load-image";
+const preparePath = "/etc/gantry/prepare-workload";
+const removePath = "/etc/gantry/remove-pod";
+const podPath = "/etc/gantry/pod.json";
+const containerPath = "/etc/gantry/container.json";
 
 /** How each runtime gets an image and runs a container of it. */
 export const recipes: Readonly<Record<RuntimeName, Recipe>> = {
@@ -21,22 +24,18 @@ export const recipes: Readonly<Record<RuntimeName, Recipe>> = {
     service: "containerd.service",
     packages: ["containerd", "nftables"],
     files: (workload) => [
-      loadScript(
-        '/usr/bin/ctr images list --quiet | grep -qxF -- "$1"',
-        workload.isOnMedium
-          ? `/usr/bin/ctr images import "$medium/${mediumFile}"`
-          : '/usr/bin/ctr images pull "$1"',
-        workload.isOnMedium,
-      ),
+      prepareScript({
+        tidy: [`/usr/bin/ctr task rm --force ${containerName}`, `/usr/bin/ctr container rm ${containerName}`],
+        isThere: '/usr/bin/ctr images list --quiet | grep -qxF -- "$1"',
+        load: `/usr/bin/ctr images import "$medium/${mediumFile}"`,
+        pull: '/usr/bin/ctr images pull "$1"',
+        isOnMedium: workload.isOnMedium,
+      }),
       ...portFiles(workload.ports),
     ],
     unit: (workload) => ({
       isOneShot: false,
-      tidy: [
-        ["/usr/bin/ctr", "task", "rm", "--force", containerName],
-        ["/usr/bin/ctr", "container", "rm", containerName],
-      ],
-      before: [load(fullName(workload.image)), ...portCommands(workload.ports)],
+      before: [prepare(fullName(workload.image)), ...portCommands(workload.ports)],
       start: [
         "/usr/bin/ctr",
         "run",
@@ -53,23 +52,22 @@ export const recipes: Readonly<Record<RuntimeName, Recipe>> = {
   "cri-o": {
     service: "crio.service",
     files: (workload) => [
-      loadScript(
-        '/usr/bin/crictl inspecti --quiet "$1" >/dev/null 2>&1',
-        workload.isOnMedium
-          ? `/usr/bin/skopeo copy --quiet "docker-archive:$medium/${mediumFile}" "containers-storage:$1"`
-          : '/usr/bin/crictl pull "$1"',
-        workload.isOnMedium,
-      ),
-      jsonFile("/etc/gantry/pod.json", podOf(workload)),
-      jsonFile("/etc/gantry/container.json", containerOf(workload)),
-      { path: "/etc/gantry/remove-pod", permissions: "0755", content: removePod },
+      prepareScript({
+        tidy: [`/bin/sh ${removePath}`],
+        isThere: '/usr/bin/crictl inspecti --quiet "$1"',
+        load: `/usr/bin/skopeo copy --quiet "docker-archive:$medium/${mediumFile}" "containers-storage:$1"`,
+        pull: '/usr/bin/crictl pull "$1"',
+        isOnMedium: workload.isOnMedium,
+      }),
+      jsonFile(podPath, podOf(workload)),
+      jsonFile(containerPath, containerOf(workload)),
+      { path: removePath, permissions: "0755", content: removePod },
     ],
     unit: (workload) => ({
       isOneShot: true,
-      tidy: [["/bin/sh", "/etc/gantry/remove-pod"]],
-      before: [load(fullName(workload.image))],
-      start: ["/usr/bin/crictl", "run", "--no-pull", "/etc/gantry/container.json", "/etc/gantry/pod.json"],
-      stop: ["/bin/sh", "/etc/gantry/remove-pod"],
+      before: [prepare(fullName(workload.image))],
+      start: ["/usr/bin/crictl", "run", "--no-pull", containerPath, podPath],
+      stop: ["/bin/sh", removePath],
     }),
   },
 };
@@ -78,20 +76,17 @@ export const recipes: Readonly<Record<RuntimeName, Recipe>> = {
 function dockerLike(program: string, service: string): Recipe {
   return {
     service,
-    files: ({ isOnMedium }) =>
-      isOnMedium
-        ? [
-            loadScript(
-              `${program} image inspect "$1" >/dev/null 2>&1`,
-              `${program} load --quiet --input "$medium/${mediumFile}"`,
-              true,
-            ),
-          ]
-        : [],
-    unit: ({ image, env, ports, command, isOnMedium }) => ({
+    files: ({ isOnMedium }) => [
+      prepareScript({
+        tidy: [`${program} rm --force ${containerName}`],
+        isThere: `${program} image inspect "$1"`,
+        load: `${program} load --quiet --input "$medium/${mediumFile}"`,
+        isOnMedium,
+      }),
+    ],
+    unit: ({ image, env, ports, command }) => ({
       isOneShot: false,
-      tidy: [[program, "rm", "--force", containerName]],
-      before: isOnMedium ? [load(image)] : [],
+      before: [prepare(image)],
       start: [
         program,
         "run",
@@ -108,34 +103,56 @@ function dockerLike(program: string, service: string): Recipe {
   };
 }
 
+/** What a script does with an image, `$1`, and a container; each a command line. */
+interface Preparation {
+  /** Removes what an earlier run has left. */
+  readonly tidy: readonly string[];
+  readonly isThere: string;
+  /** Out of the folder `$medium`. */
+  readonly load: string;
+  /** For a runtime that does not pull by itself. */
+  readonly pull?: string;
+  readonly isOnMedium: boolean;
+}
+
+/**
+ * Makes ready for the container. The first time there is nothing to remove and no image: nobody is asked, as each question starts a
+ * program. The image's name is the script's argument: nothing that was typed is ever shell.
+ */
+function prepareScript({ tidy, isThere, load, pull, isOnMedium }: Preparation): WrittenFile {
+  const get = isOnMedium
+    ? [
+        "medium=/run/gantry-image",
+        'mkdir -p "$medium"',
+        `mountpoint -q "$medium" || mount -o ro "LABEL=${mediumLabel}" "$medium"`,
+        load,
+        'umount "$medium"',
+      ]
+    : pull === undefined
+      ? []
+      : [pull];
+  const lines = [
+    "#!/bin/sh",
+    "set -eu",
+    "ran=/var/lib/gantry-workload-ran",
+    'if [ -e "$ran" ]; then',
+    ...tidy.map((command) => `  ${command} >/dev/null 2>&1 || true`),
+    ...(get.length === 0 ? [] : [`  if ${isThere} >/dev/null 2>&1; then exit; fi`]),
+    "fi",
+    ...get,
+    'touch "$ran"',
+    "",
+  ];
+  return { path: preparePath, permissions: "0755", content: lines.join("\n") };
+}
+
+function prepare(reference: string): CommandLine {
+  return ["/bin/sh", preparePath, reference];
+}
+
 function portText({ address, port, containerPort, protocol }: PublishedPort): string {
   const host = address.includes(":") ? `[${address}]` : address;
   return `${host === "" ? "" : `${host}:`}${port}:${containerPort}/${protocol}`;
-}
-
-function load(reference: string): CommandLine {
-  return ["/bin/sh", loadPath, reference];
-}
-
-/** The reference is the script's argument: nothing of it is ever shell. */
-function loadScript(isThere: string, getIt: string, isOnMedium: boolean): WrittenFile {
-  const lines = [
-    "#!/bin/sh",
-    "# Gets the image, unless the runtime has it.",
-    "set -eu",
-    `if ${isThere}; then exit; fi`,
-    ...(isOnMedium
-      ? [
-          "medium=/run/gantry-image",
-          'mkdir -p "$medium"',
-          `mountpoint -q "$medium" || mount -o ro "LABEL=${mediumLabel}" "$medium"`,
-          getIt,
-          'umount "$medium"',
-        ]
-      : [getIt]),
-    "",
-  ];
-  return { path: loadPath, permissions: "0755", content: lines.join("\n") };
 }
 
 const portsPath = "/etc/gantry/ports.nft";

@@ -10,8 +10,6 @@ export interface ServiceUnit {
   readonly after: readonly string[];
   readonly isOneShot: boolean;
   readonly before: readonly CommandLine[];
-  /** Beforehand too, where a failure means nothing. */
-  readonly tidy: readonly CommandLine[];
   readonly start: CommandLine;
   readonly stop?: CommandLine;
 }
@@ -36,7 +34,6 @@ export function writeUnit(unit: ServiceUnit): string {
     ...(unit.isOneShot ? ["Type=oneshot", "RemainAfterExit=yes", "Restart=on-failure"] : ["Restart=always"]),
     "RestartSec=1",
     "TimeoutStartSec=infinity",
-    ...lines("ExecStartPre=-", unit.tidy),
     ...lines("ExecStartPre=", unit.before),
     ...lines("ExecStart=", [unit.start]),
     ...(unit.stop === undefined ? [] : lines("ExecStop=", [unit.stop])),

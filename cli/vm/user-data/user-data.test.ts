@@ -54,25 +54,28 @@ write_files:
       Restart=always
       RestartSec=1
       TimeoutStartSec=infinity
-      ExecStartPre=-/usr/bin/docker rm --force workload
-      ExecStartPre=/bin/sh /etc/gantry/load-image web:1
+      ExecStartPre=/bin/sh /etc/gantry/prepare-workload web:1
       ExecStart=/usr/bin/docker run --rm --name workload --publish 8080:80/tcp --env "GREETING=hello, world" --env EMPTY= web:1 serve --root "/srv/my files"
       ExecStop=/usr/bin/docker stop workload
 
       [Install]
       WantedBy=multi-user.target
-  - path: /etc/gantry/load-image
+  - path: /etc/gantry/prepare-workload
     permissions: "0755"
     content: |
       #!/bin/sh
-      # Gets the image, unless the runtime has it.
       set -eu
-      if /usr/bin/docker image inspect "$1" >/dev/null 2>&1; then exit; fi
+      ran=/var/lib/gantry-workload-ran
+      if [ -e "$ran" ]; then
+        /usr/bin/docker rm --force workload >/dev/null 2>&1 || true
+        if /usr/bin/docker image inspect "$1" >/dev/null 2>&1; then exit; fi
+      fi
       medium=/run/gantry-image
       mkdir -p "$medium"
       mountpoint -q "$medium" || mount -o ro "LABEL=GANTRY-IMAGE" "$medium"
       /usr/bin/docker load --quiet --input "$medium/image.tar"
       umount "$medium"
+      touch "$ran"
 runcmd:
   - - systemctl
     - daemon-reload
@@ -108,8 +111,9 @@ test("withWorkload: every runtime gets the image, the ports, the variables and t
 
 test("withWorkload: an image from a registry is pulled, packages are installed where they are asked for", () => {
   const remote = { ...web, isOnMedium: false };
-  assert.doesNotMatch(unitOf(configure("docker", remote)), /load-image/);
-  assert.match(fileOf(configure("containerd", remote), "/etc/gantry/load-image"), /ctr images pull "\$1"/);
+  const script = "/etc/gantry/prepare-workload";
+  assert.doesNotMatch(fileOf(configure("docker", remote), script), /docker load|medium/);
+  assert.match(fileOf(configure("containerd", remote), script), /ctr images pull "\$1"/);
   const config = configure("containerd", remote, true);
   assert.deepEqual(config.packages, ["qemu-guest-agent", "containerd", "nftables"]);
   assert.deepEqual(config.runcmd?.[0], ["systemctl", "start", "qemu-guest-agent.service"]);

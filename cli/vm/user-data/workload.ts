@@ -38,9 +38,7 @@ export interface Recipe {
   /** Of the distribution; undefined when it has none. */
   readonly packages?: readonly string[];
   readonly files: (workload: Workload) => readonly WrittenFile[];
-  readonly unit: (
-    workload: Workload,
-  ) => Pick<ServiceUnit, "isOneShot" | "before" | "tidy" | "start" | "stop">;
+  readonly unit: (workload: Workload) => Pick<ServiceUnit, "isOneShot" | "before" | "start" | "stop">;
 }
 
 /** `docker.io/library/nginx:latest` for `nginx`. */
