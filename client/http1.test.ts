@@ -63,6 +63,17 @@ test("http1Transport: sends streams in chunks", async (t) => {
   assert.ok(log.sent.endsWith("\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
 });
 
+test("http1Transport: sends a stream of known length as it is", async (t) => {
+  const { transport, log } = scripted(answer("HTTP/1.1 204 No Content\r\n\r\n"));
+  const bytes = (async function* () {
+    yield bytesOf("ab");
+    yield bytesOf("c");
+  })();
+  await transport.send({ method: "PUT", path: "/x", body: { type: "a/b", bytes, length: 3 } }, t.signal);
+  assert.match(log.sent, /\r\nContent-Length: 3\r\n/);
+  assert.ok(log.sent.endsWith("\r\n\r\nabc"));
+});
+
 test("http1Transport.hijack: hands the connection over, with what came behind the head", async (t) => {
   const { transport, log } = scripted(answer("HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\nraw"));
   const taken = await transport.hijack({ method: "POST", path: "/x" }, t.signal);

@@ -227,7 +227,7 @@ test("ssh: to the address that a machine was leased, with the key that it was gi
   const args = out.trimEnd().split("\n");
   assert.deepEqual(args.slice(-2), ["echo", "a b"]);
   assert.match(args.at(-3) ?? "", /^10\.98\.\d+\.\d+$/);
-  assert.deepEqual(args.slice(-5, -3), ["-l", "me"]);
+  assert.deepEqual(args.slice(-6, -3), ["-l", "me", "--"]);
   for (const option of [`HostKeyAlias=${uuid}`, "StrictHostKeyChecking=accept-new", "IdentitiesOnly=yes"])
     assert.ok(args.includes(option), option);
   const identity = args[args.indexOf("-i") + 1] ?? "";

@@ -73,6 +73,8 @@ export const command = defineCommand({
       ...(identity === undefined ? [] : ["-i", identity]),
       "-l",
       user,
+      // What follows is no option, whatever it looks like.
+      "--",
       address,
       ...words,
     ];
