@@ -141,6 +141,25 @@ test("image: a file is uploaded once, and machines share it", async () => {
   assert.equal((await gantry(["vm", "image", "upload", disk, "other.raw"])).code, 1);
   assert.equal(await vm("image", "delete", "other.raw", name), `other.raw\n${name}`);
   await vm("delete", "from-file", "from-file-too", "from-library");
+  const iso = join(hypervisor.folder, "installer.iso");
+  writeFileSync(iso, "medium");
+  const installed = await vm(
+    "create",
+    ...hardware,
+    "--firmware",
+    "uefi",
+    "--image",
+    iso,
+    "--start",
+    "installed",
+  );
+  const { state, machineTypeKeyword, blockDevs, bootDevices } = await hypervisor.vm(installed);
+  assert.deepEqual([state, machineTypeKeyword], ["RUNNING", "uefi"]);
+  const types = blockDevs.map(({ type }: { type: string }) => type);
+  assert.deepEqual(types, ["VIRTIO_DISK", "IDE_CDROM", "NVRAM"]);
+  assert.deepEqual(bootDevices, [blockDevs[0].uuid, blockDevs[1].uuid]);
+  assert.match(blockDevs[1].name, /^installer-[\da-f]{12}\.iso$/);
+  await vm("delete", "--force", "installed");
 });
 
 test("clone and snapshots: machines from what one is, and from what it was", async () => {

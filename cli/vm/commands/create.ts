@@ -61,6 +61,8 @@ export const command = defineCommand({
         name,
         ...hardware,
         blockDevs: [...disksOf(image, values.disk), ...devices],
+        // An installed system goes before the medium that it was installed from.
+        bootDevices: image?.kind === "iso" ? ["virtio-disk0", "ide-cdrom0"] : ["virtio-disk0"],
         cloudInitData: {
           userData:
             userData === undefined

@@ -111,7 +111,7 @@ async function awaitWorkload(deployment: Deployment, uuid: string, step: Step): 
   const { plan, signal } = deployment;
   const late = AbortSignal.timeout(plan.timeoutS * 1000);
   const inTime = AbortSignal.any([signal, late]);
-  let waitingFor = "an address";
+  let missing = `address in ${plan.timeoutS} seconds; see: gantry vm console ${plan.name}`;
   try {
     const { address } = await step(
       "address",
@@ -119,7 +119,7 @@ async function awaitWorkload(deployment: Deployment, uuid: string, step: Step): 
       ({ address: found, by }) => `${found}, from its ${by}`,
     );
     for (const { port } of plan.workload.ports.filter(({ protocol }) => protocol === "tcp")) {
-      waitingFor = `an answer of ${address}:${port}`;
+      missing = `answer of ${address}:${port} in ${plan.timeoutS} seconds; see: gantry vm ssh ${plan.name} journalctl -u gantry-workload`;
       await step(
         "answer",
         async () => await awaitAnswer(address, port, inTime),
@@ -131,10 +131,7 @@ async function awaitWorkload(deployment: Deployment, uuid: string, step: Step): 
     }
   } catch (error) {
     if (signal.aborted || !late.aborted) throw error;
-    throw new Fault(
-      "unavailable",
-      `no ${waitingFor.replace(/^an /, "")} in ${plan.timeoutS} seconds; see: gantry vm console ${plan.name}`,
-    );
+    throw new Fault("unavailable", `no ${missing}`);
   }
 }
 
