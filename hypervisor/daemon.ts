@@ -5,6 +5,7 @@ import process from "node:process";
 import { instanceName } from "#base/instance-name.ts";
 import { KeyedLock } from "#base/keyed-lock.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
+import { readHostFacts } from "#host/facts.ts";
 import { releaseMemory } from "#host/memory.ts";
 import { AuditLog } from "./access/audit-log.ts";
 import { FailedLogins } from "./access/failed-logins.ts";
@@ -19,6 +20,8 @@ import { IsoLibrary } from "./images/iso-library.ts";
 import { RecordStore, type StoredRecord } from "./metadata/record-store.ts";
 import { leaveNetworks, openNetwork } from "./networks/machine-network.ts";
 import { VirtualNetworks } from "./networks/virtual-networks.ts";
+import type { LaunchDeps } from "./qemu/launch.ts";
+import { MachineCgroups } from "./qemu/machine-cgroups.ts";
 import type { Accelerator } from "./qemu/plan-argv.ts";
 import { probeAccelerator } from "./qemu/probe.ts";
 import { absentRoutes } from "./rest-api/absent-routes.ts";
@@ -98,12 +101,15 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
   await ensureConfig(records, { DNSConfig: { serverIPs: hostNameServers() } });
   const name = instanceName(options.root);
   const cidr = options.vmCidr ?? usualCidr;
-  const deps = openMachines(undo, { options, records, accelerator, folder, runFolder, name, cidr, now, log });
+  const cgroups = new MachineCgroups(readHostFacts().cgroup, name, accelerator, log);
+  undo.defer(() => cgroups.dismantle());
+  const launch = { runFolder, diskFolder: join(folder, "disks"), accelerator, cgroups };
+  const deps = openMachines(undo, { options, records, launch, name, cidr, now, log });
   const { networks, machines } = deps;
   const power = new Power(deps);
   const settings = placeSettings(options, deps.nodeUUID);
   const exports = new ExportService(deps, settings);
-  await takeOver(deps, power, runFolder, signal);
+  await takeOver(deps, power, launch, signal);
   await exports.removeUnfinished();
   undo.use(await openNetwork(networks, { name, cidr, folder, run: options.run }, log));
   const facts = () => readNodeFacts(folder);
@@ -144,18 +150,16 @@ function openMachines(
   given: {
     readonly options: HypervisorOptions;
     readonly records: RecordStore;
-    readonly accelerator: Accelerator;
-    readonly folder: string;
-    readonly runFolder: string;
+    readonly launch: LaunchDeps;
     readonly name: string;
     readonly cidr: string;
     readonly now: () => Date;
     readonly log: Log;
   },
 ): VmDeps {
-  const { options, records, accelerator, folder, runFolder, name, cidr, now, log } = given;
+  const { options, records, launch, name, cidr, now, log } = given;
   const { uplink, run } = options;
-  const diskFolder = join(folder, "disks");
+  const { diskFolder } = launch;
   const { nodeUUID } = getCluster(records);
   const prefix = prefixOf(name);
   const networks = new VirtualNetworks({ prefix, cidr, ...(uplink !== undefined && { uplink }) });
@@ -172,7 +176,6 @@ function openMachines(
   );
   const tasks = new TaskList({ records, log, now, nodeUUID });
   undo.defer(async () => await tasks.close());
-  const launch = { runFolder, diskFolder, accelerator };
   const bypass = canBypassCache(diskFolder);
   const machines = undo.use(
     new MachineTable({ records, layers, isos, networks, launch, canBypassCache: bypass, log }),

@@ -1,9 +1,27 @@
-import type { CgroupWrite } from "./plan.ts";
+import type { UnifiedLayout } from "./layout.ts";
+import type { CgroupPlan, CgroupWrite } from "./plan.ts";
 import type { BlockIoResources, CgroupResources, ThrottleRule } from "./resources.ts";
 
 const defaultPeriodUs = 100_000;
 
 type Entry = readonly [file: string, value: string | number | undefined, otherwise?: string];
+
+/**
+ * What it takes to put a process into a cgroup of its own on a pure v2 machine, below one whose controllers are enabled. Rules
+ * for devices are not among it: they are programs there.
+ */
+export function planUnified(
+  layout: UnifiedLayout,
+  cgroupPath: string,
+  resources: CgroupResources,
+): CgroupPlan {
+  const folder = layout.root + cgroupPath;
+  return {
+    directories: [folder],
+    writes: unifiedWrites(folder, resources),
+    processFiles: [`${folder}/cgroup.procs`],
+  };
+}
 
 /**
  * The v2 files of limits given in the terms of v1, converted as OCI runtimes do.

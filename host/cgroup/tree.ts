@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Fault, type FaultKind, messageOf } from "#base/fault.ts";
-import { type CgroupLayout, foldersOf } from "./layout.ts";
+import { type CgroupLayout, foldersOf, type UnifiedLayout } from "./layout.ts";
 import type { CgroupPlan, CgroupWrite } from "./plan.ts";
 
 /**
@@ -31,6 +31,30 @@ export function createCgroup(plan: CgroupPlan): void {
   } catch (error) {
     for (const directory of made.toReversed()) removeTree(directory);
     throw error;
+  }
+}
+
+/**
+ * Makes a cgroup of a pure v2 machine whose children can be limited by these controllers; those that the machine does not have
+ * are left out.
+ *
+ * @throws {Fault} `conflict` when processes live in it or above it
+ */
+export function enableControllers(
+  layout: UnifiedLayout,
+  cgroupPath: string,
+  controllers: readonly string[],
+): void {
+  const parts = cgroupPath.split("/").filter((part) => part !== "");
+  const value = controllers
+    .filter((controller) => layout.controllers.includes(controller))
+    .map((controller) => `+${controller}`)
+    .join(" ");
+  let folder = layout.root;
+  for (const part of ["", ...parts]) {
+    folder = join(folder, part);
+    if (part !== "") makeParent(folder, false);
+    writeAll([{ file: join(folder, "cgroup.subtree_control"), value }]);
   }
 }
 

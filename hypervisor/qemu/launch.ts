@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Fault, isFault } from "#base/fault.ts";
-import { Machine } from "./machine.ts";
+import { processEnd } from "#host/process-end.ts";
+import { Machine, machinePid } from "./machine.ts";
+import type { MachineCgroups } from "./machine-cgroups.ts";
 import type { MachineSockets, MachineSpec } from "./machine-spec.ts";
 import { type Accelerator, planArgv } from "./plan-argv.ts";
 
@@ -14,6 +16,7 @@ export interface LaunchDeps {
   /** With the files of all disks: QEMU reaches them relative to it, whoever it runs as. */
   readonly diskFolder: string;
   readonly accelerator: Accelerator;
+  readonly cgroups: MachineCgroups;
 }
 
 const startMs = 60_000;
@@ -47,20 +50,14 @@ export async function launchMachine(
   const pidFile = pidFileOf(deps.runFolder, spec.uuid);
   const timeout = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
   try {
-    const child = await spawnQemu(
-      planArgv(spec, deps.accelerator),
-      deps.diskFolder,
-      spec.sockets.qmp,
-      folder,
-    );
+    const joins = [pidFile, ...deps.cgroups.create(spec)];
+    const argv = ["qemu-system-x86_64", ...planArgv(spec, deps.accelerator)];
+    const child = await spawnQemu(joined(joins, argv), deps.diskFolder, spec.sockets.qmp, folder);
     const over = Promise.withResolvers<never>();
     over.promise.catch(() => {});
     const tellWhy = () => over.reject(new Fault("precondition", complaintOf(folder)));
     child.once("exit", tellWhy);
-    child.once("error", (error) =>
-      over.reject(new Fault("precondition", "qemu-system-x86_64 is not installed", { cause: error })),
-    );
-    if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`);
+    child.once("error", (error) => over.reject(error));
     child.unref();
     try {
       const attached = Machine.attach({ uuid: spec.uuid, socket: spec.sockets.qmp, pidFile }, timeout);
@@ -75,6 +72,7 @@ export async function launchMachine(
       throw await over.promise.catch((reason: unknown) => (isComplaint(reason) ? reason : error));
     }
   } catch (error) {
+    await deps.cgroups.remove(spec.uuid);
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
@@ -94,9 +92,32 @@ export async function findMachine(
   }
 }
 
-/** Removes what a machine that has ended leaves behind. */
-export function forgetMachine(runFolder: string, uuid: string): void {
+/** Removes what a machine that has ended, or that nobody can talk to any more, leaves behind. */
+export async function forgetMachine(
+  { runFolder, cgroups }: Pick<LaunchDeps, "runFolder" | "cgroups">,
+  uuid: string,
+): Promise<void> {
+  await cgroups.remove(uuid);
   rmSync(join(runFolder, uuid), { recursive: true, force: true });
+}
+
+/** Ends a machine whose monitor does not answer: two QEMUs must never have the same disks. */
+export async function endUnreachable(
+  deps: Pick<LaunchDeps, "runFolder" | "cgroups">,
+  uuid: string,
+): Promise<void> {
+  const pid = machinePid(pidFileOf(deps.runFolder, uuid), uuid);
+  if (pid !== undefined) {
+    process.kill(pid, "SIGKILL");
+    await processEnd(pid);
+  }
+  await forgetMachine(deps, uuid);
+}
+
+/** What runs the command as a process that has written its pid into files first: nobody dies between the two. */
+function joined(files: readonly string[], argv: readonly string[]): readonly string[] {
+  const script = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit; shift; done; shift; exec "$@"';
+  return ["-c", script, "sh", ...files, "--", ...argv];
 }
 
 function pidFileOf(runFolder: string, uuid: string): string {
@@ -118,7 +139,7 @@ async function spawnQemu(
   const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
   const errors = openSync(join(folder, "log"), "w", 0o600);
   try {
-    return spawn("qemu-system-x86_64", [...argv], {
+    return spawn("/bin/sh", [...argv], {
       cwd,
       detached: true,
       stdio: ["ignore", "ignore", errors, fd],
@@ -131,6 +152,7 @@ async function spawnQemu(
 
 function complaintOf(folder: string): string {
   const text = readFileSync(join(folder, "log"), "utf8").trim();
+  if (/qemu-system-x86_64: not found/.test(text)) return "qemu-system-x86_64 is not installed";
   const lines = text.split("\n").map((line) => line.replace(/^.*?qemu-system-x86_64: /, ""));
   return text === "" ? "QEMU has ended without a word" : lines.join("; ").slice(0, 2000);
 }

@@ -69,12 +69,7 @@ export class Machine implements Disposable {
 
   /** Of its process; undefined when that has gone. */
   get pid(): number | undefined {
-    try {
-      const pid = Number(readFileSync(this.#pidFile, "utf8"));
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(this.uuid) ? pid : undefined;
-    } catch {
-      return undefined;
-    }
+    return machinePid(this.#pidFile, this.uuid);
   }
 
   /** Calls back when the state may have changed, and when the machine has ended. */
@@ -139,5 +134,15 @@ export class Machine implements Disposable {
     if (state === this.#state) return;
     this.#state = state;
     for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Of a machine's process by the file that it has written; undefined when that has gone. */
+export function machinePid(pidFile: string, uuid: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile, "utf8"));
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(uuid) ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -12,7 +12,7 @@ interface Waiting {
 }
 
 const maxLine = 64 << 20;
-const greetingMs = 10_000;
+const greetingMs = 30_000;
 
 /** A command that QEMU has refused, with its class. @see QEMU Machine Protocol specification, 2.4.2 */
 export class QmpError extends Error {
@@ -51,7 +51,7 @@ export class QmpConnection implements Disposable {
   /**
    * Resolves when QEMU takes commands.
    *
-   * @throws {Fault} `unavailable` when nobody listens on the socket, or says nothing for ten seconds
+   * @throws {Fault} `unavailable` when nobody listens on the socket, or says nothing for half a minute
    */
   static async open(path: string, signal: AbortSignal): Promise<QmpConnection> {
     const connection = await QmpConnection.openAgent(path, signal);

@@ -8,6 +8,7 @@ import type { RecordStore } from "#hypervisor/metadata/record-store.ts";
 import type { VirtualNetworks } from "#hypervisor/networks/virtual-networks.ts";
 import {
   findMachine,
+  endUnreachable,
   forgetMachine,
   type LaunchDeps,
   launchMachine,
@@ -76,7 +77,7 @@ export class MachineTable implements Disposable {
   async adopt(vm: VmRecord, signal: AbortSignal): Promise<Running | undefined> {
     const machine = await findMachine(this.#deps.launch.runFolder, vm.uuid, signal);
     if (machine === undefined) {
-      forgetMachine(this.#deps.launch.runFolder, vm.uuid);
+      await endUnreachable(this.#deps.launch, vm.uuid);
       return undefined;
     }
     return this.#watch(machine);
@@ -142,11 +143,11 @@ export class MachineTable implements Disposable {
       // Let go of, it has not ended.
       if (this.#running.get(uuid) !== running) return;
       running.agent[Symbol.dispose]();
+      await forgetMachine(this.#deps.launch, uuid);
       await this.#recordEnd(uuid, end === "lost").catch((error: unknown) =>
         this.#deps.log.error("cannot record the end of a machine", { vm: uuid, error }),
       );
       this.#running.delete(uuid);
-      forgetMachine(this.#deps.launch.runFolder, uuid);
       this.#endings.delete(uuid);
     });
     this.#endings.set(uuid, ending);

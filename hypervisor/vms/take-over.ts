@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { TaskGoal } from "#hypervisor/tasks/task-list.ts";
+import type { LaunchDeps } from "#hypervisor/qemu/launch.ts";
 import { finishFreezes } from "./freeze.ts";
 import { nicsInUse } from "./in-use.ts";
 import { collectFirmwareFiles } from "./plan-machine.ts";
@@ -12,7 +13,7 @@ import type { VmDeps } from "./vm-deps.ts";
 export async function takeOver(
   deps: VmDeps,
   power: Power,
-  runFolder: string,
+  { runFolder, cgroups }: Pick<LaunchDeps, "runFolder" | "cgroups">,
   signal: AbortSignal,
 ): Promise<void> {
   const { records, machines, tasks, layers, networks } = deps;
@@ -23,6 +24,7 @@ export async function takeOver(
   await layers.collect();
   collectFirmwareFiles(layers.folder, new Set(all.map(({ uuid }) => uuid)));
   await networks.collect(nicsInUse(records));
+  await cgroups.collect(new Set(machines.runningUUIDs));
   const hasRebooted = isNewBoot(runFolder);
   for (const vm of all) {
     if (machines.find(vm.uuid) !== undefined || vm.desiredDisposition !== "RUNNING") continue;

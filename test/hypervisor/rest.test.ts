@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { WebSocket } from "ws";
@@ -318,6 +318,38 @@ test("actions do what clients wait for, in every state", async () => {
   assert.deepEqual([stopped.state, stopped.desiredDisposition, stopped.nodeUUID], ["SHUTOFF", "SHUTOFF", ""]);
   await hypervisor.done("DELETE", `/VirDomain/${vm}`);
   assert.deepEqual(await hypervisor.ok("GET", `/VirDomain/${vm}`), []);
+});
+
+/** What a file of the machine's cgroups says, whichever hierarchy it is in. */
+function limitOf(vm: string, ...files: readonly string[]): string | undefined {
+  const own = hypervisor.cgroups().filter((folder) => folder.endsWith(vm));
+  const [found] = own
+    .flatMap((folder) => files.map((file) => join(folder, file)))
+    .filter((file) => existsSync(file));
+  return found === undefined ? undefined : readFileSync(found, "utf8").trim();
+}
+
+test("a machine has its memory and its CPUs and no more, also when another daemon has found it", async () => {
+  const vm = await hypervisor.newVm("limited", ["VIRTIO_DISK"]);
+  await hypervisor.act(vm, "START");
+  const [pid] = hypervisor.processes("qemu-system");
+  const check = () => {
+    const memory = Number(limitOf(vm, "memory.limit_in_bytes", "memory.max"));
+    assert.ok(memory > 500 << 20 && memory < 1500 << 20, `${memory}`);
+    assert.match(limitOf(vm, "cpu.cfs_quota_us", "cpu.max") ?? "", /^200000( 100000)?$/);
+    assert.equal(limitOf(vm, "pids.max"), "257");
+    assert.equal(limitOf(vm, "cgroup.procs"), String(pid));
+  };
+  check();
+  await hypervisor.stop("SIGKILL");
+  await hypervisor.up();
+  check();
+  await hypervisor.act(vm, "STOP");
+  assert.deepEqual(
+    hypervisor.cgroups().filter((folder) => folder.endsWith(vm)),
+    [],
+  );
+  await hypervisor.done("DELETE", `/VirDomain/${vm}`);
 });
 
 test("the screen of a running machine is a websocket for who may see it", async () => {

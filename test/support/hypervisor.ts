@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -214,6 +214,23 @@ export class HypervisorUnderTest implements AsyncDisposable {
       .map(Number);
   }
 
+  /** Folders of its machines' cgroups, with those of the machines. */
+  cgroups(): readonly string[] {
+    const root = "/sys/fs/cgroup";
+    const own = `${instanceName(this.root)}-vms`;
+    const places = [root, ...readdirSync(root).map((name) => join(root, name))].map((place) =>
+      join(place, own),
+    );
+    return places
+      .filter((place) => existsSync(place))
+      .flatMap((place) => [
+        place,
+        ...readdirSync(place, { withFileTypes: true })
+          .filter((entry) => entry.isDirectory())
+          .map(({ name }) => join(place, name)),
+      ]);
+  }
+
   /** Removes every machine and image, ends the daemon, and asserts that nothing is left of it anywhere. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
@@ -243,6 +260,7 @@ export class HypervisorUnderTest implements AsyncDisposable {
     return [
       ...this.processes("").map((pid) => `process ${commandOf(String(pid)).replaceAll("\0", " ")}`),
       ...readdirSync("/sys/class/net").filter((link) => link.startsWith(`g${number}`)),
+      ...this.cgroups().map((folder) => `cgroup ${folder}`),
       ...tables.split("\n").filter((line) => line.includes(name)),
     ];
   }
