@@ -135,19 +135,29 @@ function ideAddress(slot: number, channel: 0 | 1): { readonly bus: string; reado
 }
 
 function nicArgs(nic: NicSpec, bootOrder: readonly string[]): readonly (readonly string[])[] {
+  const device = nicDeviceOf(nic, bootIndex(nic.uuid, bootOrder));
+  return [
+    ["-netdev", JSON.stringify(netdevOf(nic))],
+    ["-device", JSON.stringify(device)],
+  ];
+}
+
+/** The host's end of a NIC, as `-netdev` and `netdev_add` take it. */
+export function netdevOf(nic: NicSpec): Readonly<Record<string, unknown>> {
+  const id = `n${deviceIdOf(nic.uuid)}`;
+  return { type: "tap", id, ifname: nic.tap, script: "no", downscript: "no" };
+}
+
+/** The NIC that the guest sees, as `-device` and `device_add` take it. */
+export function nicDeviceOf(nic: NicSpec, bootindex?: number): Readonly<Record<string, unknown>> {
   const id = deviceIdOf(nic.uuid);
-  const bootindex = bootIndex(nic.uuid, bootOrder);
-  const device = {
+  return {
     driver: nic.model,
     id,
     netdev: `n${id}`,
     mac: nic.mac,
     ...(bootindex !== undefined && { bootindex }),
   };
-  return [
-    ["-netdev", `tap,id=n${id},ifname=${nic.tap},script=no,downscript=no`],
-    ["-device", JSON.stringify(device)],
-  ];
 }
 
 function bootIndex(uuid: string, bootOrder: readonly string[]): number | undefined {

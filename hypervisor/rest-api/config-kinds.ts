@@ -37,7 +37,7 @@ export const configKinds: readonly ConfigKind[] = [
       for (const ip of serverIPs as readonly string[])
         if (isIP(ip) === 0) throw new Fault("invalid", `Invalid DNS server address '${ip}'`);
       for (const domain of searchDomains as readonly string[])
-        if (!/^[a-z0-9]([a-z0-9-.]*[a-z0-9])?\.?$/i.test(domain))
+        if (!/^[a-z0-9_]([a-z0-9-._]*[a-z0-9_])?\.?$/i.test(domain))
           throw new Fault("invalid", `Invalid search domain '${domain}'`);
     },
   },

@@ -59,7 +59,7 @@ function shareOf(url: URL): Share {
   return {
     service: `//${url.hostname}/${share}`,
     folder,
-    user: domain === undefined ? user : `${domain}/${user}`,
+    user: domain === undefined || domain === "" ? user : `${domain}/${user}`,
     password: decodeURIComponent(url.password),
     port: url.port,
   };

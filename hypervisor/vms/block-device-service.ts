@@ -4,7 +4,7 @@ import type { LayerRecord } from "#hypervisor/disks/layer-store.ts";
 import type { VirtualDiskRecord } from "#hypervisor/disks/virtual-disk-library.ts";
 import type { Changes } from "#hypervisor/metadata/record-store.ts";
 import { TaskFailure } from "#hypervisor/tasks/task-list.ts";
-import { changeMedium, growDrive, plugDrive, unplugDrive } from "./drive-operations.ts";
+import { changeMedium, growDrive, hasDrive, plugDrive, unplugDrive } from "./drive-operations.ts";
 import { freezeDisks } from "./freeze.ts";
 import type { Running } from "./machine-table.ts";
 import { chosenSlot, newBlockDevice } from "./new-vm.ts";
@@ -157,7 +157,8 @@ export class BlockDeviceService {
   ): Promise<void> {
     const drive = driveOf(device, this.#deps.machines.place);
     const canUnplug = device.type === "SCSI_DISK" || device.type === "VIRTIO_DISK";
-    const isGone = drive !== undefined && canUnplug && (await unplugDrive(machine, drive, signal));
+    const isPlugged = drive !== undefined && (await hasDrive(machine, drive.uuid, signal));
+    const isGone = !isPlugged || (canUnplug && (await unplugDrive(machine, drive, signal)));
     // Clients know this text, and shut the machine down for it.
     if (!isGone) throw new TaskFailure("Unable to delete block device from VM '%@': Still in use", [vm.name]);
   }
@@ -194,7 +195,7 @@ export class BlockDeviceService {
           };
           const taskTag = await tasks.begin(
             subject,
-            async (_, inner) => await this.#plug(machines.find(vmUUID), device, inner),
+            async (_, inner) => await this.#plugOrRemove(machines.find(vmUUID), device, inner),
             (changes) => {
               if (layer !== undefined) layers.record(changes, layer);
               changes.put(kinds.blockDevice, device);
@@ -215,6 +216,22 @@ export class BlockDeviceService {
     const { layers } = this.#deps;
     const base = { capacityBytes: device.capacity, userId: vm.userId };
     return await layers.create({ ...base, ...(source !== undefined && { parent: source.layer }) }, signal);
+  }
+
+  async #plugOrRemove(
+    running: Running | undefined,
+    device: BlockDeviceRecord,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.#plug(running, device, signal);
+    } catch (error) {
+      if (!signal.aborted) {
+        await this.#deps.records.change((changes) => changes.remove(kinds.blockDevice, device.uuid));
+        await this.#deps.layers.collect();
+      }
+      throw error;
+    }
   }
 
   /** What cannot be plugged in now is there at the next start. */

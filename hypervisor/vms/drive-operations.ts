@@ -12,11 +12,22 @@ const trayTries = 50;
 export async function plugDrive({ qmp }: Machine, drive: DriveSpec, signal: AbortSignal): Promise<void> {
   if (drive.medium !== undefined) await qmp.execute("blockdev-add", blockdevOf(drive), signal);
   try {
-    await qmp.execute("device_add", deviceOf(drive), signal);
+    await addDevice(qmp, drive, signal);
   } catch (error) {
     if (drive.medium !== undefined)
       await qmp.execute("blockdev-del", { "node-name": nodeNameOf(drive.uuid) }, signal);
     throw error;
+  }
+}
+
+/** A machine gets its SCSI controller with the first disk that needs it. */
+async function addDevice(qmp: Machine["qmp"], drive: DriveSpec, signal: AbortSignal): Promise<void> {
+  try {
+    await qmp.execute("device_add", deviceOf(drive), signal);
+  } catch (error) {
+    if (!(error instanceof QmpError) || !error.message.includes("Bus 'scsi.0' not found")) throw error;
+    await qmp.execute("device_add", { driver: "virtio-scsi-pci", id: "scsi" }, signal);
+    await qmp.execute("device_add", deviceOf(drive), signal);
   }
 }
 
@@ -27,8 +38,15 @@ export async function plugDrive({ qmp }: Machine, drive: DriveSpec, signal: Abor
  */
 export async function unplugDrive(machine: Machine, drive: DriveSpec, signal: AbortSignal): Promise<boolean> {
   const { qmp } = machine;
-  const device = deviceIdOf(drive.uuid);
   const node = await activeNodeOf(machine, drive.uuid, signal);
+  const isGone = await unplugDevice(machine, deviceIdOf(drive.uuid), signal);
+  if (isGone && node !== undefined && !qmp.isClosed)
+    await qmp.execute("blockdev-del", { "node-name": node }, signal);
+  return isGone;
+}
+
+/** Asks the guest to let a device go. @returns whether it has within a minute */
+export async function unplugDevice({ qmp }: Machine, device: string, signal: AbortSignal): Promise<boolean> {
   const gone = Promise.withResolvers<boolean>();
   using _listening = qmp.onEvent(({ event, data }: QmpEvent) => {
     if (event === "DEVICE_DELETED" && data["device"] === device) gone.resolve(true);
@@ -38,9 +56,12 @@ export async function unplugDrive(machine: Machine, drive: DriveSpec, signal: Ab
   const late = delay(unplugMs, false, { signal: giveUp.signal, ref: false }).catch(() => false);
   const isGone = await Promise.race([gone.promise, late, qmp.closed().then(() => true)]);
   giveUp.abort();
-  if (isGone && node !== undefined && !qmp.isClosed)
-    await qmp.execute("blockdev-del", { "node-name": node }, signal);
   return isGone;
+}
+
+/** Whether the machine has the drive now: what is added to one that runs may come at the next start. */
+export async function hasDrive(machine: Machine, uuid: string, signal: AbortSignal): Promise<boolean> {
+  return (await findDrive(machine, uuid, signal)) !== undefined;
 }
 
 /** Puts another medium into a CD-ROM drive of a machine that runs, or none. */

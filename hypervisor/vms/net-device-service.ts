@@ -1,12 +1,16 @@
 import type { VirDomainNetDevice } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
+import type { Changes } from "#hypervisor/metadata/record-store.ts";
 import { deviceIdOf } from "#hypervisor/qemu/machine-spec.ts";
+import { TaskFailure, type TaskGoal, type TaskSubject } from "#hypervisor/tasks/task-list.ts";
 import { checkNetDevice, newNetDevice } from "./new-vm.ts";
+import { plugNic, unplugNic } from "./nic-operations.ts";
+import { nicOf } from "./plan-machine.ts";
 import { kinds, type NetDeviceRecord, type VmRecord } from "./records.ts";
 import { getVm, secondsOf, type VmDeps } from "./vm-deps.ts";
 import type { Begun } from "./vm-service.ts";
 
-/** Gives machines NICs, changes them, takes them away. A machine that runs gets a new one when it starts again. */
+/** Gives machines NICs, changes them, takes them away. */
 export class NetDeviceService {
   readonly #deps: VmDeps;
 
@@ -16,10 +20,14 @@ export class NetDeviceService {
 
   /** @throws {Fault} `not-found`, `invalid` */
   async create(body: Partial<VirDomainNetDevice>, sessionID: string): Promise<Begun> {
-    const { records } = this.#deps;
+    const { records, tasks, locks } = this.#deps;
     const vm = getVm(records, body.virDomainUUID ?? "");
     const device = newNetDevice(vm.uuid, body);
-    const taskTag = await this.#commit(vm, device.uuid, "Create", sessionID, device);
+    const taskTag = await tasks.begin(
+      this.#subject(vm, device.uuid, "Create", "there", sessionID),
+      async (_, signal) => await locks.run(vm.uuid, async () => await this.#plug(vm, device, signal)),
+      (changes) => this.#put(changes, vm, device),
+    );
     return { taskTag, createdUUID: device.uuid };
   }
 
@@ -52,46 +60,72 @@ export class NetDeviceService {
           .execute("set_link", { name: deviceIdOf(uuid), up: isConnected }, signal)
           .catch(() => {});
       }
-      return { taskTag: await this.#commit(vm, uuid, "Update", sessionID, after), createdUUID: "" };
-    });
-  }
-
-  /** Does nothing when there is none. @throws {Fault} `conflict` while the machine runs */
-  async remove(uuid: string, sessionID: string): Promise<Begun> {
-    const { records, locks, machines, networks } = this.#deps;
-    const device = records.find<NetDeviceRecord>(kinds.netDevice, uuid);
-    if (device === undefined) return { taskTag: "", createdUUID: "" };
-    return await locks.run(device.virDomainUUID, async () => {
-      const vm = getVm(records, device.virDomainUUID);
-      if (machines.find(vm.uuid) !== undefined) throw new Fault("conflict", `VM '${vm.name}' is running`);
-      const taskTag = await this.#commit(vm, uuid, "Delete", sessionID);
-      await networks.removeTap(uuid);
+      const { goal: _, ...subject } = this.#subject(vm, uuid, "Update", "there", sessionID);
+      const taskTag = await this.#deps.tasks.record(subject, (changes) => this.#put(changes, vm, after));
       return { taskTag, createdUUID: "" };
     });
   }
 
-  async #commit(
+  /** Its task fails when the guest of a running machine does not let it go. Does nothing when there is none. */
+  async remove(uuid: string, sessionID: string): Promise<Begun> {
+    const { records, tasks, locks, machines, networks } = this.#deps;
+    const device = records.find<NetDeviceRecord>(kinds.netDevice, uuid);
+    if (device === undefined) return { taskTag: "", createdUUID: "" };
+    const vm = getVm(records, device.virDomainUUID);
+    const subject = this.#subject(vm, uuid, "Delete", "gone", sessionID);
+    const taskTag = await tasks.begin(subject, async (progress, signal) => {
+      await locks.run(vm.uuid, async () => {
+        const running = machines.find(vm.uuid);
+        const nic = nicOf(device, machines.place);
+        if (running !== undefined && !(await unplugNic(running.machine, nic, signal)))
+          throw new TaskFailure("Unable to delete network device from VM '%@': Still in use", [vm.name]);
+        await networks.removeTap(uuid);
+        await progress.commit((changes) => {
+          const now = getVm(records, vm.uuid);
+          const bootDevices = now.bootDevices.filter((boot) => boot !== uuid);
+          changes.put(kinds.vm, { ...now, bootDevices, modified: secondsOf(this.#deps.now) } as VmRecord);
+          changes.remove(kinds.netDevice, uuid);
+        });
+      });
+    });
+    return { taskTag, createdUUID: "" };
+  }
+
+  /** What cannot be plugged in now is there at the next start. */
+  async #plug({ uuid, userId }: VmRecord, device: NetDeviceRecord, signal: AbortSignal): Promise<void> {
+    const { machines, networks, log } = this.#deps;
+    const running = machines.find(uuid);
+    if (running === undefined) return;
+    const { vlan, connected: isConnected } = device;
+    try {
+      await networks.ensureTap({ uuid: device.uuid, vlan, userId, isConnected });
+      await plugNic(running.machine, nicOf(device, machines.place), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn("a NIC comes when the machine starts again", { vm: uuid, error });
+    }
+  }
+
+  #subject(
     vm: VmRecord,
     uuid: string,
     verb: string,
+    is: TaskGoal["is"],
     sessionID: string,
-    device?: NetDeviceRecord,
-  ): Promise<string> {
-    const { records, tasks } = this.#deps;
-    const subject = {
+  ): TaskSubject & { readonly goal: TaskGoal } {
+    return {
       description: `${verb} network device of VM '%@'`,
       parameters: [vm.name],
       objectUUID: uuid,
       sessionID,
+      goal: { kind: kinds.netDevice, uuid, is },
     };
-    return await tasks.record(subject, (changes) => {
-      const now = getVm(records, vm.uuid);
-      const bootDevices =
-        device === undefined ? now.bootDevices.filter((boot) => boot !== uuid) : now.bootDevices;
-      changes.put(kinds.vm, { ...now, bootDevices, modified: secondsOf(this.#deps.now) } as VmRecord);
-      if (device === undefined) changes.remove(kinds.netDevice, uuid);
-      else changes.put(kinds.netDevice, device);
-    });
+  }
+
+  #put(changes: Changes, vm: VmRecord, device: NetDeviceRecord): void {
+    const { records, now } = this.#deps;
+    changes.put(kinds.vm, { ...getVm(records, vm.uuid), modified: secondsOf(now) } as VmRecord);
+    changes.put(kinds.netDevice, device);
   }
 
   #get(uuid: string): NetDeviceRecord {

@@ -96,7 +96,7 @@ export function driveOf(
   return { ...base, cache: usual, medium: { path, format: "qcow2", isReadOnly: device.readOnly } };
 }
 
-function nicOf(device: NetDeviceRecord, { tapOf }: MachinePlace): NicSpec {
+export function nicOf(device: NetDeviceRecord, { tapOf }: Pick<MachinePlace, "tapOf">): NicSpec {
   return {
     uuid: device.uuid,
     model: models[device.type],

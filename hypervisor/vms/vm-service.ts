@@ -70,6 +70,11 @@ export class VmService {
         // The uuid of a device that is to be made is only its client's word for it.
         if (given.uuid !== undefined && given.uuid !== "") names.set(given.uuid, device.uuid);
       }
+      const tools = options.attachGuestToolsISO === false ? undefined : this.#guestToolsFor(vm);
+      if (tools !== undefined) {
+        const drive = newBlockDevice(vm.uuid, { type: "IDE_CDROM" }, blockDevices, nowS);
+        blockDevices.push({ ...drive, isoUUID: tools.uuid, name: tools.name, capacity: tools.size });
+      }
       const netDevices = (body.netDevs ?? []).map((given) => newNetDevice(vm.uuid, given));
       const asked = (body.bootDevices ?? []).map((name) => names.get(name) ?? name);
       const bootDevices = resolveBootDevices(asked, blockDevices, netDevices);
@@ -187,6 +192,14 @@ export class VmService {
     for (const iso of isos) this.#deps.isos.record(changes, iso);
     for (const device of blockDevices) changes.put(kinds.blockDevice, device);
     for (const device of netDevices) changes.put(kinds.netDevice, device);
+  }
+
+  /** Drivers and an agent for Windows: the newest medium of the library that is called so. */
+  #guestToolsFor({ operatingSystem }: VmRecord): IsoRecord | undefined {
+    if (!operatingSystem.startsWith("os_windows")) return undefined;
+    return this.#deps.isos
+      .list()
+      .findLast(({ name, readyForInsert }) => readyForInsert && name.startsWith("scale-guest-tools-"));
   }
 
   async #newDevice(

@@ -107,9 +107,11 @@ async function check(
   const uuids = vms.map(({ uuid }) => uuid as string);
   const alive = vms.filter(({ state }) => state === "RUNNING").map(({ uuid }) => uuid as string);
   const now = hypervisor.processes("qemu-system");
+  // One that was about to begin when its daemon died may have begun since.
+  const gone = running.filter((pid) => !now.includes(pid));
   return [
-    ...(now.join() === running.join() ? [] : [`processes were ${running.join()}, are ${now.join()}`]),
-    ...(alive.length === running.length ? [] : [`${running.length} machines run, ${alive.length} are told`]),
+    ...gone.map((pid) => `process ${pid} is gone`),
+    ...(alive.length === now.length ? [] : [`${now.length} machines run, ${alive.length} are told`]),
     ...[...believed.made]
       .filter(([uuid, fate]) => fate === "kept" && !uuids.includes(uuid))
       .map(([uuid]) => `lost ${uuid}`),
