@@ -271,17 +271,17 @@ const trust: Entries = {
 
 export const commands: Entries = {
   up: command(
-    "Start the engine in the background",
+    "Start the engine and the cluster in the background",
     async () => (await import("./commands/up.ts")).command,
     own,
   ),
   down: command(
-    "Stop the containers and the engine",
+    "Stop containers, pods, the cluster and the engine",
     async () => (await import("./commands/down.ts")).command,
     own,
   ),
   status: command(
-    "Show whether the engine runs, and what it runs",
+    "Show what runs: engine, containers, cluster, pods",
     async () => (await import("./commands/status.ts")).command,
     own,
   ),

@@ -24,7 +24,7 @@ const answerTimeoutMs = 2000;
 export async function showCluster(out: Terminal): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const { stdout } = await promisify(execFile)(gantry, ["up", "--cluster", "--no-link"], { signal });
+    const { stdout } = await promisify(execFile)(gantry, ["up", "--no-link"], { signal });
     const line = stdout.split("\n").find((text) => text.startsWith("cluster "));
     out.write(`cluster     ${line?.slice("cluster ".length) ?? "up"}\n`);
     await withCluster(root, async (kube) => await showDeployment(kube, out, signal));

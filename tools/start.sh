@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 . tools/setup.sh
 [ "$(id -u)" = 0 ] || die "npm start needs root: the engine makes namespaces, mounts and firewall rules"
 setup
-up=$(bin/gantry up)
+# The engine first: what it shows needs no cluster, and one that does not start here is told of in its own place.
+up=$(bin/gantry up --no-cluster)
 say engine "${up#engine }"
 image=$(bin/gantry image bootstrap --if-missing busybox)
 say image "$(echo "$image" | sed 's/\(sha256:.\{12\}\)[0-9a-f]*/\1/')"

@@ -55,8 +55,8 @@ export const command = defineCommand({
       !(await isAnswering(instance, signal)) || (await stopContainers(context, client, time));
     if (!areStopped) return 1;
     const pods = await stopPods(instance, signal);
-    if (pods > 0) out.write(`${pods} pod${pods === 1 ? "" : "s"} stopped\n`);
-    if (server !== undefined || pods > 0) await removeNode(instance);
+    if (pods.length > 0) out.write(`${pods.length} pod${pods.length === 1 ? "" : "s"} stopped\n`);
+    if (server !== undefined || pods.length > 0) await removeNode(instance, pods);
     await stopDaemon("engine", engine, signal);
     unlinkSocket(usualSocket, socketOf(instance));
     out.write("engine stopped\n");

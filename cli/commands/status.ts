@@ -1,12 +1,13 @@
-import { readFileSync } from "node:fs";
 import { dockerClient } from "#client/docker-client.ts";
-import { type Context, defineCommand, socketOf } from "../context.ts";
+import { type Context, defineCommand, type EngineOptions, socketOf } from "../context.ts";
+import type { ClusterStatus } from "../instance/cluster-status.ts";
 import {
   describeHypervisor,
   type HypervisorStatus,
   readHypervisorStatus,
 } from "../instance/hypervisor-status.ts";
 import { findDaemon, findEngine } from "../instance/pid-file.ts";
+import { residentBytes } from "../instance/resident-bytes.ts";
 import { isAnswering, logPathOf } from "../instance/start-engine.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes } from "../output/units.ts";
@@ -17,7 +18,7 @@ const notRunning = 3;
 export const command = defineCommand({
   isOwn: true,
   usage: "[flags]",
-  about: "Shows whether the engine runs, where, and what it runs.",
+  about: "Shows whether the engine and the cluster run, where, and what they run.",
   flags: { json: { kind: "bool", help: "Print one JSON object" } },
   operands: [0, 0],
   examples: [
@@ -26,7 +27,7 @@ export const command = defineCommand({
     ["gantry status >/dev/null || gantry up", "start it unless it runs"],
   ],
   exitCodes: [
-    [0, "it runs and answers"],
+    [0, "the engine runs and answers"],
     [notRunning, "it does not"],
   ],
   async run(context, { json }) {
@@ -53,8 +54,8 @@ interface Where {
   readonly root: string;
   readonly socket: string;
   readonly log: string;
-  /** Pid of the cluster's server. */
-  readonly cluster?: number;
+  /** Absent while it does not run. */
+  readonly cluster?: ClusterStatus;
   readonly hypervisor?: HypervisorStatus;
 }
 
@@ -63,7 +64,7 @@ type Status = Where & (Running | { readonly running: false; readonly pid?: numbe
 async function readStatus(context: Context): Promise<Status> {
   const { instance, signal } = context;
   const socket = socketOf(instance);
-  const cluster = findDaemon(instance.run, "server")?.pid;
+  const cluster = await findCluster(instance, signal);
   const hypervisor = await readHypervisorStatus(context);
   const where = {
     root: instance.root,
@@ -77,22 +78,28 @@ async function readStatus(context: Context): Promise<Status> {
   if (!(await isAnswering(instance, signal))) return { ...where, running: false, ...process };
   const client = dockerClient(unixTransport(socket));
   const [version, info] = await Promise.all([client.version(signal), client.info(signal)]);
+  const memoryBytes = pid === undefined ? undefined : residentBytes(pid);
   return {
     ...where,
     ...process,
     running: true,
     version: version.Version,
     apiVersion: version.ApiVersion,
-    ...(pid === undefined ? {} : { memoryBytes: residentBytes(pid) }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
     containers: info.Containers,
     containersRunning: info.ContainersRunning,
     images: info.Images,
   };
 }
 
-function residentBytes(pid: number): number {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return Number(kilobytes ?? 0) * 1024;
+async function findCluster(
+  instance: EngineOptions,
+  signal: AbortSignal,
+): Promise<ClusterStatus | undefined> {
+  const server = findDaemon(instance.run, "server");
+  if (server === undefined) return undefined;
+  const { readClusterStatus } = await import("../instance/cluster-status.ts");
+  return await readClusterStatus(instance, server.pid, signal);
 }
 
 function describe(status: Status): readonly (readonly string[])[] {
@@ -106,6 +113,7 @@ function describe(status: Status): readonly (readonly string[])[] {
     return [
       ["engine", status.pid === undefined ? "not running" : `does not answer${pid}`],
       ...where,
+      ...describeCluster(status.cluster),
       ...describeHypervisor(status.hypervisor),
     ];
   const memory = status.memoryBytes === undefined ? [] : [["memory", formatBytes(status.memoryBytes)]];
@@ -115,9 +123,26 @@ function describe(status: Status): readonly (readonly string[])[] {
     ...where,
     ["containers", `${status.containersRunning} running, ${status.containers} in all`],
     ["images", String(status.images)],
-    ...(status.cluster === undefined
-      ? []
-      : [["cluster", `running (pid ${status.cluster}), kubeconfig ${status.root}/kubeconfig`]]),
+    ...describeCluster(status.cluster),
     ...describeHypervisor(status.hypervisor),
+  ];
+}
+
+function describeCluster(cluster: ClusterStatus | undefined): readonly (readonly string[])[] {
+  if (cluster === undefined) return [["cluster", "not running"]];
+  const where = [
+    ["kubeconfig", cluster.kubeconfig],
+    ["log", cluster.log],
+  ];
+  const { pid, memoryBytes, facts } = cluster;
+  const memory = memoryBytes === undefined ? [] : [["memory", formatBytes(memoryBytes)]];
+  if (facts === undefined)
+    return [["cluster", `${cluster.server}, does not answer (pid ${pid})`], ...memory, ...where];
+  return [
+    ["cluster", `${facts.version} on ${cluster.server}, running (pid ${pid})`],
+    ...memory,
+    ...where,
+    ["nodes", `${facts.nodesReady} ready, ${facts.nodes} in all`],
+    ["pods", `${facts.podsRunning} running, ${facts.pods} in all`],
   ];
 }

@@ -1,8 +1,10 @@
+import { messageOf } from "#base/fault.ts";
 import { type Context, defineCommand, socketOf } from "../context.ts";
 import { accessFlags, accessWords, forgetInheritedSockets, planAccess } from "../instance/access-flags.ts";
 import { linkSocket, usualSocket } from "../instance/docker-socket.ts";
 import { hardenInstance, planPolicy, policyFlags, policyWords } from "../instance/policy-flags.ts";
 import { bridgeFlags, withBridge } from "../instance/bridge-flags.ts";
+import { clusterFlags, startCluster, wantsCluster } from "../instance/cluster-flags.ts";
 import { runtimeFlags, withRuntimes } from "../instance/runtime-flags.ts";
 import { trustFlags, withTrust } from "../instance/trust-flags.ts";
 import { logFlags, withLogs } from "../instance/log-flags.ts";
@@ -10,10 +12,8 @@ import { podFlags, withPods } from "../instance/pod-flags.ts";
 import { registryFlags, registryWords, withRegistries } from "../instance/registry-flags.ts";
 import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
-import { findDaemon } from "../instance/pid-file.ts";
 import { hypervisorFlags, upHypervisor } from "../instance/start-hypervisor.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
-import { startServer } from "../instance/start-server.ts";
 import { formatElapsed } from "../output/units.ts";
 
 export const command = defineCommand({
@@ -21,22 +21,15 @@ export const command = defineCommand({
   needsNode: true,
   usage: "[flags]",
   about: [
-    "Starts the engine in the background and returns when it answers. Nothing happens when it runs already.",
+    "Starts the engine and a Kubernetes cluster of this machine in the background and returns when both answer: the engine first.",
+    "What runs already is left as it is.",
     `Links ${usualSocket} to it when nothing else owns that, so that docker finds it by itself.`,
   ].join("\n"),
   flags: {
     foreground: { kind: "bool", help: "Stay in the foreground, as 'gantry engine' does" },
     ...logFlags,
     ...podFlags,
-    cluster: {
-      kind: "bool",
-      help: "Start a Kubernetes cluster of this machine, too: its API, controllers, scheduler and node agent",
-    },
-    "kube-listen": {
-      kind: "text",
-      value: "ADDRESS",
-      help: "HOST:PORT of the Kubernetes API (default 127.0.0.1:6443)",
-    },
+    ...clusterFlags,
     ...hypervisorFlags,
     "no-link": { kind: "bool", help: `Leave ${usualSocket} alone` },
     ...accessFlags,
@@ -50,17 +43,17 @@ export const command = defineCommand({
   operands: [0, 0],
   examples: [
     ["gantry up", "start it"],
-    ["gantry up --cluster", "and a Kubernetes cluster on it"],
+    ["gantry up --no-cluster", "only the engine"],
     ["gantry up --hardened", "start it with containers that may do less"],
     ["gantry up --hypervisor", "and what runs virtual machines"],
     ["gantry up --registry", "start it with a registry on 127.0.0.1:5000"],
-    ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link", "a second one beside it"],
+    ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link --no-cluster", "a second engine"],
   ],
   exitCodes: [
-    [0, "it answers"],
-    [1, "it could not be started; the message shows the end of its log"],
+    [0, "they answer"],
+    [1, "one could not be started; the message shows the end of its log"],
   ],
-  async run(given, { foreground, "no-link": noLink, cluster, "kube-listen": kubeListen, ...values }) {
+  async run(given, { foreground, "no-link": noLink, ...values }) {
     const withLogging = withLogs(withRuntimes(given, values), values);
     const withServer = withPods(withRegistryServer(withLogging, values), values);
     const context = withBridge(withRegistries(withTrust(withServer, values), values), values);
@@ -72,6 +65,7 @@ export const command = defineCommand({
         { ...context, instance: { ...hardenInstance(context.instance, values), access, policy } },
         async () => {
           if (!noLink) await linkSocket(usualSocket, socketOf(context.instance));
+          return wantsCluster(values) ? await tryCluster(context, values) : undefined;
         },
       );
     const before = performance.now();
@@ -86,21 +80,27 @@ export const command = defineCommand({
     out.write(`engine ${wasUp ? "is already up" : out.green("up")} on ${socketOf(instance)}${took}\n`);
     if (!noLink && !isLinked) tellAddress(context);
     await tellRegistry(context);
-    if (cluster) await startCluster(context, kubeListen);
-    await upHypervisor(context, values);
+    try {
+      if (wantsCluster(values)) await startCluster(context, values);
+    } finally {
+      await upHypervisor(context, values);
+    }
     return 0;
   },
 });
 
-async function startCluster(context: Context, kubeListen: string | undefined): Promise<void> {
-  const { out, instance } = context;
-  const before = performance.now();
-  const wasUp = findDaemon(instance.run, "server") !== undefined;
-  await startServer(context, kubeListen === undefined ? [] : ["--kube-listen", kubeListen]);
-  const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;
-  out.write(
-    `cluster ${wasUp ? "is already up" : out.green("up")}; use: export KUBECONFIG=${instance.root}/kubeconfig${took}\n`,
-  );
+/** An engine goes on without the cluster that was to be beside it. */
+async function tryCluster(
+  context: Context,
+  values: Parameters<typeof startCluster>[1],
+): Promise<AsyncDisposable | undefined> {
+  try {
+    return await startCluster(context, values);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.err.write(`gantry: ${messageOf(error)}\n`);
+    return undefined;
+  }
 }
 
 /** An engine that was up already may have been started without. */

@@ -19,3 +19,12 @@ export function readAdminKubeconfig(root: string): string {
     });
   }
 }
+
+/** The address of its API; undefined where {@link readAdminKubeconfig} would throw. */
+export function findAdminServer(root: string): string | undefined {
+  try {
+    return /^ +server: (\S+)$/m.exec(readAdminKubeconfig(root))?.[1];
+  } catch {
+    return undefined;
+  }
+}

@@ -39,7 +39,7 @@ function openInstance(t: TestContext, env: Readonly<Record<string, string>> = {}
 
 test("gantry up: starts an engine that answers, says so, and leaves it", async (t) => {
   const { gantry, run } = openInstance(t);
-  const { code, out } = await gantry("up", "--no-link");
+  const { code, out } = await gantry("up", "--no-link", "--no-cluster");
   assert.equal(code, 0);
   assert.match(out, /^engine up on .*docker\.sock \(\d+(\.\d)? m?s\)\n$/);
   assert.notEqual(findEngine(run), undefined);
@@ -47,9 +47,9 @@ test("gantry up: starts an engine that answers, says so, and leaves it", async (
 
 test("gantry up: a second time starts nothing", async (t) => {
   const { gantry, run } = openInstance(t);
-  await gantry("up", "--no-link");
+  await gantry("up", "--no-link", "--no-cluster");
   const before = findEngine(run);
-  const { code, out } = await gantry("up", "--no-link");
+  const { code, out } = await gantry("up", "--no-link", "--no-cluster");
   assert.equal(code, 0);
   assert.match(out, /is already up/);
   assert.deepEqual(findEngine(run), before);
@@ -57,7 +57,7 @@ test("gantry up: a second time starts nothing", async (t) => {
 
 test("gantry up: two at once start one engine and both come back", async (t) => {
   const { gantry } = openInstance(t);
-  const both = await Promise.all([gantry("up", "--no-link"), gantry("up", "--no-link")]);
+  const both = await Promise.all([gantry("up", "--no-link", "--no-cluster"), gantry("up", "--no-link", "--no-cluster")]);
   assert.deepEqual(
     both.map(({ code, err }) => ({ code, err })),
     [
@@ -69,14 +69,14 @@ test("gantry up: two at once start one engine and both come back", async (t) => 
 
 test("gantry up: an engine that cannot start is reported with the end of its log", async (t) => {
   const { gantry } = openInstance(t, { FAKE_ENGINE_FAULT: "no luck today" });
-  const { code, err } = await gantry("up", "--no-link");
+  const { code, err } = await gantry("up", "--no-link", "--no-cluster");
   assert.equal(code, 1);
   assert.match(err, /the engine did not start; .*engine\.log ends with:\n {2}gantry: no luck today/);
 });
 
 test("gantry engine: a second one on the same folders is refused", async (t) => {
   const { gantry, root } = openInstance(t);
-  await gantry("up", "--no-link");
+  await gantry("up", "--no-link", "--no-cluster");
   const { code, err } = await gantry("engine");
   assert.equal(code, 1);
   assert.equal(err, `gantry: another engine uses ${root}\n`);
@@ -84,7 +84,7 @@ test("gantry engine: a second one on the same folders is refused", async (t) => 
 
 test("gantry engine: SIGTERM ends it with 0 and leaves containers running", async (t) => {
   const { root, run } = openInstance(t);
-  const engine = spawn(process.execPath, [fakeGantry, "up", "--foreground", "--no-link"], {
+  const engine = spawn(process.execPath, [fakeGantry, "up", "--foreground", "--no-link", "--no-cluster"], {
     env: { ...process.env, GANTRY_ROOT: root, GANTRY_RUN: run },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -101,18 +101,18 @@ test("gantry engine: SIGTERM ends it with 0 and leaves containers running", asyn
 
 test("gantry up: takes over after an engine that was killed", async (t) => {
   const { gantry, run } = openInstance(t);
-  await gantry("up", "--no-link");
+  await gantry("up", "--no-link", "--no-cluster");
   const first = findEngine(run);
   assert.ok(first);
   process.kill(first.pid, "SIGKILL");
-  const { code } = await gantry("up", "--no-link");
+  const { code } = await gantry("up", "--no-link", "--no-cluster");
   assert.equal(code, 0);
   assert.notEqual(findEngine(run)?.pid, first.pid);
 });
 
 test("gantry down: stops the containers, then the engine", async (t) => {
   const { gantry, root, run } = openInstance(t);
-  await gantry("up", "--no-link");
+  await gantry("up", "--no-link", "--no-cluster");
   const { code, out } = await gantry("down", "-t", "0");
   assert.equal(code, 0);
   assert.equal(out, "2 containers stopped\nengine stopped\n");
@@ -143,7 +143,7 @@ test("gantry status: ends with 3 while the engine does not run", async (t) => {
     log: `${root}/engine.log`,
     running: false,
   });
-  await gantry("up", "--no-link");
+  await gantry("up", "--no-link", "--no-cluster");
   const running = await gantry("status", "--json");
   assert.equal(running.code, 0);
   const status = JSON.parse(running.out) as { readonly running: boolean; readonly containersRunning: number };
@@ -153,7 +153,7 @@ test("gantry status: ends with 3 while the engine does not run", async (t) => {
 
 test("gantry image ls: shows a row for each name", async (t) => {
   const { gantry } = openInstance(t);
-  await gantry("up", "--no-link");
+  await gantry("up", "--no-link", "--no-cluster");
   const { out } = await gantry("image", "ls");
   assert.match(out, /^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE\nx +1 +aaaaaaaaaaaa +N\/A +1kB\n$/);
 });

@@ -2,6 +2,7 @@ import { mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "#base/fault.ts";
 import type { Context, EngineOptions } from "../context.ts";
+import { isFolderLocked } from "./lock.ts";
 import { findDaemon } from "./pid-file.ts";
 import { logEnd, spawnDaemon } from "./spawn-daemon.ts";
 
@@ -15,7 +16,7 @@ export function serverLogOf({ root }: EngineOptions): string {
 
 /**
  * Starts `gantry server` in the background with its log in `<root>/cluster.log` and resolves once it serves: it says so by its pid file.
- * Does nothing when it runs.
+ * Does nothing when it runs; one that somebody else is starting at the same time is waited for.
  *
  * @param words more flags for it
  * @throws {Fault} `unavailable` with the log's end when it ends or does not serve within a minute
@@ -29,7 +30,10 @@ export async function startServer(context: Context, words: readonly string[]): P
   const watcher = watch(instance.run, { signal });
   const argv = ["server", "--root", instance.root, "--run", instance.run, ...words];
   const child = spawnDaemon(context, serverLogOf(instance), argv, [serverYoungGeneration]);
-  for (const event of ["exit", "error"]) child.once(event, () => ended.abort());
+  const end = () => {
+    if (!isFolderLocked(join(instance.root, "cluster"))) ended.abort();
+  };
+  for (const event of ["exit", "error"]) child.once(event, end);
   try {
     await new Promise<void>((resolve, reject) => {
       const look = () => {
@@ -41,6 +45,7 @@ export async function startServer(context: Context, words: readonly string[]): P
       look();
     });
   } catch {
+    child.kill();
     context.signal.throwIfAborted();
     throw new Fault("unavailable", `the cluster did not start${logEnd(serverLogOf(instance))}`);
   } finally {

@@ -3,11 +3,14 @@ import { existsSync } from "node:fs";
 import { criClient } from "#rpc/cri-client.ts";
 import type { EngineOptions } from "../context.ts";
 
-/** Stops all pods of the engine, which forgets them; resolves to how many there were. */
-export async function stopPods({ root, run }: EngineOptions, signal: AbortSignal): Promise<number> {
+/** Stops all pods of the engine, which forgets them; resolves to their UIDs. */
+export async function stopPods(
+  { root, run }: EngineOptions,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const socket = join(run, "cri.sock");
   // An engine that never had any need not open what it has for them.
-  if (!existsSync(join(root, "cri")) || !existsSync(socket)) return 0;
+  if (!existsSync(join(root, "cri")) || !existsSync(socket)) return [];
   await using cri = criClient(socket);
   const { items } = await cri.runtime.listPodSandbox({}, signal);
   await Promise.all(
@@ -16,5 +19,5 @@ export async function stopPods({ root, run }: EngineOptions, signal: AbortSignal
       await cri.runtime.removePodSandbox({ podSandboxId: id }, signal);
     }),
   );
-  return items.length;
+  return items.map(({ metadata }) => metadata?.uid ?? "");
 }

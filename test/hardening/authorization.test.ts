@@ -99,6 +99,7 @@ test("a plugin knows users by their certificates, sees bodies, and when it is do
     const { stdout } = await run(join(checkout, "bin/gantry"), [
       "up",
       "--no-link",
+      "--no-cluster",
       "--root",
       engine.root,
       "--run",
