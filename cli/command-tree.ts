@@ -1,6 +1,7 @@
 import { groupFlags as composeFlags } from "./compose/group-flags.ts";
 import type { Command } from "./context.ts";
 import type { FlagTable } from "./flags.ts";
+import { clusterVerbs, kubeVerbs } from "./kube/command-tree.ts";
 
 /** A node of the command tree. Commands are loaded when they are used, so that `gantry version` reads one file of them. */
 export type Entry =
@@ -26,7 +27,7 @@ export type Entry =
       readonly entries: Entries | (() => Promise<Entries>);
     };
 
-export type Section = "own" | "common" | "management";
+export type Section = "own" | "cluster" | "common" | "management";
 export type Entries = Readonly<Record<string, Entry>>;
 type Load = () => Promise<Command>;
 type Extra = Omit<Extract<Entry, { kind: "command" }>, "kind" | "summary" | "load">;
@@ -321,6 +322,7 @@ export const commands: Entries = {
     async () => (await import("./commands/completion.ts")).completion,
     own,
   ),
+  ...clusterVerbs,
   run: command("Create a container and run it", run, { ...common, also: "container run" }),
   exec: command("Run a command in a running container", exec, { ...common, also: "container exec" }),
   ps: command("List containers", ps, { ...common, also: "container ls" }),
@@ -352,6 +354,7 @@ export const commands: Entries = {
   container: group("Containers", container),
   context: group("Contexts: named daemons", context),
   image: group("Images", image),
+  kube: group("Objects of the cluster, as kubectl", kubeVerbs),
   manifest: group("Manifests of images for several platforms", async () =>
     (await import("./commands/manifest.ts")).entries(),
   ),

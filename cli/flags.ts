@@ -15,6 +15,8 @@ export type CompletionKind =
   | "machine-image"
   | "file"
   | "command"
+  | "kube-type"
+  | "kube-object"
   | readonly string[];
 
 interface FlagBase {

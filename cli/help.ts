@@ -9,7 +9,8 @@ import type { Terminal } from "./output/terminal.ts";
 const width = 80;
 
 const sections: readonly (readonly [section: Section | undefined, heading: string])[] = [
-  ["own", "The engine:"],
+  ["own", "Gantry itself:"],
+  ["cluster", "Objects of the cluster, as kubectl:"],
   ["common", "Common commands:"],
   ["management", "Management commands:"],
   [undefined, "Commands:"],

@@ -92,10 +92,7 @@ async function readStatus(context: Context): Promise<Status> {
   };
 }
 
-async function findCluster(
-  instance: EngineOptions,
-  signal: AbortSignal,
-): Promise<ClusterStatus | undefined> {
+async function findCluster(instance: EngineOptions, signal: AbortSignal): Promise<ClusterStatus | undefined> {
   const server = findDaemon(instance.run, "server");
   if (server === undefined) return undefined;
   const { readClusterStatus } = await import("../instance/cluster-status.ts");

@@ -47,7 +47,10 @@ export const command = defineCommand({
     ["gantry up --hardened", "start it with containers that may do less"],
     ["gantry up --hypervisor", "and what runs virtual machines"],
     ["gantry up --registry", "start it with a registry on 127.0.0.1:5000"],
-    ["gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link --no-cluster", "a second engine"],
+    [
+      "gantry up --root /srv/g2 --run /run/g2 --bridge-cidr 10.99.0.1/16 --no-link --no-cluster",
+      "a second engine",
+    ],
   ],
   exitCodes: [
     [0, "they answer"],

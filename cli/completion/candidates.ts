@@ -35,6 +35,8 @@ export async function candidatesOf(
     case "stopped-machine":
     case "machine-image":
       return await (await import("../vm/candidates.ts")).machineCandidates(kind, context);
+    case "kube-type":
+    case "kube-object":
     case "file":
     case "command":
       return [];

@@ -8,10 +8,14 @@ import { stopDaemon } from "./stop-daemon.ts";
 
 /** Flags of `gantry up` about the cluster that it starts beside the engine. */
 export const clusterFlags = {
-  cluster: bool("Start a Kubernetes cluster of this machine: API, controllers, scheduler and node agent", undefined, {
-    isOn: true,
-    shownDefault: "true",
-  }),
+  cluster: bool(
+    "Start a Kubernetes cluster of this machine: API, controllers, scheduler and node agent",
+    undefined,
+    {
+      isOn: true,
+      shownDefault: "true",
+    },
+  ),
   "no-cluster": bool("Leave the cluster out: the engine alone"),
   "kube-listen": text("ADDRESS", "HOST:PORT of the Kubernetes API (default 127.0.0.1:6443)"),
   "lb-pool": text("ADDRESSES", "Addresses for services of type LoadBalancer, ADDRESS/PREFIX or FIRST-LAST"),

@@ -57,7 +57,10 @@ test("gantry up: a second time starts nothing", async (t) => {
 
 test("gantry up: two at once start one engine and both come back", async (t) => {
   const { gantry } = openInstance(t);
-  const both = await Promise.all([gantry("up", "--no-link", "--no-cluster"), gantry("up", "--no-link", "--no-cluster")]);
+  const both = await Promise.all([
+    gantry("up", "--no-link", "--no-cluster"),
+    gantry("up", "--no-link", "--no-cluster"),
+  ]);
   assert.deepEqual(
     both.map(({ code, err }) => ({ code, err })),
     [

@@ -9,6 +9,8 @@ export interface KubeClientOptions {
   readonly headers?: () => Readonly<Record<string, string>>;
   /** Absent: `application/json`. */
   readonly accept?: string;
+  /** Told each warning that the server sends with an answer. */
+  readonly warn?: (text: string) => void;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -20,6 +22,8 @@ export interface KubeRequest {
   readonly body?: unknown;
   /** Absent: `application/json`. */
   readonly bodyType?: string;
+  /** Absent: the client's. */
+  readonly accept?: string;
 }
 
 const encoder = new TextEncoder();
@@ -37,6 +41,7 @@ export class KubeRequests {
   /** The answer's body as the server sends it. @throws {StatusError} when the server refuses */
   async open(request: KubeRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const answer = await this.transport.send(this.#request(request), signal);
+    for (const text of warningsOf(answer)) this.options.warn?.(text);
     if (answer.status >= 200 && answer.status < 300) return answer.body;
     throw await statusErrorOf(answer, request);
   }
@@ -46,12 +51,12 @@ export class KubeRequests {
     return JSON.parse(await readText(await this.open(request, signal))) as T;
   }
 
-  #request({ method, path, query, body, bodyType }: KubeRequest): TransportRequest {
+  #request({ method, path, query, body, bodyType, accept }: KubeRequest): TransportRequest {
     return {
       method,
       path: path + queryText(query ?? {}),
       headers: {
-        Accept: this.options.accept ?? "application/json",
+        Accept: accept ?? this.options.accept ?? "application/json",
         "User-Agent": this.options.userAgent,
         ...this.options.headers?.(),
       },
@@ -60,6 +65,12 @@ export class KubeRequests {
         : { body: { type: bodyType ?? "application/json", bytes: encoder.encode(JSON.stringify(body)) } }),
     };
   }
+}
+
+/** @see RFC 7234, section 5.5, as far as Kubernetes uses it: code 299, no date */
+function warningsOf({ headers }: TransportResponse): readonly string[] {
+  const found = (headers?.["warning"] ?? "").matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g);
+  return Array.from(found, ([, text = ""]) => text.replaceAll(/\\(.)/g, "$1"));
 }
 
 function queryText(query: Query): string {

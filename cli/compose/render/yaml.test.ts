@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { load } from "js-yaml";
-import { compareNaturally } from "./natural-order.ts";
+import { compareNaturally } from "../../output/natural-order.ts";
 import { toYaml } from "./yaml.ts";
 
 test("toYaml: any text comes back from a YAML reader as it was", () => {

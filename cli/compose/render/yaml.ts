@@ -1,6 +1,6 @@
 import { type Decoded, extensions } from "../load/shape.ts";
-import { compareNaturally } from "./natural-order.ts";
-import { yamlString } from "./yaml-scalar.ts";
+import { compareNaturally } from "../../output/natural-order.ts";
+import { yamlString } from "../../output/yaml-scalar.ts";
 
 /** Writes a decoded tree as go-yaml does: two blanks a level, structs in field order, Maps in natural order of their keys. */
 export function toYaml(value: Decoded): string {

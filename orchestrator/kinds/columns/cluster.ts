@@ -12,7 +12,7 @@ import { byBytes } from "#orchestrator/machinery/go-text.ts";
 import type { Column } from "#orchestrator/machinery/resource.ts";
 import { ownValue } from "../check.ts";
 import { ageColumn, column, nameColumn, wide } from "./column.ts";
-import { timeSince } from "./human-duration.ts";
+import { timeSince } from "#orchestrator/machinery/human-duration.ts";
 
 function nodeStatus({ spec, status }: Node): string {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");

@@ -4,7 +4,7 @@ import { byBytes } from "#orchestrator/machinery/go-text.ts";
 import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
 import type { Column } from "#orchestrator/machinery/resource.ts";
 import { view } from "../edit.ts";
-import { timeSince } from "./human-duration.ts";
+import { timeSince } from "#orchestrator/machinery/human-duration.ts";
 
 type Cell = string | number | boolean | null | undefined;
 

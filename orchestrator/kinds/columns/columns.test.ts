@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
 import { resources } from "../resources.ts";
-import { humanDuration } from "./human-duration.ts";
+import { humanDuration } from "#orchestrator/machinery/human-duration.ts";
 
 const now = new Date("2026-01-01T01:00:00Z");
 

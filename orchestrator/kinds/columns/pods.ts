@@ -1,7 +1,7 @@
 import type { ContainerStatus, Pod } from "#api/kube/types/core-pods.ts";
 import type { Column } from "#orchestrator/machinery/resource.ts";
 import { ageColumn, column, nameColumn, wide } from "./column.ts";
-import { timeSince } from "./human-duration.ts";
+import { timeSince } from "#orchestrator/machinery/human-duration.ts";
 
 /** What a pod's row says of it. */
 interface Summary {

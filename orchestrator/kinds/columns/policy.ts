@@ -20,7 +20,7 @@ import type { ResourceClaim, ResourceSlice } from "#api/kube/types/resource.ts";
 import type { PriorityClass } from "#api/kube/types/scheduling.ts";
 import type { Column } from "#orchestrator/machinery/resource.ts";
 import { ageColumn, column, createdColumn, nameColumn, wide } from "./column.ts";
-import { humanDuration } from "./human-duration.ts";
+import { humanDuration } from "#orchestrator/machinery/human-duration.ts";
 
 export const createdColumns: readonly Column[] = [nameColumn, createdColumn];
 

@@ -19,7 +19,7 @@ import {
   nameColumn,
   wide,
 } from "./column.ts";
-import { humanDuration, timeSince } from "./human-duration.ts";
+import { humanDuration, timeSince } from "#orchestrator/machinery/human-duration.ts";
 
 interface Workload {
   readonly spec?: { readonly selector?: LabelSelector; readonly template?: PodTemplateSpec };

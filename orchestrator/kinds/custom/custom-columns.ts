@@ -1,8 +1,8 @@
 import type { Column, Draft } from "#orchestrator/machinery/resource.ts";
 import { ageColumn, nameColumn } from "../columns/column.ts";
-import { timeSince } from "../columns/human-duration.ts";
+import { timeSince } from "#orchestrator/machinery/human-duration.ts";
 import type { CustomColumn } from "./definition.ts";
-import { findJsonPath, type JsonPath, textOf, valuesAt } from "./json-path.ts";
+import { findJsonPath, type JsonPath, textOf, valuesAt } from "#orchestrator/machinery/json-path.ts";
 
 /** The columns that a definition asks for, behind the name; without any, the age. */
 export function customColumns(columns: readonly CustomColumn[] | undefined): readonly Column[] {

@@ -12,7 +12,7 @@ import { customColumns } from "./custom-columns.ts";
 import { customStrategy } from "./custom-strategy.ts";
 import type { CustomDefinition, JsonSchema } from "./definition.ts";
 import { hasFormat } from "./formats.ts";
-import { findJsonPath, valuesAt } from "./json-path.ts";
+import { findJsonPath, valuesAt } from "#orchestrator/machinery/json-path.ts";
 import { compilePattern } from "./pattern.ts";
 import { prune } from "./prune.ts";
 import { definitionSchemaErrors } from "./schema-errors.ts";

@@ -17,7 +17,7 @@ import {
   type JsonSchema,
   memberOf,
 } from "./definition.ts";
-import { findJsonPath, textOf, valuesAt } from "./json-path.ts";
+import { findJsonPath, textOf, valuesAt } from "#orchestrator/machinery/json-path.ts";
 import { prune } from "./prune.ts";
 import { setDefaults } from "./set-defaults.ts";
 

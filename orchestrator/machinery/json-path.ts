@@ -1,6 +1,6 @@
-import { goMapJson, goNumber } from "#orchestrator/machinery/go-text.ts";
-import { isSameJson } from "#orchestrator/machinery/json-equal.ts";
-import { isObject } from "#orchestrator/machinery/is-object.ts";
+import { goMapJson, goNumber } from "./go-text.ts";
+import { isSameJson } from "./json-equal.ts";
+import { isObject } from "./is-object.ts";
 
 type Step =
   | { readonly is: "field"; readonly name: string }
