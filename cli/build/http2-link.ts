@@ -2,7 +2,7 @@ import type { DockerApi } from "#client/docker-api.ts";
 import { GrpcClient } from "#rpc/grpc-client.ts";
 import { serveGrpc } from "#rpc/grpc-server.ts";
 import type { Methods } from "#rpc/methods.ts";
-import { connectionStream } from "./connection-stream.ts";
+import { connectionStream } from "../streams/connection-stream.ts";
 
 const upgrade = { Upgrade: "h2c" };
 

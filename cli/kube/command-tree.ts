@@ -17,6 +17,11 @@ export const clusterVerbs: Entries = {
     async () => (await import("./commands/delete.ts")).deleteIt,
     "kube delete",
   ),
+  "port-forward": command(
+    "Forward ports of this machine to a pod",
+    async () => (await import("./commands/port-forward.ts")).portForward,
+    "kube port-forward",
+  ),
   scale: command(
     "Set how many replicas there are",
     async () => (await import("./commands/scale.ts")).scale,
@@ -25,7 +30,12 @@ export const clusterVerbs: Entries = {
   get: command("Show objects", async () => (await import("./commands/get.ts")).get, "kube get"),
 };
 
+const exec = async () => (await import("./commands/exec.ts")).exec;
+const logs = async () => (await import("./commands/logs.ts")).logs;
+
 /** `gantry kube`: all of kubectl's verbs that there are. */
 export const kubeVerbs: Entries = {
   ...clusterVerbs,
+  exec: command("Run a command in a pod", exec),
+  logs: command("Show what pods have written", logs),
 };

@@ -45,7 +45,7 @@ export function findPrinter(
   write: (text: string) => void,
 ): ObjectPrinter | undefined {
   const { output = "", "show-managed-fields": keepsManaged } = values;
-  const [format = "", argument] = splitOnce(output);
+  const [format, argument] = splitOnce(output);
   const shown = (object: KubeFields) => (keepsManaged ? object : withoutManaged(object));
   switch (format) {
     case "":
