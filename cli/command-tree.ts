@@ -1,7 +1,8 @@
 import { groupFlags as composeFlags } from "./compose/group-flags.ts";
 import type { Command } from "./context.ts";
 import type { FlagTable } from "./flags.ts";
-import { clusterVerbs, kubeVerbs } from "./kube/command-tree.ts";
+import { clusterVerbs, kubeExec, kubeLogs, kubeVerbs } from "./kube/command-tree.ts";
+import { orPod } from "./kube/or-pod.ts";
 
 /** A node of the command tree. Commands are loaded when they are used, so that `gantry version` reads one file of them. */
 export type Entry =
@@ -15,7 +16,8 @@ export type Entry =
       /** Where else it stands in the tree; for the help. */
       readonly also?: string;
       readonly isHidden?: boolean;
-      load(): Promise<Command>;
+      /** @param words those behind its name */
+      load(words: readonly string[]): Promise<Command>;
     }
   | {
       readonly kind: "group";
@@ -29,7 +31,7 @@ export type Entry =
 
 export type Section = "own" | "cluster" | "common" | "management";
 export type Entries = Readonly<Record<string, Entry>>;
-type Load = () => Promise<Command>;
+type Load = (words: readonly string[]) => Promise<Command>;
 type Extra = Omit<Extract<Entry, { kind: "command" }>, "kind" | "summary" | "load">;
 
 function command(summary: string, load: Load, extra: Extra = {}): Entry {
@@ -324,7 +326,10 @@ export const commands: Entries = {
   ),
   ...clusterVerbs,
   run: command("Create a container and run it", run, { ...common, also: "container run" }),
-  exec: command("Run a command in a running container", exec, { ...common, also: "container exec" }),
+  exec: command("Run a command in a running container or a pod", orPod(exec, kubeExec), {
+    ...common,
+    also: "container exec",
+  }),
   ps: command("List containers", ps, { ...common, also: "container ls" }),
   build: command("Build an image from a Dockerfile", build, { ...common, also: "image build" }),
   pull: command("Get an image from a registry", pull, { ...common, also: "image pull" }),
@@ -387,7 +392,9 @@ export const commands: Entries = {
   inspect: command("Show everything about containers, images, networks, volumes", inspect),
   kill: command("Send containers a signal, SIGKILL by default", kill, { also: "container kill" }),
   load: command("Load images from an archive", load, { also: "image load" }),
-  logs: command("Show what a container has written", logs, { also: "container logs" }),
+  logs: command("Show what a container or a pod has written", orPod(logs, kubeLogs), {
+    also: "container logs",
+  }),
   pause: command("Freeze all processes of containers", pause, { also: "container pause" }),
   port: command("Show published ports", port, { also: "container port" }),
   rename: command("Give a container another name", rename, { also: "container rename" }),

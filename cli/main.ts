@@ -183,7 +183,7 @@ async function findCommand(argv: readonly string[]): Promise<Found> {
         kind: "command",
         path,
         entry,
-        command: await entry.load(),
+        command: await entry.load(rest),
         globals,
         groupValues,
         rest,

@@ -26,6 +26,7 @@ export const exec = defineCommand({
   examples: [
     ["gantry exec -it web sh", "a shell beside what runs"],
     ["gantry exec -e A=1 -w /tmp web env", "with a variable and a folder"],
+    ["gantry exec -it deploy/web -- sh", "in a pod, with the flags of 'gantry kube exec'"],
   ],
   exitCodes: [
     [126, "the command cannot be run"],

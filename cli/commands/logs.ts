@@ -16,7 +16,10 @@ export const logs = defineCommand({
   },
   operands: [1, 1],
   complete: ["container"],
-  examples: [["gantry logs -f --tail 20 web", "the last lines, then what comes"]],
+  examples: [
+    ["gantry logs -f --tail 20 web", "the last lines, then what comes"],
+    ["gantry logs -f deploy/web", "of a pod, with the flags of 'gantry kube logs'"],
+  ],
   async run(context, values, [ref = ""]) {
     const { out, err, signal, now } = context;
     const engine = context.engine();

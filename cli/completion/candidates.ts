@@ -1,11 +1,20 @@
 import type { Context } from "../context.ts";
 import { listContexts } from "../contexts/context-store.ts";
-import type { CompletionKind } from "../flags.ts";
+import type { CompletionKind, FlagTable, FlagValues } from "../flags.ts";
+import type { SessionValues } from "../kube/session.ts";
+
+/** What stands before the word that is being completed. */
+export interface WordsBefore {
+  readonly operands: readonly string[];
+  readonly values: FlagValues<FlagTable>;
+}
 
 /** Names that exist, for the completion of words of one kind. */
 export async function candidatesOf(
   kind: Exclude<CompletionKind, readonly string[]>,
   context: Context,
+  { operands, values }: WordsBefore,
+  last: string,
 ): Promise<readonly string[]> {
   const { signal } = context;
   switch (kind) {
@@ -36,7 +45,10 @@ export async function candidatesOf(
     case "machine-image":
       return await (await import("../vm/candidates.ts")).machineCandidates(kind, context);
     case "kube-type":
-    case "kube-object":
+    case "kube-object": {
+      const { kubeCandidates } = await import("../kube/candidates.ts");
+      return await kubeCandidates(kind, context, values as unknown as SessionValues, operands, last);
+    }
     case "file":
     case "command":
       return [];

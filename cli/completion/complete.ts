@@ -7,7 +7,7 @@ import type { Signals } from "../main.ts";
 import { openEngineClient } from "../engine-client.ts";
 import { openContext } from "../open-context.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { candidatesOf } from "./candidates.ts";
+import { candidatesOf, type WordsBefore } from "./candidates.ts";
 
 /** What the shell should do with the candidates. @see cobra, shell completions, ShellCompDirective */
 export const directive = { files: 0, noSpace: 2, noFiles: 4 } as const;
@@ -85,7 +85,7 @@ async function findPlace(words: readonly string[]): Promise<Place> {
       };
     path.push(name);
     if (entry.kind === "command") {
-      const command = await entry.load();
+      const command = await entry.load(after);
       const table = { ...(command.isOwn ? instanceFlags : {}), ...command.flags };
       return { path, entries: {}, flags: table, command, rest: after, globals: root.values };
     }
@@ -113,11 +113,11 @@ async function answerFor(place: Place, last: string, open: () => Context): Promi
   }
   if (last.startsWith("-")) return { candidates: flagNames(flags, last), directive: directive.noFiles };
   if (command === undefined) return { candidates: commandNames(entries, last), directive: directive.noFiles };
-  const { operands } = parseFlags(flags, rest, { interspersed: command.flagsFirst !== true });
+  const { operands, values } = parseFlags(flags, rest, { interspersed: command.flagsFirst !== true });
   const kinds = command.complete ?? [];
   const kind = kinds[operands.length] ?? kinds.at(-1);
   if (kind === undefined) return { candidates: [], directive: directive.noFiles };
-  return await candidatesFor(kind, last, "", open);
+  return await candidatesFor(kind, last, "", open, { operands, values });
 }
 
 function commandNames(entries: Entries, last: string): readonly Candidate[] {
@@ -152,9 +152,10 @@ async function candidatesFor(
   last: string,
   prefix: string,
   open: () => Context,
+  before: WordsBefore = { operands: [], values: {} },
 ): Promise<Answer> {
   if (kind === "file") return { candidates: [], directive: directive.files };
-  const words = typeof kind === "string" ? await candidatesOf(kind, open()) : kind;
+  const words = typeof kind === "string" ? await candidatesOf(kind, open(), before, last) : kind;
   const candidates = words
     .filter((word) => word.startsWith(last))
     .map((word) => [prefix + word, ""] as const);

@@ -31,6 +31,8 @@ export interface Kube {
   readonly discovery: () => Promise<Discovery>;
 }
 
+export type SessionValues = FlagValues<typeof sessionFlags>;
+
 interface KubeCommand<T extends FlagTable> extends Omit<Command<T>, "run" | "exitCodes"> {
   run(
     context: Context & { readonly kube: Kube },
@@ -50,8 +52,7 @@ export function defineKubeCommand<const T extends FlagTable>(command: KubeComman
     exitCodes: [[1, "the server refused, or something failed"]],
     async run(context, values, operands, given) {
       try {
-        const session = values as unknown as FlagValues<typeof sessionFlags>;
-        await using kube = await openKube(context, session);
+        await using kube = await openKube(context, values as unknown as SessionValues);
         return await command.run({ ...context, kube }, values as unknown as FlagValues<T>, operands, given);
       } catch (error) {
         if (context.signal.aborted || error instanceof Exit) throw error;
@@ -61,10 +62,8 @@ export function defineKubeCommand<const T extends FlagTable>(command: KubeComman
   });
 }
 
-async function openKube(
-  context: Context,
-  values: FlagValues<typeof sessionFlags>,
-): Promise<Kube & AsyncDisposable> {
+/** @throws {KubeFailure} */
+export async function openKube(context: Context, values: SessionValues): Promise<Kube & AsyncDisposable> {
   const access = await readAccess(context, values);
   const headers: Record<string, string> =
     access.token === undefined ? {} : { Authorization: `Bearer ${access.token}` };

@@ -1,13 +1,10 @@
-const minimum = 10;
-const padding = 3;
-
 /**
- * Aligns cells that tabs end, as Go's text/tabwriter does for Docker's tools: at least 10 wide, three blanks between. A column is a
+ * Aligns cells that tabs end, as Go's text/tabwriter does; for Docker's tools at least 10 wide, three blanks between. A column is a
  * run of lines that have a cell there; what follows a line's last tab is not part of any.
  *
  * @see Go, package text/tabwriter
  */
-export function alignTabs(text: string): string {
+export function alignTabs(text: string, minimum = 10, padding = 3): string {
   const lines = text.split("\n").map((line) => line.split("\t"));
   const widths = lines.map((): number[] => []);
   const alignFrom = (column: number, first: number, last: number): void => {

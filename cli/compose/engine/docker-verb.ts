@@ -11,7 +11,7 @@ export async function runDockerVerb(
   const { commands, findEntry } = await import("../../command-tree.ts");
   const entry = findEntry(commands, verb);
   if (entry?.kind !== "command") throw new Exit(1, `this program has no '${verb}'`);
-  const command = await entry.load();
+  const command = await entry.load(words);
   const { values, operands, given } = parseFlags(command.flags, words, {
     interspersed: command.flagsFirst !== true,
   });

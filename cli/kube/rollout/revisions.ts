@@ -1,0 +1,90 @@
+import type { LabelSelector } from "#api/kube/meta.ts";
+import type { ControllerRevision, ReplicaSet } from "#api/kube/types/apps.ts";
+import type { PodTemplateSpec } from "#api/kube/types/core-pods.ts";
+import { collectionPath, type KubeResource } from "#client/kube/kube-resource.ts";
+import { controllerRevisions, replicaSets } from "#client/kube/resources.ts";
+import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
+import { KubeFailure } from "../failure.ts";
+import type { KubeFields } from "../manifests.ts";
+import type { Kube } from "../session.ts";
+import type { RolloutObject } from "./targets.ts";
+
+/** What an object was at a revision. */
+export interface Revision {
+  readonly number: number;
+  readonly cause: string;
+  readonly template: PodTemplateSpec | undefined;
+  /** The ReplicaSet or ControllerRevision that keeps it. */
+  readonly kept: KubeFields;
+}
+
+/** The revisions of an object, oldest first. @throws {KubeFailure} for a kind that has none */
+export async function listRevisions(
+  kube: Kube,
+  { object, target }: RolloutObject,
+  what: string,
+  signal: AbortSignal,
+): Promise<readonly Revision[]> {
+  const { kind = "" } = object;
+  if (kind === "Deployment") return await list(kube, object, replicaSets, replicaSetRevision, signal);
+  if (kind === "DaemonSet" || kind === "StatefulSet")
+    return await list(kube, object, controllerRevisions, controllerRevision, signal);
+  const name = target.resource.group === "" ? kind : `${kind}.${target.resource.group}`;
+  const shown = `{${target.resource.group} ${kind}}`;
+  throw new KubeFailure(
+    `error: error retrieving ${what} for ${JSON.stringify(name)}, no visitor method exists for ${shown}`,
+  );
+}
+
+async function list<T extends KubeResource>(
+  { requests }: Kube,
+  { metadata, ...object }: KubeFields,
+  resource: T,
+  read: (kept: KubeFields) => Revision | undefined,
+  signal: AbortSignal,
+): Promise<readonly Revision[]> {
+  const { selector } = (object["spec"] ?? {}) as { readonly selector?: LabelSelector };
+  const labelSelector = formatLabelSelector(requirementsOf(selector) ?? []);
+  const path = collectionPath(resource, metadata?.namespace);
+  const found = await requests.json<{ readonly items: readonly KubeFields[] }>(
+    { method: "GET", path, query: { labelSelector } },
+    signal,
+  );
+  return found.items
+    .filter((item) => isOwned(item, metadata?.uid))
+    .flatMap((item) => read(item) ?? [])
+    .toSorted((a, b) => a.number - b.number);
+}
+
+function isOwned({ metadata }: KubeFields, uid: string | undefined): boolean {
+  const owners = (metadata?.["ownerReferences"] ?? []) as readonly {
+    readonly uid: string;
+    readonly controller?: boolean;
+  }[];
+  return owners.some((owner) => owner.controller === true && owner.uid === uid);
+}
+
+const changeCause = "kubernetes.io/change-cause";
+
+function replicaSetRevision(kept: KubeFields): Revision | undefined {
+  const { metadata, spec } = kept as unknown as ReplicaSet;
+  const number = metadata.annotations?.["deployment.kubernetes.io/revision"];
+  if (number === undefined) return undefined;
+  return {
+    number: Number(number),
+    cause: metadata.annotations?.[changeCause] ?? "",
+    template: spec?.template,
+    kept,
+  };
+}
+
+function controllerRevision(kept: KubeFields): Revision {
+  const { metadata, revision, data } = kept as unknown as ControllerRevision;
+  const { spec } = (data ?? {}) as { readonly spec?: { readonly template?: PodTemplateSpec } };
+  return {
+    number: revision,
+    cause: metadata.annotations?.[changeCause] ?? "",
+    template: spec?.template,
+    kept,
+  };
+}
