@@ -113,7 +113,7 @@ function timeOf(time: string | null | undefined): number {
 }
 
 function mostRestarts({ status }: Pod): number {
-  return Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount = 0 }) => restartCount));
+  return Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount));
 }
 
 /** The pod that a word names, or the best one of what it names. @throws {KubeFailure} @throws {StatusError} */

@@ -68,7 +68,7 @@ async function runCommand(
   const query = new URLSearchParams([["container", container], ...command.map((word) => ["command", word])]);
   for (const stream of ["stdin", "stdout", "stderr", "tty"] as const)
     if (wanted[stream]) query.append(stream, "true");
-  const path = `${objectPath(podResource, { namespace, name }, "exec")}?${query}`;
+  const path = `${objectPath(podResource, { namespace, name }, "exec")}?${query.toString()}`;
   const { socket, protocol } = await upgrade(kube, path, commandProtocols, signal);
   using remote = await spdyCommand(socket, protocol, wanted);
   using _size = wanted.tty

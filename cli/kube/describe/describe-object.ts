@@ -43,11 +43,15 @@ type Describer = (to: Description, object: never, look: Look) => Promise<void> |
 
 /** Looks objects up that belong to one. */
 interface Look {
-  list<T extends KubeObject>(
+  readonly list: <T extends KubeObject>(
     resource: KubeResource<T>,
     query?: Readonly<Record<string, string>>,
-  ): Promise<readonly T[]>;
-  get<T extends KubeObject>(resource: KubeResource<T>, namespace: string, name: string): Promise<T>;
+  ) => Promise<readonly T[]>;
+  readonly get: <T extends KubeObject>(
+    resource: KubeResource<T>,
+    namespace: string,
+    name: string,
+  ) => Promise<T>;
 }
 
 const describers: Readonly<Record<string, Describer>> = {
