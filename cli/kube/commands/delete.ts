@@ -114,10 +114,8 @@ function checkFlags(values: DeleteValues): void {
   const { output = "", all, selector, force } = values;
   if (output !== "" && output !== "name")
     throw new KubeFailure(`error: unexpected -o output mode: ${output}. We only support '-o name'`);
-  if (all && selector !== undefined)
-    throw new KubeFailure("error: cannot set --all and --selector at the same time");
-  if (all && values["field-selector"] !== undefined)
-    throw new KubeFailure("error: cannot set --all and --field-selector at the same time");
+  if (all && (selector ?? values["field-selector"]) !== undefined)
+    throw new KubeFailure("error: setting 'all' parameter but found a non empty selector. ");
   if (force && (graceOf(values) ?? 0) > 0)
     throw new KubeFailure("error: --force and --grace-period greater than 0 cannot be specified together");
 }
