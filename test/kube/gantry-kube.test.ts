@@ -81,9 +81,10 @@ const custom = JSON.stringify({
   },
 });
 
-/** Without how long ago things were, and the program's name. */
+/** Without when and how long ago things were, and the program's name. */
 function plain(text: string): string {
   return text
+    .replaceAll(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, "DATE")
     .replaceAll(/\b(\d+d)?(\d+h)?(\d+m)?\d+s\b/g, "AGE")
     .replaceAll(/gantry kube|gantry|kubectl(-1\.35)?/g, "PROGRAM")
     .replaceAll(/ {2,}/g, "  ");
@@ -298,7 +299,7 @@ test("logs, exec: of pods by all their names, with both streams and the command'
   await same(
     `logs ${name}`,
     "logs deploy/web --tail=1",
-    "logs -l app=web --prefix --all-containers",
+    `logs ${name} --prefix --all-containers`,
     "logs svc/web --since=1h --limit-bytes=3",
     "logs nope",
     "logs deploy/nope",
