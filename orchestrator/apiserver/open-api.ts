@@ -26,6 +26,7 @@ import { ManagedFields } from "./registry/managed-fields.ts";
 import { withConversions } from "./registry/conversions.ts";
 import type { RegistryDeps } from "./registry/registry.ts";
 import { ServiceAllocator } from "./registry/service-allocator.ts";
+import { httpsWebhooks } from "./webhooks/https-caller.ts";
 import { ResourceTable } from "./registry/resource-table.ts";
 
 /** Who may do what, and how writes are changed. */
@@ -97,7 +98,7 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     random,
     log,
   };
-  undo.use(await DefinitionKeeper.open(registry));
+  undo.use(await DefinitionKeeper.open(registry, httpsWebhooks(cache)));
   const connector = new Connector({ cache, credentials: deps.nodeCredentials, random });
   const dispatch: DispatchDeps = {
     registry,

@@ -57,6 +57,16 @@ export interface StoredAs {
   readonly resource: string;
   decode(stored: Draft): Draft;
   encode(served: Draft): Draft;
+  /** For what only somebody else can convert. */
+  readonly conversion?: Conversion;
+}
+
+/** Has to be asked first. */
+export interface Conversion {
+  /** Resolves when {@link StoredAs.decode} can make all of these, which are told apart by being themselves. */
+  prepare(stored: readonly Draft[], signal: AbortSignal): Promise<void>;
+  /** In place of {@link StoredAs.encode}. */
+  encode(served: Draft, signal: AbortSignal): Promise<Draft>;
 }
 
 export interface SubresourceDefinition {

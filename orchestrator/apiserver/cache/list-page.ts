@@ -11,6 +11,8 @@ export interface ListRequest {
   readonly namespace?: string;
   readonly name?: string;
   readonly matches?: (object: KubeObject) => boolean;
+  /** What `matches` has to wait for. */
+  readonly prepare?: (all: readonly CachedObject[]) => Promise<void>;
   readonly limit?: number;
   readonly continue?: string;
   /** `exact`: as it was then; `at-least`: as it is, when it is no older; absent: as it is. */
@@ -45,7 +47,7 @@ export async function listPage(
   const exact = from === undefined ? exactOf(version) : from.revision === -1 ? undefined : from.revision;
   // What has not changed since is as it was.
   if (exact === undefined || exact >= cache.resource(place).changed)
-    return pageNow(cache, request, exact ?? now, from?.after);
+    return await pageNow(cache, request, exact ?? now, from?.after);
   return await pageThen(cache, request, exact, from?.after ?? "", signal);
 }
 
@@ -71,13 +73,13 @@ function exactOf(version: ListRequest["version"]): Revision | undefined {
   return version?.is === "exact" ? version.revision : undefined;
 }
 
-function pageNow(
+async function pageNow(
   cache: ObjectCache,
   request: ListRequest,
   revision: Revision,
   after: string | undefined,
-): ListResult {
-  const { place, namespace, name, matches, limit = 0 } = request;
+): Promise<ListResult> {
+  const { place, namespace, name, matches, prepare, limit = 0 } = request;
   const resource = cache.resource(place);
   const all =
     name !== undefined && namespace !== undefined
@@ -85,6 +87,7 @@ function pageNow(
       : resource.list(namespace);
   if (limit === 0 && after === undefined && matches === undefined && name === undefined)
     return { revision, items: all };
+  if (matches !== undefined) await prepare?.(all);
   const items: CachedObject[] = [];
   const start = after === undefined ? 0 : firstBehind(all, after, namespace);
   for (let at = start; at < all.length; at++) {
@@ -106,7 +109,7 @@ async function pageThen(
   start: string,
   signal: AbortSignal,
 ): Promise<ListResult> {
-  const { place, namespace, name, matches, limit = 0 } = request;
+  const { place, namespace, name, matches, prepare, limit = 0 } = request;
   const prefix = keyPrefix(place, namespace);
   const isCounted = matches === undefined && name === undefined;
   const items: CachedObject[] = [];
@@ -115,12 +118,14 @@ async function pageThen(
     // One more than asked for tells whether there is more.
     const most = limit === 0 ? pageMost : isCounted ? limit : pageMost;
     const page = await readThen(cache, { prefix, at, limit: most, after }, signal);
-    for (const [index, entry] of page.entries.entries()) {
-      after = entry.key;
+    const objects = page.entries.map((entry) => {
       const key = parseStoreKey(entry.key);
-      if (key === undefined) continue;
-      const object = new CachedObject(key, entry.value, entry.revision);
-      if (!isSeen(object, name, matches)) continue;
+      return key && new CachedObject(key, entry.value, entry.revision);
+    });
+    if (matches !== undefined) await prepare?.(objects.filter((one) => one !== undefined));
+    for (const [index, object] of objects.entries()) {
+      after = page.entries[index]?.key ?? after;
+      if (object === undefined || !isSeen(object, name, matches)) continue;
       items.push(object);
       if (items.length !== limit) continue;
       const left = page.entries.length - index - 1 + page.remaining;

@@ -23,6 +23,8 @@ export interface WatchRequest {
   readonly name?: string;
   /** Whether an object is in sight; absent: all are. */
   readonly matches?: (object: KubeObject) => boolean;
+  /** What events and `matches` have to wait for. */
+  readonly prepare?: (all: readonly CachedObject[]) => Promise<void>;
   /** Changes behind this one; absent: what there is comes first, as if it were new. */
   readonly after?: Revision;
   readonly bookmarks: boolean;
@@ -56,6 +58,11 @@ export async function* watchStream(
   }
 }
 
+interface Told {
+  readonly type: ObjectEventType;
+  readonly object: CachedObject;
+}
+
 class Watcher {
   readonly #cache: ObjectCache;
   readonly #resource: ResourceCache;
@@ -85,7 +92,7 @@ class Watcher {
 
   async *run(): AsyncGenerator<Uint8Array> {
     const { after, bookmarks, marksInitialEnd } = this.#request;
-    if (after === undefined) yield* this.#initial();
+    if (after === undefined) yield* await this.#initial();
     if (marksInitialEnd) yield this.#encoder.bookmark(this.#at, true);
     while (!this.#signal.aborted) {
       const events = this.#resource.since(this.#at);
@@ -115,13 +122,14 @@ class Watcher {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  *#initial(): Generator<Uint8Array> {
+  async #initial(): Promise<Iterable<Uint8Array>> {
     const { namespace, name, matches } = this.#request;
     const found =
       name === undefined || (namespace === undefined && this.#resource.find(undefined, name) === undefined)
         ? this.#resource.list(namespace)
         : [this.#resource.find(namespace, name)].filter((one) => one !== undefined);
-    yield* this.#chunks(
+    await this.#prepare(found);
+    return this.#chunks(
       found
         .values()
         .filter(
@@ -132,8 +140,26 @@ class Watcher {
     );
   }
 
-  *#send(events: readonly CacheEvent[]): Generator<Uint8Array> {
-    const frames = events.values().flatMap((event) => this.#framesOf(event));
+  async #prepare(all: readonly CachedObject[]): Promise<void> {
+    await this.#request.prepare?.(all);
+  }
+
+  async *#send(events: readonly CacheEvent[]): AsyncGenerator<Uint8Array> {
+    if (this.#request.prepare === undefined) {
+      yield* this.#frames(
+        events,
+        events.values().flatMap((event) => this.#told(event)),
+      );
+      return;
+    }
+    await this.#prepare(events.flatMap(({ object, previous }) => (previous ? [object, previous] : [object])));
+    const told = events.flatMap((event) => [...this.#told(event)]);
+    await this.#prepare(told.map(({ object }) => object));
+    yield* this.#frames(events, told);
+  }
+
+  *#frames(events: readonly CacheEvent[], told: Iterable<Told>): Generator<Uint8Array> {
+    const frames = Iterator.from(told).map(({ type, object }) => this.#encoder.event(type, object));
     const [only] = events;
     if (events.length === 1 && only !== undefined) {
       this.#at = only.revision;
@@ -148,19 +174,20 @@ class Watcher {
     return this.#request.isNear ? frames : inChunks(frames);
   }
 
-  *#framesOf(event: CacheEvent): Generator<Uint8Array> {
+  /** What the watcher is to be told of an event. */
+  *#told(event: CacheEvent): Generator<Told> {
     const { namespace, name, matches } = this.#request;
     const { object, previous, type } = event;
     if (namespace !== undefined && object.key.namespace !== namespace) return;
     if (name !== undefined && object.key.name !== name) return;
     const was = previous !== undefined && (matches?.(previous.object) ?? true);
     if (type === "delete") {
-      if (was) yield this.#encoder.event("DELETED", object);
+      if (was) yield { type: "DELETED", object };
       return;
     }
     const is = matches?.(object.object) ?? true;
-    if (is) yield this.#encoder.event(was ? "MODIFIED" : "ADDED", object);
-    else if (was) yield this.#encoder.event("DELETED", previous.as(event.revision));
+    if (is) yield { type: was ? "MODIFIED" : "ADDED", object };
+    else if (was) yield { type: "DELETED", object: previous.as(event.revision) };
   }
 
   /** From the store, until the rest is remembered here. True when that is over. */

@@ -5,6 +5,7 @@ import type { User } from "#orchestrator/authn/user.ts";
 import { planStatus, withCondition } from "#orchestrator/kinds/custom/accepted-names.ts";
 import type { RuleChecker } from "#orchestrator/kinds/custom/custom-strategy.ts";
 import { type CustomDefinition, isTrue, schemasIn } from "#orchestrator/kinds/custom/definition.ts";
+import type { CallConverter } from "#orchestrator/kinds/custom/webhook-conversion.ts";
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import { deleteObject } from "../registry/delete.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
@@ -31,6 +32,7 @@ interface Served {
  */
 export class DefinitionKeeper implements AsyncDisposable {
   readonly #registry: RegistryDeps;
+  readonly #call: CallConverter;
   readonly #served = new Map<string, Served>();
   readonly #dirty = new Set<string>();
   readonly #stop = new AbortController();
@@ -38,16 +40,17 @@ export class DefinitionKeeper implements AsyncDisposable {
   #running: Promise<void> = Promise.resolve();
   #isRunning = false;
 
-  private constructor(registry: RegistryDeps) {
+  private constructor(registry: RegistryDeps, call: CallConverter) {
     this.#registry = registry;
+    this.#call = call;
     this.#changes = registry.cache.onChange<CustomDefinition>(resource, (now, before) =>
       this.#enqueue(now ?? before),
     );
   }
 
-  /** Serves what is established already. */
-  static async open(registry: RegistryDeps): Promise<DefinitionKeeper> {
-    const keeper = new DefinitionKeeper(registry);
+  /** Serves what is established already. @param call asks webhooks that convert */
+  static async open(registry: RegistryDeps, call: CallConverter): Promise<DefinitionKeeper> {
+    const keeper = new DefinitionKeeper(registry, call);
     for (const definition of keeper.#all()) {
       if (isTrue(definition, "Established")) await keeper.#serve(definition);
       keeper.#enqueue(definition);
@@ -129,8 +132,9 @@ export class DefinitionKeeper implements AsyncDisposable {
     if (before?.source === source) return;
     const { customResources } = await import("#orchestrator/kinds/custom/custom-resources.ts");
     const { publishedParts } = await import("#orchestrator/kinds/custom/publish.ts");
-    const definitions = customResources(definition, await rulesFor(definition));
-    const { resources, cache } = this.#registry;
+    const { resources, cache, newUid } = this.#registry;
+    const converter = { call: this.#call, newUid };
+    const definitions = customResources(definition, await rulesFor(definition), converter);
     before?.watch[Symbol.dispose]();
     resources.change({ remove: before?.definitions ?? [], add: definitions });
     resources.publish(name, publishedParts(definition));

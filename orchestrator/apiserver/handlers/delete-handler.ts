@@ -5,6 +5,7 @@ import { type ApiAnswer, type ApiRequest, jsonAnswer } from "../api-request.ts";
 import { bodyMostBytes, expectedType, readBody } from "../body.ts";
 import { listPage } from "../cache/list-page.ts";
 import { parseListOptions } from "../list-options.ts";
+import { prepareToServe } from "../registry/conversion.ts";
 import { deletedStatus, deleteObject } from "../registry/delete.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { placeOf } from "../registry/resource-table.ts";
@@ -60,9 +61,11 @@ export async function answerDeleteCollection(deps: RegistryDeps, scope: Resource
       ...namespaceIn(scope),
       ...(list.limit > 0 && { limit: list.limit }),
       ...(list.continue !== undefined && { continue: list.continue }),
+      prepare: (all) => prepareToServe(definition, all, request.signal),
     },
     request.signal,
   );
+  await prepareToServe(definition, page.items, request.signal);
   const write = writeRequestOf(scope, options as Draft);
   for (let at = 0; at < page.items.length; at += atOnce)
     await Promise.all(

@@ -5,6 +5,8 @@ import { watchStream } from "../cache/watch-stream.ts";
 import { notFound } from "../errors.ts";
 import { parseListOptions, versionOf } from "../list-options.ts";
 import { randomWatchMs } from "../pipeline.ts";
+import type { CachedObject } from "../cache/cached-object.ts";
+import { prepareToServe } from "../registry/conversion.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
 import { placeOf } from "../registry/resource-table.ts";
 import { chooseRepresentation } from "../representation/choose.ts";
@@ -20,6 +22,7 @@ export async function answerGet(deps: RegistryDeps, scope: ResourceScope): Promi
   const name = info.name ?? "";
   const found = deps.cache.resource(placeOf(definition)).find(namespaceIn(scope).namespace, name);
   if (found === undefined) throw notFound(definition, name);
+  await prepareToServe(definition, [found], request.signal);
   return {
     kind: "bytes",
     status: 200,
@@ -42,9 +45,11 @@ export async function answerList(deps: RegistryDeps, scope: ResourceScope): Prom
       limit: options.limit,
       ...(options.continue !== undefined && { continue: options.continue }),
       ...(version !== undefined && { version }),
+      prepare: (all) => prepareToServe(definition, all, request.signal),
     },
     request.signal,
   );
+  await prepareToServe(definition, page.items, request.signal);
   return listAnswer(representation, page);
 }
 
@@ -68,6 +73,9 @@ export async function answerWatch(deps: RegistryDeps, scope: ResourceScope): Pro
       marksInitialEnd: sendsInitialEvents === true && allowsBookmarks,
       bookmarks: allowsBookmarks,
       timeoutMs: timeoutMs > 0 ? timeoutMs : randomWatchMs(),
+      ...(definition.storedAs?.conversion !== undefined && {
+        prepare: (all: readonly CachedObject[]) => prepareToServe(definition, all, request.signal),
+      }),
       isNear: request.user !== undefined,
     },
     representation.watch,

@@ -8,7 +8,7 @@ import type { CachedObject } from "../cache/cached-object.ts";
 import { storedBytes, storeKey } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
 import { admissionOf } from "./admission-of.ts";
-import { servedForm, storedForm } from "./conversion.ts";
+import { servedCopy, toStore } from "./conversion.ts";
 import { isHeld } from "./held.ts";
 import { readNewest } from "./read-newest.ts";
 import type { RegistryDeps } from "./registry.ts";
@@ -70,7 +70,7 @@ async function tryDelete(
   const { definition, namespace, isDryRun } = request;
   const old = await readNewest(deps, definition, namespace, name, attempt, signal);
   if (old === undefined) throw notFound(definition, name);
-  const before = servedForm(definition, JSON.parse(old.json.toString()) as Draft);
+  const before = await servedCopy(definition, old, signal);
   checkPreconditions(definition, name, options, metadataOf(before));
   const admission = admissionOf(request, "DELETE", name, { old: before });
   if (attempt === 1) await deps.admission.admit(admission, signal);
@@ -102,10 +102,8 @@ async function write(
 ): Promise<number | undefined> {
   if (!isHeld(definition, next)) return (await removeStored(deps, old, signal)) ? old.revision : undefined;
   if (isDeepStrictEqual(next, before)) return old.revision;
-  const result = await deps.store.put(
-    { key: storeKey(old.key), value: storedBytes(storedForm(definition, next)), expected: old.revision },
-    signal,
-  );
+  const value = storedBytes(await toStore(definition, next, signal));
+  const result = await deps.store.put({ key: storeKey(old.key), value, expected: old.revision }, signal);
   if (result.isDone) return result.revision;
   await seeWinner(deps, result, signal);
   return undefined;

@@ -1,7 +1,7 @@
 import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Revision, WriteResult } from "#orchestrator/storage/store.ts";
 import { CachedObject, type ObjectKey, storedBytes, storeKey } from "../cache/cached-object.ts";
-import { storedForm } from "./conversion.ts";
+import { toStore } from "./conversion.ts";
 import type { RegistryDeps } from "./registry.ts";
 import { placeOf } from "./resource-table.ts";
 import { metadataOf } from "./write-request.ts";
@@ -25,7 +25,7 @@ export async function putStored(
   signal: AbortSignal,
 ): Promise<StoredResult> {
   const { ttlS } = definition.strategy;
-  const value = storedBytes(storedForm(definition, object));
+  const value = storedBytes(await toStore(definition, object, signal));
   const result = await store.put(
     { key: storeKey(key), value, expected, ...(ttlS !== undefined && { ttlS }) },
     signal,

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import { failure } from "#api/kube/status.ts";
 import { invalid as wrong } from "#orchestrator/machinery/field-error.ts";
 import { objectMetaUpdateErrors } from "#orchestrator/machinery/object-meta.ts";
-import type { Draft, ResourceDefinition } from "#orchestrator/machinery/resource.ts";
+import type { Draft } from "#orchestrator/machinery/resource.ts";
 import type { CachedObject } from "../cache/cached-object.ts";
 import { conflict, invalid, modified, notFound } from "../errors.ts";
 import { isOver } from "./held.ts";
 import { admissionOf } from "./admission-of.ts";
-import { servedForm } from "./conversion.ts";
+import { servedCopy } from "./conversion.ts";
 import { createObject, namespaceMismatch } from "./create.ts";
 import { readNewest } from "./read-newest.ts";
 import { noClaims, type RegistryDeps, type Written } from "./registry.ts";
@@ -63,8 +63,8 @@ async function tryUpdate(
   const { name } = change;
   const old = await readNewest(deps, definition, namespace, name, attempt, signal);
   if (old === undefined) return await createInstead(deps, request, change, signal);
-  const before = copyOf(definition, old);
-  const next = await change.make(copyOf(definition, old));
+  const before = await servedCopy(definition, old, signal);
+  const next = await change.make(await servedCopy(definition, old, signal));
   checkIdentity(request, change, metadataOf(next), metadataOf(before));
   const named = metadataOf(next).resourceVersion ?? "";
   if (named === "" && definition.strategy.needsResourceVersion === true && request.subresource === "")
@@ -259,8 +259,4 @@ function withOldOwners(next: Draft, old: Draft): Draft {
   const { managedFields } = metadataOf(old);
   if (managedFields !== undefined) metadataOf(next).managedFields = managedFields;
   return next;
-}
-
-function copyOf(definition: ResourceDefinition, cached: CachedObject): Draft {
-  return servedForm(definition, JSON.parse(cached.json.toString()) as Draft);
 }

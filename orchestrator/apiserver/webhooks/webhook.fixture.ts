@@ -28,7 +28,7 @@ export interface Hook extends AsyncDisposable {
   readonly asked: Asked[];
 }
 
-/** A webhook of its own, with a certificate it has signed itself. */
+/** A webhook for reviews of any kind, of its own, with a certificate it has signed itself. */
 export async function openHook(answer: (asked: Asked, path: string) => Answer | undefined): Promise<Hook> {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const day = 86_400_000;
@@ -49,11 +49,10 @@ export async function openHook(answer: (asked: Asked, path: string) => Answer | 
     { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }) },
     (request, response) => {
       void text(request).then((body) => {
-        const { request: own } = JSON.parse(body) as { readonly request: Asked };
+        const { request: own, ...review } = JSON.parse(body) as { readonly request: Asked };
         asked.push(own);
         const verdict = answer(own, (request.url ?? "").split("?")[0] ?? "");
         if (verdict === undefined) return;
-        const review = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
         response.setHeader("content-type", "application/json");
         response.end(JSON.stringify({ ...review, response: { uid: own.uid, ...verdict } }));
       });

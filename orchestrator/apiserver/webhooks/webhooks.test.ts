@@ -217,7 +217,8 @@ test("webhooks may forbid connections to pods", async () => {
 test("webhooks of services are called at a ready endpoint, by the service's name", async () => {
   await using hook = await openHook(() => ({ allowed: false }));
   const client = { service: { namespace: "default", name: "hook", path: "check" }, caBundle: hook.caBundle };
-  const review = { request: { uid: "1" } };
+  const type = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
+  const review = { ...type, request: { uid: "1" } };
   const { signal } = new AbortController();
   const endpointsOf = (...ready: readonly boolean[]): ObjectReader =>
     readerOf({
@@ -237,8 +238,7 @@ test("webhooks of services are called at a ready endpoint, by the service's name
     });
   const answer = await httpsWebhooks(endpointsOf(false, true))(client, review, 5, signal);
   assert.deepEqual(answer, {
-    apiVersion: "admission.k8s.io/v1",
-    kind: "AdmissionReview",
+    ...type,
     response: { uid: "1", allowed: false },
   });
   await assert.rejects(httpsWebhooks(endpointsOf(false))(client, review, 5, signal), {

@@ -10,6 +10,7 @@ import { customStrategy, type RuleChecker } from "./custom-strategy.ts";
 import { type CustomDefinition, type CustomVersion, type JsonSchema, schemasIn } from "./definition.ts";
 import { prune } from "./prune.ts";
 import { setDefaults } from "./set-defaults.ts";
+import { type ConverterDeps, versionConverter } from "./webhook-conversion.ts";
 
 const verbs: readonly Verb[] = [
   "delete",
@@ -26,6 +27,7 @@ const verbs: readonly Verb[] = [
 export function customResources(
   definition: CustomDefinition,
   rules?: RuleChecker,
+  converter?: ConverterDeps,
 ): readonly ResourceDefinition[] {
   const { spec, status } = definition;
   const { group, scope } = spec;
@@ -47,7 +49,7 @@ export function customResources(
       subresources: subresourcesOf(version, names.kind),
       type: typeName(definition, version.name),
       strategy: customStrategy(definition, version, types, rules),
-      ...storage(definition, version),
+      ...storage(definition, version, converter),
     }));
 }
 
@@ -67,18 +69,28 @@ function subresourcesOf({ subresources }: CustomVersion, kind: string): readonly
 }
 
 /** Objects are kept in one version; what is read gets the defaults that have come since. */
-function storage(definition: CustomDefinition, version: CustomVersion): { readonly storedAs?: StoredAs } {
+function storage(
+  definition: CustomDefinition,
+  version: CustomVersion,
+  deps: ConverterDeps | undefined,
+): { readonly storedAs?: StoredAs } {
   const { spec } = definition;
   const stored = spec.versions.find(({ storage: isStored }) => isStored) ?? version;
   const schema = version.schema?.openAPIV3Schema ?? {};
   if (spec.versions.length === 1 && !hasDefaults(schema) && (definition.metadata.generation ?? 1) === 1)
     return {};
-  const resource = spec.names.plural;
+  const place = { group: spec.group, resource: spec.names.plural };
+  const apiVersion = `${spec.group}/${version.name}`;
+  if (spec.conversion?.strategy === "Webhook" && deps !== undefined) {
+    const names = { served: version.name, stored: stored.name };
+    const conversion = versionConverter(deps, definition, names);
+    const decode = (object: Draft) => decoded(conversion.decode(object), schema, apiVersion);
+    return { storedAs: { ...place, decode, encode: (object) => object, conversion } };
+  }
   return {
     storedAs: {
-      group: spec.group,
-      resource,
-      decode: (object) => decoded(object, schema, `${spec.group}/${version.name}`),
+      ...place,
+      decode: (object) => decoded(object, schema, apiVersion),
       encode: (object) => ({ ...object, apiVersion: `${spec.group}/${stored.name}` }),
     },
   };
