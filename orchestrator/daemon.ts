@@ -103,10 +103,9 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
     transport: api.transport(apiServer),
     log: log.with({ area: "bootstrap" }),
   };
-  const factsOf = (addresses: readonly string[]) => ({ addresses, port, serviceAddress, serviceRange });
-  await ensureObjects(bootstrap, clusterObjects(factsOf([inside])), signal);
+  await ensureObjects(bootstrap, clusterObjects({ ...pki.current, serviceRange }), signal);
   const announce = (addresses: readonly string[], until: AbortSignal) =>
-    ensureObjects(bootstrap, ownService(factsOf(addresses)), until);
+    ensureObjects(bootstrap, ownService({ addresses, port, serviceAddress }), until);
   if (options.etcd === undefined) await announce([inside], signal);
   else undo.use(await ServedAddresses.open({ store, address: inside, changed: announce, log }));
   await ensureRoles(bootstrap, signal);
@@ -296,6 +295,7 @@ async function openClusterApi(
         const { identities, authority } = pki();
         return { ...identities["apiserver-kubelet-client"], authority };
       },
+      frontProxyCredentials: () => pki().identities["front-proxy-client"],
       facts: { version, platform: "linux/amd64", runtime: process.version },
       serviceRange,
       checks: new Map([["poststarthook/bootstrap", check]]),

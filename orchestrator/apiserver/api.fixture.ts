@@ -66,6 +66,7 @@ async function openOver(store: Store, parts: Partial<Parts>): Promise<TestApi> {
   const api = await openApi(
     {
       store,
+      frontProxyCredentials: () => ({ certificate: "", key: "" }),
       resources: parts.resources ?? resources,
       access: (own) => ({
         ...(parts.access ?? allowAll),

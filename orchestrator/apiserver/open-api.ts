@@ -1,5 +1,6 @@
 import { failure } from "#api/kube/status.ts";
 import type { Log } from "#base/log.ts";
+import type { APIService } from "#api/kube/types/apiregistration.ts";
 import type { Transport } from "#client/transport.ts";
 import type { AdmissionPlugin } from "#orchestrator/admission/plugin.ts";
 import type { Auditor } from "#orchestrator/audit/auditor.ts";
@@ -8,6 +9,7 @@ import type { Authorizer } from "#orchestrator/authz/authorizer.ts";
 import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import type { Store } from "#orchestrator/storage/store.ts";
 import { type ApiAnswer, type ApiHandler, textAnswer } from "./api-request.ts";
+import { Aggregator, type AggregatorDeps } from "./aggregation/aggregator.ts";
 import { ObjectCache } from "./cache/object-cache.ts";
 import { DefinitionKeeper } from "./custom/definition-keeper.ts";
 import { Connector, type ConnectorDeps } from "./connect/connector.ts";
@@ -21,6 +23,7 @@ import { RequestLimits, usualLimits } from "./request-limits.ts";
 import { measured } from "./measured.ts";
 import { type ProcessFacts, RequestMetrics } from "./request-metrics.ts";
 import { apiPipeline, type RequestScope } from "./pipeline.ts";
+import type { RequestInfo } from "./request-info.ts";
 import { AdmissionChain } from "./registry/admission-chain.ts";
 import { ManagedFields } from "./registry/managed-fields.ts";
 import { withConversions } from "./registry/conversions.ts";
@@ -52,6 +55,8 @@ export interface ApiDeps {
   readonly access: (parts: AccessParts) => AccessControl;
   /** How we prove to nodes that we are the API server. */
   readonly nodeCredentials: ConnectorDeps["credentials"];
+  /** How we prove to API servers behind an APIService that it is us who say who asks. */
+  readonly frontProxyCredentials: AggregatorDeps["credentials"];
   /** Writes down what is asked; absent: nobody does. */
   readonly auditor?: Auditor;
   readonly facts: VersionFacts;
@@ -99,6 +104,7 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     log,
   };
   undo.use(await DefinitionKeeper.open(registry, httpsWebhooks(cache)));
+  const aggregator = undo.use(new Aggregator({ registry, credentials: deps.frontProxyCredentials }));
   const connector = new Connector({ cache, credentials: deps.nodeCredentials, random });
   const dispatch: DispatchDeps = {
     registry,
@@ -115,7 +121,9 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     ...(deps.auditor !== undefined && { auditor: deps.auditor }),
     log,
     limits,
-    answer: router(deps, access, dispatch, () => metrics.text(limits, deps.processFacts())),
+    answer: router({ ...deps, access, dispatch, aggregator }, () =>
+      metrics.text(limits, deps.processFacts()),
+    ),
   });
   const handler = measured({ metrics, resources, clockS: deps.clockS }, pipeline);
   const opened = undo.move();
@@ -128,10 +136,14 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
   };
 }
 
+interface RouterDeps extends Pick<ApiDeps, "checks" | "address" | "facts"> {
+  readonly access: AccessControl;
+  readonly dispatch: DispatchDeps;
+  readonly aggregator: Aggregator;
+}
+
 function router(
-  deps: ApiDeps,
-  access: AccessControl,
-  dispatch: DispatchDeps,
+  { access, dispatch, aggregator, ...deps }: RouterDeps,
   metricsText: () => string,
 ): (scope: RequestScope) => Promise<ApiAnswer> {
   const { cache, resources } = dispatch.registry;
@@ -140,10 +152,12 @@ function router(
     ["etcd", () => cache.failure],
     ...deps.checks,
   ]);
-  const discovery = new DiscoveryHandler(resources, deps.address);
-  const openApi = new OpenApiHandler(resources, deps.facts.version);
+  const discovery = new DiscoveryHandler([resources, aggregator.served], deps.address);
+  const openApi = new OpenApiHandler(resources, deps.facts.version, aggregator.served);
   return async (scope) => {
-    const { info, request } = scope;
+    const { info, request, user } = scope;
+    const remote = remoteOf(aggregator, info);
+    if (remote !== undefined) return await aggregator.pass(remote, request, user);
     if (info.type === "resource") return await answerResource(dispatch, { ...scope, info });
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (!isRead)
@@ -164,4 +178,11 @@ function router(
     if (answer === undefined) throw failure("NotFound", noSuchPath, {});
     return answer;
   };
+}
+
+/** Who else serves what a request is about: resources of a group's version, its discovery, and its description. */
+function remoteOf(aggregator: Aggregator, info: RequestInfo): APIService | undefined {
+  if (info.type === "resource") return aggregator.find(info.group, info.version);
+  const [, group, version] = /^(?:\/openapi\/v3)?\/apis\/([^/]+)\/([^/]+)\/?$/.exec(info.path) ?? [];
+  return group === undefined || version === undefined ? undefined : aggregator.find(group, version);
 }

@@ -6,18 +6,24 @@ export interface BootstrapObject {
   readonly object: Draft & { readonly metadata: Draft & { readonly name: string } };
 }
 
-export interface BootstrapFacts {
+export interface ClusterFacts {
+  readonly serviceRange: string;
+  /** PEM; who vouches for clients, and for who speaks for them. */
+  readonly authority: string;
+  readonly frontProxyAuthority: string;
+}
+
+export interface OwnServiceFacts {
   /** Where nodes and pods reach the API: of each of its servers. */
   readonly addresses: readonly string[];
   readonly port: number;
   /** Of the `kubernetes` service. */
   readonly serviceAddress: string;
-  readonly serviceRange: string;
 }
 
 /** What every cluster has from the start, in the order in which it is made. */
-export function clusterObjects(facts: BootstrapFacts): readonly BootstrapObject[] {
-  return [...namespaces(), ...priorityClasses(), ...ranges(facts)];
+export function clusterObjects(facts: ClusterFacts): readonly BootstrapObject[] {
+  return [...namespaces(), ...priorityClasses(), ...ranges(facts), ...authentication(facts)];
 }
 
 function namespaces(): readonly BootstrapObject[] {
@@ -54,7 +60,7 @@ function priorityClasses(): readonly BootstrapObject[] {
   }));
 }
 
-function ranges({ serviceRange }: BootstrapFacts): readonly BootstrapObject[] {
+function ranges({ serviceRange }: ClusterFacts): readonly BootstrapObject[] {
   return [
     {
       path: "/apis/networking.k8s.io/v1/servicecidrs",
@@ -68,10 +74,31 @@ function ranges({ serviceRange }: BootstrapFacts): readonly BootstrapObject[] {
   ];
 }
 
+/** How API servers that others add tell who asks them. @see Kubernetes, configure the aggregation layer */
+function authentication({ authority, frontProxyAuthority }: ClusterFacts): readonly BootstrapObject[] {
+  const namespace = "kube-system";
+  const name = "extension-apiserver-authentication";
+  const data = {
+    "client-ca-file": authority,
+    "requestheader-allowed-names": '["front-proxy-client"]',
+    "requestheader-client-ca-file": frontProxyAuthority,
+    "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+    "requestheader-group-headers": '["X-Remote-Group"]',
+    "requestheader-uid-headers": '["X-Remote-Uid"]',
+    "requestheader-username-headers": '["X-Remote-User"]',
+  };
+  return [
+    {
+      path: `/api/v1/namespaces/${namespace}/configmaps`,
+      object: { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace }, data },
+    },
+  ];
+}
+
 const labels = { component: "apiserver", provider: "kubernetes" };
 
 /** The service by which pods find the API. */
-export function ownService({ addresses, port, serviceAddress }: BootstrapFacts): readonly BootstrapObject[] {
+export function ownService({ addresses, port, serviceAddress }: OwnServiceFacts): readonly BootstrapObject[] {
   const ports = [{ name: "https", port, protocol: "TCP" }];
   return [
     {

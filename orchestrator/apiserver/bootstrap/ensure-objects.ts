@@ -11,8 +11,9 @@ export interface EnsureDeps {
   readonly log: Log;
 }
 
-/** These say where the API is, which may be elsewhere after a restart. */
+/** These say where the API is and who vouches for whom, which may be different after a restart. */
 const following: Readonly<Record<string, readonly string[]>> = {
+  ConfigMap: ["data"],
   Endpoints: ["subsets"],
   EndpointSlice: ["endpoints", "ports"],
 };

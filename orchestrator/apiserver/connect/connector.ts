@@ -1,22 +1,9 @@
-import { connect as connectTcp } from "node:net";
-import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import { connect as connectTls } from "node:tls";
-import { failure } from "#api/kube/status.ts";
-import { messageOf } from "#base/fault.ts";
-import { http1Transport } from "#client/http1.ts";
-import type {
-  Connection,
-  Hijacked,
-  Transport,
-  TransportRequest,
-  TransportResponse,
-} from "#client/transport.ts";
-import { duplexConnection } from "#rpc/duplex-connection.ts";
 import type { ApiAnswer, ApiRequest } from "../api-request.ts";
 import type { ObjectCache } from "../cache/object-cache.ts";
-import { wantsWebSocket, webSocketOutput } from "../http/web-socket-stream.ts";
 import type { ResourceScope } from "../handlers/resource-scope.ts";
+import { wantsWebSocket, webSocketOutput } from "../http/web-socket-stream.ts";
+import { dial, passOn } from "./pass-on.ts";
 import { containerTarget, nodeTarget, podTarget, serviceTarget, type Target } from "./target.ts";
 
 export interface ConnectorDeps {
@@ -30,7 +17,6 @@ export interface ConnectorDeps {
   readonly random: () => number;
 }
 
-const connectMs = 10_000;
 const encoder = new TextEncoder();
 
 /** Passes requests on to node agents, and to what runs in pods: bytes go through as they are. */
@@ -67,132 +53,25 @@ export class Connector {
     return serviceTarget(cache, { namespace, text: name, path, random });
   }
 
-  async #pass(scope: ResourceScope, target: Target): Promise<ApiAnswer> {
-    const { request } = scope;
-    const transport = this.#transportTo(target);
+  async #pass({ request, info }: ResourceScope, target: Target): Promise<ApiAnswer> {
     // Nodes tell logs as they are: what a WebSocket makes of them is up to us.
-    const isLog = scope.info.subresource === "log" && wantsWebSocket(request);
-    const isUpgrade = request.headers["upgrade"] !== undefined && !isLog;
-    const passed: TransportRequest = {
-      method: request.method as TransportRequest["method"],
-      path: target.path,
-      headers: headersFor(request, isUpgrade),
-      ...(hasBody(request) && {
-        body: {
-          type: request.headers["content-type"] ?? "application/octet-stream",
-          bytes: request.stream(),
-        },
-      }),
-    };
-    // As long as the client is there.
-    const { signal } = request;
-    try {
-      const answer = isUpgrade
-        ? await transport.hijack(passed, signal)
-        : await transport.send(passed, signal);
-      if (answer.kind === "hijacked") return upgraded(answer, signal);
-      const told = answered(answer, request, target);
-      return isLog && told.status === 200 ? webSocketOutput(request, told) : told;
-    } catch (error) {
-      signal.throwIfAborted();
-      throw failure("ServiceUnavailable", `error trying to reach service: ${messageOf(error)}`);
-    }
-  }
-
-  #transportTo(target: Target): Transport {
-    return http1Transport(async () => duplexConnection(await this.#open(target)), {
-      headers: { Host: `${target.host}:${target.port}` },
-    });
+    const isHere = info.subresource === "log" && wantsWebSocket(request);
+    const isUpgrade = request.headers["upgrade"] !== undefined && !isHere;
+    const passed = await passOn(request, { ...target, open: () => this.#open(target) }, isUpgrade);
+    if (passed.kind === "upgrade") return passed;
+    if (isHere && passed.kind === "stream" && passed.status === 200) return webSocketOutput(request, passed);
+    const { location } = passed.headers;
+    if (typeof location !== "string") return passed;
+    return { ...passed, headers: { ...passed.headers, location: rewritten(location, request, target) } };
   }
 
   async #open({ kind, host, port }: Target): Promise<Duplex> {
     const { certificate, key, authority } = this.#deps.credentials();
     const isNode = kind === "node";
-    const socket =
-      kind === "http"
-        ? connectTcp({ host, port })
-        : connectTls({
-            host,
-            port,
-            ALPNProtocols: ["http/1.1"],
-            // What runs in pods has certificates of its own, if any.
-            ...(isNode ? { cert: certificate, key, ca: authority } : { rejectUnauthorized: false }),
-          });
-    try {
-      await once(socket, kind === "http" ? "connect" : "secureConnect", {
-        signal: AbortSignal.timeout(connectMs),
-      });
-    } catch (error) {
-      socket.destroy();
-      throw new Error(`dial tcp ${host}:${port}: ${messageOf(error)}`, { cause: error });
-    }
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 30_000);
-    return socket;
+    // What runs in pods has certificates of its own, if any.
+    const tls = isNode ? { cert: certificate, key, ca: authority } : { rejectUnauthorized: false };
+    return await dial({ host, port }, kind === "http" ? undefined : tls);
   }
-}
-
-function hasBody({ method, headers }: ApiRequest): boolean {
-  return (
-    method !== "GET" &&
-    method !== "HEAD" &&
-    headers["content-length"] !== "0" &&
-    headers["upgrade"] === undefined
-  );
-}
-
-/** Those of a connection, and those that say who somebody is to us, go no further. */
-const ownHeaders =
-  /^(?::.*|host|connection|keep-alive|authorization|content-length|transfer-encoding|content-type|te|trailer|proxy-.*|impersonate-.*|upgrade|http2-settings|x-remote-.*)$/;
-
-function headersFor(
-  { rawHeaders, headers }: ApiRequest,
-  isUpgrade: boolean,
-): Record<string, string | string[]> {
-  const passed: Record<string, string[]> = {};
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = (rawHeaders[at] ?? "").toLowerCase();
-    if (!ownHeaders.test(name)) (passed[name] ??= []).push(rawHeaders[at + 1] ?? "");
-  }
-  return isUpgrade ? { ...passed, Upgrade: headers["upgrade"] ?? "" } : passed;
-}
-
-function upgraded({ headers, ...connection }: Hijacked, signal: AbortSignal): ApiAnswer {
-  return {
-    kind: "upgrade",
-    headers,
-    async run(client) {
-      const close = () => connection.close();
-      signal.addEventListener("abort", close, { once: true });
-      try {
-        await Promise.all([pump(client.incoming, connection), pump(connection.incoming, client)]);
-      } finally {
-        signal.removeEventListener("abort", close);
-        connection.close();
-      }
-    },
-  };
-}
-
-async function pump(from: AsyncIterable<Uint8Array>, to: Connection): Promise<void> {
-  try {
-    for await (const bytes of from) await to.write(bytes);
-    to.closeWrite();
-  } catch {
-    to.close();
-  }
-}
-
-function answered(
-  { status, headers = {}, body }: TransportResponse,
-  request: ApiRequest,
-  target: Target,
-): Extract<ApiAnswer, { kind: "stream" }> {
-  const { connection: _c, "keep-alive": _k, "transfer-encoding": _t, ...rest } = headers;
-  const kept: Record<string, string> = rest;
-  const location = kept["location"];
-  if (location !== undefined) kept["location"] = rewritten(location, request, target);
-  return { kind: "stream", status, headers: kept, body };
 }
 
 /** Who is sent elsewhere on the same server comes there through us. */

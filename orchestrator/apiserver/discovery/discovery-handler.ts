@@ -7,6 +7,7 @@ import {
   apiVersions,
   servedGroups,
 } from "#orchestrator/kinds/discovery.ts";
+import type { ResourceDefinition } from "#orchestrator/machinery/resource.ts";
 import { type ApiAnswer, type ApiRequest, jsonAnswer } from "../api-request.ts";
 import { parseAccept } from "../negotiation.ts";
 import type { ResourceTable } from "../registry/resource-table.ts";
@@ -21,14 +22,17 @@ interface Aggregated {
 
 /** Answers the paths at which clients find out what is served. */
 export class DiscoveryHandler {
-  readonly #resources: ResourceTable;
+  readonly #tables: readonly ResourceTable[];
   readonly #address: () => string;
   readonly #aggregated = new Map<string, Aggregated>();
-  #generation = -1;
+  #generation = "";
 
-  /** @param address of the API, e.g. `192.0.2.1:6443` */
-  constructor(resources: ResourceTable, address: () => string) {
-    this.#resources = resources;
+  /**
+   * @param tables what is served, here and by others
+   * @param address of the API, e.g. `192.0.2.1:6443`
+   */
+  constructor(tables: readonly ResourceTable[], address: () => string) {
+    this.#tables = tables;
     this.#address = address;
   }
 
@@ -37,7 +41,7 @@ export class DiscoveryHandler {
     const [root, first, second, ...more] = request.path.split("/").filter((segment) => segment !== "");
     if (root !== "api" && root !== "apis") return undefined;
     if (first === undefined) return this.#root(request, `/${root}`);
-    const all = [...this.#resources.all()];
+    const all = this.#all();
     if (root === "api") {
       const own = all.filter(({ group, version }) => group === "" && version === first);
       return second !== undefined || own.length === 0
@@ -53,13 +57,15 @@ export class DiscoveryHandler {
     return own.length === 0 ? undefined : jsonAnswer(200, apiResourceList(first, second, own));
   }
 
+  #all(): readonly ResourceDefinition[] {
+    return this.#tables.flatMap((table) => [...table.all()]);
+  }
+
   #root(request: ApiRequest, path: "/api" | "/apis"): ApiAnswer {
     const vary = { vary: "Accept" };
     if (!wantsAggregated(request.headers["accept"])) {
       const document =
-        path === "/api"
-          ? apiVersions(this.#address())
-          : apiGroupList(servedGroups([...this.#resources.all()]));
+        path === "/api" ? apiVersions(this.#address()) : apiGroupList(servedGroups(this.#all()));
       return jsonAnswer(200, document, vary);
     }
     const { bytes, etag } = this.#everything(path);
@@ -70,13 +76,14 @@ export class DiscoveryHandler {
   }
 
   #everything(path: "/api" | "/apis"): Aggregated {
-    if (this.#generation !== this.#resources.generation) {
-      this.#generation = this.#resources.generation;
+    const generation = this.#tables.map((table) => table.generation).join();
+    if (this.#generation !== generation) {
+      this.#generation = generation;
       this.#aggregated.clear();
     }
     const known = this.#aggregated.get(path);
     if (known !== undefined) return known;
-    const document = aggregatedDiscovery(path, "v2", [...this.#resources.all()]);
+    const document = aggregatedDiscovery(path, "v2", this.#all());
     const bytes = encoder.encode(JSON.stringify(document));
     const etag = `"${createHash("sha512").update(bytes).digest("hex").toUpperCase()}"`;
     const made = { bytes, etag };

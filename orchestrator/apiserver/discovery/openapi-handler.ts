@@ -21,12 +21,15 @@ interface Document {
 export class OpenApiHandler {
   readonly #resources: ResourceTable;
   readonly #version: string;
+  readonly #remote: ResourceTable;
   readonly #documents = new Map<string, Document>();
   #generation = -1;
 
-  constructor(resources: ResourceTable, version: string) {
+  /** @param remote what others serve, who describe it themselves */
+  constructor(resources: ResourceTable, version: string, remote: ResourceTable) {
     this.#resources = resources;
     this.#version = version;
+    this.#remote = remote;
   }
 
   /** Undefined for paths that are about something else. */
@@ -66,6 +69,10 @@ export class OpenApiHandler {
       openApiV3Parts().map((part) => [part, openApiV3Hash(part, this.#version)]),
     );
     for (const part of this.#customParts()) hashes[part] = this.#customHash(part);
+    for (const { group, version } of this.#remote.all())
+      hashes[`apis/${group}/${version}`] = hashOf(
+        Buffer.from(`${group}/${version} ${this.#remote.generation}`),
+      );
     return openApiV3Index(hashes);
   }
 
