@@ -6,8 +6,10 @@ import { describeMissing, missingEntitlements } from "../build/bake/entitlements
 import { normalTarget } from "../build/bake/normal-fields.ts";
 import { isLike, outputsWith, overridden, parseOverride } from "../build/bake/override.ts";
 import { bakeFile } from "../build/bake/print.ts";
+import { excerptOf } from "../build/bake/hcl/problem.ts";
+import type { HclValue } from "../build/bake/hcl/syntax.ts";
 import { bakeFiles, parseBakeFiles, readBakeFile } from "../build/bake/read-files.ts";
-import { type Resolved, resolveTargets, variablesOf } from "../build/bake/resolve.ts";
+import { type Resolved, resolveTargets } from "../build/bake/resolve.ts";
 import { buildFailure } from "../build/build-failure.ts";
 import { buildMany, TargetFailure } from "../build/build-many.ts";
 import { warn } from "../build/build-one.ts";
@@ -26,7 +28,7 @@ const flags = {
     shownDefault: '"build"',
   }),
   check: bool("Look for mistakes in the Dockerfiles, and build nothing"),
-  file: list("stringArray", "A bake file (JSON) or a compose file", "f", { complete: "file" }),
+  file: list("stringArray", "A bake file (HCL or JSON) or a compose file", "f", { complete: "file" }),
   list: text("string", "List targets or variables", undefined, { complete: ["targets", "variables"] }),
   load: bool("Keep images in the engine, whatever else is done with them"),
   "metadata-file": text("string", "File to write facts about the results to", undefined, {
@@ -48,8 +50,7 @@ type Values = FlagValues<typeof flags>;
 
 export const bake = defineCommand({
   usage: "[OPTIONS] [TARGET...]",
-  about:
-    "Builds several targets side by side, as docker-bake.json or a compose file says. HCL is not supported.",
+  about: "Builds several targets side by side, as docker-bake.hcl, docker-bake.json or a compose file says.",
   flags,
   operands: [0, Infinity],
   examples: [
@@ -63,7 +64,9 @@ export const bake = defineCommand({
       display = openDisplay(context, progress, values.builder ?? context.env["BUILDX_BUILDER"]);
       return await run(context, values, operands, display);
     } catch (error) {
+      display?.begin("");
       display?.end();
+      context.err.write(excerptOf(error));
       if (!(error instanceof TargetFailure)) throw buildFailure(context, error, "");
       throw buildFailure(context, error.cause, `target ${error.target}: `);
     }
@@ -78,7 +81,7 @@ async function run(
 ): Promise<number> {
   if (!values.print && values.list === undefined) display.begin();
   const definition = await readDefinition(context, values, display);
-  if (values.list !== undefined) return show(context, display, listing(definition, values.list, context.env));
+  if (values.list !== undefined) return show(context, display, listing(definition, values.list));
   const resolved = resolve(context, values, operands.length > 0 ? operands : ["default"], definition);
   if (values.print) return show(context, display, `${printed(resolved)}\n`);
   checkEntitlements(context, values, resolved, display);
@@ -137,7 +140,7 @@ function resolve(
   for (const { pattern } of overrides)
     if (!names.some((name) => isLike(pattern, name)))
       throw new Fault("invalid", `could not find any target matching '${pattern}'`);
-  return resolveTargets(definition, wanted, context.env, (name, target, isAsked) => {
+  return resolveTargets(definition, wanted, (name, target, isAsked) => {
     const changed = withFlags(overridden(name, target, overrides), values);
     return isAsked || changed.output !== undefined ? changed : { ...changed, output: ["type=cacheonly"] };
   });
@@ -181,11 +184,12 @@ function checkEntitlements(context: Context, values: Values, { targets }: Resolv
   throw new Exit(1, "ERROR: additional privileges requested");
 }
 
-function listing(definition: BakeDefinition, what: string, env: Context["env"]): string {
+function listing(definition: BakeDefinition, what: string): string {
   const kind = /(?:^|type=)(targets|variables)/.exec(what)?.[1];
   if (kind === "targets") {
     const groups = [...definition.groups].map(
-      ([name, { targets = [] }]) => [name, targets.join(", ")] as const,
+      ([name, { targets = [], description = "" }]) =>
+        [name, description === "" ? [...targets].sort().join(", ") : description] as const,
     );
     const targets = [...definition.targets].map(
       ([name, { description = "" }]) => [name, description] as const,
@@ -194,12 +198,16 @@ function listing(definition: BakeDefinition, what: string, env: Context["env"]):
     return tabbed([["TARGET", "DESCRIPTION"], ...rows]);
   }
   if (kind !== "variables") throw new Fault("invalid", `invalid list type ${JSON.stringify(what)}`);
-  const values = variablesOf(definition, env);
   const rows = [...definition.variables].sort(([a], [b]) => (a < b ? -1 : 1));
   return tabbed([
     ["VARIABLE", "TYPE", "VALUE", "DESCRIPTION"],
-    ...rows.map(([name, { description = "" }]) => [name, "", values.get(name) ?? "", description]),
+    ...rows.map(([name, { value, type, description }]) => [name, type, shownValue(value), description]),
   ]);
+}
+
+function shownValue(value: HclValue | undefined): string {
+  if (value === null) return "<null>";
+  return typeof value === "object" ? JSON.stringify(value) : String(value ?? "");
 }
 
 const tabWidth = 8;

@@ -1,5 +1,5 @@
-import { Fault } from "#base/fault.ts";
 import type { BakeTarget } from "./bake-target.ts";
+import type { BakeVariable } from "./hcl/bake-scope.ts";
 
 /** What bake files say, together. */
 export interface BakeDefinition {
@@ -8,28 +8,14 @@ export interface BakeDefinition {
   readonly targets: ReadonlyMap<string, RawTarget>;
 }
 
-interface BakeVariable {
-  readonly default?: unknown;
-  readonly description?: string;
-}
-
 export interface BakeGroup {
   readonly targets?: readonly string[];
   readonly description?: string;
 }
 
-/** As a file has it: what it inherits is not filled in yet. */
+/** As files have it: what it inherits is not filled in yet. */
 export interface RawTarget extends BakeTarget {
   readonly inherits?: readonly string[];
-  readonly matrix?: Readonly<Record<string, readonly unknown[]>>;
-  readonly name?: string;
-}
-
-interface BakeFile {
-  readonly variable?: Readonly<Record<string, BakeVariable | null>>;
-  readonly group?: Readonly<Record<string, BakeGroup>>;
-  readonly target?: Readonly<Record<string, RawTarget>>;
-  readonly function?: unknown;
 }
 
 export const emptyDefinition: BakeDefinition = {
@@ -37,25 +23,6 @@ export const emptyDefinition: BakeDefinition = {
   groups: new Map(),
   targets: new Map(),
 };
-
-/** @throws {Fault} `invalid` for what is no JSON, `not-implemented` for HCL's functions */
-export function parseBakeJson(text: string, file: string): BakeDefinition {
-  let content: BakeFile;
-  try {
-    content = JSON.parse(text) as BakeFile;
-  } catch (error) {
-    throw new Fault("invalid", `failed to parse ${file}: ${(error as Error).message}`);
-  }
-  if (typeof content !== "object" || content === null || Array.isArray(content))
-    throw new Fault("invalid", `failed to parse ${file}: it is no object`);
-  if (content.function !== undefined)
-    throw new Fault("not-implemented", `${file}: HCL is not supported, and so are functions`);
-  return {
-    variables: new Map(Object.entries(content.variable ?? {}).map(([name, value]) => [name, value ?? {}])),
-    groups: new Map(Object.entries(content.group ?? {})),
-    targets: new Map(Object.entries(content.target ?? {})),
-  };
-}
 
 /** A later file adds to the ones before it. */
 export function mergeDefinitions(base: BakeDefinition, over: BakeDefinition): BakeDefinition {

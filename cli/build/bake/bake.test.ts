@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { isFault } from "#base/fault.ts";
-import { mergeDefinitions, parseBakeJson } from "./bake-definition.ts";
+import { readBlocks } from "./bake-blocks.ts";
 import { optionsOf } from "./bake-target.ts";
 import { describeMissing, missingEntitlements } from "./entitlements.ts";
 import { normalTarget } from "./normal-fields.ts";
@@ -12,7 +11,11 @@ import { overridden, parseOverride } from "./override.ts";
 import { resolveTargets } from "./resolve.ts";
 
 const resolve = (file: object, wanted = ["default"], env: Record<string, string> = {}) =>
-  resolveTargets(parseBakeJson(JSON.stringify(file), "docker-bake.json"), wanted, env, (_, target) => target);
+  resolveTargets(
+    readBlocks([{ name: "docker-bake.json", text: JSON.stringify(file) }], env, {}),
+    wanted,
+    (_, target) => target,
+  );
 
 test("resolveTargets: groups are taken apart, parents put together, variables filled in", () => {
   const { names, targets, groups } = resolve(
@@ -60,22 +63,15 @@ test("resolveTargets: a matrix is a group of its combinations", () => {
   assert.deepEqual(targets["t-2-x"]?.args, { A: "2" });
 });
 
-test("parseBakeJson: what only HCL has is refused, not left out", () => {
-  assert.throws(
-    () => parseBakeJson('{"function":{}}', "f"),
-    (error) => isFault(error, "not-implemented"),
-  );
-  assert.throws(
-    () => resolve({ target: { default: { tags: ["${upper(X)}"] } } }),
-    (error) => isFault(error, "not-implemented"),
-  );
-});
-
-test("mergeDefinitions: a later file changes targets of the ones before it", () => {
-  const parse = (target: object) => parseBakeJson(JSON.stringify({ target: { t: target } }), "f");
-  const { targets } = mergeDefinitions(
-    parse({ args: { A: "1", B: "1" }, tags: ["a"], entitlements: ["x"] }),
-    parse({ args: { B: "2" }, tags: ["b"], entitlements: ["y"] }),
+test("readBlocks: a later file changes targets of the ones before it", () => {
+  const file = (target: object) => ({ name: "f.json", text: JSON.stringify({ target: { t: target } }) });
+  const { targets } = readBlocks(
+    [
+      file({ args: { A: "1", B: "1" }, tags: ["a"], entitlements: ["x"] }),
+      file({ args: { B: "2" }, tags: ["b"], entitlements: ["y"] }),
+    ],
+    {},
+    {},
   );
   assert.deepEqual(targets.get("t"), { args: { A: "1", B: "2" }, tags: ["b"], entitlements: ["x", "y"] });
 });

@@ -1,3 +1,4 @@
+import { goJson } from "#base/go-json.ts";
 import type { BakeTarget } from "./bake-target.ts";
 
 /** In the order in which bake prints them. */
@@ -39,7 +40,7 @@ export function bakeFile(
   const all = { default: names, ...groups };
   const group = Object.fromEntries(sorted(all).map(([name, list]) => [name, { targets: list }]));
   const target = Object.fromEntries(sorted(targets).map(([name, one]) => [name, printed(one)]));
-  return JSON.stringify({ group, target }, undefined, 2);
+  return goJson({ group, target: mapTexts(target, escaped) }, 2);
 }
 
 function printed(target: BakeTarget): object {
@@ -55,4 +56,16 @@ function printed(target: BakeTarget): object {
 
 function sorted<T>(values: Readonly<Record<string, T>>): readonly (readonly [string, T])[] {
   return Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function mapTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === "string") return change(value);
+  if (Array.isArray(value)) return value.map((one) => mapTexts(one, change));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapTexts(one, change)]));
+}
+
+/** So that bake reads it as it is. */
+function escaped(text: string): string {
+  return text.replaceAll(/[$%]\{/g, (sign) => `${sign[0]}${sign}`);
 }

@@ -4,13 +4,8 @@ import { Fault, messageOf } from "#base/fault.ts";
 import { bakeTargetOf } from "../../compose/converge/build-target.ts";
 import { openProject } from "../../compose/open-project.ts";
 import type { Context } from "../../context.ts";
-import {
-  type BakeDefinition,
-  emptyDefinition,
-  mergeDefinitions,
-  parseBakeJson,
-  type RawTarget,
-} from "./bake-definition.ts";
+import { type BakeDefinition, emptyDefinition, mergeDefinitions, type RawTarget } from "./bake-definition.ts";
+import { readBlocks } from "./bake-blocks.ts";
 import { normalFields } from "./normal-fields.ts";
 
 const usualFiles = [
@@ -53,27 +48,35 @@ export function readBakeFile(name: string): BakeSource {
   }
 }
 
-/** @throws {Fault} with bake's texts; `not-implemented` for HCL */
+/**
+ * Compose files, and then bake's own on top of them.
+ *
+ * @throws {Fault} with bake's texts
+ */
 export async function parseBakeFiles(
   context: Context,
   files: readonly BakeSource[],
 ): Promise<BakeDefinition> {
-  let definition = emptyDefinition;
-  for (const { name, text, failure } of files) {
-    if (failure !== undefined) throw new Fault("invalid", failure);
-    definition = mergeDefinitions(definition, await parseBakeFile(context, name, text));
-  }
   if (files.length === 0) throw new Fault("invalid", "couldn't find a bake definition");
-  return definition;
+  for (const { failure } of files) if (failure !== undefined) throw new Fault("invalid", failure);
+  let definition = emptyDefinition;
+  for (const { name } of files)
+    if (isCompose(name)) definition = mergeDefinitions(definition, await composeDefinition(context, name));
+  const own = files.filter(({ name }) => !isCompose(name));
+  const { os, architecture } = ownPlatform();
+  const builtIn = { BAKE_CMD_CONTEXT: "", BAKE_LOCAL_PLATFORM: `${os}/${architecture}` };
+  return own.length === 0 ? definition : mergeDefinitions(definition, readBlocks(own, context.env, builtIn));
 }
 
-async function parseBakeFile(context: Context, name: string, text: string): Promise<BakeDefinition> {
-  if (name.endsWith(".hcl"))
-    throw new Fault("not-implemented", `${name}: HCL is not supported: bake files are JSON or compose files`);
-  if (name.endsWith(".json") || (name === "-" && text.trimStart().startsWith("{")))
-    return parseBakeJson(text, name);
-  if (/\.ya?ml$/.test(name)) return await composeDefinition(context, name);
-  throw new Fault("invalid", `failed to parse ${name}: it is neither JSON nor a compose file`);
+function isCompose(name: string): boolean {
+  return /\.ya?ml$/.test(name);
+}
+
+/** In the words of images. */
+function ownPlatform(): { readonly os: string; readonly architecture: string } {
+  const { platform, arch } = process;
+  const architecture = arch === "x64" ? "amd64" : arch;
+  return { os: platform === "win32" ? "windows" : platform, architecture };
 }
 
 /** Services that can be built are targets, all of them the default group. */
@@ -98,9 +101,6 @@ async function composeDefinition(context: Context, file: string): Promise<BakeDe
       context: shortPath(target.context ?? "."),
       ...(service.build.dockerfile !== undefined && { dockerfile: service.build.dockerfile }),
       ...(target.secret !== undefined && { secret: target.secret.map(shortSecret) }),
-      ...(target["dockerfile-inline"] !== undefined && {
-        "dockerfile-inline": target["dockerfile-inline"].replaceAll("${", "$${"),
-      }),
       ...(labels !== undefined && { labels: Object.fromEntries(labels) }),
       ...((tags ?? image) !== undefined && { tags: tags ?? image ?? [] }),
     });

@@ -2,8 +2,6 @@ import { Fault } from "#base/fault.ts";
 import { type BakeDefinition, mergeTargets, type RawTarget } from "./bake-definition.ts";
 import type { BakeTarget } from "./bake-target.ts";
 
-type Env = Readonly<Record<string, string | undefined>>;
-
 export interface Resolved {
   /** Those that were asked for, groups taken apart. */
   readonly names: readonly string[];
@@ -14,7 +12,7 @@ export interface Resolved {
 }
 
 /**
- * What is to be built, with inherited values, variables and overrides filled in.
+ * What is to be built, with inherited values and overrides filled in.
  *
  * @param wanted names of targets and groups
  * @param change what flags say about a target
@@ -23,11 +21,10 @@ export interface Resolved {
 export function resolveTargets(
   definition: BakeDefinition,
   wanted: readonly string[],
-  env: Env,
   change: (name: string, target: BakeTarget, isAsked: boolean) => BakeTarget,
 ): Resolved {
-  const variables = variablesOf(definition, env);
-  const { targets: raw, groups } = expandMatrices(definition, variables);
+  const { targets: raw } = definition;
+  const groups = new Map([...definition.groups].map(([name, group]) => [name, group.targets ?? []]));
   const names = new Set<string>();
   const used: Record<string, readonly string[]> = {};
   const find = (name: string) => {
@@ -44,28 +41,13 @@ export function resolveTargets(
   const add = (name: string) => {
     if (targets[name] !== undefined) return;
     if (!raw.has(name)) throw new Fault("invalid", `failed to find target ${name}`);
-    const target = change(name, filled(inherited(raw, name, []), variables), names.has(name));
+    const target = change(name, filled(inherited(raw, name, [])), names.has(name));
     targets[name] = target;
     for (const value of Object.values(target.contexts ?? {}))
       if (value.startsWith("target:")) add(value.slice("target:".length));
   };
   for (const name of names) add(name);
   return { names: [...names], targets, groups: used };
-}
-
-/** Variables of files, as the environment or their defaults have them. */
-export function variablesOf({ variables }: BakeDefinition, env: Env): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (const [name, { default: usual }] of variables) {
-    const value = env[name] ?? textOf(usual);
-    found.set(name, interpolate(value, found));
-  }
-  return found;
-}
-
-function textOf(value: unknown): string {
-  if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function inherited(raw: ReadonlyMap<string, RawTarget>, name: string, below: readonly string[]): RawTarget {
@@ -76,87 +58,13 @@ function inherited(raw: ReadonlyMap<string, RawTarget>, name: string, below: rea
   return [...parents, own].reduce((base, over) => mergeTargets(base, over), {});
 }
 
-function filled(
-  { inherits: _inherits, matrix: _matrix, name: _name, ...target }: RawTarget,
-  variables: ReadonlyMap<string, string>,
-): BakeTarget {
+function filled({ inherits: _inherits, ...target }: RawTarget): BakeTarget {
   const { args, ...rest } = target;
   const given = Object.entries(args ?? {}).filter(([, value]) => value !== null);
-  const whole: BakeTarget = {
+  return {
     context: ".",
     dockerfile: "Dockerfile",
     ...rest,
     ...(given.length > 0 && { args: Object.fromEntries(given) }),
   };
-  return mapTexts(whole, (text) => interpolate(text, variables)) as BakeTarget;
-}
-
-function mapTexts(value: unknown, change: (text: string) => string): unknown {
-  if (typeof value === "string") return change(value);
-  if (Array.isArray(value)) return value.map((one) => mapTexts(one, change));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapTexts(one, change)]));
-}
-
-/**
- * `${NAME}` is a variable's value, `$${` a plain `${`.
- *
- * @throws {Fault} `not-implemented` for other expressions of HCL
- */
-function interpolate(text: string, variables: ReadonlyMap<string, string>): string {
-  return text.replaceAll(/\$\$\{|%%\{|\$\{([^}]*)\}/g, (whole, expression: string | undefined) => {
-    if (expression === undefined) return whole.slice(1);
-    const name = expression.trim();
-    if (!/^[A-Za-z_][\w-]*$/.test(name))
-      throw new Fault("not-implemented", `expressions of HCL are not supported: ${whole}`);
-    const value = variables.get(name);
-    if (value === undefined)
-      throw new Fault("invalid", `There is no variable named ${JSON.stringify(name)}.`);
-    return value;
-  });
-}
-
-interface Expanded {
-  readonly targets: ReadonlyMap<string, RawTarget>;
-  readonly groups: ReadonlyMap<string, readonly string[]>;
-}
-
-/** A target with a matrix is a group of one for each combination of its values. */
-function expandMatrices(definition: BakeDefinition, variables: ReadonlyMap<string, string>): Expanded {
-  const targets = new Map<string, RawTarget>();
-  const groups = new Map([...definition.groups].map(([name, group]) => [name, group.targets ?? []]));
-  for (const [name, { matrix, ...target }] of definition.targets) {
-    if (matrix === undefined) {
-      targets.set(name, target);
-      continue;
-    }
-    const made: string[] = [];
-    for (const values of combinations(matrix)) {
-      const all = new Map([...variables, ...values]);
-      if (target.name === undefined) throw new Fault("invalid", `target ${name}: a matrix needs a name`);
-      const own = interpolate(target.name, all);
-      targets.set(own, mapTexts(target, (text) => interpolateKnown(text, values)) as RawTarget);
-      made.push(own);
-    }
-    groups.set(name, made);
-  }
-  return { targets, groups };
-}
-
-function* combinations(
-  matrix: Readonly<Record<string, readonly unknown[]>>,
-): Generator<ReadonlyMap<string, string>> {
-  const [first, ...rest] = Object.entries(matrix);
-  if (first === undefined) return yield new Map();
-  const [name, values] = first;
-  for (const value of values)
-    for (const others of combinations(Object.fromEntries(rest)))
-      yield new Map([[name, String(value)], ...others]);
-}
-
-/** Only these; other variables are filled in later. */
-function interpolateKnown(text: string, values: ReadonlyMap<string, string>): string {
-  return text.replaceAll(/(\$?)\$\{\s*([A-Za-z_][\w-]*)\s*\}/g, (whole, plain: string, name: string) =>
-    plain === "" ? (values.get(name) ?? whole) : whole,
-  );
 }
