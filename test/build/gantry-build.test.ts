@@ -377,8 +377,13 @@ test("bake builds linked targets once each, and keeps to its folder", () => {
     outside.err,
     / - Read access to path \/etc\n(?:.*\n)*ERROR: additional privileges requested\n$/,
   );
-  writeFileSync(join(folder, "docker-bake.hcl"), "");
-  assert.match(buildx(["bake"]).err, /ERROR: docker-bake.hcl: HCL is not supported/);
+  writeFileSync(
+    join(folder, "docker-bake.hcl"),
+    'variable "V" { default = "hcl" }\ntarget "app" {\n  tags = [for n in ["one", "two"] : "baked-${n}:${V}"]\n}\n',
+  );
+  const changed = buildx(["bake", "--progress=plain", "app"], { env: { V: "2" } });
+  assert.equal(changed.code, 0, changed.err);
+  assert.match(plain(changed.err), /naming to docker.io\/library\/baked-two:2 done/);
 });
 
 test("a failing target of bake is named, and the others stop", () => {
