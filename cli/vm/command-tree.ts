@@ -73,4 +73,7 @@ export const vmCommands: Entries = {
   stop: command("Shut machines down", async () => (await import("./commands/power.ts")).stop, {
     aliases: ["shutdown"],
   }),
+  update: command("Change a machine", async () => (await import("./commands/update.ts")).command, {
+    aliases: ["set"],
+  }),
 };

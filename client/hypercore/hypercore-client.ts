@@ -77,6 +77,16 @@ export class HypercoreClient {
     return await this.#change("POST", `/VirDomain/${uuid}/clone`, json(given), signal);
   }
 
+  /** What is absent stays as it is. */
+  async update(
+    kind: "VirDomain" | "VirDomainBlockDevice",
+    uuid: string,
+    change: Partial<VirDomain> | Partial<VirDomainBlockDevice>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#change("PATCH", `/${kind}/${uuid}`, json(change), signal);
+  }
+
   /** SHUTDOWN only asks the guest: it resolves before the machine is off. */
   async act(virDomainUUID: string, actionType: VirDomainActionType, signal: AbortSignal): Promise<void> {
     await this.#change("POST", "/VirDomain/action", json([{ virDomainUUID, actionType }]), signal);

@@ -98,6 +98,10 @@ test("create, start, ls, inspect, stop, delete: the life of a machine", async ()
   const again = await gantry(["vm", "create", "one"]);
   assert.deepEqual([again.code, again.out], [1, ""]);
   assert.match(again.err, /^gantry: there is a machine one already\n$/);
+  assert.equal(await vm("update", "--name", "uno", "--disk", "4m", "--cpus", "1", "one"), "one");
+  assert.equal(await vm("ls", "--format", "{{.Name}} {{.CPUs}} {{.Disk}}"), "uno 1 4MiB");
+  assert.match((await gantry(["vm", "update", "--disk", "1m", "uno"])).err, /a disk only grows/);
+  await vm("update", "--name", "one", "uno");
   assert.equal(await vm("start", "one"), "one");
   assert.equal(await vm("ls", "-q", "--filter", "state=running", "--filter", "tag=b"), uuid);
   assert.equal(await vm("ls", "-q", "--filter", "state=shutoff"), "");
