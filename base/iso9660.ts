@@ -15,6 +15,8 @@ export interface IsoEntry {
 
 const sector = 2048;
 const longestFile = 2 ** 32 - 1;
+/** Programs that tell file systems apart read their first 68 KiB, and take a medium with fewer for a broken one. */
+const fewestSectors = 150;
 const [pvdAt, svdAt, endAt] = [16, 17, 18];
 const [lPathAt, mPathAt, lJolietAt, mJolietAt, rootAt, jolietRootAt, filesAt] = [19, 20, 21, 22, 23, 24, 25];
 const rootRecordBytes = 34;
@@ -28,24 +30,34 @@ const encoder = new TextEncoder();
  * @see ECMA-119; Joliet specification; SUSP 1.12 and RRIP 1.12
  */
 export function writeIso(label: string, files: readonly IsoFile[]): Uint8Array {
-  const head = isoHead(
+  const plan = planIso(
     label,
     files.map(({ name, bytes }) => ({ name, length: bytes.length })),
   );
-  return concat([head, ...files.flatMap(({ bytes }) => [bytes, new Uint8Array(isoPadding(bytes.length))])]);
+  const pieces = files.flatMap(({ bytes }, i) => [bytes, new Uint8Array(plan.paddings[i] ?? 0)]);
+  return concat([plan.head, ...pieces]);
+}
+
+/** What an image is made of beside its files. */
+export interface IsoPlan {
+  /** What comes before them. */
+  readonly head: Uint8Array;
+  /** How many zeros follow each. */
+  readonly paddings: readonly number[];
+  /** Of the whole image. */
+  readonly length: number;
 }
 
 /**
- * What comes before the files of an image. They follow in the same order, each with {@link isoPadding} zeros behind it.
+ * An image of at least one file that is written piece by piece, as {@link writeIso} does at once.
  *
  * @throws {Fault} `invalid` for a file of 4 GiB or more
  */
-export function isoHead(label: string, entries: readonly IsoEntry[]): Uint8Array {
+export function planIso(label: string, entries: readonly IsoEntry[]): IsoPlan {
   const tooLong = entries.find(({ length }) => length > longestFile);
   if (tooLong !== undefined) throw new Fault("invalid", `${tooLong.name} is too large for an ISO image`);
   const placed = placeFiles(entries);
-  const last = placed.at(-1);
-  const total = last === undefined ? filesAt : last.at + sectorsOf(last.entry.length);
+  const total = Math.max(fewestSectors, ...placed.map(({ entry, at }) => at + sectorsOf(entry.length)));
   const head = new Uint8Array(filesAt * sector);
   const put = (at: number, bytes: Uint8Array) => head.set(bytes, at * sector);
   put(pvdAt, volumeDescriptor(label, total, false));
@@ -60,12 +72,10 @@ export function isoHead(label: string, entries: readonly IsoEntry[]): Uint8Array
     put(at, pathTable(root, isBig));
   put(rootAt, folder(rootAt, placed, false));
   put(jolietRootAt, folder(jolietRootAt, placed, true));
-  return head;
-}
-
-/** How many zeros follow a file. */
-export function isoPadding(length: number): number {
-  return sectorsOf(length) * sector - length;
+  const paddings = placed.map(
+    ({ entry, at }, i) => ((placed[i + 1]?.at ?? total) - at) * sector - entry.length,
+  );
+  return { head, paddings, length: total * sector };
 }
 
 interface Placed {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isFault } from "#base/fault.ts";
-import { isoHead, isoPadding } from "#base/iso9660.ts";
+import { type IsoPlan, planIso } from "#base/iso9660.ts";
 import type { DockerClient } from "#client/docker-client.ts";
 import type { HypercoreClient } from "#client/hypercore/hypercore-client.ts";
 import { mediumFile, mediumLabel } from "./user-data/workload.ts";
@@ -47,24 +47,18 @@ export async function ensureMedium(
     const bytes = await engine.saveImages([name], {}, signal);
     await pipeline(bytes, createWriteStream(archive), { signal });
     const { size } = statSync(archive);
-    const head = isoHead(mediumLabel, [{ name: mediumFile, length: size }]);
-    const padding = new Uint8Array(isoPadding(size));
-    const sizeBytes = head.length + size + padding.length;
-    const uuid = await client.uploadIso(isoName, sizeBytes, imageBytes(head, archive, padding), signal);
-    return { uuid, sizeBytes, isNew: true };
+    const plan = planIso(mediumLabel, [{ name: mediumFile, length: size }]);
+    const uuid = await client.uploadIso(isoName, plan.length, imageBytes(plan, archive), signal);
+    return { uuid, sizeBytes: plan.length, isNew: true };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function* imageBytes(
-  head: Uint8Array,
-  archive: string,
-  padding: Uint8Array,
-): AsyncGenerator<Uint8Array> {
+async function* imageBytes({ head, paddings }: IsoPlan, archive: string): AsyncGenerator<Uint8Array> {
   yield head;
   yield* createReadStream(archive, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
-  yield padding;
+  yield new Uint8Array(paddings[0] ?? 0);
 }
 
 /** Undefined also when there is no engine. */
