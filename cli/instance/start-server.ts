@@ -1,12 +1,8 @@
-import { mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
-import { Fault } from "#base/fault.ts";
 import type { Context, EngineOptions } from "../context.ts";
-import { isFolderLocked } from "./lock.ts";
 import { findDaemon } from "./pid-file.ts";
-import { logEnd, spawnDaemon } from "./spawn-daemon.ts";
+import { startDaemon } from "./start-daemon.ts";
 
-const startTimeoutMs = 60_000;
 /** As bin/gantry has it for a server. */
 const serverYoungGeneration = "--max-semi-space-size=8";
 
@@ -23,33 +19,13 @@ export function serverLogOf({ root }: EngineOptions): string {
  */
 export async function startServer(context: Context, words: readonly string[]): Promise<void> {
   const { instance } = context;
-  if (findDaemon(instance.run, "server") !== undefined) return;
-  mkdirSync(instance.run, { recursive: true, mode: 0o755 });
-  const ended = new AbortController();
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(startTimeoutMs), ended.signal]);
-  const watcher = watch(instance.run, { signal });
-  const argv = ["server", "--root", instance.root, "--run", instance.run, ...words];
-  const child = spawnDaemon(context, serverLogOf(instance), argv, [serverYoungGeneration]);
-  const end = () => {
-    if (!isFolderLocked(join(instance.root, "cluster"))) ended.abort();
-  };
-  for (const event of ["exit", "error"]) child.once(event, end);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (findDaemon(instance.run, "server") !== undefined) resolve();
-      };
-      watcher.on("change", look);
-      watcher.on("error", reject);
-      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-      look();
-    });
-  } catch {
-    child.kill();
-    context.signal.throwIfAborted();
-    throw new Fault("unavailable", `the cluster did not start${logEnd(serverLogOf(instance))}`);
-  } finally {
-    watcher.close();
-    child.removeAllListeners();
-  }
+  await startDaemon(context, {
+    name: "server",
+    called: "cluster",
+    folder: join(instance.root, "cluster"),
+    log: serverLogOf(instance),
+    words,
+    nodeFlags: [serverYoungGeneration],
+    isUp: () => findDaemon(instance.run, "server") !== undefined,
+  });
 }

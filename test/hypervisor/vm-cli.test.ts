@@ -344,12 +344,20 @@ test("up, status, down: a hypervisor in the background, its machines' images fro
   };
   keepSchema(place.root);
   const cidr = ["--bridge-cidr", "10.217.0.1/16"];
+  let down = "";
   try {
     assert.match(
       (await gantry(["vm", "ls"], place)).err,
       /the hypervisor is not running; start it with: gantry up --hypervisor/,
     );
-    const up = ["up", "--hypervisor", "--listen", "127.0.0.1:0", "--no-link", ...cidr];
+    const flags = ["--hypervisor", "--no-link", "--no-cluster", ...cidr];
+    const elsewhere = await gantry(["up", ...flags, "--listen", "203.0.113.1:8443"], place);
+    assert.equal(elsewhere.code, 1);
+    assert.match(
+      elsewhere.err,
+      /the hypervisor did not start; .*hypervisor\.log ends with:[^]*203\.0\.113\.1/,
+    );
+    const up = ["up", ...flags, "--listen", "127.0.0.1:0"];
     assert.match(await own(...up), /^hypervisor up on https:\/\/127\.0\.0\.1:\d+, (kvm|tcg) \(/m);
     assert.match(await own(...up), /^hypervisor is already up on /m);
     await own(
@@ -390,9 +398,8 @@ test("up, status, down: a hypervisor in the background, its machines' images fro
     assert.doesNotMatch(await own("vm", "image", "ls"), /gantry-image-/);
     await own("vm", "create", ...hardware, "--disk", "1m", "--start", "left");
   } finally {
-    const { out } = await gantry(["down", "-t", "0"], place);
-    assert.match(out, /^1 machine stopped\nhypervisor stopped\n(.*\n)*engine stopped\n$/);
-    assert.equal(existsSync(join(place.run, "hypervisor.json")), false);
+    down = (await gantry(["down", "-t", "0"], place)).out;
     rmSync(folder, { recursive: true, force: true });
   }
+  assert.match(down, /^1 machine stopped\nhypervisor stopped\n(.*\n)*engine stopped\n$/);
 });
