@@ -345,6 +345,7 @@ test("up, status, down: a hypervisor in the background, its machines' images fro
   keepSchema(place.root);
   const cidr = ["--bridge-cidr", "10.217.0.1/16"];
   let down = "";
+  let isFileLeft = false;
   try {
     assert.match(
       (await gantry(["vm", "ls"], place)).err,
@@ -399,7 +400,9 @@ test("up, status, down: a hypervisor in the background, its machines' images fro
     await own("vm", "create", ...hardware, "--disk", "1m", "--start", "left");
   } finally {
     down = (await gantry(["down", "-t", "0"], place)).out;
+    isFileLeft = existsSync(join(place.run, "hypervisor.json"));
     rmSync(folder, { recursive: true, force: true });
   }
   assert.match(down, /^1 machine stopped\nhypervisor stopped\n(.*\n)*engine stopped\n$/);
+  assert.equal(isFileLeft, false);
 });
