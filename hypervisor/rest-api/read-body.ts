@@ -30,13 +30,18 @@ function uploadOf(request: IncomingMessage): { lengthBytes: number; chunks: Asyn
   const length = request.headers["content-length"];
   if (length === undefined || request.headers["transfer-encoding"] !== undefined)
     throw new Fault("invalid", "Content-Length is required");
-  return { lengthBytes: Number(length), chunks: request };
+  return { lengthBytes: Number(length), chunks: partsOf(request) };
+}
+
+/** Whoever stops reading leaves the connection whole, for the answer. */
+function partsOf(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of partsOf(request)) {
     size += chunk.length;
     if (size > maxBytes) throw new Fault("invalid", `The body is larger than ${maxBytes} bytes`);
     chunks.push(chunk);

@@ -19,6 +19,7 @@ import { writeReply } from "./write-reply.ts";
 const maxHeaderBytes = 32 << 10;
 const closeGraceMs = 2000;
 const idleMs = 5000;
+const readOnMs = 2000;
 const httpOptions = {
   maxHeaderSize: maxHeaderBytes,
   // Uploads last for hours: the only clock is the one of HeadDeadlines.
@@ -106,16 +107,18 @@ export class RestServer implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#deadlines.met(request.socket);
+    // A request whose body was not read to its end has none by the time of its answer.
+    const { socket } = request;
+    this.#deadlines.met(socket);
     const left = new AbortController();
     response.once("close", () => {
       left.abort();
       if (!this.#lifetime.signal.aborted) this.#idle.refresh();
-      this.#deadlines.beginNext(request.socket);
+      this.#deadlines.beginNext(socket);
     });
     const signal = AbortSignal.any([left.signal, this.#lifetime.signal]);
     const { method = "GET", url = "/" } = request;
-    let caller: Caller = { address: request.socket.remoteAddress ?? "", sessionID: "" };
+    let caller: Caller = { address: socket.remoteAddress ?? "", sessionID: "" };
     let body: unknown;
     let status = 200;
     try {
@@ -129,11 +132,10 @@ export class RestServer implements AsyncDisposable {
       const failure = failureOf(error);
       ({ status } = failure);
       if (failure.isUnexpected && !signal.aborted) this.#log.error("request failed", { method, url, error });
-      // What is left of a refused body is not read: nothing can follow it on the connection.
       const isCut = hasBody(request) && !request.complete;
       const headers = { ...failure.headers, ...(isCut && { Connection: "close" }) };
       writeReply(response, status, { value: { error: failure.error }, headers });
-      if (isCut) response.once("finish", () => request.socket.destroySoon());
+      if (isCut) response.once("finish", () => readOn(request, socket));
     }
     if (method !== "GET")
       this.#audit.add({
@@ -157,6 +159,17 @@ export class RestServer implements AsyncDisposable {
       socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("")}Connection: close\r\n\r\n`);
     }
   }
+}
+
+/**
+ * Nothing can follow a refused body on its connection. What is left of it is read for a moment: a client that writes first and reads
+ * then would not see the answer on one that is reset.
+ */
+function readOn(request: IncomingMessage, socket: Socket): void {
+  const end = () => socket.destroySoon();
+  const timer = setTimeout(end, readOnMs).unref();
+  socket.once("close", () => clearTimeout(timer));
+  request.once("end", end).resume();
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

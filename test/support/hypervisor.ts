@@ -31,11 +31,11 @@ export interface RestOptions {
 
 /** A real hypervisor on a root and run folder of its own, driven through its API. */
 export class HypervisorUnderTest implements AsyncDisposable {
-  readonly folder = mkdtempSync(join(tmpdir(), "gantry-hv-"));
-  readonly root = join(this.folder, "root");
-  readonly run = join(this.folder, "run");
+  readonly folder: string;
+  readonly root: string;
+  readonly run: string;
   /** Where machines are exported to, and imported from. */
-  readonly exchange = join(this.folder, "exchange");
+  readonly exchange: string;
   readonly #log = new ProgramLog();
   #agent = newAgent();
   #child: ChildProcess | undefined;
@@ -43,8 +43,16 @@ export class HypervisorUnderTest implements AsyncDisposable {
   port = 0;
   password = "";
 
-  static async start(): Promise<HypervisorUnderTest> {
-    const own = new HypervisorUnderTest();
+  private constructor(place: string) {
+    this.folder = mkdtempSync(join(place, "gantry-hv-"));
+    this.root = join(this.folder, "root");
+    this.run = join(this.folder, "run");
+    this.exchange = join(this.folder, "exchange");
+  }
+
+  /** @param place where its folders are to be */
+  static async start(place = tmpdir()): Promise<HypervisorUnderTest> {
+    const own = new HypervisorUnderTest(place);
     mkdirSync(own.exchange);
     try {
       await own.up();
