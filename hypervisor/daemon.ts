@@ -165,19 +165,20 @@ function openMachines(
   const networks = new VirtualNetworks({ prefix, cidr, ...(uplink !== undefined && { uplink }) });
   undo.defer(async () => await leaveNetworks(networks, nicsInUse(records), { name, run }, log));
   const isos = new IsoLibrary({ folder: diskFolder, records });
-  const layers = undo.use(
+  const layers: LayerStore = undo.use(
     new LayerStore({
       folder: diskFolder,
       records,
       holders: () => layersInUse(records),
       written: () => layersWritten(records),
+      open: () => layersWritten(records, (vm) => machines.find(vm) !== undefined),
       log,
     }),
   );
   const tasks = new TaskList({ records, log, now, nodeUUID });
   undo.defer(async () => await tasks.close());
   const bypass = canBypassCache(diskFolder);
-  const machines = undo.use(
+  const machines: MachineTable = undo.use(
     new MachineTable({ records, layers, isos, networks, launch, canBypassCache: bypass, log }),
   );
   return { records, layers, isos, networks, tasks, machines, locks: new KeyedLock(), nodeUUID, now, log };

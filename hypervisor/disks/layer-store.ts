@@ -39,6 +39,7 @@ export class LayerStore implements AsyncDisposable {
   readonly #log: Log;
   readonly #holders: () => Iterable<string>;
   readonly #written: () => Iterable<string>;
+  readonly #open: () => Iterable<string>;
   readonly #lock = new KeyedLock();
   /** By the work that is adding now. */
   readonly #made: string[] = [];
@@ -50,18 +51,21 @@ export class LayerStore implements AsyncDisposable {
   /**
    * @param deps.holders the layers that something needs, those below them left out
    * @param deps.written those of them that are written
+   * @param deps.open the topmost ones of those that QEMU has open: it opens files by their names again whenever it likes
    */
   constructor(deps: {
     readonly folder: string;
     readonly records: RecordStore;
     readonly holders: () => Iterable<string>;
     readonly written: () => Iterable<string>;
+    readonly open: () => Iterable<string>;
     readonly log: Log;
   }) {
     this.folder = deps.folder;
     this.#records = deps.records;
     this.#holders = deps.holders;
     this.#written = deps.written;
+    this.#open = deps.open;
     this.#log = deps.log;
     mkdirSync(this.folder, { recursive: true, mode: 0o711 });
     for (const file of readdirSync(this.folder)) {
@@ -225,13 +229,14 @@ export class LayerStore implements AsyncDisposable {
 
   #plan(): readonly Merge[] {
     const held = new Set(this.#holders());
-    for (const { layer } of this.#pins) for (const { uuid } of this.chainOf(layer)) held.add(uuid);
+    const asTheyAre = [...this.#open(), ...[...this.#pins].map(({ layer }) => layer)];
+    for (const top of asTheyAre) for (const { uuid } of this.chainOf(top)) held.add(uuid);
     return planMerges(this.#records.list<LayerRecord>(kind), held, new Set(this.#written()));
   }
 
   /**
-   * A copy takes the layer's name when it has all: who has the old one open reads on in that, and a daemon that dies before the
-   * record is changed finds one that still stands on what it did.
+   * A copy takes the layer's name when it has all. A daemon that dies before the record is changed finds one that needs less than
+   * it is said to.
    *
    * @returns false when the layer has become needed otherwise meanwhile
    */

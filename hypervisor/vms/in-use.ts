@@ -11,8 +11,12 @@ export function* layersInUse(records: RecordStore): Generator<string> {
 }
 
 /** Those of them that machines write, or are about to. */
-export function* layersWritten(records: RecordStore): Generator<string> {
-  for (const { layer, nextLayer } of records.list<BlockDeviceRecord>(kinds.blockDevice)) {
+export function* layersWritten(
+  records: RecordStore,
+  isMeant: (vmUUID: string) => boolean = () => true,
+): Generator<string> {
+  for (const { virDomainUUID, layer, nextLayer } of records.list<BlockDeviceRecord>(kinds.blockDevice)) {
+    if (!isMeant(virDomainUUID)) continue;
     if (layer !== undefined) yield layer;
     if (nextLayer !== undefined) yield nextLayer;
   }

@@ -106,7 +106,8 @@ export class MachineTable implements Disposable {
     const sockets = socketsOf(launch.runFolder, vm.uuid);
     const firmware = await this.#firmware(vm, signal);
     const spec = planMachine(vm, blockDevices, netDevices, { ...this.place, firmware, sockets });
-    return this.#watch(await layers.opening(async () => await launchMachine(launch, spec, signal)));
+    // It is among those that run before anybody thinks that its layers are not open.
+    return await layers.opening(async () => this.#watch(await launchMachine(launch, spec, signal)));
   }
 
   /** Cuts the power; does nothing when it does not run. */
@@ -148,6 +149,8 @@ export class MachineTable implements Disposable {
         this.#deps.log.error("cannot record the end of a machine", { vm: uuid, error }),
       );
       this.#running.delete(uuid);
+      // Layers that it had open can be merged now.
+      await this.#deps.layers.collect();
       this.#endings.delete(uuid);
     });
     this.#endings.set(uuid, ending);
