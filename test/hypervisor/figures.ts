@@ -1,11 +1,11 @@
 // Virtual machines on this host: how long clients wait, and what the daemon takes with many of them.
-//   node bench/vms.ts [--rounds=10] [--machines=20]
+//   node test/hypervisor/figures.ts [--rounds=10] [--machines=20]
 // A hypervisor of its own is started in a temporary folder. Machines have nothing to boot and idle in their firmware.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { HypervisorUnderTest } from "../test/support/hypervisor.ts";
+import { HypervisorUnderTest } from "../support/hypervisor.ts";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "10" }, machines: { type: "string", default: "20" } },
