@@ -6,15 +6,15 @@ const MIN_HEALTH_NS = 1_000_000;
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /**
- * Checks a container's name, without its slash.
+ * Checks a container's name, without its slash; a refusal calls it as `shown`.
  *
  * @throws {Fault} `invalid` with Docker's text
  */
-export function checkContainerName(name: string): void {
+export function checkContainerName(name: string, shown = name): void {
   if (!namePattern.test(name))
     throw new Fault(
       "invalid",
-      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      `Invalid container name (${shown}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
     );
 }
 

@@ -42,7 +42,14 @@ export const absentRoutes: readonly Route[] = [
       throw new Fault("unavailable", "This node is not part of a swarm");
     },
   },
-  ...["init", "join", "update", "unlock"].map(
+  {
+    method: "POST",
+    path: "/swarm/join",
+    handle: () => {
+      throw new Fault("invalid", "invalid join token");
+    },
+  },
+  ...["init", "update", "unlock"].map(
     (action): Route => ({
       method: "POST",
       path: `/swarm/${action}`,

@@ -86,7 +86,7 @@ async function rename({ containers }: ActionDeps, { name, query }: Call): Promis
   if (next === record.name)
     throw new Fault("invalid", "Renaming a container with the same name as its current name");
   try {
-    checkContainerName(next);
+    checkContainerName(next, `/${next}`);
     await containers.rename(name, next);
   } catch (error) {
     if (!isFault(error) || !/^(Conflict\.|Invalid container name)/.test(error.message)) throw error;
@@ -105,8 +105,10 @@ function removeLink({ containers }: ActionDeps): Handler {
 
 function remove({ containers }: ActionDeps): Handler {
   return async ({ name, query }) => {
-    if (query.boolean("link"))
+    if (query.boolean("link")) {
+      containers.get(name);
       throw new Fault("invalid", "Conflict, cannot remove the default link name of the container");
+    }
     await containers.remove(name, { force: query.boolean("force"), volumes: query.boolean("v") });
     return empty(204);
   };

@@ -10,7 +10,7 @@ import type { Log } from "#base/log.ts";
 import { formatTime } from "#base/time.ts";
 import type { Authorization } from "#engine/authorization/authorization.ts";
 import { EventBus } from "#engine/events/event-bus.ts";
-import type { ImageRecord, Images, Progress } from "#engine/images/images.ts";
+import type { ImageRecord, Images, LoadOptions } from "#engine/images/images.ts";
 import type { Member, NetworkManagement, NetworkRecord } from "#engine/network/networks.ts";
 import type { VolumeRecord } from "#engine/volumes/volume-record.ts";
 import type { Volumes } from "#engine/volumes/volume-service.ts";
@@ -67,7 +67,7 @@ class FakeImages implements Images {
     throw new Fault("not-found", `No such image: ${name.includes(":") ? name : `${name}:latest`}`);
   }
 
-  async load(archive: Readable, report: (progress: Progress) => void): Promise<void> {
+  async load(archive: Readable, { report }: LoadOptions): Promise<void> {
     const { length } = await buffer(archive);
     if (length === 0) throw new Fault("invalid", "unexpected EOF");
     report({ status: "Loading layer", id: "abc", progressDetail: { current: length, total: length } });

@@ -3,11 +3,12 @@ import { formatVersion } from "#api/docker/versions.ts";
 import { Fault } from "#base/fault.ts";
 import type { Containers } from "#engine/containers/containers.ts";
 import type { Distribution } from "#engine/images/distribution.ts";
-import type { ImageRecord, Images } from "#engine/images/images.ts";
+import type { ImageRecord, Images, Progress } from "#engine/images/images.ts";
 import { filterImages, nameFilter, parseImageListFilter } from "#engine/images/list-filter.ts";
 import { imageHistory, imageInspect, imageSummary, layerUsers, sharedSizeOf } from "#engine/images/views.ts";
 import type { OverlayMount, Snapshotter } from "#engine/snapshots/snapshotter.ts";
 import { empty, json } from "./answer.ts";
+import { checkExported, imageAsked, platformIn } from "./asked-platform.ts";
 import type { Call, Handler, Route } from "./call.ts";
 import { progressLines } from "./progress.ts";
 import { pullAnswer } from "./registry.ts";
@@ -40,7 +41,7 @@ export function imageRoutes(deps: ImageRouteDeps): readonly Route[] {
     {
       method: "GET",
       path: "/images/{name}/history",
-      handle: ({ name }) => json(imageHistory(images.resolve(name))),
+      handle: ({ name, query }) => json(imageHistory(imageAsked(images, name, query))),
     },
     {
       method: "POST",
@@ -53,8 +54,11 @@ export function imageRoutes(deps: ImageRouteDeps): readonly Route[] {
     {
       method: "DELETE",
       path: "/images/{name}",
-      handle: async ({ name, query }) =>
-        json(await images.remove(name, { force: query.boolean("force"), noprune: query.boolean("noprune") })),
+      handle: async ({ name, query }) => {
+        imageAsked(images, name, query, "platforms");
+        const options = { force: query.boolean("force"), noprune: query.boolean("noprune") };
+        return json(await images.remove(name, options));
+      },
     },
   ];
 }
@@ -110,7 +114,9 @@ export function containersByImage(
 
 function inspect({ images, containers, snapshots }: ImageRouteDeps): Handler {
   return ({ name, query, version }) => {
-    const image = images.resolve(name);
+    if (query.boolean("manifests") && query.text("platform") !== "")
+      throw new Fault("invalid", "conflicting options: manifests and platform options cannot both be set");
+    const image = imageAsked(images, name, query);
     return json(
       imageInspect(
         image,
@@ -175,26 +181,25 @@ function referenceOf(repository: string, tag: string): string {
 function load({ images }: ImageRouteDeps): Handler {
   return ({ query, request, signal }) => {
     const isQuiet = query.boolean("quiet");
+    const platform = platformIn(query.text("platform"));
     return {
       kind: "stream",
       type: "application/json",
       start: "first-chunk",
       onFailure: "report-always",
       chunks: progressLines(async (report) => {
-        await images.load(
-          request,
-          (progress) => {
-            if (!isQuiet || progress.stream !== undefined) report(progress);
-          },
-          signal,
-        );
+        const tell = (progress: Progress) => {
+          if (!isQuiet || progress.stream !== undefined) report(progress);
+        };
+        await images.load(request, { report: tell, ...(platform && { platform }) }, signal);
         return [];
       }),
     };
   };
 }
 
-async function save({ images }: ImageRouteDeps, { signal }: Call, names: readonly string[]) {
+async function save({ images }: ImageRouteDeps, { signal, query }: Call, names: readonly string[]) {
+  checkExported(images, names, query);
   return {
     kind: "stream",
     type: "application/x-tar",

@@ -67,7 +67,9 @@ function create(networks: NetworkManagement): Handler {
     const body = decodeBody.networkCreate(await call.requiredJson());
     if (body.Scope === "swarm")
       throw new Fault("forbidden", "cannot create a swarm scoped network when swarm is not active");
-    if (body.Ingress === true || body.Driver === "overlay")
+    if (body.Ingress === true && body.Driver !== "overlay")
+      throw new Fault("forbidden", "Ingress network can only be global scope network");
+    if (body.Driver === "overlay")
       throw new Fault(
         "unavailable",
         'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',

@@ -1,10 +1,9 @@
 import { decodeBody } from "#api/docker/shapes.ts";
-import { Fault, isFault } from "#base/fault.ts";
 import type { Distribution } from "#engine/images/distribution.ts";
 import type { Images } from "#engine/images/images.ts";
 import type { Credentials } from "#engine/registry/credentials.ts";
-import { normalisePlatform, type Platform } from "#oci/platform.ts";
 import { json, type StreamAnswer } from "./answer.ts";
+import { platformIn } from "./asked-platform.ts";
 import type { Call, Route } from "./call.ts";
 import { progressLines } from "./progress.ts";
 import { parseRegistryAuth, parseRegistryConfig } from "./registry-auth.ts";
@@ -102,18 +101,4 @@ export function credentialsFor({ headers }: Call): (domain: string) => Credentia
 function credentialsIn(config: ReturnType<typeof parseRegistryAuth>): Credentials {
   const { username = "", password = "", identitytoken = "", registrytoken = "" } = config;
   return { username, password, identityToken: identitytoken, registryToken: registrytoken };
-}
-
-/** JSON of an OCI platform. @throws {Fault} `invalid` */
-function platformIn(text: string): Platform | undefined {
-  if (text === "") return undefined;
-  try {
-    const value = JSON.parse(text) as Partial<Record<string, unknown>> | null;
-    const { os, architecture, variant } = value ?? {};
-    if (typeof os === "string" && typeof architecture === "string")
-      return normalisePlatform({ os, architecture, ...(typeof variant === "string" && { variant }) });
-  } catch (error) {
-    if (isFault(error)) throw error;
-  }
-  throw new Fault("invalid", `failed to parse platform: ${text.slice(0, 200)}`);
 }

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
+import type { Platform } from "#oci/platform.ts";
 import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
 import type { TrustedUse } from "#engine/trust/trust-gate.ts";
 
@@ -102,10 +103,16 @@ export interface RemovedImage {
   readonly Deleted?: string;
 }
 
+export interface LoadOptions {
+  readonly report: (progress: Progress) => void;
+  /** Images of other platforms are left out; absent: of several of one name the host's is taken. */
+  readonly platform?: Platform;
+}
+
 export interface Images extends ImageResolver {
   list(): readonly ImageRecord[];
   /** Docker archives and OCI layouts, plain or compressed (gzip, bzip2 and xz if the host has the tool, zstd). */
-  load(archive: Readable, report: (progress: Progress) => void, signal: AbortSignal): Promise<void>;
+  load(archive: Readable, options: LoadOptions, signal: AbortSignal): Promise<void>;
   /** A Docker archive that is an OCI layout too, layers shared. @throws {Fault} `not-found` before the first byte */
   save(names: readonly string[], signal: AbortSignal): Promise<Readable>;
   /** `docker import`: a root file system as an image of one layer. Returns the image ID. */

@@ -250,10 +250,7 @@ test("load: an abort while the client keeps us waiting ends it and leaves nothin
       await new Promise(() => {});
     })(),
   );
-  await assert.rejects(
-    world.images.load(source, () => {}, abort.signal),
-    { name: "AbortError" },
-  );
+  await assert.rejects(world.images.load(source, { report: () => {} }, abort.signal), { name: "AbortError" });
   assert.deepEqual(await world.content.list(), []);
 });
 
@@ -292,7 +289,7 @@ test("load: pieces of any size make no difference", async (t) => {
           at += size;
         }
       }
-      await world.images.load(Readable.from(cut()), () => {}, t.signal);
+      await world.images.load(Readable.from(cut()), { report: () => {} }, t.signal);
       assert.equal(world.images.resolve("busybox:1").id, idOf([base, top]));
     }),
     { numRuns: 10 },

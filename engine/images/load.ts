@@ -8,7 +8,8 @@ import { commitImages } from "./commit-images.ts";
 import { decompressed } from "./decompress.ts";
 import { planDockerArchive } from "./docker-archive.ts";
 import { type ImageDeps, publish } from "./image-deps.ts";
-import type { Progress } from "./images.ts";
+import type { LoadOptions, Progress } from "./images.ts";
+import { suits } from "./pull.ts";
 import { type PlannedSignatures, planOciLayout } from "./oci-layout.ts";
 import type { PlannedImage } from "./planned-image.ts";
 import { unpackImages, type UnpackWatch } from "./unpack.ts";
@@ -23,7 +24,7 @@ import { unpackImages, type UnpackWatch } from "./unpack.ts";
 export async function loadImages(
   deps: ImageDeps,
   archive: Readable,
-  report: (progress: Progress) => void,
+  { report, platform }: LoadOptions,
   signal: AbortSignal,
 ): Promise<void> {
   try {
@@ -31,10 +32,11 @@ export async function loadImages(
     const archiveDeps = { content: deps.content, lease };
     const source = decompressed(abortable<Uint8Array>(archive, signal));
     const index = await ArchiveIndex.read(archiveDeps, source, signal);
-    const { images, signatures } = index.has("oci-layout")
-      ? await planOciLayout(index, deps.platform, signal)
+    const { images: found, signatures } = index.has("oci-layout")
+      ? await planOciLayout(index, platform ?? deps.platform, signal)
       : { images: await planDocker(archiveDeps, index, signal), signatures: [] };
-    if (images.length === 0) requireSubjects(deps, signatures);
+    const images = platform === undefined ? found : found.filter((image) => suits(image, platform));
+    if (found.length === 0) requireSubjects(deps, signatures);
     await deps.admission.entering(images, signatures, "load", signal);
     await unpackImages(
       { ...archiveDeps, snapshots: deps.snapshots, store: deps.store, watch: watchLoad(report) },

@@ -19,7 +19,7 @@ import type { ImageDeps } from "./image-deps.ts";
 import { ImageStore } from "./image-store.ts";
 import { ImageTrust } from "./image-trust.ts";
 import { ImageWorkshop } from "./image-workshop.ts";
-import type { ImageRecord, Images, ImageUse, Progress, RemovedImage } from "./images.ts";
+import type { ImageRecord, Images, ImageUse, LoadOptions, RemovedImage } from "./images.ts";
 import type { ImportOptions } from "./import.ts";
 import { pruneImages, type PruneFilter } from "./prune.ts";
 import { removeImage } from "./remove.ts";
@@ -90,9 +90,9 @@ export class LocalImages implements Images, Disposable {
 
   // What reads and writes archives is loaded when there is one.
 
-  async load(archive: Readable, report: (progress: Progress) => void, signal: AbortSignal): Promise<void> {
+  async load(archive: Readable, options: LoadOptions, signal: AbortSignal): Promise<void> {
     const { loadImages } = await import("./load.ts");
-    return loadImages(this.#deps, archive, report, signal);
+    return loadImages(this.#deps, archive, options, signal);
   }
 
   async save(names: readonly string[], signal: AbortSignal): Promise<Readable> {

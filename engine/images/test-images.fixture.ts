@@ -59,7 +59,7 @@ export async function openTestImages(openGate?: LocalImagesDeps["openGate"]): Pr
     containers,
     load: async (archive) => {
       const lines: Progress[] = [];
-      await images.load(Readable.from([archive]), (line) => lines.push(line), abort.signal);
+      await images.load(Readable.from([archive]), { report: (line) => lines.push(line) }, abort.signal);
       return lines.map(({ stream = "" }) => stream).join("");
     },
     reopen: open,

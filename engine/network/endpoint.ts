@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import { Fault } from "#base/fault.ts";
 import { contains, findAddress, formatAddress } from "#base/cidr.ts";
 import { contains6, findAddress6, formatAddress6 } from "#base/cidr6.ts";
@@ -30,6 +31,8 @@ export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork)
     problems.push("user specified IP address is supported on user defined networks only");
   const address = four === "" ? undefined : askedAddress(four, network, problems);
   const address6 = six === "" ? undefined : askedAddress6(six, network, problems);
+  for (const text of settings.IPAMConfig?.LinkLocalIPs ?? [])
+    if (isIP(text) === 0) problems.push(`invalid link-local IP address: ${text}`);
   const sysctls = parseSettings(settings.DriverOpts?.[sysctlsOption] ?? "", problems);
   if (problems.length > 0) throw new Fault("invalid", invalidSettings(problems));
   const mac = settings.MacAddress ?? "";

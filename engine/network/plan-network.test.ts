@@ -183,6 +183,6 @@ test("matchesNetwork: every key, alone and together", () => {
   assert.ok(matches({ dangling: ["false"] }, true));
   assert.throws(
     () => matches({ type: ["odd"] }),
-    (error) => isFault(error, "invalid"),
+    (error) => isFault(error, "internal"), // as Docker answers it
   );
 });

@@ -4,8 +4,8 @@ import {
   matchesLabels,
   matchesPattern,
   valuesFor,
-  invalidValue,
 } from "#api/docker/filters.ts";
+import { Fault } from "#base/fault.ts";
 import { predefinedNames } from "./plan-network.ts";
 import type { Member, NetworkRecord } from "./networks.ts";
 
@@ -85,7 +85,9 @@ export function matchesNetwork(filters: Filters, network: NetworkRecord, isUsed:
   const isPredefined = predefinedNames.includes(network.name);
   const isDangling = booleanFilter(filters, "dangling");
   const types = valuesFor(filters, "type");
-  for (const type of types) if (type !== "custom" && type !== "builtin") throw invalidValue("type", types);
+  for (const type of types)
+    if (type !== "custom" && type !== "builtin")
+      throw new Fault("internal", `invalid filter: 'type'='${type}'`);
   const holds = (key: string, test: (value: string) => boolean) => {
     const values = valuesFor(filters, key);
     return values.length === 0 || values.some(test);

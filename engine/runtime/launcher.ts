@@ -18,6 +18,7 @@ import type { HostFacts } from "#host/facts.ts";
 import { removeFolder } from "#host/remove-folder.ts";
 import { defaultProfile, ensureDefaultProfile } from "./apparmor.ts";
 import { applyPolicy } from "./apply-policy.ts";
+import { refuseDeviceRequests } from "./validate.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import { type HostsInput, hostsText } from "./etc-files.ts";
 import { type HostDevices, readHostDevices } from "./host-devices.ts";
@@ -115,7 +116,8 @@ export class Launcher {
   async prepare(
     request: LaunchRequest,
   ): Promise<{ readonly task: Task; readonly warnings: readonly string[] }> {
-    const { id } = request;
+    const { id, hostConfig } = request;
+    refuseDeviceRequests(hostConfig);
     await this.clear(id);
     try {
       return await this.#prepare({

@@ -304,8 +304,16 @@ function checkModes({ IpcMode, PidMode, UTSMode, CgroupnsMode, ShmSize, OomScore
   }
 }
 
-function checkDevices({ DeviceCgroupRules, DeviceRequests }: HostConfig): void {
+function checkDevices({ DeviceCgroupRules }: HostConfig): void {
   for (const rule of DeviceCgroupRules ?? []) parseDeviceRule(rule);
+}
+
+/**
+ * There is no driver for any: what Docker's daemon says when such a container is started.
+ *
+ * @throws {Fault} `invalid` when there is a request
+ */
+export function refuseDeviceRequests({ DeviceRequests }: HostConfig): void {
   const request:
     | { readonly Driver?: unknown; readonly Capabilities?: unknown; readonly DeviceIDs?: unknown }
     | undefined = DeviceRequests?.[0];

@@ -14,6 +14,7 @@ import {
 } from "./commands.ts";
 import { olderDaemons } from "./older-daemons.ts";
 import { mountScenarios } from "./mount-commands.ts";
+import { optionScenarios } from "./option-commands.ts";
 
 /**
  * Runs the scenarios against two daemons through the real docker CLI and prints what is not the same:
@@ -54,7 +55,7 @@ const counts = { ran: 0, same: 0, listed: 0 };
 try {
   mkdirSync(join(base, "image"));
   const archive = makeArchive(join(base, "image"), "bb:latest", { Cmd: ["sh"] });
-  for (const scenario of [...scenarios, ...mountScenarios])
+  for (const scenario of [...scenarios, ...mountScenarios, ...optionScenarios])
     if (words.every((word) => scenario.name.includes(word)) && (scenario.needs ?? 0) <= oldest)
       await runScenario(scenario, archive);
 } finally {
