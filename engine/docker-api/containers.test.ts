@@ -254,7 +254,7 @@ test("lifecycle: statuses of every action, and 304 has no body", async () => {
   );
   assert.equal(
     messageIn(await post("life/rename?name=a/b")),
-    "Error when allocating new name: Invalid container name (a/b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+    "Error when allocating new name: Invalid container name (/a/b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
   );
   assert.equal((await post("life/rename?name=death")).status, 204);
   assert.equal((await post("death/restart?t=1")).status, 204);
