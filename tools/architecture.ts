@@ -220,6 +220,7 @@ export const arrowsOf: Readonly<Record<string, readonly string[]>> = {
     "base",
     "engine/trust",
     "engine/sbom",
+    "engine/registry", // lists of manifests go from the command line to registries
     "orchestrator/audit",
     "orchestrator/machinery",
   ],

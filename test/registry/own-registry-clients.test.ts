@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { loadBusybox, makeArchive } from "../support/busybox-image.ts";
 import { Authority } from "../support/certificates.ts";
-import { EngineUnderTest } from "../support/engine.ts";
+import { checkout, EngineUnderTest } from "../support/engine.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
 import { freePort, htpasswd } from "../support/registry.ts";
 
@@ -114,6 +114,45 @@ test("docker: where everybody may read, pulls without a password and pushes with
   await execute("docker", ["push", `${registry.host}/a`], { env });
   await engine.dockerOk("rmi", `${registry.host}/a`);
   await engine.dockerOk("pull", `${registry.host}/a`);
+});
+
+test("gantry manifest: lists are made, annotated, pushed to another repository, and are what docker makes of them", async () => {
+  const port = await freePort();
+  const name = `127.0.0.1:${port}/team/test`;
+  await using engine = await EngineUnderTest.start("10.227.0.1/16", undefined, [
+    `--registry=127.0.0.1:${port}`,
+  ]);
+  await loadBusybox(engine);
+  const lists = new Map<string, string>();
+  for (const variant of ["one", "two"]) {
+    await engine.dockerOk("tag", "test", `${name}:${variant}`);
+    await engine.dockerOk("push", `${name}:${variant}`);
+  }
+  for (const program of ["docker", join(checkout, "bin/gantry")]) {
+    const config = mkdtempSync(join(folder, "config-"));
+    const manifest = async (...words: string[]) => {
+      const env = { ...process.env, DOCKER_CONFIG: config };
+      return (await execute(program, ["manifest", ...words], { env })).stdout;
+    };
+    const target = `127.0.0.1:${port}/team/all:1`;
+    await manifest("create", "--insecure", target, `${name}:one`, `${name}:two`);
+    await assert.rejects(manifest("create", "--insecure", target, `${name}:one`), /refusing to amend/);
+    await manifest("annotate", "--arch=arm64", "--variant=v8", "--os-features=a,b", target, `${name}:two`);
+    await assert.rejects(
+      manifest("annotate", "--arch=no", target, `${name}:two`),
+      /unsupported os\/arch combination: \/no/,
+    );
+    const kept = await manifest("inspect", "--verbose", target);
+    const pushed = await manifest("push", "--insecure", "--purge", target);
+    await assert.rejects(manifest("rm", target), /No such manifest/);
+    const there = await manifest("inspect", "--insecure", target);
+    lists.set(program, [kept, pushed, there].join("\n"));
+    assert.match(pushed, /^Pushed ref .*\n(?:.*\n)?sha256:[0-9a-f]{64}\n$/);
+    assert.match(there, /"variant": "v8"/);
+  }
+  const [theirs, ours] = lists.values();
+  assert.equal(ours, theirs);
+  await engine.dockerOk("rmi", "-f", `${name}:one`, `${name}:two`, "test");
 });
 
 test("skopeo: copies in and out, lists, inspects, deletes", { skip: without("skopeo") }, async () => {
