@@ -7,7 +7,6 @@ import {
   updateBuildHistoryRequest,
 } from "#api/buildkit/control.ts";
 import { nothing } from "#api/buildkit/session.ts";
-import { isFault } from "#base/fault.ts";
 import type { RpcClient } from "#rpc/rpc-client.ts";
 import { openControl } from "../build/link.ts";
 import { openDisplay } from "../build/open-display.ts";
@@ -199,7 +198,7 @@ function section(heading: string, attrs: ReadonlyMap<string, string>, prefix: st
 
 export const logs = defineCommand({
   usage: "[OPTIONS] [REF]",
-  about: "Prints what a build said, the last one unless told. The engine tells it of builds that go on.",
+  about: "Prints what a build said, the last one unless told.",
   flags: {
     builder: builderFlag,
     progress: text("string", "plain, rawjson or tty", undefined, { shownDefault: '"plain"' }),
@@ -208,18 +207,13 @@ export const logs = defineCommand({
   examples: [["gantry buildx history logs", "of the last build"]],
   async run(context, { progress = "plain" }, [reference]) {
     using control = await openControl(context.engine().api, context.signal);
-    const { ref = "", completedAt } = await findBuild(context, control.client, reference);
+    const { ref = "" } = await findBuild(context, control.client, reference);
     const display = openDisplay(context, progress);
     using call = control.client.open(`${service}/Status`, {}, context.signal);
     await call.send(statusRequest.encode({ ref }));
     call.finish();
     display.begin("");
-    try {
-      for await (const message of call.messages()) display.take(statusResponse.decode(message));
-    } catch (error) {
-      if (completedAt === undefined || !isFault(error, "not-found")) throw error;
-      throw new Exit(1, `ERROR: the engine keeps no logs of builds that are over: ${ref}`);
-    }
+    for await (const message of call.messages()) display.take(statusResponse.decode(message));
     display.end();
     return 0;
   },

@@ -20,6 +20,7 @@ import type { Clock } from "#base/time.ts";
 import type { Builds } from "#engine/build/build-service.ts";
 import type { ContentExchange } from "#engine/images/content-exchange.ts";
 import type { Platform } from "#oci/platform.ts";
+import { unpackLog } from "./build-log.ts";
 import { exportCache, parseCacheExports } from "./cache-export.ts";
 import { exportResult, type Exporter } from "./export.ts";
 import { noLists } from "./export-image.ts";
@@ -75,6 +76,9 @@ export function controlMethods(deps: ControlDeps, history: History): Methods {
     [
       `${service}/Status`,
       streaming(statusRequest, statusResponse, async ({ ref }, send, { signal }) => {
+        const log = deps.jobs.isKnown(ref) ? undefined : await history.log(ref);
+        if (log !== undefined) for await (const event of unpackLog(log)) await send(event);
+        if (log !== undefined) return;
         const progress = await deps.jobs.watch(ref, signal);
         for await (const event of progress.events(signal)) await send(event);
       }),
@@ -123,10 +127,10 @@ export async function solve(
   try {
     const { response, solved } = await result(deps, job, request, signal);
     const results = solved === undefined ? undefined : resultsTold(solved, deps.now());
-    record.end(job.progress.counts, response, undefined, results);
+    record.end(job.progress.counts, response, undefined, job.progress.told, results);
     return response;
   } catch (error) {
-    record.end(job.progress.counts, new Map(), error);
+    record.end(job.progress.counts, new Map(), error, job.progress.told);
     throw error;
   } finally {
     await deps.jobs.end(job);

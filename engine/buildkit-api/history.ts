@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type {
   buildHistoryEvent,
   buildHistoryRequest,
@@ -8,6 +9,7 @@ import { historyEventTypes } from "#api/buildkit/control.ts";
 import type { MessageOf } from "#base/protobuf.ts";
 import type { Clock } from "#base/time.ts";
 import type { ResultsTold } from "./kept-provenance.ts";
+import type { BuildLog } from "./build-log.ts";
 import { timeOf } from "./progress.ts";
 import { statusOf } from "#rpc/status.ts";
 
@@ -24,6 +26,8 @@ interface Entry {
   isOver: boolean;
   /** What the record names, by digest. */
   blobs: ReadonlyMap<string, Buffer>;
+  /** What it told, packed. */
+  log?: Promise<Buffer>;
 }
 
 /** The last builds, for as long as the engine runs. */
@@ -51,6 +55,7 @@ export class History {
         counts: { readonly cached: number; readonly total: number; readonly completed: number },
         exporterResponse: ReadonlyMap<string, string>,
         error: unknown,
+        told: BuildLog,
         results?: ResultsTold,
       ) => {
         entry.isOver = true;
@@ -66,10 +71,17 @@ export class History {
           ...(error !== undefined && { error: { ...statusOf(error), details: [] } }),
         };
         if (internal) return;
+        entry.log = setImmediate().then(() => told.pack());
+        entry.log.catch(() => {}); // whoever asks is told
         this.#tell({ type: historyEventTypes.complete, record: entry.record });
         this.#forgetOld();
       },
     };
+  }
+
+  /** What a build told that is over; undefined when it is not remembered. */
+  async log(ref: string): Promise<Buffer | undefined> {
+    return await this.#records.get(ref)?.log;
   }
 
   /** A blob that one of the records names. */

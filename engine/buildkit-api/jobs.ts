@@ -136,6 +136,11 @@ export class Jobs {
     return undefined;
   }
 
+  /** Whether it goes on, or was over before anybody watched it. */
+  isKnown(ref: string): boolean {
+    return this.#jobs.has(ref) || this.#unwatched.has(ref);
+  }
+
   async end(job: Job): Promise<void> {
     this.#jobs.delete(job.ref);
     if (!job.progress.isWatched) this.#unwatched.set(job.ref, job.progress);

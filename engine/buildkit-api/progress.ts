@@ -3,6 +3,7 @@ import type { statusResponse, timestamp, vertexWarning } from "#api/buildkit/con
 import type { MessageOf } from "#base/protobuf.ts";
 import { messageOf } from "#base/fault.ts";
 import type { Clock } from "#base/time.ts";
+import { BuildLog, mergedEvents } from "./build-log.ts";
 
 type Response = MessageOf<typeof statusResponse>;
 type Event = Partial<Response>;
@@ -133,6 +134,8 @@ const gatherMs = 20;
 /** What happens in one build, for the one client that watches it. */
 export class Progress {
   readonly now: Clock;
+  /** All of it. */
+  readonly told = new BuildLog();
   readonly #ref: string;
   #vertexes = 0;
   #steps = { cached: 0, total: 0, completed: 0 };
@@ -165,16 +168,27 @@ export class Progress {
   }
 
   push(event: Event): void {
+    this.told.take(event);
+    this.#count(event);
+    this.#add(event);
+  }
+
+  #count(event: Event): void {
     for (const { completed, error, cached } of event.vertexes ?? []) {
       if (completed === undefined) continue;
       if (error === "" || error === undefined) this.#steps.completed += 1;
       if (cached === true) this.#steps.cached += 1;
     }
+  }
+
+  #add(event: Event): void {
     this.#waiting.push(event);
     this.#wake?.();
   }
 
   log(vertex: string, stream: 1 | 2, bytes: Buffer): void {
+    const piece = { logs: [{ vertex, timestamp: timeOf(this.now()), stream, msg: Buffer.from(bytes) }] };
+    this.told.take(piece);
     const last = this.#waiting.at(-1)?.logs?.[0];
     const isSame = last?.vertex === vertex && last.stream === stream;
     if (isSame && (last.msg?.length ?? 0) < pieceBytes) {
@@ -182,7 +196,7 @@ export class Progress {
       this.#waiting[this.#waiting.length - 1] = { logs: [{ ...last, msg }] };
       return;
     }
-    this.push({ logs: [{ vertex, timestamp: timeOf(this.now()), stream, msg: Buffer.from(bytes) }] });
+    this.#add(piece);
   }
 
   end(): void {
@@ -213,7 +227,7 @@ export class Progress {
       for (;;) {
         signal.throwIfAborted();
         const events = this.#waiting.splice(0);
-        for (let at = 0; at < events.length; at += 64) yield merged(events.slice(at, at + 64));
+        for (let at = 0; at < events.length; at += 64) yield mergedEvents(events.slice(at, at + 64));
         if (this.#isOver && this.#waiting.length === 0) return;
         if (events.length > 0) await this.#gather(signal);
         else
@@ -225,15 +239,6 @@ export class Progress {
       signal.removeEventListener("abort", wake);
     }
   }
-}
-
-function merged(events: readonly Event[]): Event {
-  return {
-    vertexes: events.flatMap(({ vertexes }) => vertexes ?? []),
-    statuses: events.flatMap(({ statuses }) => statuses ?? []),
-    logs: events.flatMap(({ logs }) => logs ?? []),
-    warnings: events.flatMap(({ warnings }) => warnings ?? []),
-  };
 }
 
 /** @param time nanoseconds since 1970 */

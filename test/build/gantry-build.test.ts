@@ -405,9 +405,11 @@ test("a failing target of bake is named, and the others stop", () => {
 });
 
 test("du, prune, ls, inspect and history show the engine as the one builder", () => {
-  const context = contextOf({ Dockerfile: "FROM base\nRUN echo remembered >/x\n" });
-  assert.equal(build(["-q", context]).code, 0);
-  assert.match(buildx(["du", "--verbose"]).out, /Description: +RUN echo remembered >\/x\n/);
+  const context = contextOf({ Dockerfile: "FROM base\nRUN echo remembered >/x && echo said && cat /x\n" });
+  const built = build(["--progress=plain", context]);
+  assert.equal(built.code, 0);
+  assert.equal(plain(buildx(["history", "logs"]).err), plain(built.err).replace(/^#0 .*\n\n/, ""));
+  assert.match(buildx(["du", "--verbose"]).out, /Description: +RUN echo remembered >\/x /);
   assert.match(
     buildx(["ls"]).out,
     /^NAME\/NODE +DRIVER\/ENDPOINT +STATUS +BUILDKIT +PLATFORMS\ndefault\* +docker/,
