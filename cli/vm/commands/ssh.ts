@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import type { VirDomain } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
-import { defineCommand } from "../../context.ts";
+import { type Context, defineCommand } from "../../context.ts";
 import { number, text } from "../../flags.ts";
 import { findAddress, readLeases } from "../addresses.ts";
 import { openMachine } from "../connect-machine.ts";
-import { apiFlags } from "../open-hypercore.ts";
+import { apiFlags, type Hypercore } from "../open-hypercore.ts";
 import { isOn, lookUntil } from "../power.ts";
 import { sshFilesOf } from "../ssh-key.ts";
 
@@ -43,11 +44,23 @@ export const command = defineCommand({
     const user = at < 0 ? "root" : target.slice(0, at);
     if (user === "" || user.startsWith("-"))
       throw new Fault("invalid", `${target}: there is no user ${user}`);
-    const { client, vm, isLocal } = await openMachine(context, values, target.slice(at + 1));
-    const { instance, signal } = context;
-    const { timeout = usualTimeoutS } = values;
-    const late = AbortSignal.timeout(timeout * 1000);
-    const address = await lookUntil(
+    const machine = await openMachine(context, values, target.slice(at + 1));
+    const address = await awaitAddress(context, machine, values.timeout ?? usualTimeoutS);
+    const options = sshOptions(context.instance.root, machine.vm.uuid, values.identity);
+    context.takeSignals();
+    // What follows `--` is no option, whatever it looks like.
+    return await runSsh([...options, "-l", user, "--", address, ...words]);
+  },
+});
+
+async function awaitAddress(
+  { instance, signal }: Context,
+  { client, vm, isLocal }: Hypercore & { readonly vm: VirDomain },
+  timeoutS: number,
+): Promise<string> {
+  const late = AbortSignal.timeout(timeoutS * 1000);
+  try {
+    return await lookUntil(
       client,
       vm.uuid,
       (now) => {
@@ -55,33 +68,29 @@ export const command = defineCommand({
         return findAddress(now, isLocal ? readLeases(instance.root) : "")?.address;
       },
       AbortSignal.any([signal, late]),
-    ).catch((error: unknown) => {
-      if (signal.aborted || !late.aborted) throw error;
-      throw new Fault("unavailable", `${vm.name} has no address after ${timeout} seconds`);
-    });
-    const { key, knownHosts } = sshFilesOf(instance.root);
-    const identity = values.identity ?? (existsSync(key) ? key : undefined);
-    const options = {
-      HostKeyAlias: vm.uuid,
-      UserKnownHostsFile: knownHosts,
-      StrictHostKeyChecking: "accept-new",
-      ...(identity !== undefined && { IdentitiesOnly: "yes" }),
-      LogLevel: "ERROR",
-    };
-    const args = [
-      ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
-      ...(identity === undefined ? [] : ["-i", identity]),
-      "-l",
-      user,
-      // What follows is no option, whatever it looks like.
-      "--",
-      address,
-      ...words,
-    ];
-    context.takeSignals();
-    return await runSsh(args);
-  },
-});
+    );
+  } catch (error) {
+    if (signal.aborted || !late.aborted) throw error;
+    throw new Fault("unavailable", `${vm.name} has no address after ${timeoutS} seconds`);
+  }
+}
+
+/** Names a machine by its uuid in the file of host keys: addresses are given to others again. */
+function sshOptions(root: string, uuid: string, given: string | undefined): readonly string[] {
+  const { key, knownHosts } = sshFilesOf(root);
+  const identity = given ?? (existsSync(key) ? key : undefined);
+  const options = {
+    HostKeyAlias: uuid,
+    UserKnownHostsFile: knownHosts,
+    StrictHostKeyChecking: "accept-new",
+    ...(identity !== undefined && { IdentitiesOnly: "yes" }),
+    LogLevel: "ERROR",
+  };
+  return [
+    ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+    ...(identity === undefined ? [] : ["-i", identity]),
+  ];
+}
 
 /** As if it had been called: its streams are ours, and so is its exit code. */
 async function runSsh(args: readonly string[]): Promise<number> {
