@@ -22,19 +22,28 @@ const windowBytes = 1 << 20;
 const connectTimeoutMs = 10_000;
 const pingEveryMs = 30_000;
 
+/** Bun's HTTP/2 never opens a window again: an answer stands still after the first megabyte. */
+const hasHttp2 = process.versions["bun"] === undefined;
+
 /**
  * Requests to a server over TLS: all of them on one HTTP/2 connection, which is made when it is needed, and made again when it
  * has broken; on another one as well when the server takes no more streams on those there are. A connection that stops answering
- * pings is given up. What is hijacked gets an HTTP/1.1 connection of its own.
+ * pings is given up. What is hijacked gets an HTTP/1.1 connection of its own, and so does every request where the run-time has no
+ * HTTP/2 that works.
  */
 export function httpsTransport(endpoint: HttpsEndpoint): HttpsTransport {
   const sessions = new Sessions(endpoint);
-  const hijacking = http1Transport(
-    async (signal) => duplexConnection(await connect(endpoint, "http/1.1", signal)),
-    { headers: { Host: `${endpoint.host}:${endpoint.port}` } },
-  );
+  const options = { headers: { Host: `${endpoint.host}:${endpoint.port}` } };
+  const open = (signal: AbortSignal) => connect(endpoint, "http/1.1", signal);
+  const hijacking = http1Transport(async (signal) => duplexConnection(await open(signal)), options);
+  const single = http1Transport(async (signal) => {
+    const socket = await open(signal);
+    signal.addEventListener("abort", () => socket.destroy(), { once: true });
+    return duplexConnection(socket);
+  }, options);
   return {
     async send(request, signal) {
+      if (!hasHttp2) return await single.send(request, signal);
       signal.throwIfAborted();
       const session = await sessions.enter(signal);
       return await send(session.session, request, signal, () => sessions.leave(session));

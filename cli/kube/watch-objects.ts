@@ -46,4 +46,5 @@ export async function watchObjects(
   );
   for await (const { type, object } of watchEvents(body))
     if (type !== "BOOKMARK") show(type, object as unknown as KubeFields);
+  signal.throwIfAborted();
 }
