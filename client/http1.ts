@@ -16,8 +16,9 @@ interface Head {
 }
 
 const encoder = new TextEncoder();
-const headEnd = encoder.encode("\r\n\r\n");
 const lineEnd = encoder.encode("\r\n");
+/** Of those who answer: scripts that serve leave the return out. @see RFC 9112, 2.2 */
+const newline = encoder.encode("\n");
 const longestHead = 256 * 1024;
 
 /**
@@ -132,16 +133,29 @@ async function upload(connection: Connection, { body }: TransportRequest): Promi
 
 async function readHead(reader: ByteReader, { method, path }: TransportRequest): Promise<Head> {
   for (;;) {
-    const bytes = await reader.until(headEnd, longestHead);
-    if (bytes === undefined)
+    const lines = await readLines(reader);
+    if (lines === undefined)
       throw new Fault("unavailable", `${method} ${path}: the connection ended without an answer`);
-    const head = parseHead(new TextDecoder().decode(bytes));
+    const head = parseHead(lines);
     if (head.status >= 200 || head.status === 101) return head;
   }
 }
 
-function parseHead(text: string): Head {
-  const [first = "", ...lines] = text.split("\r\n");
+/** Those before the first empty one; undefined when the stream ends first. */
+async function readLines(reader: ByteReader): Promise<readonly string[] | undefined> {
+  const lines: string[] = [];
+  for (let left = longestHead; ; ) {
+    const bytes = await reader.until(newline, left);
+    if (bytes === undefined) return undefined;
+    left -= bytes.length;
+    if (left < 0) throw new Fault("invalid", "the other side's line has no end");
+    const line = new TextDecoder().decode(bytes).replace(/\r$/, "");
+    if (line === "") return lines;
+    lines.push(line);
+  }
+}
+
+function parseHead([first = "", ...lines]: readonly string[]): Head {
   const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1]);
   if (Number.isNaN(status)) throw new Fault("unavailable", `this is not HTTP: ${first.slice(0, 80)}`);
   const headers: Record<string, string> = {};
@@ -163,12 +177,12 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 async function* chunks(reader: ByteReader): AsyncGenerator<Uint8Array> {
   for (;;) {
-    const line = await reader.until(lineEnd, 1024);
+    const line = await reader.until(newline, 1024);
     const size = Number.parseInt(new TextDecoder().decode(line ?? new Uint8Array()), 16);
     if (Number.isNaN(size)) throw new Fault("unavailable", "unexpected EOF");
     if (size === 0) return;
     yield* reader.exactly(size);
-    await reader.until(lineEnd, 2);
+    await reader.until(newline, 2);
   }
 }
 

@@ -13,7 +13,9 @@ export class ServiceLink {
 
   /** The interface is there, with these addresses and no other ones, when it resolves. @throws {Fault} `unavailable` */
   static async open(name: string, addresses: readonly string[], serviceCidr: string): Promise<ServiceLink> {
-    const now = new Set((networkInterfaces()[name] ?? []).map(({ address }) => address));
+    // What the kernel gives every link by itself is not ours to take away.
+    const given = (networkInterfaces()[name] ?? []).filter(({ address }) => !address.startsWith("fe80:"));
+    const now = new Set(given.map(({ address }) => address));
     const add = hasLink(name) ? [] : [`link add name ${name} type bridge stp_state 0 forward_delay 0`];
     await addLinks([...add, `link set dev ${name} up`]);
     const link = new ServiceLink(name, now);

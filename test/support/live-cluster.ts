@@ -291,6 +291,9 @@ export class LiveCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A test that failed may have left them so.
+    if (!this.engine.isUp) await this.engine.up();
+    if (this.#server.exitCode !== null || this.#server.signalCode !== null) await this.up();
     const signal = AbortSignal.timeout(20_000);
     const left = await this.#empty(signal).catch((error: unknown) => String(error));
     this.#stop.abort();
