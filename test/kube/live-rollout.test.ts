@@ -109,12 +109,11 @@ const running = (signal: AbortSignal): Promise<readonly Pod[]> =>
   }, signal);
 const identities = (all: readonly Pod[]) =>
   all
-    .map((pod) => [
-      pod.metadata.name,
-      statusOf(pod, "main")?.containerID,
-      statusOf(pod, "main")?.restartCount,
-    ])
-    .toSorted();
+    .map((pod) => {
+      const { containerID = "", restartCount = 0 } = statusOf(pod, "main") ?? {};
+      return [pod.metadata.name ?? "", containerID, restartCount] as const;
+    })
+    .toSorted(([a], [b]) => a.localeCompare(b));
 
 test("a roll-out under load fails no request, and ends with the new version alone", async () => {
   const { answers, failures } = await underLoad(async () => {

@@ -32,7 +32,9 @@ export function resourceScope(
     subresource === undefined ? undefined : definition.subresources.find(({ name }) => name === subresource);
   if (subresource !== undefined && sub === undefined) throw failure("NotFound", noSuchPath, {});
   const { verbs } = sub ?? definition;
-  const isAllowed = (verbs as readonly string[]).includes(verb);
+  // A method without a verb of ours may mean something to what is behind a proxy.
+  const isPassed = scope.request.method === "OPTIONS" && sub?.name === "proxy";
+  const isAllowed = isPassed || (verbs as readonly string[]).includes(verb);
   const isPlaced = !definition.isNamespaced || namespace !== undefined || verb === "list" || verb === "watch";
   const isCreateAt = verb === "create" && sub === undefined && scope.info.name !== undefined;
   const isSelf = resource === "namespaces" && group === "";

@@ -110,20 +110,26 @@ async function evictPods(deps: ControllerDeps, signal: AbortSignal): Promise<voi
   const podInformer = deps.informers.of(pods);
   const cache = podsByNode(deps);
   const events = deps.events.recorder("taint-eviction-controller");
+  /** Since when a pod's time runs, where its taints do not say when they came. */
+  const begun = new Map<string, number>();
   const controller = {
     name: "taint-eviction-controller",
     async reconcile(key: string, signal: AbortSignal): Promise<Again | undefined> {
       const pod = cache.get(key);
-      if (pod === undefined || pod.metadata.deletionTimestamp !== undefined || isFinished(pod))
+      const isLeaving = pod?.metadata.deletionTimestamp !== undefined;
+      const taints = informer.cache.get(pod?.spec.nodeName ?? "")?.spec.taints ?? [];
+      const staysS = pod === undefined || isLeaving || isFinished(pod) ? undefined : staysForS(pod, taints);
+      if (pod === undefined || staysS === undefined) {
+        begun.delete(key);
         return undefined;
-      const taints = informer.cache.get(pod.spec.nodeName ?? "")?.spec.taints ?? [];
-      const staysS = staysForS(pod, taints);
-      if (staysS === undefined) return undefined;
+      }
+      const nowMs = deps.timers.now();
+      const firstMs = begun.get(key) ?? nowMs;
+      begun.set(key, firstMs);
       const since = taints
         .filter(({ effect }) => effect === "NoExecute")
-        .map(({ timeAdded }) => timeOf(timeAdded));
-      const nowMs = deps.timers.now();
-      const leftMs = staysS === 0 ? 0 : Math.max(...since.map((ms) => ms || nowMs)) + staysS * 1000 - nowMs;
+        .map(({ timeAdded }) => timeOf(timeAdded) || firstMs);
+      const leftMs = staysS === 0 ? 0 : Math.max(...since) + staysS * 1000 - nowMs;
       if (leftMs > 0) return { afterMs: leftMs };
       events.record(pod, "Normal", "TaintManagerEviction", `Marking for deletion Pod ${key}`);
       await evict(deps, key, signal);
@@ -133,13 +139,13 @@ async function evictPods(deps: ControllerDeps, signal: AbortSignal): Promise<voi
   const ready = Promise.all([informer.synced(signal), podInformer.synced(signal)]);
   const { queue, ended } = runController(deps, controller, signal, { ready });
   const hasNoExecute = ({ spec }: Node) => spec.taints?.some(({ effect }) => effect === "NoExecute") === true;
-  const look = (node: Node) => {
-    if (hasNoExecute(node))
+  const look = (node: Node, before = node) => {
+    if (hasNoExecute(node) || hasNoExecute(before))
       for (const pod of cache.by(nodeIndex, node.metadata.name ?? "")) queue.add(keyOf(pod));
   };
   informer.handle({
-    added: look,
-    updated: (node, before) => !isSameJson(node.spec.taints, before.spec.taints) && look(node),
+    added: (node) => look(node),
+    updated: (node, before) => !isSameJson(node.spec.taints, before.spec.taints) && look(node, before),
   });
   const lookAt = (pod: Pod) => {
     const node = informer.cache.get(pod.spec.nodeName ?? "");
