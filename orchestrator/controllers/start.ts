@@ -8,6 +8,7 @@ import { startDisruptionController } from "./disruption/reconcile.ts";
 import { startDaemonSetController } from "./daemon-set/reconcile.ts";
 import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
+import { startEndpointsMirror } from "./endpoints-mirror/reconcile.ts";
 import { startGarbageCollector } from "./garbage-collector/reconcile.ts";
 import { startJobController } from "./job/reconcile.ts";
 import { startNamespaceController } from "./namespace/reconcile.ts";
@@ -44,6 +45,7 @@ export async function startControllers(
     startReplicationController,
     startDeploymentController,
     startEndpointsController,
+    startEndpointsMirror,
     startNamespaceController,
     startServiceAccountController,
     rootCaController(facts.authority),

@@ -315,6 +315,43 @@ test("namespaces: a finalizer holds one; its services go with it", async () => {
   assert.equal((await rest.ok("GET", "/api/v1/namespaces/held/services"))["items"].length, 0);
 });
 
+test("endpoints that somebody writes for a service without pods are mirrored in slices, as they change", async () => {
+  const slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+  const own = `${slices}?labelSelector=kubernetes.io%2Fservice-name%3Dmirrored`;
+  const subset = (ip: string, port: number) => ({ addresses: [{ ip }], ports: [{ name: "a", port }] });
+  const ports = [{ name: "a", port: 80 }];
+  await rest.ok("POST", `${space}/services`, { metadata: { name: "mirrored" }, spec: { ports } });
+  await rest.ok("POST", `${space}/endpoints`, {
+    metadata: { name: "mirrored", labels: { kept: "yes" } },
+    subsets: [{ ...subset("10.1.2.3", 80), notReadyAddresses: [{ ip: "10.1.2.4" }] }],
+  });
+  const { items } = await rest.until(own, (all) => all["items"].length === 1);
+  const [{ metadata, endpoints, ports: told, addressType }] = items;
+  assert.deepEqual(
+    endpoints.map(({ addresses, conditions }: Loose) => [addresses[0], conditions.ready]),
+    [
+      ["10.1.2.3", true],
+      ["10.1.2.4", false],
+    ],
+  );
+  assert.deepEqual([told[0].port, addressType, metadata.labels.kept], [80, "IPv4", "yes"]);
+  assert.equal(
+    metadata.labels["endpointslice.kubernetes.io/managed-by"],
+    "endpointslicemirroring-controller.k8s.io",
+  );
+  assert.equal(metadata.ownerReferences[0].kind, "Endpoints");
+  await rest.ok("PATCH", `${space}/endpoints/mirrored`, { subsets: [subset("10.2.3.4", 81)] }, merge);
+  await rest.until(
+    own,
+    (all) =>
+      all["items"].length === 1 &&
+      all["items"][0].endpoints[0].addresses[0] === "10.2.3.4" &&
+      all["items"][0].ports[0].port === 81,
+  );
+  await rest.ok("DELETE", `${space}/endpoints/mirrored`);
+  await rest.until(own, (all) => all["items"].length === 0);
+});
+
 test("quotas: what ends by itself and what does not are counted apart", async () => {
   await rest.ok("POST", "/api/v1/namespaces", { metadata: { name: "counted" } });
   const path = "/api/v1/namespaces/counted";
