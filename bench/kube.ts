@@ -10,16 +10,19 @@ import { httpsTransport } from "#rpc/https-transport.ts";
  * How fast the Kubernetes API is: from exec to /readyz, pod creates, gets, lists, and events to many watchers. Everything over
  * HTTP/2 and TLS, as the administrator, against a server of its own without a node.
  *
- * node bench/kube.ts [--pods 5000] [--watchers 1000] [--clients 64]
+ * node bench/kube.ts [--pods 5000] [--watchers 1000] [--clients 64] [--nodes 5000] [--scheduled 3000]
  */
 const { values } = parseArgs({
   options: {
     pods: { type: "string", default: "5000" },
     watchers: { type: "string", default: "1000" },
     clients: { type: "string", default: "64" },
+    nodes: { type: "string", default: "5000" },
+    scheduled: { type: "string", default: "3000" },
   },
 });
 const [podCount, watcherCount, clientCount] = [values.pods, values.watchers, values.clients].map(Number);
+const [nodeCount, scheduledCount] = [values.nodes, values.scheduled].map(Number);
 const folder = mkdtempSync(join(tmpdir(), "gantry-bench-"));
 const root = join(folder, "root");
 const gantry = join(import.meta.dirname, "../bin/gantry");
@@ -82,7 +85,7 @@ function connect(port: number) {
 
 const pods = "/api/v1/namespaces/default/pods";
 
-function pod(name: string): Uint8Array {
+function pod(name: string, schedulerName = "nobody"): Uint8Array {
   const container = {
     name: "main",
     image: "registry.example.com/team/app:v1.2.3",
@@ -96,9 +99,9 @@ function pod(name: string): Uint8Array {
     volumeMounts: [{ name: "data", mountPath: "/data" }],
   };
   const metadata = { name, labels: { app: "bench", tier: "web" } };
-  // Nobody schedules them: what is measured is the API.
+  // What nobody schedules measures the API alone.
   const spec = {
-    schedulerName: "nobody",
+    schedulerName,
     containers: [container],
     volumes: [{ name: "data", emptyDir: {} }],
   };
@@ -184,6 +187,36 @@ async function fanOut(transport: Transport, watchers: number, events: number): P
   return rate;
 }
 
+/** Pods that get one of many nodes, from the first creation until the last one is seen to have it, in pods a second. */
+async function schedule(transport: Transport, nodes: number, count: number): Promise<number> {
+  await spread(nodes, async (at) => {
+    const metadata = { name: `node-${at}`, labels: { "topology.kubernetes.io/zone": `zone-${at % 3}` } };
+    const allocatable = { cpu: "16", memory: "64Gi", pods: "110" };
+    const conditions = [{ type: "Ready", status: "True", lastHeartbeatTime: new Date().toISOString() }];
+    const node = {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata,
+      status: { allocatable, capacity: allocatable, conditions },
+    };
+    await call(transport, "POST", "/api/v1/nodes", Buffer.from(JSON.stringify(node)));
+  });
+  const stop = new AbortController();
+  const path = `${pods}?watch=true&fieldSelector=spec.schedulerName%3Ddefault-scheduler,spec.nodeName!%3D`;
+  const answer = await transport.send({ method: "GET", path }, stop.signal);
+  const started = performance.now();
+  const creating = spread(count, (at) => call(transport, "POST", pods, pod(`s-${at}`, "default-scheduler")));
+  let seen = 0;
+  for await (const chunk of answer.body) {
+    for (const byte of chunk) if (byte === 10) seen++;
+    if (seen >= count) break;
+  }
+  const rate = count / ((performance.now() - started) / 1000);
+  stop.abort();
+  await creating;
+  return rate;
+}
+
 async function measure(): Promise<void> {
   const say = (what: string, value: number, unit: string) =>
     console.log(`${what.padEnd(42)} ${value.toFixed(value < 10 ? 1 : 0).padStart(9)} ${unit}`);
@@ -212,6 +245,10 @@ async function measure(): Promise<void> {
   say("lists of 500", await spread(50, () => call(transport, "GET", `${pods}?limit=500`)), "/s");
   say(`events to ${watcherCount} watchers`, await fanOut(transport, watcherCount ?? 1, 100), "/s");
   say(`memory with ${count} pods`, rssMb(server.pid), "MB");
+  const [nodes, scheduled] = [nodeCount ?? 0, scheduledCount ?? 0];
+  const from = cpuMs(server.pid);
+  say(`pods created and scheduled on ${nodes} nodes`, await schedule(transport, nodes, scheduled), "/s");
+  say("  of the server's processor for each, nodes too", (cpuMs(server.pid) - from) / scheduled, "ms");
 }
 
 try {

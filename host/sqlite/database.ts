@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, openSync, writeSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#base/fault.ts";
 
@@ -24,6 +24,20 @@ const walReserveBytes = 4_300_000;
 /** SQLITE_FULL, and SQLITE_IOERR_SHMSIZE for the index of the log. @see https://sqlite.org/rescode.html */
 const fullDiskCodes: readonly unknown[] = [13, 4874];
 
+export interface DatabaseOptions {
+  /**
+   * The disk is waited for beside the process's other work, instead of within it. What is committed and not on disk yet can be read
+   * from {@link Database.sql} meanwhile, see {@link Database.isSettled}.
+   */
+  readonly syncsAside?: boolean;
+}
+
+/** A batch whose commit is on its way to the disk. */
+interface Syncing {
+  readonly batch: readonly Pending[];
+  readonly settle: readonly (() => void)[];
+}
+
 /**
  * A database of one process: SQLite in WAL mode. Reads go straight to {@link Database.sql}; writes go
  * through {@link Database.write}, which commits all that were asked for within one turn of the event loop together, so a
@@ -33,6 +47,11 @@ export class Database implements Disposable {
   readonly sql: DatabaseSync;
   #pending: Pending[] = [];
   #synchronous: "FULL" | "NORMAL" = "FULL";
+  /** Of the write-ahead log, where its sync is our own business. */
+  readonly #wal: number | undefined;
+  #syncing: Syncing | undefined;
+  /** After a sync has failed nobody knows what is on the disk. */
+  #failure: unknown;
   readonly #savepoint: StatementSync;
   readonly #release: StatementSync;
 
@@ -40,7 +59,7 @@ export class Database implements Disposable {
    * Opens the file, creating it, and brings its schema up to date: `migrations`, oldest first, are done once each. Refuses a
    * schema newer than it knows.
    */
-  constructor(file: string, migrations: readonly string[]) {
+  constructor(file: string, migrations: readonly string[], { syncsAside = false }: DatabaseOptions = {}) {
     this.sql = new DatabaseSync(file);
     this.sql.exec(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000",
@@ -49,6 +68,15 @@ export class Database implements Disposable {
     reserveRoom(`${file}-wal`);
     this.#savepoint = this.sql.prepare("SAVEPOINT one");
     this.#release = this.sql.prepare("RELEASE one");
+    if (!syncsAside) return;
+    // SQLite syncs the log before it is copied to the file; that it is synced before a write is done is ours to do.
+    this.sql.exec("PRAGMA synchronous=NORMAL");
+    this.#wal = openSync(`${file}-wal`, "r+");
+  }
+
+  /** Whether all that can be read is as durable as was asked for. */
+  get isSettled(): boolean {
+    return this.#syncing === undefined;
   }
 
   /**
@@ -60,23 +88,72 @@ export class Database implements Disposable {
   write(apply: () => void, durability: Durability = "durable"): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#pending.push({ durability, apply, resolve, reject });
-    if (this.#pending.length === 1) setImmediate(() => this.#flush());
+    // While a batch is on its way to the disk, the next one gathers.
+    if (this.#pending.length === 1 && this.#syncing === undefined) setImmediate(() => this.#flush());
     return promise;
   }
 
   [Symbol.dispose](): void {
+    this.#finishSync();
     this.#flush();
+    this.#finishSync();
+    if (this.#wal !== undefined && this.sql.isOpen) closeSync(this.#wal);
     if (this.sql.isOpen) this.sql.close();
   }
 
   #flush(): void {
     const batch = this.#pending;
-    if (batch.length === 0) return;
+    if (batch.length === 0 || this.#syncing !== undefined) return;
     this.#pending = [];
+    if (this.#failure !== undefined) {
+      for (const { reject } of batch) reject(this.#failure);
+      return;
+    }
+    const settle = this.#commit(batch);
+    if (settle === undefined) return;
+    if (this.#wal !== undefined && batch.some(({ durability }) => durability === "durable"))
+      this.#sync(this.#wal, { batch, settle });
+    else for (const done of settle) done();
+  }
+
+  #sync(wal: number, syncing: Syncing): void {
+    this.#syncing = syncing;
+    fdatasync(wal, (error) => {
+      // Dispose has not waited for us.
+      if (this.#syncing !== syncing) return;
+      this.#synced(error);
+      this.#flush();
+    });
+  }
+
+  #finishSync(): void {
+    if (this.#syncing === undefined || this.#wal === undefined) return;
+    try {
+      fdatasyncSync(this.#wal);
+      this.#synced(null);
+    } catch (error) {
+      this.#synced(error);
+    }
+  }
+
+  #synced(error: unknown): void {
+    const { batch = [], settle = [] } = this.#syncing ?? {};
+    this.#syncing = undefined;
+    if (error === null) {
+      for (const done of settle) done();
+      return;
+    }
+    this.#failure = faultOfDisk(error);
+    for (const { reject } of batch) reject(this.#failure);
+  }
+
+  /** What is to be called once it is on disk; undefined when it failed, and everybody has been told. */
+  #commit(batch: readonly Pending[]): readonly (() => void)[] | undefined {
     const settle: (() => void)[] = [];
     const wanted = batch.some(({ durability }) => durability === "durable") ? "FULL" : "NORMAL";
     try {
-      if (wanted !== this.#synchronous) this.sql.exec(`PRAGMA synchronous=${wanted}`);
+      if (wanted !== this.#synchronous && this.#wal === undefined)
+        this.sql.exec(`PRAGMA synchronous=${wanted}`);
       this.#synchronous = wanted;
       this.sql.exec("BEGIN IMMEDIATE");
       for (const write of batch) settle.push(this.#applyOne(write));
@@ -85,9 +162,9 @@ export class Database implements Disposable {
       if (this.sql.isOpen && this.sql.isTransaction) this.sql.exec("ROLLBACK");
       const reason = faultOfDisk(error);
       for (const { reject } of batch) reject(reason);
-      return;
+      return undefined;
     }
-    for (const done of settle) done();
+    return settle;
   }
 
   #applyOne({ apply, resolve, reject }: Pending): () => void {

@@ -57,6 +57,16 @@ export class RevisionLog {
     return row && entryOf(row as unknown as Row);
   }
 
+  /** As it was at a revision that has not been compacted. */
+  findAt(key: string, at: Revision): Entry | undefined {
+    const row = this.#get(
+      `SELECT ${entryColumns} FROM log WHERE key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1`,
+      key,
+      at,
+    ) as unknown as Row | undefined;
+    return row === undefined || row.value === null ? undefined : entryOf(row);
+  }
+
   page({ prefix, after = "", limit = -1 }: Range): readonly Entry[] {
     const from = `SELECT ${entryColumns} FROM latest JOIN log USING (revision)`;
     return this.#entries(

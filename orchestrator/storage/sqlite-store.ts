@@ -32,7 +32,7 @@ export class SqliteStore implements Store {
   #isClosed = false;
 
   constructor({ file, log, now, feedLimits = usualLimits }: SqliteStoreDeps) {
-    this.#database = new Database(file, migrations);
+    this.#database = new Database(file, migrations, { syncsAside: true });
     this.#revisions = new RevisionLog(this.#database.sql);
     this.#feed = new ChangeFeed(this.#revisions.newest, feedLimits);
     this.#expiry = new Expiry({
@@ -49,8 +49,10 @@ export class SqliteStore implements Store {
     signal: AbortSignal,
   ): Promise<{ readonly revision: Revision; readonly entry?: Entry }> {
     this.#check(signal);
-    const entry = this.#revisions.find(key);
-    return { revision: this.#feed.newest, ...(entry !== undefined && { entry }) };
+    const { newest } = this.#feed;
+    // What is not durable yet has not happened.
+    const entry = this.#database.isSettled ? this.#revisions.find(key) : this.#revisions.findAt(key, newest);
+    return { revision: newest, ...(entry !== undefined && { entry }) };
   }
 
   async list(range: Range, signal: AbortSignal): Promise<Page> {
@@ -58,8 +60,8 @@ export class SqliteStore implements Store {
     const { newest } = this.#feed;
     const { prefix, after = "", limit, at = newest } = range;
     if (at > newest) throw notReached(at, newest);
-    const isNow = at === newest;
-    if (!isNow) this.#revisions.checkKept(at);
+    const isNow = at === newest && this.#database.isSettled;
+    if (at !== newest) this.#revisions.checkKept(at);
     const entries = isNow ? this.#revisions.page(range) : this.#revisions.pageAt(range, at);
     const behind = entries.at(-1)?.key ?? after;
     if (limit === undefined || entries.length < limit) return { revision: at, entries, remaining: 0 };
@@ -71,7 +73,9 @@ export class SqliteStore implements Store {
 
   async count(prefix: string, signal: AbortSignal): Promise<number> {
     this.#check(signal);
-    return this.#revisions.count(prefix);
+    return this.#database.isSettled
+      ? this.#revisions.count(prefix)
+      : this.#revisions.countAt(prefix, "", this.#feed.newest);
   }
 
   async put(

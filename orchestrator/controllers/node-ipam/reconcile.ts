@@ -10,20 +10,21 @@ export function nodeIpamController(range: string, prefixLength = 24): StartContr
     const informer = deps.informers.of(nodes);
     /** What was given and the cache does not show yet. */
     const given = new Map<string, string>();
+    /** That, and what nodes have. */
+    const taken = new Set<string>();
     const controller = {
       name: "node-ipam-controller",
       async reconcile(name: string, signal: AbortSignal) {
         const node = informer.cache.get(name);
         if (node === undefined || (node.spec.podCIDR ?? "") !== "") return;
-        const taken = [...informer.cache.list()].flatMap(({ spec }) => spec.podCIDRs ?? []);
-        const subnet =
-          given.get(name) ?? freeSubnet(range, prefixLength, new Set([...taken, ...given.values()]));
+        const subnet = given.get(name) ?? freeSubnet(range, prefixLength, taken);
         if (subnet === undefined) {
           const events = deps.events.recorder("cidrAllocator");
           events.record(node, "Normal", "CIDRNotAvailable", `Node ${name} status is now: CIDRNotAvailable`);
           return;
         }
         given.set(name, subnet);
+        taken.add(subnet);
         const patch = { spec: { podCIDR: subnet, podCIDRs: [subnet] } };
         await deps.kube.of(nodes).patch({ name }, patch, { type: "strategic" }, signal);
       },
@@ -31,13 +32,18 @@ export function nodeIpamController(range: string, prefixLength = 24): StartContr
     const options = { ready: informer.synced(signal), workers: 1 };
     const { queue, ended } = runController(deps, controller, signal, options);
     const look = ({ metadata, spec }: Node) => {
+      for (const subnet of spec.podCIDRs ?? []) taken.add(subnet);
       if ((spec.podCIDR ?? "") === "") queue.add(metadata.name ?? "");
       else given.delete(metadata.name ?? "");
     };
     informer.handle({
       added: look,
       updated: look,
-      deleted: ({ metadata }) => given.delete(metadata.name ?? ""),
+      deleted({ metadata: { name = "" }, spec }) {
+        for (const subnet of [...(spec.podCIDRs ?? []), given.get(name)])
+          if (subnet !== undefined) taken.delete(subnet);
+        given.delete(name);
+      },
     });
     await ended;
   };
