@@ -9,6 +9,7 @@ import { startDaemonSetController } from "./daemon-set/reconcile.ts";
 import { startDeploymentController } from "./deployment/reconcile.ts";
 import { startEndpointsController } from "./endpoints/reconcile.ts";
 import { startEndpointsMirror } from "./endpoints-mirror/reconcile.ts";
+import { startEphemeralVolumeController } from "./ephemeral-volumes/reconcile.ts";
 import { startGarbageCollector } from "./garbage-collector/reconcile.ts";
 import { startJobController } from "./job/reconcile.ts";
 import { startNamespaceController } from "./namespace/reconcile.ts";
@@ -52,6 +53,7 @@ export async function startControllers(
     certificateController(facts.issuer),
     bootstrapTokenController(() => ({ server: facts.server(), authority: facts.authority() })),
     startClusterRoleAggregation,
+    startEphemeralVolumeController,
     startGarbageCollector,
     startJobController,
     startCronJobController,

@@ -1,5 +1,6 @@
 import type { StatefulSet, StatefulSetStatus } from "#api/kube/types/apps.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
+import { scaledValue } from "#orchestrator/machinery/int-or-percent.ts";
 import { isAvailable, isFinished, isReady } from "../pods/pod-facts.ts";
 import { revisionLabel } from "../revisions.ts";
 import { ordinalOf } from "./identity.ts";
@@ -101,15 +102,41 @@ function planUpdate(
   end: number,
 ): readonly SetStep[] {
   if (spec.updateStrategy?.type === "OnDelete") return [];
-  const first = start + (spec.updateStrategy?.rollingUpdate?.partition ?? 0);
-  for (let ordinal = end - 1; ordinal >= first; ordinal--) {
-    const pod = byOrdinal.get(ordinal);
+  const { partition = 0, maxUnavailable } = spec.updateStrategy?.rollingUpdate ?? {};
+  const highestFirst = Array.from({ length: end - start }, (_, at) => byOrdinal.get(end - 1 - at));
+  const updatable = highestFirst.slice(0, Math.max(0, end - start - partition));
+  if (maxUnavailable !== undefined) {
+    const most = Math.max(1, scaledValue(maxUnavailable, spec.replicas ?? 1, "down"));
+    const unavailable = highestFirst.filter((pod) => pod === undefined || !isHealthy(pod)).length;
+    return planUpdateOfSeveral(updatable, update, Math.max(0, most - unavailable));
+  }
+  for (const pod of updatable) {
     if (pod === undefined) return [];
     if (revisionOf(pod) !== update && pod.metadata.deletionTimestamp === undefined)
       return [{ do: "delete", pod }];
     if (!isHealthy(pod)) return [];
   }
   return [];
+}
+
+/** So many of the pods that are not updated, those of the highest numbers first. */
+function planUpdateOfSeveral(
+  highestFirst: readonly (Pod | undefined)[],
+  update: string,
+  most: number,
+): readonly SetStep[] {
+  return highestFirst
+    .filter((pod) => pod !== undefined)
+    .filter((pod) => revisionOf(pod) !== update && pod.metadata.deletionTimestamp === undefined)
+    .slice(0, most)
+    .map((pod) => ({ do: "delete", pod }));
+}
+
+/** Whether a pod goes for good, and not to be made anew. */
+export function isScaledAway(set: StatefulSet, pod: Pod): boolean {
+  const ordinal = ordinalOf(set, pod);
+  const start = set.spec.ordinals?.start ?? 0;
+  return ordinal === undefined || ordinal < start || ordinal >= start + (set.spec.replicas ?? 1);
 }
 
 /** What the status says about the pods. */

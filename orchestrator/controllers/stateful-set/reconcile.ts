@@ -1,4 +1,4 @@
-import { isStatus } from "#api/kube/status.ts";
+import { ignoreNotFound, isStatus } from "#api/kube/status.ts";
 import type { ControllerRevision, StatefulSet } from "#api/kube/types/apps.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { messageOf } from "#base/fault.ts";
@@ -16,7 +16,7 @@ import { isNamespaceTerminating } from "../pods/pod-control.ts";
 import { nextAvailableInMs } from "../pods/pod-facts.ts";
 import { forgetRevisions, type Revisions, revisionsOf, syncRevisions, templateOf } from "../revisions.ts";
 import { claimsOf, ordinalOf, podOf } from "./identity.ts";
-import { planSet, planStatus, revisionOf, type SetStep } from "./plan.ts";
+import { isScaledAway, planSet, planStatus, revisionOf, type SetStep } from "./plan.ts";
 
 interface Working {
   readonly deps: ControllerDeps;
@@ -108,6 +108,7 @@ async function act(
   const client = deps.kube.of(pods);
   if (step.do === "delete") {
     const { namespace, name = "", uid = "" } = step.pod.metadata;
+    if (isScaledAway(set, step.pod)) await handClaimsOver(deps, set, step.pod, signal);
     try {
       await client.delete({ namespace, name }, { preconditions: { uid } }, signal);
     } catch (error) {
@@ -139,6 +140,31 @@ async function act(
     const message = `create Pod ${name} in StatefulSet ${setName} failed error: ${messageOf(error)}`;
     if (!isNamespaceTerminating(error)) events.record(set, "Warning", "FailedCreate", message);
     throw error;
+  }
+}
+
+/** Where claims are to go when the set shrinks, they go with the pod that had them. */
+async function handClaimsOver(
+  deps: ControllerDeps,
+  set: StatefulSet,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<void> {
+  const ordinal = ordinalOf(set, pod);
+  if (set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled !== "Delete" || ordinal === undefined) return;
+  const { cache } = deps.informers.of(persistentVolumeClaims);
+  const { name = "", uid = "" } = pod.metadata;
+  const ownerReferences = [
+    { apiVersion: "v1", kind: "Pod", name, uid, controller: true, blockOwnerDeletion: true },
+  ];
+  for (const claim of claimsOf(set, ordinal)) {
+    if (cache.get(keyOf(claim)) === undefined) continue;
+    const { namespace, name: claimName = "" } = claim.metadata;
+    const patch = { metadata: { ownerReferences } };
+    await deps.kube
+      .of(persistentVolumeClaims)
+      .patch({ namespace, name: claimName }, patch, { type: "merge" }, signal)
+      .catch(ignoreNotFound);
   }
 }
 

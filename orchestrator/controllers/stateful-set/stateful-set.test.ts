@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { StatefulSet, StatefulSetSpec } from "#api/kube/types/apps.ts";
 import { persistentVolumeClaims, pods, statefulSets } from "#client/kube/resources.ts";
 import { openWorld } from "../world.fixture.ts";
+import { planSet } from "./plan.ts";
 import { startStatefulSetController } from "./reconcile.ts";
 
 const controllers = [startStatefulSetController];
@@ -69,6 +71,46 @@ test("StatefulSet: makes its pods in order, each with its claim, and updates the
   assert.deepEqual(gone, ["db-2", "db-1", "db-0"]);
   await kube.of(statefulSets).patch(ref, { spec: { replicas: 1 } }, { type: "merge" }, signal);
   await world.until(pods, (all) => all.length === 1 && all[0]?.metadata.name === "db-0");
+});
+
+test("StatefulSet: as many pods as may be unavailable are updated at once; claims go when the set shrinks", async () => {
+  await using world = openWorld({ controllers });
+  const { kube, signal } = world;
+  const claim = {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data" },
+    spec: { accessModes: ["ReadWriteOnce"] },
+  } as const;
+  const persistentVolumeClaimRetentionPolicy = { whenScaled: "Delete" } as const;
+  const more = { volumeClaimTemplates: [claim], persistentVolumeClaimRetentionPolicy };
+  await kube.of(statefulSets).create(set({ ...more, podManagementPolicy: "Parallel" }), signal);
+  const full = await world.untilOne(statefulSets, "db", isFull);
+  await kube.of(statefulSets).patch(ref, { spec: { replicas: 1 } }, { type: "merge" }, signal);
+  const claims = await world.until(
+    persistentVolumeClaims,
+    (all) => all.filter(({ metadata }) => metadata.ownerReferences !== undefined).length === 2,
+  );
+  const owners = claims.map(({ metadata: { name, ownerReferences: [owner] = [] } }) => [name, owner?.name]);
+  assert.deepEqual(owners.toSorted(), [
+    ["data-db-0", undefined],
+    ["data-db-1", "db-1"],
+    ["data-db-2", "db-2"],
+  ]);
+  const updateStrategy = { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 2 } } as const;
+  const some = [0, 1, 2].map((at) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: `db-${at}`, labels: { "controller-revision-hash": "old" } },
+    spec: { containers: [] },
+    status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] },
+  })) as unknown as readonly Pod[];
+  const wide = { ...full, spec: { ...full.spec, replicas: 3, updateStrategy } };
+  const steps = planSet(wide, some, { current: "old", update: "new" }, Date.now());
+  assert.deepEqual(
+    steps.map((step) => step.do === "delete" && step.pod.metadata.name),
+    ["db-2", "db-1"],
+  );
 });
 
 test("StatefulSet: below the partition pods stay what they are", async () => {
