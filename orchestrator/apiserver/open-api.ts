@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "#api/kube/status.ts";
 import type { Log } from "#base/log.ts";
 import type { APIService } from "#api/kube/types/apiregistration.ts";
@@ -19,6 +20,8 @@ import { noSuchPath } from "./errors.ts";
 import { answerResource, type DispatchDeps, type VirtualResource } from "./handlers/dispatch.ts";
 import { answerHealth, type HealthCheck, type VersionFacts } from "./health-handler.ts";
 import { inProcessTransport } from "./http/in-process.ts";
+import { ResourceMetrics } from "./resource-metrics/resource-metrics.ts";
+import { type NodeSummary, UsageSampler } from "./resource-metrics/usage-sampler.ts";
 import { RequestLimits, usualLimits } from "./request-limits.ts";
 import { measured } from "./measured.ts";
 import { type ProcessFacts, RequestMetrics } from "./request-metrics.ts";
@@ -106,6 +109,12 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
   undo.use(await DefinitionKeeper.open(registry, httpsWebhooks(cache)));
   const aggregator = undo.use(new Aggregator({ registry, credentials: deps.frontProxyCredentials }));
   const connector = new Connector({ cache, credentials: deps.nodeCredentials, random });
+  const sampler = new UsageSampler({
+    ask: async (node, until) => JSON.parse(await connector.ask(node, "/stats/summary", until)) as NodeSummary,
+    nowMs: () => deps.now().getTime(),
+    wait: (ms, until) => sleep(ms, undefined, { signal: until }),
+  });
+  const usage = new ResourceMetrics(cache, sampler, deps.now);
   const dispatch: DispatchDeps = {
     registry,
     virtual: access.virtual,
@@ -121,7 +130,7 @@ export async function openApi(deps: ApiDeps, signal: AbortSignal): Promise<Api> 
     ...(deps.auditor !== undefined && { auditor: deps.auditor }),
     log,
     limits,
-    answer: router({ ...deps, access, dispatch, aggregator }, () =>
+    answer: router({ ...deps, access, dispatch, aggregator, usage }, () =>
       metrics.text(limits, deps.processFacts()),
     ),
   });
@@ -140,10 +149,11 @@ interface RouterDeps extends Pick<ApiDeps, "checks" | "address" | "facts"> {
   readonly access: AccessControl;
   readonly dispatch: DispatchDeps;
   readonly aggregator: Aggregator;
+  readonly usage: ResourceMetrics;
 }
 
 function router(
-  { access, dispatch, aggregator, ...deps }: RouterDeps,
+  { access, dispatch, aggregator, usage, ...deps }: RouterDeps,
   metricsText: () => string,
 ): (scope: RequestScope) => Promise<ApiAnswer> {
   const { cache, resources } = dispatch.registry;
@@ -152,12 +162,15 @@ function router(
     ["etcd", () => cache.failure],
     ...deps.checks,
   ]);
-  const discovery = new DiscoveryHandler([resources, aggregator.served], deps.address);
+  const others = [aggregator.served, usage.served];
+  const discovery = new DiscoveryHandler([resources, ...others], deps.address);
   const openApi = new OpenApiHandler(resources, deps.facts.version, aggregator.served);
   return async (scope) => {
     const { info, request, user } = scope;
     const remote = remoteOf(aggregator, info);
     if (remote !== undefined) return await aggregator.pass(remote, request, user);
+    if (info.type === "resource" && usage.served.hasVersion(info.group, info.version))
+      return await usage.answer(scope);
     if (info.type === "resource") return await answerResource(dispatch, { ...scope, info });
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (!isRead)

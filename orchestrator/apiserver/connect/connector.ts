@@ -1,4 +1,7 @@
 import type { Duplex } from "node:stream";
+import { http1Transport } from "#client/http1.ts";
+import { readText } from "#client/streams.ts";
+import { duplexConnection } from "#rpc/duplex-connection.ts";
 import type { ApiAnswer, ApiRequest } from "../api-request.ts";
 import type { ObjectCache } from "../cache/object-cache.ts";
 import type { ResourceScope } from "../handlers/resource-scope.ts";
@@ -40,6 +43,18 @@ export class Connector {
         body: encoder.encode(""),
       };
     return await this.#pass(scope, target);
+  }
+
+  /** What a node's agent answers at a path. @throws when it does not, or not with 200 */
+  async ask(node: string, path: string, signal: AbortSignal): Promise<string> {
+    const target = nodeTarget(this.#deps.cache, node, path);
+    const transport = http1Transport(async () => duplexConnection(await this.#open(target)), {
+      headers: { Host: `${target.host}:${target.port}` },
+    });
+    const answer = await transport.send({ method: "GET", path }, signal);
+    const text = await readText(answer.body);
+    if (answer.status !== 200) throw new Error(`${path} of node ${node}: ${answer.status} ${text}`);
+    return text;
   }
 
   #targetOf({ info, request, definition }: ResourceScope): Target | undefined {

@@ -28,7 +28,7 @@ export class DiscoveryHandler {
   #generation = "";
 
   /**
-   * @param tables what is served, here and by others
+   * @param tables what is served, here and by others; what is in several is as the first one has it
    * @param address of the API, e.g. `192.0.2.1:6443`
    */
   constructor(tables: readonly ResourceTable[], address: () => string) {
@@ -58,7 +58,13 @@ export class DiscoveryHandler {
   }
 
   #all(): readonly ResourceDefinition[] {
-    return this.#tables.flatMap((table) => [...table.all()]);
+    const all = new Map<string, ResourceDefinition>();
+    for (const table of this.#tables)
+      for (const one of table.all()) {
+        const key = `${one.group}/${one.version}/${one.resource}`;
+        if (!all.has(key)) all.set(key, one);
+      }
+    return [...all.values()];
   }
 
   #root(request: ApiRequest, path: "/api" | "/apis"): ApiAnswer {

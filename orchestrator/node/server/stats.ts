@@ -1,5 +1,6 @@
 import type { ContainerStats } from "#api/cri/messages.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
+import { readHostUsage } from "#host/usage.ts";
 import { labelOf } from "../labels.ts";
 import type { NodeDeps } from "../node-deps.ts";
 import { nameOf, namespaceOf, uidOf } from "../pod.ts";
@@ -10,10 +11,23 @@ export async function statsSummary(
   pods: readonly Pod[],
   signal: AbortSignal,
 ): Promise<object> {
-  const { stats } = await deps.cri.runtime.listContainerStats({}, signal);
+  const [{ stats }, usage] = await Promise.all([
+    deps.cri.runtime.listContainerStats({}, signal),
+    readHostUsage(),
+  ]);
+  const time = new Date(deps.timers.now()).toISOString();
   const byPod = Map.groupBy(stats, (each) => each.attributes?.labels?.get(labelOf.podUid) ?? "");
   return {
-    node: { nodeName: deps.nodeName, startTime: new Date(deps.timers.now()).toISOString() },
+    node: {
+      nodeName: deps.nodeName,
+      startTime: time,
+      cpu: { time, usageCoreNanoSeconds: usage.cpuNanoSeconds },
+      memory: {
+        time,
+        availableBytes: usage.memoryAvailableBytes,
+        workingSetBytes: usage.memoryTotalBytes - usage.memoryAvailableBytes,
+      },
+    },
     pods: pods.map((pod) => ({
       podRef: { name: nameOf(pod), namespace: namespaceOf(pod), uid: uidOf(pod) },
       startTime: pod.status?.startTime ?? null,
