@@ -6,6 +6,7 @@ import type {
   ReplicaSet,
   StatefulSet,
 } from "#api/kube/types/apps.ts";
+import type { HorizontalPodAutoscaler } from "#api/kube/types/autoscaling.ts";
 import type { CronJob, Job } from "#api/kube/types/batch.ts";
 import type { SubjectAccessReview } from "#api/kube/types/authorization.ts";
 import type { CertificateSigningRequest } from "#api/kube/types/certificates.ts";
@@ -270,4 +271,12 @@ export const runtimeClasses: KubeResource<RuntimeClass> = {
   resource: "runtimeclasses",
   kind: "RuntimeClass",
   isNamespaced: false,
+};
+
+export const horizontalPodAutoscalers: KubeResource<HorizontalPodAutoscaler> = {
+  group: "autoscaling",
+  version: "v2",
+  resource: "horizontalpodautoscalers",
+  kind: "HorizontalPodAutoscaler",
+  isNamespaced: true,
 };

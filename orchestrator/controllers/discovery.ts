@@ -29,7 +29,8 @@ export async function discover(kube: KubeClient, signal: AbortSignal): Promise<D
   return { resources, failures };
 }
 
-async function resourcesOf(
+/** What one version of a group has, e.g. `apps/v1`, without subresources. */
+export async function resourcesOf(
   kube: KubeClient,
   groupVersion: string,
   signal: AbortSignal,

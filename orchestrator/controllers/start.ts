@@ -11,6 +11,7 @@ import { startEndpointsController } from "./endpoints/reconcile.ts";
 import { startEndpointsMirror } from "./endpoints-mirror/reconcile.ts";
 import { startEphemeralVolumeController } from "./ephemeral-volumes/reconcile.ts";
 import { startGarbageCollector } from "./garbage-collector/reconcile.ts";
+import { startHorizontalAutoscaler } from "./horizontal-autoscaler/reconcile.ts";
 import { startJobController } from "./job/reconcile.ts";
 import { startNamespaceController } from "./namespace/reconcile.ts";
 import { nodeIpamController } from "./node-ipam/reconcile.ts";
@@ -55,6 +56,7 @@ export async function startControllers(
     startClusterRoleAggregation,
     startEphemeralVolumeController,
     startGarbageCollector,
+    startHorizontalAutoscaler,
     startJobController,
     startCronJobController,
     startDisruptionController,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { Pod } from "#api/kube/types/core-pods.ts";
+import { deployments, horizontalPodAutoscalers } from "#client/kube/resources.ts";
 import { kubectlPath } from "../support/kubectl.ts";
 import { NodeUnderTest } from "../support/node.ts";
 
@@ -18,9 +19,12 @@ interface PodMetrics {
   readonly containers: readonly { readonly name: string; readonly usage: Usage }[];
 }
 
+/** What a pod of NodeUnderTest has beside its containers. */
+const bare = { automountServiceAccountToken: false, terminationGracePeriodSeconds: 1 };
+
 const isReady = (pod: Pod) => pod.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
 
-test("what pods and nodes use is told to kubectl top and to whoever asks metrics.k8s.io", async (t) => {
+test("what pods and nodes use is told to kubectl top, and Deployments are scaled by it", async (t) => {
   await using node = await NodeUnderTest.start();
   const shell = (script: string) => ({
     name: "main",
@@ -33,7 +37,31 @@ test("what pods and nodes use is told to kubectl top and to whoever asks metrics
     labels: { app: "busy" },
   });
   await node.create("idle", { containers: [shell("trap 'exit 0' TERM; sleep 1000 & wait")] }, t.signal);
+  const labels = { app: "web" };
+  const web = {
+    ...shell("trap 'exit 0' TERM; while :; do :; done"),
+    resources: { requests: { cpu: "20m" }, limits: { cpu: "40m" } },
+  };
+  const podSpec = { ...bare, nodeName: "node-under-test", containers: [web] };
+  await node.kube.of(deployments).create(
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "web", namespace: "default" },
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: podSpec },
+      },
+    },
+    t.signal,
+  );
+  const kubectl = async (...words: string[]) => {
+    const env = { ...process.env, KUBECONFIG: join(node.root, "kubeconfig"), HOME: node.root };
+    return (await promisify(execFile)(await kubectlPath("1.35"), words, { env })).stdout;
+  };
   for (const name of ["busy", "idle"]) await node.when(name, isReady, t.signal);
+  await kubectl("wait", "deployment/web", "--for=condition=Available", "--timeout=20s");
   const path = "/apis/metrics.k8s.io/v1beta1";
   const get = async <T>(rest: string) =>
     await node.kube.requests.json<T>({ method: "GET", path: `${path}${rest}` }, t.signal);
@@ -53,14 +81,10 @@ test("what pods and nodes use is told to kubectl top and to whoever asks metrics
     chosen.items.map(({ metadata }) => metadata.name),
     ["busy"],
   );
-  const kubectl = async (...words: string[]) => {
-    const env = { ...process.env, KUBECONFIG: join(node.root, "kubeconfig"), HOME: node.root };
-    return (await promisify(execFile)(await kubectlPath("1.35"), words, { env })).stdout;
-  };
   const pods = await kubectl("top", "pods", "--containers");
   assert.match(
     pods,
-    /^POD +NAME +CPU\(cores\) +MEMORY\(bytes\) +\nbusy +main +\d+m +\d+Mi +\nidle +main +\d+m +\d+Mi/,
+    /^POD +NAME +CPU\(cores\) +MEMORY\(bytes\) +\nbusy +main +\d+m +\d+Mi +\nidle +main +\d+m +\d+Mi +\nweb-\S+ +main/,
   );
   assert.match(
     await kubectl("top", "nodes"),
@@ -70,5 +94,33 @@ test("what pods and nodes use is told to kubectl top and to whoever asks metrics
     await kubectl("get", "podmetrics", "busy"),
     /^NAME +CPU +MEMORY +WINDOW\nbusy +\d+n +\d+Ki +[\d.]+s/,
   );
+  // It uses twice what it asks for, a quarter of which it should.
+  const resource = { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } };
+  await node.kube.of(horizontalPodAutoscalers).create(
+    {
+      apiVersion: "autoscaling/v2",
+      kind: "HorizontalPodAutoscaler",
+      metadata: { name: "web", namespace: "default" },
+      spec: {
+        maxReplicas: 2,
+        scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
+        metrics: [{ type: "Resource", resource }],
+      },
+    },
+    t.signal,
+  );
+  const scaled = await kubectl(
+    "wait",
+    "deployment/web",
+    "--for=jsonpath={.spec.replicas}=2",
+    "--timeout=30s",
+  );
+  assert.match(scaled, /condition met/);
+  const told = await kubectl("wait", "hpa/web", "--for=condition=ScalingActive", "--timeout=10s");
+  assert.match(told, /condition met/);
+  const described = await kubectl("describe", "hpa", "web");
+  assert.match(described, /ScalingActive +True +ValidMetricFound/);
+  assert.match(described, /resource cpu on pods +\(as a percentage of request\): +\d+% \(\d+m\) \/ 50%/);
+  await kubectl("delete", "deployment/web", "--cascade=foreground", "--timeout=20s");
   for (const name of ["busy", "idle"]) await node.delete(name, t.signal);
 });
