@@ -191,6 +191,12 @@ static int add_address6(int netlink, int index, const char *text, int prefix_len
   return talk(netlink, &request);
 }
 
+int address_add(int inner_netlink, const char *name, const char *address, int prefix_length) {
+  int index = index_of(inner_netlink, name);
+  if (index < 0) return index;
+  return (strchr(address, ':') ? add_address6 : add_address4)(inner_netlink, index, address, prefix_length);
+}
+
 static int change_route(int netlink, int type, int flags, int family, const char *gateway) {
   unsigned char bytes[16];
   struct request request;

@@ -23,6 +23,8 @@ int link_up(int netlink, const char *name);
 int link_delete(int netlink, const char *name);
 int nic_create(int host_netlink, const struct nic *nic, int netns_fd);
 int nic_configure(int inner_netlink, const struct nic *nic);
+// One more address of the interface.
+int address_add(int inner_netlink, const char *name, const char *address, int prefix_length);
 // Replaces the default route of the gateway's family; an empty gateway takes it away, which is fine when there is none.
 int route_default(int inner_netlink, int family, const char *gateway);
 

@@ -161,7 +161,7 @@ static int write_inner(int netns, const char *key, const char *value) {
   return error;
 }
 
-// attach netns interface…; detach netns name; route netns gateway gateway6; setting netns key value
+// attach netns interface…; detach netns name; route netns gateway gateway6; setting netns key value; address netns name address prefix
 static void change_sandbox(const char *seq, const char *op, struct fields *f) {
   int inner = -1, error = 0, netns = f->count > 3 ? enter(f->field[2], &inner) : -EINVAL;
   const char *what = op;
@@ -180,6 +180,8 @@ static void change_sandbox(const char *seq, const char *op, struct fields *f) {
   } else if (strcmp(op, "setting") == 0 && f->count == 5) {
     what = f->field[3];
     error = write_inner(netns, f->field[3], f->field[4]);
+  } else if (strcmp(op, "address") == 0 && f->count == 6) {
+    error = -address_add(inner, f->field[3], f->field[4], atoi(f->field[5]));
   } else {
     error = EINVAL;
   }
@@ -309,7 +311,7 @@ static void serve(struct fields *f) {
     if (fd < 0) refuse(seq, "user namespace", error);
     else make_sandbox(seq, f, fd), close(fd);
   } else if (strcmp(op, "userns") == 0) make_userns(seq, f);
-  else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0 || strcmp(op, "setting") == 0) change_sandbox(seq, op, f);
+  else if (strcmp(op, "attach") == 0 || strcmp(op, "detach") == 0 || strcmp(op, "route") == 0 || strcmp(op, "setting") == 0 || strcmp(op, "address") == 0) change_sandbox(seq, op, f);
   else if (strcmp(op, "bind") == 0) bind_port(seq, f);
   else if (strcmp(op, "forget") == 0 && f->count == 4) forget_flows(seq, f);
   else if (strcmp(op, "shim") == 0 || strcmp(op, "pod") == 0) start_shim(seq, op, f);

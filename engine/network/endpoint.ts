@@ -15,6 +15,8 @@ export interface AskedPlace {
   readonly interfaceName?: string;
   /** Path below `/proc/sys/net/`, with `IFNAME` for the interface's name → value. */
   readonly settings?: readonly (readonly [string, string])[];
+  /** Addresses beside the network's own. */
+  readonly linkLocals?: readonly string[];
 }
 
 const ifnameOption = "com.docker.network.endpoint.ifname";
@@ -31,7 +33,8 @@ export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork)
     problems.push("user specified IP address is supported on user defined networks only");
   const address = four === "" ? undefined : askedAddress(four, network, problems);
   const address6 = six === "" ? undefined : askedAddress6(six, network, problems);
-  for (const text of settings.IPAMConfig?.LinkLocalIPs ?? [])
+  const linkLocals = settings.IPAMConfig?.LinkLocalIPs ?? [];
+  for (const text of linkLocals)
     if (isIP(text) === 0) problems.push(`invalid link-local IP address: ${text}`);
   const sysctls = parseSettings(settings.DriverOpts?.[sysctlsOption] ?? "", problems);
   if (problems.length > 0) throw new Fault("invalid", invalidSettings(problems));
@@ -45,6 +48,7 @@ export function checkSettings({ settings }: WantedNetwork, network: LiveNetwork)
     ...(mac !== "" && { mac: mac.toLowerCase() }),
     ...(interfaceName !== "" && { interfaceName }),
     ...(sysctls.length > 0 && { settings: sysctls }),
+    ...(linkLocals.length > 0 && { linkLocals }),
   };
 }
 

@@ -55,6 +55,10 @@ export class IpKernel implements KernelHelper, AsyncDisposable {
     await run("ip", ["netns", "exec", this.#nameOf(netns), "sysctl", "-q", "-w", setting]);
   }
 
+  async addAddress(netns: NetnsRef, name: string, address: string, prefix: number): Promise<void> {
+    await run("ip", ["-n", this.#nameOf(netns), "address", "add", `${address}/${prefix}`, "dev", name]);
+  }
+
   #nameOf(netns: NetnsRef): string {
     return typeof netns === "string" ? (netns.split("/").at(-1) ?? "") : (this.#held.get(netns)?.name ?? "");
   }

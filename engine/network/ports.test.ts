@@ -24,6 +24,7 @@ function portsOnly(foreign: readonly string[] = []) {
       return Promise.resolve();
     },
     setSetting: () => Promise.resolve(),
+    addAddress: () => Promise.resolve(),
     forgetFlows: () => Promise.resolve(),
     attachInterface: () => Promise.reject(new Error("no sandboxes")),
     detachInterface: () => Promise.reject(new Error("no sandboxes")),

@@ -129,7 +129,13 @@ export class Sandboxes implements AsyncDisposable {
     return { ...place, handle };
   }
 
-  async #applySettings(netns: NetnsRef, { settings = [] }: AskedPlace, { name }: Place): Promise<void> {
+  async #applySettings(
+    netns: NetnsRef,
+    { settings = [], linkLocals = [] }: AskedPlace,
+    { name }: Place,
+  ): Promise<void> {
+    for (const address of linkLocals)
+      await this.#deps.kernel.addAddress(netns, name, address, address.includes(":") ? 64 : 16);
     for (const [key, value] of settings)
       try {
         await this.#deps.kernel.setSetting(netns, key.replace("IFNAME", name), value);

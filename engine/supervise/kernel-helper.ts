@@ -47,6 +47,8 @@ export interface KernelHelper {
   setDefaultRoutes(netns: NetnsRef, gateway: string, gateway6: string): Promise<void>;
   /** Writes a sysctl inside; `key` is its path below `/proc/sys/net/`. */
   setSetting(netns: NetnsRef, key: string, value: string): Promise<void>;
+  /** One more address of an interface inside. */
+  addAddress(netns: NetnsRef, name: string, address: string, prefix: number): Promise<void>;
   /**
    * Binds a host port so that nobody else can take it. Port 0 takes a free one.
    *

@@ -86,6 +86,10 @@ export class Spawner implements KernelHelper, AsyncDisposable {
     await this.#request("setting", [this.#nameOf(netns), key, value]);
   }
 
+  async addAddress(netns: NetnsRef, name: string, address: string, prefix: number): Promise<void> {
+    await this.#request("address", [this.#nameOf(netns), name, address, String(prefix)]);
+  }
+
   async forgetFlows(flows: { readonly address: string } | { readonly port: number }): Promise<void> {
     const fields = "address" in flows ? [flows.address, "0"] : ["", String(flows.port)];
     await this.#request("forget", fields);

@@ -260,6 +260,7 @@ export const optionScenarios: readonly Scenario[] = [
       "docker network create --subnet 10.77.1.0/25 overlapping",
       "docker network create --subnet 10.77.9.1/24 unclean",
       "docker run -d --name wired --network full --ip 10.77.1.200 --link-local-ip 169.254.9.9 bb sleep 1000",
+      "docker exec wired ip -o -4 address show dev eth0 | awk '{print $4}'",
       "docker inspect wired --format '{{json .NetworkSettings.Networks.full.IPAMConfig}}'",
       "docker network connect --gw-priority 5 --alias other --driver-opt com.docker.network.endpoint.ifname=lan0 opted wired",
       "docker exec wired sh -c 'ip -o link | cut -d: -f2 | cut -d@ -f1; ip route | grep default | cut -d\" \" -f1,4,5'",
