@@ -10,7 +10,11 @@ export interface ContainerPolicy {
   readonly allowsSocketcall: boolean;
   /** What steps of builds may be given: `network.host`, `security.insecure`. */
   readonly buildEntitlements: readonly string[];
+  /** What comes of requests that open a way out of a container. */
+  readonly sideDoors: SideDoors;
 }
+
+export type SideDoors = "allow" | "warn" | "deny";
 
 /** As Docker's daemon does it by itself. */
 export const usualPolicy: ContainerPolicy = {
@@ -19,6 +23,7 @@ export const usualPolicy: ContainerPolicy = {
   connectsBridge: true,
   allowsSocketcall: true,
   buildEntitlements: ["network.host"],
+  sideDoors: "allow",
 };
 
 /** Everything that few containers miss. */
@@ -28,4 +33,5 @@ export const hardenedPolicy: ContainerPolicy = {
   connectsBridge: false,
   allowsSocketcall: false,
   buildEntitlements: [],
+  sideDoors: "warn",
 };

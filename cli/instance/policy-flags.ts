@@ -1,4 +1,4 @@
-import { type ContainerPolicy, hardenedPolicy, usualPolicy } from "#base/container-policy.ts";
+import { type ContainerPolicy, hardenedPolicy, type SideDoors, usualPolicy } from "#base/container-policy.ts";
 import { Fault } from "#base/fault.ts";
 import type { FlagTable, FlagValues } from "../flags.ts";
 
@@ -18,6 +18,12 @@ export const policyFlags = {
     value: "N",
     help: "Processes in containers without a limit (default none)",
   },
+  "side-doors": {
+    kind: "text",
+    value: "allow|warn|deny",
+    help: "What comes of --privileged, sockets of engines and other ways out of containers (warn with --hardened)",
+    check: checkSideDoors,
+  },
   "allow-insecure-entitlement": {
     kind: "list",
     value: "NAME",
@@ -30,6 +36,14 @@ export const policyFlags = {
 function checkEntitlement(name: string): void {
   if (name !== "security.insecure" && name !== "network.host")
     throw new Fault("invalid", `unknown entitlement ${JSON.stringify(name)}`);
+}
+
+const sideDoors: readonly SideDoors[] = ["allow", "warn", "deny"];
+
+/** @throws {Fault} `invalid` */
+function checkSideDoors(text: string): void {
+  if (!sideDoors.includes(text as SideDoors))
+    throw new Fault("invalid", `it is ${JSON.stringify(text)}, not allow, warn or deny`);
 }
 
 type Values = FlagValues<typeof policyFlags>;
@@ -52,11 +66,19 @@ export function planPolicy(values: Values): ContainerPolicy {
     pidsLimit: pidsLimit ?? (isHardened ? hardenedPolicy.pidsLimit : undefined),
     connectsBridge: !isHardened && values.icc,
     allowsSocketcall: !isHardened,
+    sideDoors: stricter(
+      isHardened ? hardenedPolicy.sideDoors : usualPolicy.sideDoors,
+      values["side-doors"] as SideDoors | undefined,
+    ),
     buildEntitlements: [
       ...(isHardened ? [] : usualPolicy.buildEntitlements),
       ...values["allow-insecure-entitlement"],
     ],
   };
+}
+
+function stricter(least: SideDoors, asked: SideDoors = least): SideDoors {
+  return sideDoors.indexOf(asked) > sideDoors.indexOf(least) ? asked : least;
 }
 
 /** The instance with what `--hardened` says of all its containers, unless it was told itself. */
@@ -71,6 +93,7 @@ export function policyWords(values: Values): readonly string[] {
     ...(hardened ? ["--hardened"] : []),
     ...(noNewPrivileges ? ["--no-new-privileges"] : []),
     ...(icc ? [] : ["--icc=false"]),
+    ...(values["side-doors"] === undefined ? [] : [`--side-doors=${values["side-doors"]}`]),
     ...values["allow-insecure-entitlement"].map((name) => `--allow-insecure-entitlement=${name}`),
     ...(pidsLimit === undefined ? [] : [`--default-pids-limit=${pidsLimit}`]),
   ];

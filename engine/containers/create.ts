@@ -9,6 +9,7 @@ import { Fault, isFault } from "#base/fault.ts";
 import { formatTime } from "#base/time.ts";
 import type { ImageRecord } from "#engine/images/images.ts";
 import { validateLogConfig, withDefaults } from "#engine/logs/log-options.ts";
+import { sideDoorsOf } from "#engine/runtime/side-doors.ts";
 import { validateHostConfig } from "#engine/runtime/validate.ts";
 import type { ImageConfig, ImageRuntimeConfig } from "#oci/image-config.ts";
 import { compatiblePlatforms, formatPlatform, normalisePlatform, parsePlatform } from "#oci/platform.ts";
@@ -16,6 +17,7 @@ import type { Containers } from "./containers.ts";
 import { type ContainerContext, publish } from "./context.ts";
 import { resolveLink } from "./links.ts";
 import { generateName } from "./names.ts";
+import { checkSideDoors, ownFolders } from "./policy.ts";
 import { endpointRequest } from "./networking.ts";
 import { type ContainerRecord, imageSnapshots, mountPoints, neverStarted } from "./record.ts";
 import { takeIdRange } from "./user-namespaces.ts";
@@ -73,6 +75,7 @@ function plan(context: ContainerContext, request: CreateRequest, name: string) {
   const { NetworkMode } = normal.hostConfig;
   const config = withHostname(mergeImage(normal.config, image.config.config ?? {}), id, NetworkMode);
   const { hostConfig, warnings } = validateHostConfig(config, normal.hostConfig, host);
+  const doors = checkSideDoors(context, sideDoorsOf(hostConfig, ownFolders(context)), { container: name });
   const args = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (args.length === 0) throw new Fault("invalid", "no command specified");
   const record: ContainerRecord = {
@@ -90,7 +93,7 @@ function plan(context: ContainerContext, request: CreateRequest, name: string) {
     isManuallyStopped: false,
     args,
   };
-  return { record, image, warnings: [...platformWarnings, ...normal.warnings, ...warnings] };
+  return { record, image, warnings: [...platformWarnings, ...normal.warnings, ...warnings, ...doors] };
 }
 
 /**

@@ -14,6 +14,7 @@ import { parseDetachKeys } from "./detach-keys.ts";
 import { joinStreams } from "./join-streams.ts";
 import { linkedConfig } from "./links.ts";
 import type { ContainerRecord } from "./record.ts";
+import { checkSideDoors } from "./policy.ts";
 import { StdoutFrames, StdoutOnly } from "./reframe.ts";
 import { endsWithin } from "./task-end.ts";
 
@@ -52,7 +53,8 @@ export class Execs {
 
   /** As {@link Execs.create}, for a client. @throws {Fault} `invalid` also for a user who is not there */
   async createFor(ref: string, config: ExecConfig): Promise<string> {
-    const { id, hostConfig } = this.#running(ref);
+    const { id, hostConfig, name } = this.#running(ref);
+    if (config.Privileged) checkSideDoors(this.#context, ["exec --privileged"], { container: name });
     if (config.User) await this.#context.launcher.userOf(id, config.User, hostConfig);
     return this.create(ref, config);
   }

@@ -101,6 +101,10 @@ export class Launcher {
     return this.#deps.cgroups;
   }
 
+  get policy(): ContainerPolicy {
+    return this.#deps.policy;
+  }
+
   get host(): HostFacts {
     return this.#deps.host;
   }
