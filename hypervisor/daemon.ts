@@ -25,6 +25,7 @@ import { MachineCgroups } from "./qemu/machine-cgroups.ts";
 import type { Accelerator } from "./qemu/plan-argv.ts";
 import { probeAccelerator } from "./qemu/probe.ts";
 import { absentRoutes } from "./rest-api/absent-routes.ts";
+import { alertRoutes } from "./rest-api/alert-routes.ts";
 import { certificateRoutes } from "./rest-api/certificate-routes.ts";
 import { clusterRoutes } from "./rest-api/cluster-routes.ts";
 import { configRoutes, ensureConfig } from "./rest-api/config-routes.ts";
@@ -128,6 +129,7 @@ export async function openHypervisor(options: HypervisorOptions): Promise<Hyperv
       ...userRoutes(access),
       ...machineRoutes(undo, { deps, power, exports, settings, facts, accelerator }),
       ...certificateRoutes({ certificates, changed: () => server.useTls(tlsOf(certificates.current())) }),
+      ...alertRoutes(records),
       ...absentRoutes(),
       ...openApiRoutes(),
     ],

@@ -57,6 +57,7 @@ const hypervisorNouns = [
   "disks",
   "networks",
   "transfer",
+  "alerts",
   "vms",
 ].map((noun) => `hypervisor/${noun}`);
 const hypervisorBelow = ["api", "host", "base"];
@@ -71,6 +72,7 @@ const hypervisorArrows = {
   "hypervisor/disks": [...hypervisorBelow, "hypervisor/metadata", "hypervisor/tasks", "hypervisor/qemu"],
   "hypervisor/networks": [...hypervisorBelow, "hypervisor/metadata"],
   "hypervisor/transfer": hypervisorBelow,
+  "hypervisor/alerts": ["base"],
   "hypervisor/vms": [...hypervisorBelow, ...hypervisorNouns],
   "hypervisor/rest-api": [...hypervisorBelow, ...hypervisorNouns],
   "hypervisor/daemon": [...hypervisorBelow, ...hypervisorNouns, "hypervisor/rest-api"],

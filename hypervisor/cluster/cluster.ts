@@ -28,5 +28,5 @@ export function getCluster(records: RecordStore): ClusterRecord {
 
 /** @see RFC 1123, section 2.1 */
 export function isClusterName(name: string): boolean {
-  return name.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i.test(name);
+  return name.length <= 63 && /^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/i.test(name);
 }
