@@ -26,7 +26,7 @@ export function getCluster(records: RecordStore): ClusterRecord {
   return cluster;
 }
 
-/** @see RFC 1123, section 2.1 */
+/** A host name, and with underscores, which clients use. @see RFC 1123, section 2.1 */
 export function isClusterName(name: string): boolean {
   return name.length <= 63 && /^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/i.test(name);
 }
