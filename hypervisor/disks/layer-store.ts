@@ -171,7 +171,7 @@ export class LayerStore implements AsyncDisposable {
 
   /** A larger topmost layer, of a disk that nothing runs on. */
   async grow(uuid: string, capacityBytes: number, signal: AbortSignal): Promise<void> {
-    await growImage(this.pathOf(uuid), capacityBytes, signal);
+    await this.opening(async () => await growImage(this.pathOf(uuid), capacityBytes, signal));
     await this.noteCapacity(uuid, capacityBytes);
   }
 
@@ -194,7 +194,7 @@ export class LayerStore implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#pins.delete(pin) };
   }
 
-  /** Runs work that makes QEMU open layers by their names: none of those below vanishes until it has. */
+  /** Runs work that opens layers by their names: none of those below vanishes until it is done. */
   async opening<T>(work: () => Promise<T>): Promise<T> {
     const opening = work();
     this.#openings.add(opening);
