@@ -145,6 +145,7 @@ test("get: tables, lists and objects in every format are kubectl's", async () =>
     'get pods -o jsonpath={.items[?(@.status.phase=="Running")].spec.containers[*].image}',
     "get pods -o custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[*].image,NONE:.spec.nope",
     "get deploy web --subresource status -o yaml",
+    "get deploy web --subresource scale",
     "get --raw /version",
     "api-resources -o wide",
   );

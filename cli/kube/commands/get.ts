@@ -6,14 +6,14 @@ import { KubeFailure, throwAll } from "../failure.ts";
 import type { KubeFields } from "../manifests.ts";
 import { findPrinter, listFlags, type ObjectPrinter } from "../print/choose-printer.ts";
 import { ColumnWriter } from "../print/column-writer.ts";
-import { type KubeTable, TablePrinter, type TableOptions } from "../print/table.ts";
+import { type KubeTable, plainTable, TablePrinter, type TableOptions } from "../print/table.ts";
 import { sortObjects, sortTables } from "../print/sort.ts";
 import { readObjects, readPages } from "../read-objects.ts";
 import { defineKubeCommand, type Kube } from "../session.ts";
 import { findTargets, type Target, targetFlags } from "../targets.ts";
 import { watchObjects } from "../watch-objects.ts";
 
-export const tableAccept =
+const tableAccept =
   "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
 
 export const get = defineKubeCommand({
@@ -141,15 +141,18 @@ function chunks({ "chunk-size": size, "sort-by": sortBy }: GetValues) {
   return size === undefined ? {} : { chunkSize: size };
 }
 
-/** A table for each run of the same resource, a blank line between. */
-async function printTables(
-  { kube, out, err, signal }: KubeContext,
+interface TargetTable {
+  readonly target: Target;
+  readonly table: KubeTable;
+}
+
+async function readTables(
+  { kube, signal }: KubeContext,
   values: GetValues,
   targets: readonly Target[],
-  problems: readonly unknown[],
   tolerant: Tolerant,
-): Promise<void> {
-  const found: { readonly target: Target; readonly table: KubeTable }[] = [];
+): Promise<readonly TargetTable[]> {
+  const found: TargetTable[] = [];
   const sortBy = values["sort-by"];
   const options = {
     ...chunks(values),
@@ -160,22 +163,35 @@ async function printTables(
   for (const target of targets) {
     try {
       for await (const table of readPages<KubeTable & KubeFields>(kube, target, options, signal))
-        found.push({ target, table });
+        found.push({ target, table: table.kind === "Table" ? table : plainTable(table) });
     } catch (error) {
       tolerant(error);
     }
   }
+  return sortBy === undefined ? found : sortTables(found, sortBy);
+}
+
+/** A table for each run of the same resource, a blank line between. */
+async function printTables(
+  context: KubeContext,
+  values: GetValues,
+  targets: readonly Target[],
+  problems: readonly unknown[],
+  tolerant: Tolerant,
+): Promise<void> {
+  const { kube, out, err } = context;
+  const found = await readTables(context, values, targets, tolerant);
   const isMixed = new Set(found.map(({ target }) => target.resource)).size > 1;
   let written = 0;
   let needsGap = false;
-  const writer = new ColumnWriter((text) => {
-    out.write(needsGap ? `\n${text}` : text);
+  const writer = new ColumnWriter((lines) => {
+    out.write(needsGap ? `\n${lines}` : lines);
     needsGap = false;
-    written += text.length;
+    written += lines.length;
   });
   let printer: TablePrinter | undefined;
   let last: Target["resource"] | undefined;
-  for (const { target, table } of sortBy === undefined ? found : sortTables(found, sortBy)) {
+  for (const { target, table } of found) {
     if (printer === undefined || last !== target.resource) {
       writer.forget();
       needsGap = last !== undefined && !values["no-headers"] && written > 0;

@@ -188,6 +188,11 @@ function describePods(to: Description, pods: readonly Pod[], allocatable: Amount
     const shares = ["cpu", "memory"].flatMap((resource) => [share(resource, asked), share(resource, most)]);
     to.line(1, namespace, name, "", ...shares, sinceText(creationTimestamp));
   }
+  describeAllocated(to, allocatable, requests, limits);
+}
+
+function describeAllocated(to: Description, allocatable: Amounts, requests: Amounts, limits: Amounts): void {
+  const share = (name: string, amounts: Amounts) => shareText(name, amounts[name] ?? zero, allocatable[name]);
   to.line(0, "Allocated resources:");
   to.line(1, "(Total limits may be over 100 percent, i.e., overcommitted.)");
   to.line(1, "Resource", "Requests", "Limits");

@@ -17,76 +17,64 @@ type Row = readonly [name: string, value?: unknown];
 
 /** What kubectl says of a source of files. */
 export function rowsOf(volume: Omit<Volume, "name">): readonly Row[] {
-  const {
-    hostPath,
-    emptyDir,
-    secret,
-    configMap,
-    persistentVolumeClaim: claim,
-    projected,
-    downwardAPI,
-    nfs,
-    image,
-  } = volume;
-  const type = (text: string): Row => ["Type", text];
-  if (hostPath !== undefined)
-    return [
-      type("HostPath (bare host directory volume)"),
-      ["Path", hostPath.path],
-      ["HostPathType", hostPath.type ?? "<none>"],
-    ];
-  if (emptyDir !== undefined)
-    return [
-      type("EmptyDir (a temporary directory that shares a pod's lifetime)"),
-      ["Medium", emptyDir.medium ?? ""],
-      ["SizeLimit", emptyDir.sizeLimit ?? "<unset>"],
-    ];
-  if (secret !== undefined)
-    return [
-      type("Secret (a volume populated by a Secret)"),
-      ["SecretName", secret.secretName],
-      ["Optional", secret.optional ?? false],
-    ];
-  if (configMap !== undefined)
-    return [
-      type("ConfigMap (a volume populated by a ConfigMap)"),
-      ["Name", configMap.name],
-      ["Optional", configMap.optional ?? false],
-    ];
-  if (claim !== undefined)
-    return [
-      type("PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)"),
-      ["ClaimName", claim.claimName],
-      ["ReadOnly", claim.readOnly ?? false],
-    ];
-  if (projected !== undefined)
-    return [
-      type("Projected (a volume that contains injected data from multiple sources)"),
-      ...(projected.sources ?? []).flatMap(projectedRows),
-    ];
-  if (downwardAPI !== undefined)
-    return [
-      type("DownwardAPI (a volume populated by information about the pod)"),
-      ["Items:"],
-      ...(downwardAPI.items ?? []).map(
-        (item): Row => [`  ${item.fieldRef?.fieldPath ?? item.resourceFieldRef?.resource} -> ${item.path}`],
-      ),
-    ];
-  if (nfs !== undefined)
-    return [
-      type("NFS (an NFS mount that lasts the lifetime of a pod)"),
-      ["Server", nfs.server],
-      ["Path", nfs.path],
-      ["ReadOnly", nfs.readOnly ?? false],
-    ];
-  if (image !== undefined)
-    return [
-      type("Image (a container image or OCI artifact)"),
-      ["Reference", image.reference],
-      ["PullPolicy", image.pullPolicy],
-    ];
+  for (const [name, describe] of Object.entries(sources)) {
+    const source = (volume as Readonly<Record<string, unknown>>)[name];
+    if (source !== undefined) return describe(source as never);
+  }
   return otherRows(volume);
 }
+
+type Source<K extends keyof Volume> = NonNullable<Volume[K]>;
+
+const sources: Readonly<Record<string, (source: never) => readonly Row[]>> = {
+  hostPath: ({ path, type }: Source<"hostPath">) => [
+    ["Type", "HostPath (bare host directory volume)"],
+    ["Path", path],
+    ["HostPathType", type ?? "<none>"],
+  ],
+  emptyDir: ({ medium, sizeLimit }: Source<"emptyDir">) => [
+    ["Type", "EmptyDir (a temporary directory that shares a pod's lifetime)"],
+    ["Medium", medium ?? ""],
+    ["SizeLimit", sizeLimit ?? "<unset>"],
+  ],
+  secret: ({ secretName, optional }: Source<"secret">) => [
+    ["Type", "Secret (a volume populated by a Secret)"],
+    ["SecretName", secretName],
+    ["Optional", optional ?? false],
+  ],
+  configMap: ({ name, optional }: Source<"configMap">) => [
+    ["Type", "ConfigMap (a volume populated by a ConfigMap)"],
+    ["Name", name],
+    ["Optional", optional ?? false],
+  ],
+  persistentVolumeClaim: ({ claimName, readOnly }: Source<"persistentVolumeClaim">) => [
+    ["Type", "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)"],
+    ["ClaimName", claimName],
+    ["ReadOnly", readOnly ?? false],
+  ],
+  projected: ({ sources: parts = [] }: Source<"projected">) => [
+    ["Type", "Projected (a volume that contains injected data from multiple sources)"],
+    ...parts.flatMap(projectedRows),
+  ],
+  downwardAPI: ({ items = [] }: Source<"downwardAPI">) => [
+    ["Type", "DownwardAPI (a volume populated by information about the pod)"],
+    ["Items:"],
+    ...items.map(
+      (item): Row => [`  ${item.fieldRef?.fieldPath ?? item.resourceFieldRef?.resource} -> ${item.path}`],
+    ),
+  ],
+  nfs: ({ server, path, readOnly }: Source<"nfs">) => [
+    ["Type", "NFS (an NFS mount that lasts the lifetime of a pod)"],
+    ["Server", server],
+    ["Path", path],
+    ["ReadOnly", readOnly ?? false],
+  ],
+  image: ({ reference, pullPolicy }: Source<"image">) => [
+    ["Type", "Image (a container image or OCI artifact)"],
+    ["Reference", reference],
+    ["PullPolicy", pullPolicy],
+  ],
+};
 
 function projectedRows(source: {
   readonly secret?: { readonly name?: string; readonly optional?: boolean };

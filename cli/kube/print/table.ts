@@ -1,3 +1,4 @@
+import { timeSince } from "#orchestrator/machinery/human-duration.ts";
 import type { ColumnWriter } from "./column-writer.ts";
 import { goValue } from "#orchestrator/machinery/go-text.ts";
 import type { KubeFields } from "../manifests.ts";
@@ -82,6 +83,14 @@ export class TablePrinter {
   #shows({ priority = 0 }: ColumnDefinition): boolean {
     return this.#options.isWide || priority === 0;
   }
+}
+
+/** Of an object that the server has no table of. */
+export function plainTable(object: KubeFields): KubeTable {
+  const { name, creationTimestamp } = object.metadata ?? {};
+  const columnDefinitions = [{ name: "Name", format: "name" }, { name: "Age" }];
+  const age = timeSince(creationTimestamp as string | undefined, new Date());
+  return { kind: "Table", columnDefinitions, rows: [{ cells: [name, age], object }] };
 }
 
 /** The first line of it, as nothing that could move a terminal's cursor. */
