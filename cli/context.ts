@@ -59,6 +59,8 @@ export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Whether this machine is a node. */
   readonly hasAgent: boolean;
+  /** What there must be less of before its pods are evicted, as a kubelet's `--eviction-hard`; upstream's, unless told. */
+  readonly evictionHard?: string;
   /** The socket of its container runtime; the engine's, unless told. */
   readonly criEndpoint?: string;
   readonly auditPolicy?: string;

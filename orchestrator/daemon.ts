@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { systemTimers } from "#host/system-timers.ts";
 import { openAgent } from "#orchestrator/node/agent.ts";
+import { parseThresholds } from "#orchestrator/node/eviction/thresholds.ts";
 import type { ServerIdentity } from "#orchestrator/node/server/node-server.ts";
 import { messageOf } from "#base/fault.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
@@ -48,6 +49,8 @@ export interface ServerOptions {
   readonly hasAgent: boolean;
   /** Addresses for load balancers; absent: services of that type wait for somebody else. */
   readonly lbPool?: string;
+  /** As a kubelet's `--eviction-hard` has them; absent: upstream's own. */
+  readonly evictionHard?: string;
   /** The socket of the container runtime; absent: the engine's in `run`. */
   readonly criEndpoint?: string;
   /** Where others reach this machine; absent: its first address. */
@@ -259,6 +262,9 @@ async function openNode(ground: Ground, api: Api, doors: Doors, undo: AsyncDispo
       clusterDomain,
       version,
       server: { host: "", port: 10_250, identity: nodeIdentityOf(pki.current) },
+      ...(options.evictionHard !== undefined && {
+        evictionThresholds: parseThresholds(options.evictionHard),
+      }),
     }),
   );
   undo.use(pki.onRenewed((renewed) => agent.renewTls(nodeIdentityOf(renewed))));

@@ -48,6 +48,10 @@ export const command = defineCommand({
       "SOCKET",
       "The node's container runtime (default: the engine's cri.sock in --run)",
     ),
+    "eviction-hard": text(
+      "THRESHOLDS",
+      "What the node must have less of before it evicts pods, SIGNAL<AMOUNT[,…] (default memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<15%,imagefs.inodesFree<5%)",
+    ),
     "disable-agent": bool("This machine is no node of the cluster"),
   },
   operands: [0, 0],
@@ -62,6 +66,7 @@ export const command = defineCommand({
   ],
   async run({ instance, services, signal }, values) {
     const { "audit-policy-file": policy, "container-runtime-endpoint": runtime, "lb-pool": pool } = values;
+    const evictionHard = values["eviction-hard"];
     const advertise = values["advertise-address"];
     const etcd = etcdOptions(values);
     const folder = join(instance.root, "cluster");
@@ -74,6 +79,7 @@ export const command = defineCommand({
       listen: parseTcpAddress(values["kube-listen"] ?? usualAddress, "kube-listen"),
       hasAgent: !values["disable-agent"],
       ...(advertise !== undefined && { advertise }),
+      ...(evictionHard !== undefined && { evictionHard }),
       ...(etcd !== undefined && { etcd }),
       ...(policy !== undefined && { auditPolicy: resolve(policy) }),
       ...(runtime !== undefined && { criEndpoint: runtime }),

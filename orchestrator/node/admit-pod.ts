@@ -1,5 +1,8 @@
 import type { Pod } from "#api/kube/types/core-pods.ts";
+import { isCritical } from "./eviction/plan-eviction.ts";
+import type { PressureType } from "./eviction/thresholds.ts";
 import type { PodVerdict } from "./pod-worker.ts";
+import { qosOf } from "./resources.ts";
 import { findForbiddenSysctl } from "./security-context.ts";
 
 /** Why a pod that was given to this node cannot run here. */
@@ -7,7 +10,10 @@ export function admissionProblem(
   pod: Pod,
   others: readonly Pod[],
   allowedSysctls: readonly string[],
+  pressures: ReadonlySet<PressureType>,
 ): PodVerdict | undefined {
+  const pressed = pressureProblem(pod, pressures);
+  if (pressed !== undefined) return pressed;
   const os = pod.spec?.os?.name;
   if (os !== undefined && os !== "linux")
     return {
@@ -27,6 +33,20 @@ export function admissionProblem(
         "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
     };
   return undefined;
+}
+
+/** What is scarce is not given to those who come anew; of memory those get some who have asked for it. */
+function pressureProblem(pod: Pod, pressures: ReadonlySet<PressureType>): PodVerdict | undefined {
+  if (pressures.size === 0 || isCritical(pod)) return undefined;
+  const isOfMemory = pressures.size === 1 && pressures.has("MemoryPressure");
+  const isTolerated = pod.spec?.tolerations?.some(
+    ({ key, effect = "", operator = "Equal" }) =>
+      key === "node.kubernetes.io/memory-pressure" &&
+      (effect === "" || effect === "NoSchedule") &&
+      operator === "Exists",
+  );
+  if (isOfMemory && (qosOf(pod) !== "BestEffort" || isTolerated === true)) return undefined;
+  return { reason: "Evicted", message: `The node had condition: [${[...pressures].join(" ")}]. ` };
 }
 
 function sharesHostPort(pod: Pod, other: Pod): boolean {

@@ -14,6 +14,8 @@ import { EventBroadcaster } from "#orchestrator/informers/event-recorder.ts";
 import type { IndexedCache } from "#orchestrator/informers/indexed-cache.ts";
 import { InformerFactory } from "#orchestrator/informers/informer-factory.ts";
 import { criClient, type CriClient } from "#rpc/cri-client.ts";
+import { Evictor } from "./eviction/evictor.ts";
+import { type PressureType, type Threshold, usualThresholds } from "./eviction/thresholds.ts";
 import { ImageCollector } from "./image-gc.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { labelOf } from "./labels.ts";
@@ -64,6 +66,8 @@ export interface AgentOptions {
   };
   /** Sysctls that pods may have beside the safe ones; a final `*` stands for anything. */
   readonly allowedSysctls?: readonly string[];
+  /** What there must be less of before pods are evicted; absent: upstream's amounts. */
+  readonly evictionThresholds?: readonly Threshold[];
   /** Above all cgroups of pods. */
   readonly cgroupRoot?: string;
 }
@@ -76,7 +80,7 @@ export interface NodeAgent extends AsyncDisposable {
 }
 
 const maxPods = 110;
-const [logsMs, imagesMs, mirrorsMs] = [10_000, 300_000, 10_000];
+const [logsMs, imagesMs, mirrorsMs, pressureMs] = [10_000, 300_000, 10_000, 10_000];
 const runtimeWaitMs = 500;
 
 /**
@@ -104,6 +108,7 @@ class Agent implements AsyncDisposable {
   readonly #workers = new Map<string, PodWorker>();
   /** The pods that files describe. */
   #static: readonly Pod[] = [];
+  #evictor: Evictor | undefined;
   #findMirror: (pod: Pod) => Pod | undefined = () => undefined;
   readonly #host: HostFacts = readHostFacts();
 
@@ -191,7 +196,7 @@ class Agent implements AsyncDisposable {
 
   async #work(deps: NodeDeps, signal: AbortSignal): Promise<void> {
     const runtime = await this.#runtimeVersion(deps, signal);
-    const reporter = new NodeReporter(deps, this.#facts(), runtime);
+    const reporter = new NodeReporter(deps, this.#facts(), runtime, () => this.#pressures());
     const reflectors = { timers: deps.timers, random: this.#options.random, log: deps.log };
     const factory = new InformerFactory(deps.kube, reflectors);
     const own = factory.of(pods, { fieldSelector: `spec.nodeName=${deps.nodeName}` });
@@ -204,6 +209,7 @@ class Agent implements AsyncDisposable {
     ownNode.handle({ added: cidr, updated: cidr });
     factory.start(signal);
     const images = new ImageCollector(deps);
+    const evictor = this.#openEvictor(deps, images, reporter);
     this.#running.push(
       reporter.run(signal),
       factory.ended(),
@@ -221,6 +227,13 @@ class Agent implements AsyncDisposable {
         (until) => images.collect(until),
         signal,
       ),
+      every(
+        deps,
+        pressureMs,
+        () => this.#hasRunning() || evictor.pressures.size > 0,
+        (until) => evictor.look(until),
+        signal,
+      ),
     );
     const mirrors = this.#mirrors(deps, reporter, own.cache);
     await this.#followFiles(deps, actions, mirrors, signal);
@@ -231,6 +244,22 @@ class Agent implements AsyncDisposable {
     own.handle({ added: put, updated: put, deleted: (pod) => this.#drop(pod, mirrors) });
     await followRuntime({ cri: deps.cri, timers: deps.timers, log: deps.log, changed: wake }, signal);
     await watches[Symbol.asyncDispose]();
+  }
+
+  #openEvictor(deps: NodeDeps, images: ImageCollector, reporter: NodeReporter): Evictor {
+    this.#evictor = new Evictor({
+      ...deps,
+      thresholds: this.#options.evictionThresholds ?? usualThresholds,
+      running: () => [...this.#workers.values()].filter((worker) => !worker.isEnded).map(({ pod }) => pod),
+      evict: (pod, verdict, graceMs) => this.#workers.get(uidOf(pod))?.evict(verdict, graceMs),
+      removeImages: (until) => images.collect(until, true),
+      changed: () => void reporter.tell(this.#stop.signal),
+    });
+    return this.#evictor;
+  }
+
+  #pressures(): ReadonlySet<PressureType> {
+    return this.#evictor?.pressures ?? new Set();
   }
 
   #hasRunning(): boolean {
@@ -400,6 +429,7 @@ class Agent implements AsyncDisposable {
         [...this.#workers.values()]
           .filter((worker) => !worker.isEnded && uidOf(worker.pod) !== uidOf(pod))
           .map((worker) => worker.pod),
+      pressures: () => this.#pressures(),
       release: (pod) => {
         watches.release(uidOf(pod));
         tokens.release(uidOf(pod));

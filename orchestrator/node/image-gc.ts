@@ -44,7 +44,8 @@ export class ImageCollector {
     this.#deps = deps;
   }
 
-  async collect(signal: AbortSignal): Promise<void> {
+  /** @param isNeeded the node needs the room: everything that is of no use goes, however full the disk and young the image */
+  async collect(signal: AbortSignal, isNeeded = false): Promise<void> {
     const { cri, timers, log } = this.#deps;
     const [{ images }, { containers }, info] = await Promise.all([
       cri.images.listImages({}, signal),
@@ -61,13 +62,14 @@ export class ImageCollector {
     const disk = await statfs(mountpoint);
     const capacity = disk.blocks * disk.bsize;
     const taken = capacity - disk.bavail * disk.bsize;
-    if (capacity === 0 || taken < capacity * highShare) return;
-    const old = images.filter(({ id = "" }) => now - (this.#known.get(id)?.seenMs ?? now) >= leastAgeMs);
+    if (capacity === 0 || (!isNeeded && taken < capacity * highShare)) return;
+    const isOld = (id: string) => now - (this.#known.get(id)?.seenMs ?? now) >= leastAgeMs;
+    const old = images.filter(({ id = "" }) => isNeeded || isOld(id));
     const chosen = planImageRemoval(
       old,
       used,
       (id) => this.#known.get(id)?.usedMs ?? 0,
-      taken - capacity * lowShare,
+      isNeeded ? Number.POSITIVE_INFINITY : taken - capacity * lowShare,
     );
     for (const id of chosen) {
       try {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Node, NodeCondition, NodeStatus } from "#api/kube/types/core.ts";
 import type { CriClient } from "#rpc/cri-client.ts";
+import type { PressureType } from "./eviction/thresholds.ts";
 import type { MachineSize } from "./resources.ts";
 
 export interface NodeFacts {
@@ -50,13 +51,15 @@ export interface StatusReport {
   readonly runtime: { readonly name: string; readonly version: string };
   /** What keeps the node from taking pods; undefined: nothing. */
   readonly problem: string | undefined;
+  readonly pressures: ReadonlySet<PressureType>;
   readonly images: NonNullable<NodeStatus["images"]>;
   /** RFC 3339. */
   readonly now: string;
 }
 
 /** The node's status. Resources that others have written into it stay. */
-export function nodeStatus({ facts, before, runtime, problem, images, now }: StatusReport): NodeStatus {
+export function nodeStatus(report: StatusReport): NodeStatus {
+  const { facts, before, runtime, images } = report;
   const own = {
     cpu: String(facts.machine.cpus),
     "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`,
@@ -78,7 +81,7 @@ export function nodeStatus({ facts, before, runtime, problem, images, now }: Sta
     ],
     capacity: { ...before.capacity, ...own },
     allocatable: { ...before.capacity, ...before.allocatable, ...allocatable },
-    conditions: conditions(before, problem, now),
+    conditions: conditions(report),
     daemonEndpoints: { kubeletEndpoint: { Port: facts.serverPort } },
     nodeInfo: {
       architecture: facts.architecture,
@@ -96,17 +99,38 @@ export function nodeStatus({ facts, before, runtime, problem, images, now }: Sta
   };
 }
 
-function conditions(before: NodeStatus, problem: string | undefined, now: string): readonly NodeCondition[] {
-  const enough = (type: string, reason: string, message: string) => ({
-    type,
-    status: "False",
-    reason,
-    message,
-  });
-  const own = [
-    enough("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    enough("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    enough("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+/** Of each pressure how it is called, and what is said of it and of its absence. */
+const pressureTexts: Readonly<Record<PressureType, readonly [string, string, string, string]>> = {
+  MemoryPressure: [
+    "KubeletHasInsufficientMemory",
+    "kubelet has insufficient memory available",
+    "KubeletHasSufficientMemory",
+    "kubelet has sufficient memory available",
+  ],
+  DiskPressure: [
+    "KubeletHasDiskPressure",
+    "kubelet has disk pressure",
+    "KubeletHasNoDiskPressure",
+    "kubelet has no disk pressure",
+  ],
+  PIDPressure: [
+    "KubeletHasInsufficientPID",
+    "kubelet has insufficient PID available",
+    "KubeletHasSufficientPID",
+    "kubelet has sufficient PID available",
+  ],
+};
+
+function conditions({ before, problem, pressures, now }: StatusReport): readonly NodeCondition[] {
+  const pressure = (type: PressureType): NodeCondition => {
+    const [isPressed, pressed, isWell, well] = pressureTexts[type];
+    if (pressures.has(type)) return { type, status: "True", reason: isPressed, message: pressed };
+    return { type, status: "False", reason: isWell, message: well };
+  };
+  const own: readonly NodeCondition[] = [
+    pressure("MemoryPressure"),
+    pressure("DiskPressure"),
+    pressure("PIDPressure"),
     problem === undefined
       ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" }
       : { type: "Ready", status: "False", reason: "KubeletNotReady", message: problem },

@@ -5,6 +5,7 @@ import { messageOf } from "#base/fault.ts";
 import { sleep } from "#base/timers.ts";
 import { leases, nodes } from "#client/kube/resources.ts";
 import { timeText } from "#orchestrator/machinery/time-text.ts";
+import type { PressureType } from "./eviction/thresholds.ts";
 import type { NodeDeps } from "./node-deps.ts";
 import {
   newNode,
@@ -26,6 +27,7 @@ export class NodeReporter {
   readonly #facts: NodeFacts;
   readonly #runtime: { readonly name: string; readonly version: string };
   #node: Node | undefined;
+  readonly #pressures: () => ReadonlySet<PressureType>;
   #told = "";
   #toldMs = 0;
 
@@ -33,7 +35,9 @@ export class NodeReporter {
     deps: NodeDeps,
     facts: NodeFacts,
     runtime: { readonly name: string; readonly version: string },
+    pressures: () => ReadonlySet<PressureType>,
   ) {
+    this.#pressures = pressures;
     this.#deps = deps;
     this.#facts = facts;
     this.#runtime = runtime;
@@ -47,6 +51,14 @@ export class NodeReporter {
   /** What containers without limits count with. */
   get allocatable(): Readonly<Record<string, string>> {
     return nodeStatus({ ...this.#empty(), images: [] }).allocatable ?? {};
+  }
+
+  /** Tells the API now, rather than at the next look. What it fails at is told then. */
+  async tell(signal: AbortSignal): Promise<void> {
+    if (this.#node === undefined) return;
+    await this.#report(signal).catch((error: unknown) =>
+      this.#deps.log.debug("the node could not be reported", { reason: messageOf(error) }),
+    );
   }
 
   /** Until the signal aborts. */
@@ -129,7 +141,8 @@ export class NodeReporter {
 
   #empty() {
     const now = timeText(this.#deps.timers.now());
-    return { facts: this.#facts, before: {}, runtime: this.#runtime, problem: undefined, now };
+    const pressures = this.#pressures();
+    return { facts: this.#facts, before: {}, runtime: this.#runtime, problem: undefined, pressures, now };
   }
 
   async #renew(signal: AbortSignal): Promise<void> {

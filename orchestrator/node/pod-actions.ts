@@ -9,6 +9,7 @@ import { timeText } from "#orchestrator/machinery/time-text.ts";
 import { admissionProblem } from "./admit-pod.ts";
 import { ContainerStarts, type ReadySandbox } from "./container-starts.ts";
 import { latestFirst, removableContainers } from "./dead-containers.ts";
+import type { PressureType } from "./eviction/thresholds.ts";
 import { tellPod } from "./node-deps.ts";
 import { ensurePodCgroup, removePodCgroup, widenPodCgroup } from "./pod-cgroups.ts";
 import { hostNetworkHostsFile, hostsFile } from "./pod-hosts.ts";
@@ -40,6 +41,8 @@ export interface ActionDeps extends StartDeps {
   readonly target: (pod: Pod) => Pod | undefined;
   /** Of the pods that run here beside it. */
   readonly others: (pod: Pod) => readonly Pod[];
+  /** What the node has too little of. */
+  readonly pressures: () => ReadonlySet<PressureType>;
   readonly release: (pod: Pod) => void;
   /** When a token of the pod has to be asked for again; milliseconds since 1970. */
   readonly refreshAt: (pod: Pod) => number | undefined;
@@ -163,7 +166,7 @@ export class PodActions {
     const problem =
       runtime.sandboxes.length > 0
         ? undefined
-        : admissionProblem(pod, this.#deps.others(pod), this.#deps.allowedSysctls);
+        : admissionProblem(pod, this.#deps.others(pod), this.#deps.allowedSysctls, this.#deps.pressures());
     if (problem === undefined) this.#admitted.add(uid);
     else tellPod(this.#deps, pod, undefined, "Warning", problem.reason, problem.message);
     return problem;

@@ -285,9 +285,9 @@ export class LiveCluster implements AsyncDisposable {
     await gone;
   }
 
-  /** Starts the server again. */
-  async up(): Promise<void> {
-    this.#server = await startServer(this.#folder, this.engine.run, this.#log);
+  /** Starts the server again. @param flags more of them */
+  async up(flags: readonly string[] = []): Promise<void> {
+    this.#server = await startServer(this.#folder, this.engine.run, this.#log, flags);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,11 +23,16 @@ export function isolate(): void {
 }
 
 /** Resolves once a `gantry server` with the engine of that run folder serves. */
-export async function startServer(folder: string, run: string, log: ProgramLog): Promise<ChildProcess> {
+export async function startServer(
+  folder: string,
+  run: string,
+  log: ProgramLog,
+  more: readonly string[] = [],
+): Promise<ChildProcess> {
   const from = log.text.length;
   const flags = ["server", "--root", join(folder, "root"), "--run", join(folder, "run")];
   const runtime = ["--container-runtime-endpoint", join(run, "cri.sock")];
-  const child = spawn(join(checkout, "bin/gantry"), [...flags, ...runtime], {
+  const child = spawn(join(checkout, "bin/gantry"), [...flags, ...runtime, ...more], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   log.follow(child.stderr);
