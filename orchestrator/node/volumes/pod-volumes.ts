@@ -30,7 +30,7 @@ export interface VolumeSources {
     pod: Pod,
     source: NonNullable<VolumeProjection["clusterTrustBundle"]>,
     signal: AbortSignal,
-  ): Promise<string | undefined>;
+  ): Promise<string>;
   context(pod: Pod): FieldContext;
 }
 
@@ -215,7 +215,7 @@ export class PodVolumes {
     }
     if (clusterTrustBundle !== undefined) {
       const text = await this.#sources.trustBundle(pod, clusterTrustBundle, signal);
-      return new Map([[clusterTrustBundle.path, { bytes: Buffer.from(text ?? ""), mode }]]);
+      return new Map([[clusterTrustBundle.path, { bytes: Buffer.from(text), mode }]]);
     }
     throw new Fault("not-implemented", "a projected volume's source is not known to this node");
   }
