@@ -50,9 +50,10 @@ interface Sample {
 }
 
 async function oneAnswer(deps: StatsDeps, id: string, isOneShot: boolean, call: Call): Promise<object> {
+  const begin = deps.now();
   const first = await sample(deps, id);
   if (first === undefined || isOneShot) return view(deps, deps.containers.get(id), first, undefined);
-  await delay(INTERVAL_MS, undefined, { signal: call.signal });
+  await untilNext(deps, begin, call.signal);
   return view(deps, deps.containers.get(id), await sample(deps, id), first);
 }
 
@@ -60,13 +61,20 @@ async function oneAnswer(deps: StatsDeps, id: string, isOneShot: boolean, call: 
 async function* samples(deps: StatsDeps, id: string, signal: AbortSignal): AsyncGenerator<string> {
   let before: Sample | undefined;
   for (;;) {
+    const begin = deps.now();
     const now = await sample(deps, id);
     const record = findContainer(deps.containers, id);
     if (record === undefined) return;
     yield `${JSON.stringify(view(deps, record, now, before))}\n`;
     before = now;
-    await delay(INTERVAL_MS, undefined, { signal });
+    await untilNext(deps, begin, signal);
   }
+}
+
+/** What a sample takes is part of its second. */
+async function untilNext({ now }: StatsDeps, begin: bigint, signal: AbortSignal): Promise<void> {
+  const taken = Number((now() - begin) / 1_000_000n);
+  await delay(Math.min(Math.max(INTERVAL_MS - taken, 1), INTERVAL_MS), undefined, { signal });
 }
 
 function findContainer(containers: Containers, id: string): ContainerRecord | undefined {
