@@ -1,8 +1,10 @@
 import type { DockerClient } from "#client/docker-client.ts";
 import type { Context } from "../context.ts";
+import { readAllAuths } from "../config/registry-auth.ts";
 import { Exit } from "../failure.ts";
 import { dryRunClient } from "./engine/dry-run.ts";
 import type { GroupValues } from "./group-flags.ts";
+import { usesApiSocket, withApiSocket } from "./load/api-socket.ts";
 import { selectServices } from "./load/select.ts";
 import type { Project } from "./model.ts";
 import { openProject, openProjectOrName, warn } from "./open-project.ts";
@@ -33,7 +35,22 @@ export async function openSession(context: Context, options: SessionOptions = {}
   const project = isBare
     ? whole
     : selectServices(whole, options.services ?? [], { withDependencies: options.withDependencies ?? true });
-  return sessionFor(context, project, options.title ?? "Running", options.isQuiet);
+  const meant = usesApiSocket(project) ? withApiSocket(project, await storedAuths(context)) : project;
+  return sessionFor(context, meant, options.title ?? "Running", options.isQuiet);
+}
+
+/** As a client keeps them in its file. */
+async function storedAuths(context: Context): Promise<object> {
+  const auths = await readAllAuths(context.config());
+  return Object.fromEntries(
+    Object.entries(auths).map(([server, { username = "", password = "", identitytoken }]) => [
+      server,
+      {
+        auth: Buffer.from(`${username}:${password}`).toString("base64"),
+        ...(identitytoken !== undefined && { identitytoken }),
+      },
+    ]),
+  );
 }
 
 export function sessionFor(context: Context, project: Project, title: string, isQuiet = false): Session {

@@ -13,7 +13,6 @@ function unsupported(service: Service): string | undefined {
   if (service.provider !== undefined)
     return `providers are not supported: "${service.provider.type}" would be a program of its own`;
   if (service.models !== undefined) return "models are not supported: there is nothing here that runs them";
-  if (service.use_api_socket === true) return "use_api_socket is not supported: mount the socket as a volume";
   if (service.credential_spec !== undefined) return "credential_spec is not supported: it is of Windows";
   return undefined;
 }
