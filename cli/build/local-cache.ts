@@ -16,6 +16,7 @@ interface Index {
 }
 
 const tagKey = "org.opencontainers.image.ref.name";
+const nameKey = "io.containerd.image.name";
 const usualTag = "latest";
 
 /** What a cache in a folder is asked for by, or undefined when there is none: then there is nothing to use. */
@@ -55,9 +56,32 @@ export function writeCacheIndexes(exports: readonly CacheEntry[], manifest: stri
     const tag = attrs.get("tag") ?? usualTag;
     const others = readIndex(folder).manifests.filter(({ annotations }) => annotations?.[tagKey] !== tag);
     const own = { mediaType, digest, size, annotations: { [tagKey]: tag } };
-    writeWhole(folder, "oci-layout", { imageLayoutVersion: "1.0.0" });
-    writeWhole(folder, "index.json", { schemaVersion: 2, manifests: [...others, own] });
+    writeIndex(folder, [...others, own]);
   }
+}
+
+/**
+ * Writes down what was sent to a folder with an OCI layout, by its names; what had them before has none any more.
+ *
+ * @param names with commas in between; empty for none
+ */
+export function writeLayoutIndex(folder: string, descriptor: string, names: string): void {
+  const entry = JSON.parse(Buffer.from(descriptor, "base64").toString("utf8")) as IndexEntry;
+  const labels =
+    names === ""
+      ? [{ [tagKey]: usualTag }]
+      : names.split(",").map((name) => ({ [nameKey]: name, [tagKey]: /:([^:/@]+)$/.exec(name)?.[1] ?? "" }));
+  const own = labels.map((one) => ({ ...entry, annotations: { ...entry.annotations, ...one } }));
+  const key = names === "" ? tagKey : nameKey;
+  const taken = new Set<string | undefined>(labels.map((one: Readonly<Record<string, string>>) => one[key]));
+  const isTaken = ({ annotations }: IndexEntry) => taken.has(annotations?.[key] ?? "");
+  writeIndex(folder, [...readIndex(folder).manifests.filter((one) => !isTaken(one)), ...own]);
+}
+
+function writeIndex(folder: string, manifests: readonly IndexEntry[]): void {
+  writeWhole(folder, "oci-layout", { imageLayoutVersion: "1.0.0" });
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  writeWhole(folder, "index.json", { schemaVersion: 2, mediaType, manifests });
 }
 
 function readIndex(folder: string): Index {

@@ -72,12 +72,21 @@ export async function planBuild(options: BuildOptions, parts: PlanParts): Promis
     exports,
     cacheImports,
     cacheExports,
-    stores: cacheStores(cacheImports, cacheExports),
+    stores: new Map([...cacheStores(cacheImports, cacheExports), ...layoutStores(exports)]),
     secrets,
     agents,
     entitlements: [...entitlements],
     pushes,
   };
+}
+
+/** By this name engines put the blobs of an output. */
+const outputStore = "export";
+
+function layoutStores(exports: readonly Export[]): readonly (readonly [string, string])[] {
+  return exports.flatMap(({ destination }) =>
+    destination?.kind === "layout" ? [[outputStore, destination.path] as const] : [],
+  );
 }
 
 function checkTag(tag: string): string {

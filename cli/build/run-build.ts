@@ -6,7 +6,7 @@ import type { RpcClient } from "#rpc/rpc-client.ts";
 import type { Method, Methods } from "#rpc/methods.ts";
 import { askFrontEnd, type Definition, type FrontEndResult } from "./ask-front-end.ts";
 import { type Link, openLink } from "./link.ts";
-import { writeCacheIndexes } from "./local-cache.ts";
+import { writeCacheIndexes, writeLayoutIndex } from "./local-cache.ts";
 import type { BuildPlan } from "./plan-build.ts";
 import type { BuildEvent } from "./progress/trace.ts";
 import { randomId } from "./random-id.ts";
@@ -144,7 +144,9 @@ async function storeMethods({ stores }: BuildPlan): Promise<Methods> {
 function methodsOf({ readAuth }: BuildDeps, plan: BuildPlan, more: Methods): Methods {
   const destinations = new Map(
     plan.exports.flatMap(({ destination }, index) =>
-      destination === undefined ? [] : [[String(index), destination] as const],
+      destination === undefined || destination.kind === "layout"
+        ? []
+        : [[String(index), destination] as const],
     ),
   );
   const methods = new Map<string, Method>([[credentialsPath, credentialsMethod(readAuth)], ...more]);
@@ -191,6 +193,7 @@ async function solve(
   try {
     const { exporterResponse } = await solved;
     writeCacheIndexes(plan.cacheExports, exporterResponse.get("cache.manifest"));
+    writeLayouts(plan.exports, exporterResponse);
     return exporterResponse;
   } catch (error) {
     signal.throwIfAborted();
@@ -200,6 +203,14 @@ async function solve(
     await watched.catch(() => {});
     clearTimeout(timer);
   }
+}
+
+function writeLayouts(exports: BuildPlan["exports"], response: ReadonlyMap<string, string>): void {
+  const descriptor = response.get("containerimage.descriptor");
+  if (descriptor === undefined) return;
+  for (const { destination, attrs } of exports)
+    if (destination?.kind === "layout")
+      writeLayoutIndex(destination.path, descriptor, attrs.get("name") ?? "");
 }
 
 /** For what the engine still tells of a build that is over. */

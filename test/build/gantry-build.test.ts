@@ -261,6 +261,36 @@ test("results go to a folder, to an archive, and to standard output", () => {
   assert.equal(spawnSync("tar", ["-t"], { input: piped.stdout, encoding: "utf8" }).stdout, listed);
 });
 
+test("an OCI layout in a folder has its blobs and its names, and a second image joins it", () => {
+  const context = contextOf({ Dockerfile: "FROM base AS a\nFROM a\nRUN echo two >/two\n" });
+  const layout = join(folder, "layout");
+  const output = `--output=type=oci,dest=${layout},tar=false`;
+  for (const words of [
+    ["-t", "r.io/a:1", "-t", "r.io/b:2", "--target=a"],
+    ["-t", "r.io/b:2"],
+  ]) {
+    const { code, err } = build(["-q", output, ...words, context]);
+    assert.equal(code, 0, err);
+  }
+  const { manifests } = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")) as {
+    readonly manifests: readonly {
+      readonly digest: string;
+      readonly annotations: Readonly<Record<string, string>>;
+    }[];
+  };
+  const names = manifests.map(({ annotations }) => annotations["io.containerd.image.name"]);
+  assert.deepEqual(names, ["r.io/a:1", "r.io/b:2"]);
+  assert.notEqual(manifests[0]?.digest, manifests[1]?.digest);
+  for (const { digest } of manifests) {
+    const place = (name: string) => join(layout, "blobs/sha256", name.slice("sha256:".length));
+    const { layers, config } = JSON.parse(readFileSync(place(digest), "utf8")) as {
+      readonly layers: readonly { readonly digest: string }[];
+      readonly config: { readonly digest: string };
+    };
+    for (const blob of [config, ...layers]) assert.ok(existsSync(place(blob.digest)));
+  }
+});
+
 test("an archive on standard input is a context, and a Dockerfile there goes with a folder", () => {
   const context = contextOf({ Dockerfile: "FROM base\nRUN cat a\n", a: "in the folder\n" });
   const tar = spawnSync("tar", ["-C", context, "-c", "."]);

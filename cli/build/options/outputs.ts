@@ -2,7 +2,7 @@ import { lstatSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { Fault, messageOf } from "#base/fault.ts";
 import { badOption } from "./bad-option.ts";
-import type { Destination } from "../session/file-receive.ts";
+import type { Destination, Received } from "../session/file-receive.ts";
 import { csvFields, csvPairs } from "./csv-fields.ts";
 
 /** Where a result goes: an exporter of the engine, with its attributes, and a place here for those that send. */
@@ -31,8 +31,9 @@ export function parseOutput(spec: string): Output {
  */
 export function destinationOf(output: Output, isTerminal: boolean): Destination | undefined {
   const { type, attrs, destination: place = "" } = output;
-  const isFolder = type === "local" || ((type === "oci" || type === "docker") && isFalse(attrs["tar"]));
-  if (isFolder) return folderOf(type, place);
+  if (type === "local") return folderOf(type, place);
+  if ((type === "oci" || type === "docker") && isFalse(attrs["tar"]))
+    return { kind: "layout", path: folderOf(type, place).path };
   if (type === "tar" || type === "oci" || (type === "docker" && place !== ""))
     return fileOf(type, place, isTerminal);
   return undefined;
@@ -42,7 +43,7 @@ function isFalse(text: string | undefined): boolean {
   return text !== undefined && /^(0|f|false)$/i.test(text);
 }
 
-function folderOf(type: string, place: string): Destination {
+function folderOf(type: string, place: string): Extract<Received, { kind: "folder" }> {
   if (place === "") throw new Fault("invalid", `dest is required for ${type} exporter`);
   if (place === "-") throw new Fault("invalid", `dest cannot be stdout for ${type} exporter`);
   if (kindAt(place, "directory") === "file")

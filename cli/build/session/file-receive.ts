@@ -21,7 +21,16 @@ import type { Method, ServerCall } from "#rpc/methods.ts";
 type Stat = Partial<MessageOf<typeof stat>>;
 
 /** Where a result goes on this machine. */
-export type Destination =
+export type Destination = Received | Layout;
+
+/** A folder with an OCI layout, which the engine puts blobs into. */
+export interface Layout {
+  readonly kind: "layout";
+  readonly path: string;
+}
+
+/** What the engine sends goes there. */
+export type Received =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "stdout" };
@@ -33,7 +42,7 @@ export const sendPath = "/moby.filesync.v1.FileSend/DiffCopy";
  *
  * @see github.com/moby/buildkit, session/filesync/filesync.proto, service FileSend
  */
-export function receiveMethod(destinations: ReadonlyMap<string, Destination>): Method {
+export function receiveMethod(destinations: ReadonlyMap<string, Received>): Method {
   return async (call) => {
     const id = call.metadata("buildkit-attachable-exporter-id") || "0";
     const destination = destinations.get(id);
@@ -47,7 +56,7 @@ export function receiveMethod(destinations: ReadonlyMap<string, Destination>): M
 /** The file is whole, or it is not there. */
 async function receiveBytes(
   call: ServerCall,
-  destination: Exclude<Destination, { kind: "folder" }>,
+  destination: Exclude<Received, { kind: "folder" }>,
 ): Promise<void> {
   const { kind } = destination;
   const stream =
