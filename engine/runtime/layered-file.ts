@@ -120,7 +120,7 @@ export class LayeredFiles {
     name: string,
     layers: readonly string[],
   ): Place | { readonly target: string } | undefined {
-    const path = join(parent.path, name);
+    const path = parent.path === "" ? name : `${parent.path}/${name}`;
     const merged: string[] = [];
     for (const layer of parent.layers) {
       const entry = this.#entry(layer, path, layers);
@@ -137,7 +137,7 @@ export class LayeredFiles {
   }
 
   #entry(layer: string, path: string, layers: readonly string[]): Entry {
-    const full = join(layer, path);
+    const full = `${layer}/${path}`;
     const isKept = this.#isKept(layer, layers);
     const known = isKept ? this.#entries.get(full) : undefined;
     if (known !== undefined) return known;
