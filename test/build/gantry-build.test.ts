@@ -195,7 +195,8 @@ test("only files that have changed are sent again, and a change that keeps the s
   const run = () => {
     const { code, err } = build(["--progress=plain", "-t", "kept", context]);
     assert.equal(code, 0, err);
-    const sent = /load build context\n(?:#4 .*\n)*?#4 transferring context: ([\d.]+k?)B/.exec(err)?.[1];
+    const step = /^(#\d+) \[internal\] load build context$/m.exec(err)?.[1] ?? "";
+    const sent = new RegExp(`^${step} transferring context: ([\\d.]+k?)B .*done$`, "m").exec(err)?.[1];
     return { isCached: /COPY \. \/all\n#\d+ CACHED/.test(err), sent };
   };
   const [first, second] = [run(), run()];
