@@ -139,6 +139,23 @@ test("FrameLink: what breaks the rules ends the connection, and nothing else", a
   await other.closed();
 });
 
+test("FrameLink: what nobody takes is bounded over all calls together", async (t) => {
+  const deaf: Methods = new Map([
+    [
+      "/test.Deaf/Sink",
+      ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+    ],
+  ]);
+  const { opener } = pair(t, new Map(), deaf);
+  const message = bytesMessage.encode({ data: Buffer.alloc(1 << 20) });
+  const calls = Array.from({ length: 40 }, () => opener.open("/test.Deaf/Sink", {}, t.signal));
+  const sending = calls.map(async (call) => {
+    for (let count = 0; count < 3; count++) await call.send(message);
+  });
+  await opener.closed();
+  await Promise.allSettled(sending);
+});
+
 test("FrameInput: frames come out whole however the bytes are cut", () => {
   const frames = [0, 1, 4096, 4097, 70_000].map((size, at) => ({
     id: at,

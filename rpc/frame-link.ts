@@ -12,6 +12,8 @@ import { codes, findFailure, statusOf, trailersOf } from "./status.ts";
 const maxCalls = 100;
 /** What waits to be written before senders wait. */
 const mostWaiting = 1 << 20;
+/** What may have come on all streams together that nobody has taken. */
+const mostHeld = 64 << 20;
 /** Nobody lets that much wait who listens. */
 const tooMuchWaiting = 32 << 20;
 /** What is written at once, without waiting for more. */
@@ -124,6 +126,9 @@ export class FrameLink implements RpcClient {
     if (kind === kinds.open) return this.#serve(id, payload);
     // Frames of streams that are over may still be on their way.
     this.#streams.get(id)?.take(kind, payload);
+    if (kind !== kinds.message) return;
+    const held = [...this.#streams.values()].reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+    if (held > mostHeld) throw new Fault("exhausted", "too much that nobody has taken");
   }
 
   #serve(id: number, payload: Buffer): void {

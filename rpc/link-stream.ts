@@ -38,6 +38,11 @@ export class LinkStream {
     return this.#departure.signal;
   }
 
+  /** Bytes that came, and nobody has taken. */
+  get heldBytes(): number {
+    return this.#held;
+  }
+
   /** How the call ended. */
   get trailers(): Readonly<Record<string, unknown>> {
     return this.#trailers;
