@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { releaseMemory } from "#host/memory.ts";
 import { systemTimers } from "#host/system-timers.ts";
 import { openAgent } from "#orchestrator/node/agent.ts";
 import { parseThresholds } from "#orchestrator/node/eviction/thresholds.ts";
@@ -115,7 +116,7 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   roles.resolve();
   // Before anything old is forgotten, what an older key encrypted, or none, gets the newest.
   await store.rewrite(signal);
-  undo.use(new Compactor(store, log.with({ area: "store" })));
+  undo.use(new Compactor(store, log.with({ area: "store" }), releaseAfter));
   undo.use(openWork(ground, api, port));
   await openNode(ground, api, doors, undo);
   isReady = true;
@@ -271,6 +272,13 @@ async function openNode(ground: Ground, api: Api, doors: Doors, undo: AsyncDispo
 }
 
 const now = () => new Date();
+
+/** What a burst of writes has left in memory is given back when its past is forgotten; a quiet cluster is left alone. */
+function releaseAfter(changes: number): void {
+  if (changes > burstChanges) void releaseMemory();
+}
+
+const burstChanges = 1000;
 
 async function openAuditor(log: AuditLog, policyFile: string | undefined): Promise<Auditor> {
   const policy = policyFile === undefined ? defaultPolicy : await readAuditPolicy(policyFile);

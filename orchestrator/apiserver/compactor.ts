@@ -8,14 +8,18 @@ const everyMs = 300_000;
 export class Compactor implements AsyncDisposable {
   readonly #store: Store;
   readonly #log: Log;
+  readonly #forgotten: (changes: number) => void;
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #next: Revision = 0;
+  #last: Revision = 0;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, log: Log, intervalMs = everyMs) {
+  /** @param forgotten is told how many changes were forgotten: there is as much less to keep in memory */
+  constructor(store: Store, log: Log, forgotten: (changes: number) => void, intervalMs = everyMs) {
     this.#store = store;
     this.#log = log;
+    this.#forgotten = forgotten;
     this.#timer = setInterval(() => {
       this.#running = this.#compact();
     }, intervalMs).unref();
@@ -31,6 +35,8 @@ export class Compactor implements AsyncDisposable {
     const { signal } = this.#stop;
     try {
       if (this.#next > 0) await this.#store.compact(this.#next, signal);
+      if (this.#last > 0) this.#forgotten(this.#next - this.#last);
+      this.#last = this.#next;
       const { revision } = await this.#store.get("/registry", signal);
       this.#next = revision;
     } catch (error) {
