@@ -10,6 +10,8 @@ export interface ContainerPolicy {
   readonly allowsSocketcall: boolean;
   /** What steps of builds may be given: `network.host`, `security.insecure`. */
   readonly buildEntitlements: readonly string[];
+  /** Whether containers that do not say have a cgroup namespace of their own on machines with cgroups v1 as well. */
+  readonly hidesCgroups: boolean;
   /** What comes of requests that open a way out of a container. */
   readonly sideDoors: SideDoors;
 }
@@ -23,6 +25,7 @@ export const usualPolicy: ContainerPolicy = {
   connectsBridge: true,
   allowsSocketcall: true,
   buildEntitlements: ["network.host"],
+  hidesCgroups: false,
   sideDoors: "allow",
 };
 
@@ -33,5 +36,6 @@ export const hardenedPolicy: ContainerPolicy = {
   connectsBridge: false,
   allowsSocketcall: false,
   buildEntitlements: [],
+  hidesCgroups: true,
   sideDoors: "warn",
 };

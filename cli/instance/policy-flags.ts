@@ -66,6 +66,7 @@ export function planPolicy(values: Values): ContainerPolicy {
     pidsLimit: pidsLimit ?? (isHardened ? hardenedPolicy.pidsLimit : undefined),
     connectsBridge: !isHardened && values.icc,
     allowsSocketcall: !isHardened,
+    hidesCgroups: isHardened,
     sideDoors: stricter(
       isHardened ? hardenedPolicy.sideDoors : usualPolicy.sideDoors,
       values["side-doors"] as SideDoors | undefined,

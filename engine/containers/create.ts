@@ -54,10 +54,10 @@ export async function insertContainer(
 }
 
 function plan(context: ContainerContext, request: CreateRequest, name: string) {
-  const { host, cgroups, runtimes } = context.launcher;
+  const { host, cgroups, runtimes, policy } = context.launcher;
   const version = Number(request.apiVersion.split(".")[1]);
   const normal = normalizeCreate(withLogDefaults(context, request.body), version, {
-    cgroupnsMode: cgroups.layout.kind === "v2" ? "private" : "host",
+    cgroupnsMode: cgroups.layout.kind === "v2" || policy.hidesCgroups ? "private" : "host",
     runtime: runtimes.defaultName,
   });
   runtimes.get(normal.hostConfig.Runtime);

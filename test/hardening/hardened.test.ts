@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readlinkSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
@@ -31,6 +32,15 @@ test("hardened: a container without a limit has one of 2048 processes", async ()
   const show = "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null";
   assert.equal(await inContainer(show), "2048\n");
   assert.equal(await inContainer(show, "--pids-limit", "100"), "100\n");
+});
+
+test("hardened: no container has the host's cgroup namespace, unless it asks for it", async () => {
+  const own = await inContainer("readlink /proc/self/ns/cgroup");
+  assert.match(own, /^cgroup:/);
+  assert.notEqual(own.trim(), readlinkSync("/proc/self/ns/cgroup"));
+  await engine.dockerOk("create", "--name", "shares", "--cgroupns", "host", "test");
+  assert.equal(await engine.dockerOk("inspect", "-f", "{{.HostConfig.CgroupnsMode}}", "shares"), "host");
+  await engine.dockerOk("rm", "shares");
 });
 
 test("hardened: containers on the default bridge do not reach each other, on a network of their own they do", async () => {
