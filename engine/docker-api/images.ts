@@ -10,6 +10,7 @@ import type { OverlayMount, Snapshotter } from "#engine/snapshots/snapshotter.ts
 import { empty, json } from "./answer.ts";
 import { checkExported, imageAsked, platformIn } from "./asked-platform.ts";
 import type { Call, Handler, Route } from "./call.ts";
+import { openImportSource } from "./import-source.ts";
 import { progressLines } from "./progress.ts";
 import { pullAnswer } from "./registry.ts";
 import { parseUntil } from "./until.ts";
@@ -147,21 +148,17 @@ function create(deps: ImageRouteDeps): Handler {
     if (query.text("fromImage") !== "") return pullAnswer(deps.distribution, call);
     const source = query.text("fromSrc");
     if (source === "") throw new Fault("invalid", "either fromImage or fromSrc has to be given");
-    if (source !== "-")
-      throw new Fault(
-        "not-implemented",
-        "importing from a URL is not supported: send the archive with fromSrc=-",
-      );
-    return importArchive(deps, call);
+    return importArchive(deps, source, call);
   };
 }
 
-function importArchive({ images }: ImageRouteDeps, { query, request, signal }: Call) {
+function importArchive({ images }: ImageRouteDeps, source: string, { query, request, signal }: Call) {
   const reference = referenceOf(query.text("repo"), query.text("tag"));
+  const address = source === "-" || source.includes("://") ? source : `http://${source}`;
   const [message, platform] = [query.text("message"), query.text("platform")];
   const options = {
     ...(reference !== "" && { reference }),
-    ...(message !== "" && { message }),
+    message: message === "" ? `Imported from ${address}` : message,
     ...(platform !== "" && { platform }),
     changes: query.all("changes"),
   };
@@ -170,7 +167,10 @@ function importArchive({ images }: ImageRouteDeps, { query, request, signal }: C
     type: "application/json",
     start: "first-chunk",
     onFailure: "report",
-    chunks: progressLines(async () => [{ status: await images.importRootfs(request, options, signal) }]),
+    chunks: progressLines(async (report) => {
+      const archive = source === "-" ? request : await openImportSource(address, report, signal);
+      return [{ status: await images.importRootfs(archive, options, signal) }];
+    }),
   } as const;
 }
 

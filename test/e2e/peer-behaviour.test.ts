@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmodSync, chownSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { tarOf } from "#engine/snapshots/layer-fixtures.ts";
 import { loadBusybox } from "../support/busybox-image.ts";
 import { EngineUnderTest } from "../support/engine.ts";
 
@@ -68,6 +72,33 @@ test("commit: a running container goes on", async () => {
   await engine.docker("commit", "busy", "result:2");
   const { stdout } = await engine.docker("inspect", "-f", "{{.State.Status}}", "busy");
   assert.equal(stdout, "running\n");
+});
+
+test("import: an archive from a web server, which is told, as is why there is none", async () => {
+  const archive = tarOf([{ path: "f", content: "hi" }]);
+  await using server = createServer(({ url }, answer) => {
+    if (url === "/moved") answer.writeHead(302, { Location: "/a.tar" }).end();
+    else if (url === "/a.tar") answer.end(archive);
+    else answer.writeHead(404).end("not here\n");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { stdout } = await engine.docker("import", `${address}/moved`, "imported");
+  const { stdout: id } = await engine.docker("inspect", "--format", "{{.Id}}", "imported");
+  assert.equal(stdout, `Downloading from ${address}/moved\n${id}`);
+  const history = await engine.docker("history", "--no-trunc", "--format", "{{.Comment}}", "imported");
+  assert.equal(history.stdout, `Imported from ${address}/moved\n`);
+  const missing = await engine.docker("import", `${address}/none`);
+  assert.deepEqual(
+    [missing.code, missing.stderr],
+    [1, `Error response from daemon: failed to GET ${address}/none with status 404 Not Found: not here\n`],
+  );
+  const other = await engine.docker("import", "ftp://127.0.0.1/a.tar");
+  assert.deepEqual(
+    [other.code, other.stderr],
+    [1, "open ftp://127.0.0.1/a.tar: no such file or directory\n"],
+  );
 });
 
 test("inspect: ExecIDs are those that run", async () => {

@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, mkdir, readFile } from "node:fs/promises";
-import http from "node:http";
-import https from "node:https";
 import { join, posix } from "node:path";
 import { Fault, isFault } from "#base/fault.ts";
 import { packPath } from "#engine/snapshots/rooted.ts";
@@ -13,8 +11,7 @@ import type { Selected } from "../files/select.ts";
 import type { Spool } from "../files/spool.ts";
 import type { FileNode, FolderNode } from "../files/tree.ts";
 import { readTree } from "../files/tree-builder.ts";
-
-const maxRedirects = 10;
+import { openRemote } from "./open-remote.ts";
 
 /** Whether ADD takes it from elsewhere. */
 export function isRemote(source: string): boolean {
@@ -58,29 +55,10 @@ export class RemoteSources {
     return { path: byteText(name), name: source, node };
   }
 
-  /** @throws {Fault} `invalid` */
+  /** @throws {Fault} as {@link openRemote} */
   async download(address: string, signal: AbortSignal): Promise<FileNode> {
-    let url = new URL(address);
-    for (let hops = 0; hops <= maxRedirects; hops++) {
-      const answer = await request(url, signal);
-      const { statusCode = 0, headers } = answer;
-      if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined) {
-        answer.resume();
-        url = new URL(headers.location, url);
-        if (url.protocol !== "http:" && url.protocol !== "https:")
-          throw new Fault("invalid", `failed to GET ${address}: redirected to ${url.protocol}`);
-        continue;
-      }
-      if (statusCode !== 200) {
-        answer.destroy();
-        throw new Fault(
-          "invalid",
-          `failed to GET ${address} with status ${statusCode} ${answer.statusMessage ?? ""}: `,
-        );
-      }
-      return await this.#take(answer, headers["last-modified"], signal);
-    }
-    throw new Fault("invalid", `failed to GET ${address}: stopped after ${maxRedirects} redirects`);
+    const answer = await openRemote(address, signal);
+    return await this.#take(answer, answer.headers["last-modified"], signal);
   }
 
   /** @throws {Fault} `invalid`; `precondition` when the host has no git */
@@ -177,18 +155,6 @@ async function checkCommit(target: string, wanted: string, signal: AbortSignal):
   signal.throwIfAborted();
   if (!head.startsWith(wanted))
     throw new Fault("invalid", `expected checksum to match ${wanted}, got ${head.slice(0, 100)}`);
-}
-
-function request(url: URL, signal: AbortSignal): Promise<http.IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
-  const get = url.protocol === "https:" ? https.get : http.get;
-  const sent = get(url, { signal, agent: false, headers: { "User-Agent": "gantry" } }, resolve);
-  sent.once("error", (error) =>
-    reject(
-      signal.aborted ? error : new Fault("invalid", `Get ${JSON.stringify(url.href)}: ${error.message}`),
-    ),
-  );
-  return promise;
 }
 
 function checkChecksum(source: string, node: FileNode, checksum: string | undefined): void {
