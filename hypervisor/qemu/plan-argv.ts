@@ -50,7 +50,8 @@ function socketArgs({ sockets }: MachineSpec): readonly (readonly string[])[] {
     ["-mon", "chardev=qmp,mode=control"],
     ["-device", "virtio-serial-pci,id=channels"],
     ["-chardev", chardev("agent", sockets.agent)],
-    ["-device", "virtserialport,bus=channels.0,chardev=agent,name=org.qemu.guest_agent.0"],
+    // Only of a port with an id QEMU tells when the guest opens it.
+    ["-device", "virtserialport,id=agent,bus=channels.0,chardev=agent,name=org.qemu.guest_agent.0"],
     ["-chardev", chardev("serial", sockets.serial)],
     ["-serial", "chardev:serial"],
     ["-vnc", `unix:${escapeComma(sockets.vnc)}`],
