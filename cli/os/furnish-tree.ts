@@ -1,12 +1,14 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { runProgram } from "../bootstrap/run-program.ts";
+import { compileGantry } from "./compiled-gantry.ts";
 import { cloudConfig } from "./cloud-config.ts";
 import { archiveFolder, archiveOf } from "./debian-tree.ts";
 import { clampTimes, pathsBelow, putFile, putLink, removePath } from "./file-tree.ts";
-import { commandFile, gantryFiles, programFolder } from "./gantry-files.ts";
+import { gantryFiles, programFolder } from "./gantry-files.ts";
 import type { RuntimeRecipe } from "./recipes.ts";
-import { systemFiles, unwantedFile } from "./system-files.ts";
+import { systemFiles } from "./system-files.ts";
+import { isUnwanted } from "./unwanted.ts";
 
 /** What lies in the tree no longer when it is furnished, and is needed to make it start. */
 export interface BootParts {
@@ -19,6 +21,7 @@ export interface BootParts {
 
 /** Modules that a start needs, or the first container: these are not left to be unpacked in the machine. */
 const plainModules = [
+  "arch/x86/crypto",
   "crypto",
   "drivers/ata",
   "drivers/block",
@@ -85,12 +88,12 @@ export async function furnishTree(
   }: { readonly runtime: RuntimeRecipe; readonly home: string; readonly seconds: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const unwanted = [...pathsBelow(tree)].filter((path) => unwantedFile.test(path));
+  const unwanted = [...pathsBelow(tree)].filter(isUnwanted);
   for (const path of unwanted) removePath(tree, path);
   if (runtime.hasGantry) {
     for (const { path, bytes, mode } of gantryFiles(home))
       putFile(tree, `${programFolder}/${path}`, bytes, mode);
-    putLink(tree, commandFile.path, commandFile.target);
+    await compileGantry(tree, signal);
   }
   for (const file of systemFiles(runtime, cloudConfig))
     if ("target" in file) putLink(tree, file.path, file.target);

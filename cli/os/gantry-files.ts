@@ -26,18 +26,18 @@ const areas = [
 const testFile = /\.(test|contract|fixture)\.ts$/;
 const shim = "native/build/gantry-shim";
 
-/** The folder that Gantry is installed in, and its command. */
+/** The folder that Gantry is installed in. */
 export const programFolder = "usr/lib/gantry";
-export const commandFile = { path: "usr/bin/gantry", target: `/${programFolder}/bin/gantry` };
 
 /**
  * Gantry with what it imports, as JavaScript: a machine that has just started should not spend its first seconds on taking types
  * away. Nothing else differs from a checkout.
  *
  * @param home ends without a slash
+ * @param more folders whose tests are wanted as well
  */
-export function* gantryFiles(home: string): Generator<ProgramFile> {
-  for (const area of areas) yield* sourceFiles(home, area);
+export function* gantryFiles(home: string, more: readonly string[] = []): Generator<ProgramFile> {
+  for (const area of [...areas, ...more]) yield* sourceFiles(home, area);
   yield { path: shim, bytes: readFileSync(join(home, shim)), mode: 0o755 };
   const manifest = JSON.parse(readFileSync(join(home, "package.json"), "utf8")) as Manifest;
   const { name, version, license, type, imports } = manifest;
@@ -58,7 +58,7 @@ interface Manifest {
 
 function* sourceFiles(home: string, folder: string): Generator<ProgramFile> {
   for (const path of filesBelow(home, folder)) {
-    if (testFile.test(path) || path.endsWith(".S")) continue;
+    if ((areas.includes(folder) && testFile.test(path)) || path.endsWith(".S")) continue;
     const bytes = readFileSync(join(home, path));
     if (path.endsWith(".ts")) yield text(path.replace(/ts$/, "js"), toJavaScript(bytes.toString()));
     else

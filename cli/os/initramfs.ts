@@ -31,7 +31,7 @@ function names(modules: readonly string[]): string {
 /**
  * Loads the modules, grows the partition of the root file system over what the disk has behind it, mounts it and hands over. The
  * length of partition 2 is four bytes of the first sector. What cloud-init looks for on a medium is copied to where it looks first:
- * it would start blkid five times.
+ * it would start blkid five times. An ISO 9660 file system has its label at byte 32,808.
  */
 function initScript(label: string): string {
   return `#!/busybox sh
@@ -62,7 +62,13 @@ if [ "$($b cat $part/partition)" = 2 ] && [ $want -gt $(($($b cat $part/size) + 
 fi
 $b mount -o rw,noatime $root /root
 $b mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
-if seed=$($b findfs LABEL=cidata 2>/dev/null || $b findfs LABEL=CIDATA 2>/dev/null); then
+seed=
+for d in /sys/class/block/*; do
+  d=/dev/\${d##*/}
+  case $($b dd if=$d bs=1 skip=32808 count=7 2>/dev/null) in "cidata " | "CIDATA ") seed=$d ;; esac
+done
+[ "$seed" ] || seed=$($b findfs LABEL=cidata 2>/dev/null || $b findfs LABEL=CIDATA 2>/dev/null)
+if [ "$seed" ]; then
   for m in ${names(seedModules)}; do $b insmod /modules/$m.ko 2>/dev/null; done
   $b mkdir -m 700 -p /root/run/cloud-seed
   $b mount -o ro $seed /seed 2>/dev/null && {

@@ -52,6 +52,7 @@ export const basePackages = [
   "libpam-systemd",
   "udev",
   "kmod",
+  "login",
   "dbus",
   "cloud-init",
   "qemu-guest-agent",

@@ -1,4 +1,5 @@
 import type { RuntimeRecipe } from "./recipes.ts";
+import { cloudFinal, cloudInitLocal, early, gantryService, journalFlush, network } from "./units.ts";
 
 /** A file or link that the image gets beside what packages bring; those of the same name are replaced. */
 export type SystemFile = {
@@ -25,18 +26,22 @@ const masked = [
   "modprobe@fuse.service",
   "modprobe@loop.service",
   "modprobe@dm_mod.service",
+  "proc-sys-fs-binfmt_misc.automount",
   "sshd-keygen.service",
   "sys-fs-fuse-connections.mount",
   "sys-kernel-config.mount",
   "sys-kernel-debug.mount",
   "sys-kernel-tracing.mount",
+  "systemd-binfmt.service",
   "systemd-firstboot.service",
   "systemd-hwdb-update.service",
   "systemd-journal-catalog-update.service",
   "systemd-journald-audit.socket",
   "systemd-machine-id-commit.service",
+  "systemd-networkd-persistent-storage.service",
   "systemd-pstore.service",
   "systemd-sysusers.service",
+  "systemd-udev-load-credentials.service",
   "systemd-update-done.service",
   "apparmor.service",
 ] as const;
@@ -56,6 +61,31 @@ const maskedGenerators = [
   "systemd-tpm2-generator",
 ] as const;
 
+/**
+ * What udev would load because it is there, though nobody here uses it; ciphers are loaded by who uses them, and machines within this
+ * machine by who has them.
+ */
+const unusedModules = [
+  "aesni_intel",
+  "crc32_pclmul",
+  "crct10dif_pclmul",
+  "floppy",
+  "ghash_clmulni_intel",
+  "i2c_piix4",
+  "intel_agp",
+  "joydev",
+  "kvm_amd",
+  "kvm_intel",
+  "parport_pc",
+  "pcspkr",
+  "polyval_clmulni",
+  "psmouse",
+  "sg",
+  "sha1_ssse3",
+  "sha256_ssse3",
+  "sha512_ssse3",
+] as const;
+
 /** Links of `systemctl enable`. */
 const wanted: Readonly<Record<string, readonly string[]>> = {
   "multi-user.target": ["cloud-init.target", "systemd-networkd.service"],
@@ -63,48 +93,6 @@ const wanted: Readonly<Record<string, readonly string[]>> = {
   "getty.target": ["serial-getty@ttyS0.service"],
   "local-fs.target": ["systemd-growfs-root.service"],
 };
-
-/**
- * What the image does not keep of the tree: keys and numbers of one machine, logs of its making, caches; the link by which sshd
- * runs from the start, as the first who connects starts it; and what makes cloud-init check data against its schema at every start,
- * which took longer than doing what the data says.
- */
-export const unwantedFile =
-  /^(etc\/(resolv\.conf|.*-|ssh\/ssh_host_.*|systemd\/system\/multi-user\.target\.wants\/ssh\.service|cloud\/cloud\.cfg\.d\/.*)|(run|tmp)\/.*|usr\/lib\/(udev\/hwdb\.bin|python3\/dist-packages\/(chardet|jsonschema).*)|var\/(cache\/(apt|debconf|ldconfig)\/.*|lib\/(apt\/lists|cloud|dbus|dpkg\/.*-old|systemd\/random-seed)(\/.*)?|log\/.*(?<!journal|private)|lib\/dhcpcd\/.*))$/;
-
-const network = `[Match]
-Name=e*
-Kind=!*
-
-[Network]
-DHCP=yes
-
-[DHCPv4]
-ClientIdentifier=mac
-UseDomains=yes
-`;
-
-const gantryService = `[Unit]
-Description=Gantry container engine
-Documentation=file:///usr/share/gantry/README.md
-After=network-pre.target
-Wants=network-pre.target
-
-[Service]
-Type=exec
-ExecStart=/usr/bin/gantry engine
-ExecStartPost=/bin/sh -c 'until [ -S /run/gantry/docker.sock ]; do sleep 0.1; done; ln -sf gantry/docker.sock /run/docker.sock'
-ExecReload=/bin/kill -HUP $MAINPID
-KillMode=process
-Delegate=yes
-Restart=on-failure
-LimitNOFILE=1048576
-TasksMax=infinity
-OOMScoreAdjust=-500
-
-[Install]
-WantedBy=multi-user.target
-`;
 
 /** The name of the root file system. */
 export const rootLabel = "gantry-root";
@@ -118,7 +106,17 @@ export function systemFiles(runtime: RuntimeRecipe, cloudConfig: string): readon
     { path: "etc/machine-id", text: "" },
     { path: "etc/hostname", text: "gantry\n" },
     { path: "etc/hosts", text: "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" },
-    { path: "etc/fstab", text: "# the root file system is mounted by the initial RAM disk\n" },
+    {
+      path: "etc/modprobe.d/gantry-os.conf",
+      text: unusedModules.map((name) => `blacklist ${name}\n`).join(""),
+    },
+    { path: "etc/systemd/system/cloud-init-local.service", text: cloudInitLocal },
+    { path: "etc/systemd/system/cloud-final.service", text: cloudFinal },
+    { path: "etc/systemd/system/systemd-journal-flush.service", text: journalFlush },
+    ...["qemu-guest-agent", "containerd"].map((name) => ({
+      path: `etc/systemd/system/${name}.service.d/early.conf`,
+      text: `[Unit]\n${early}`,
+    })),
     { path: "etc/resolv.conf", target: "../run/systemd/resolve/resolv.conf" },
     { path: "etc/systemd/system/default.target", target: "/usr/lib/systemd/system/multi-user.target" },
     { path: "etc/systemd/network/80-dhcp.network", text: network },
@@ -126,14 +124,14 @@ export function systemFiles(runtime: RuntimeRecipe, cloudConfig: string): readon
       path: "etc/systemd/system/systemd-networkd-wait-online.service.d/any.conf",
       text: "[Service]\nExecStart=\nExecStart=/usr/lib/systemd/systemd-networkd-wait-online --any --ipv4\n",
     },
+    {
+      path: "etc/systemd/system.conf.d/emulated.conf",
+      text: "# for machines that are emulated on busy hosts\n[Manager]\nDefaultTimeoutStartSec=5min\nDefaultDeviceTimeoutSec=5min\n",
+    },
     { path: "etc/cloud/cloud.cfg", text: cloudConfig },
     { path: "var/lib/cloud/seed/nocloud", target: "/run/cloud-seed" },
-    ...["main", "local", "network"].map((stage) => ({
-      path: `etc/systemd/system/cloud-init-${stage}.service.d/quiet.conf`,
-      text: "[Service]\nStandardOutput=journal\n",
-    })),
-    ...["cloud-config", "cloud-final"].map((stage) => ({
-      path: `etc/systemd/system/${stage}.service.d/quiet.conf`,
+    ...["cloud-init-main", "cloud-init-network", "cloud-config"].map((name) => ({
+      path: `etc/systemd/system/${name}.service.d/quiet.conf`,
       text: "[Service]\nStandardOutput=journal\n",
     })),
     { path: "etc/sysctl.d/80-containers.conf", text: "net.ipv4.ip_forward = 1\n" },
