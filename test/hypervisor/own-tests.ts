@@ -11,10 +11,10 @@ import { checkout } from "../support/engine.ts";
 import { HypervisorUnderTest } from "../support/hypervisor.ts";
 import { buildOsImage } from "../support/os-image.ts";
 
-// node test/hypervisor/own-tests.ts [FILE…]: runs the engine's own tests in a virtual machine with systemd and nothing but cgroup v2.
+// node test/hypervisor/own-tests.ts [--only PATTERN] [FILE…]: runs the engine's own tests in a virtual machine with systemd and nothing but cgroup v2.
 // Under emulation everything takes ten times as long: some files at a time.
 
-const { positionals } = parseArgs({ allowPositionals: true });
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
 const files = positionals.length === 0 ? ["test/e2e/run.test.ts", "test/e2e/update.test.ts"] : positionals;
 const image = join(checkout, "dist/os/gantry-os-tests.qcow2");
 const packages = ["docker-cli", "busybox-static", "bsdutils"];
@@ -33,6 +33,7 @@ function testsDisk(folder: string): string {
 }
 
 function userData(names: readonly string[]): string {
+  const only = values.only === undefined ? "" : ` --test-name-pattern='${values.only}'`;
   const run =
     "node_modules/.bin/node --disable-warning=ExperimentalWarning --test --test-concurrency=1 --test-reporter=tap";
   return `#cloud-config
@@ -45,7 +46,7 @@ write_files:
       cd /mnt
       export PATH=/mnt/node_modules/.bin:$PATH
       grep cgroup /proc/mounts
-      ${run} ${names.join(" ")}
+      ${run}${only} ${names.join(" ")}
       echo "# ended with $?"
 runcmd:
   - systemctl stop gantry.service
@@ -70,7 +71,7 @@ const names = files.map((file) => file.replace(/\.ts$/, ".js"));
 const uuid = await hypervisor.done("POST", "/VirDomain", {
   dom: {
     name: "own-tests",
-    mem: 2 << 30,
+    mem: 2 ** 31,
     numVCPU: 2,
     blockDevs: disks.map((disk) => ({ type: "VIRTIO_DISK", capacity: 0, path: `scribe/${disk}` })),
     netDevs: [{ vlan: 0, type: "VIRTIO" }],
