@@ -69,7 +69,7 @@ export async function buildImage(
   return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-export async function writeDisk(
+async function writeDisk(
   disk: string,
   tree: string,
   parts: BootParts,
