@@ -6,6 +6,8 @@ for (const [text, exitCode] of [
   ["executable file `nope` not found in $PATH: No such file or directory", 127],
   ["open executable: File name too long", 127],
   ["open executable: Permission denied", 126],
+  ["the path `/etc/passwd` exists but it is not executable", 126],
+  ["the path `/etc` is not a regular file", 126],
   ["chdir `/proc/self/fd/7`: No such file or directory", 127],
   ["chdir `/root`: Permission denied", 126],
   ["openat2 `dev/mqueue`: Too many open files", 128],
