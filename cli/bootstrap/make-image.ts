@@ -123,7 +123,7 @@ async function appletLinks(
 }
 
 /** Of processes that were killed: a work folder carries the pid of its maker. */
-async function removeLeftovers(folder: string): Promise<void> {
+export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const [, pid] = /^work-(\d+)-/.exec(name) ?? [];
     if (pid !== undefined && !isRunning(Number(pid)))

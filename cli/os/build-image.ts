@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { removeLeftovers } from "../bootstrap/make-image.ts";
 import type { Archive } from "../packages/archives.ts";
 import { installTree } from "./debian-tree.ts";
 import { makeRoot, packDisk, planDisk } from "./disk-image.ts";
@@ -50,6 +51,7 @@ export async function buildImage(
   const { runtime: name, seconds, output } = request;
   const runtime = runtimes[name];
   await mkdir(request.folder, { recursive: true, mode: 0o700 });
+  await removeLeftovers(request.folder);
   await mkdir(dirname(output), { recursive: true });
   await using undo = new AsyncDisposableStack();
   const work = await mkdtemp(join(request.folder, `work-${process.pid}-`));
