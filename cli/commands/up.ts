@@ -12,7 +12,7 @@ import { podFlags, withPods } from "../instance/pod-flags.ts";
 import { registryFlags, registryWords, withRegistries } from "../instance/registry-flags.ts";
 import { engineRegistryFlags, withRegistryServer } from "../instance/registry-server-flags.ts";
 import { runEngine } from "../instance/run-engine.ts";
-import { hypervisorFlags, upHypervisor } from "../instance/start-hypervisor.ts";
+import { checkHypervisorFlags, hypervisorFlags, upHypervisor } from "../instance/start-hypervisor.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
 import { formatElapsed } from "../output/units.ts";
 
@@ -57,6 +57,7 @@ export const command = defineCommand({
     [1, "one could not be started; the message shows the end of its log"],
   ],
   async run(given, { foreground, "no-link": noLink, ...values }) {
+    checkHypervisorFlags(values, foreground);
     const withLogging = withLogs(withRuntimes(given, values), values);
     const withServer = withPods(withRegistryServer(withLogging, values), values);
     const context = withBridge(withRegistries(withTrust(withServer, values), values), values);

@@ -12,15 +12,21 @@ export const hypervisorFlags = {
   listen: text("ADDRESS", "HOST:PORT of the hypervisor's API (default 127.0.0.1:8443)"),
 } as const satisfies FlagTable;
 
+type Values = FlagValues<typeof hypervisorFlags>;
+
+/** @throws {Fault} `invalid` for flags that would have no effect */
+export function checkHypervisorFlags({ hypervisor, listen }: Values, isForeground: boolean): void {
+  if (listen !== undefined && !hypervisor) throw new Fault("invalid", "--listen is for --hypervisor");
+  if (hypervisor && isForeground)
+    throw new Fault(
+      "invalid",
+      "--foreground is for the engine alone: 'gantry hypervisor' is the other one in the foreground",
+    );
+}
+
 /** Starts it where the flags ask for it, and says where it is. @throws {Fault} as {@link startDaemon} */
-export async function upHypervisor(
-  context: Context,
-  { hypervisor, listen }: FlagValues<typeof hypervisorFlags>,
-): Promise<void> {
-  if (!hypervisor) {
-    if (listen !== undefined) throw new Fault("invalid", "--listen is for --hypervisor");
-    return;
-  }
+export async function upHypervisor(context: Context, { hypervisor, listen }: Values): Promise<void> {
+  if (!hypervisor) return;
   const { out, instance } = context;
   const before = performance.now();
   const wasUp = findHypervisor(instance.run) !== undefined;

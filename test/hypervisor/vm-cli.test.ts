@@ -352,6 +352,11 @@ test("up, status, down: a hypervisor in the background, its machines' images fro
       /the hypervisor is not running; start it with: gantry up --hypervisor/,
     );
     const flags = ["--hypervisor", "--no-link", "--no-cluster", ...cidr];
+    for (const words of [
+      ["--listen", ":1"],
+      ["--hypervisor", "--foreground"],
+    ])
+      assert.equal((await gantry(["up", "--no-link", ...words], place)).code, 1, words.join(" "));
     const elsewhere = await gantry(["up", ...flags, "--listen", "203.0.113.1:8443"], place);
     assert.equal(elsewhere.code, 1);
     assert.match(
