@@ -58,11 +58,11 @@ export function explainStartFailure(
   if (/^chdir .*No such file/i.test(text)) return of(127, text);
   if (text.startsWith("chdir ")) return of(126, text);
   if (/Too many open files$/i.test(text)) return { ...of(128, text), isClients: true };
-  if (/is a directory|^the path .* is not a regular file$/i.test(text))
+  if (/is a directory|^the path .* is not a regular file/i.test(text))
     return of(126, `exec: ${program}: is a directory: permission denied`);
   // What crun 1.8 says of a folder.
   if (
-    /(open executable|exec|failed to load).*permission denied|open executable: operation not permitted|exists but it is not executable$/i.test(
+    /(open executable|exec|failed to load).*permission denied|open executable: operation not permitted|exists but it is not executable/i.test(
       text,
     )
   )
