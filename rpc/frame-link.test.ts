@@ -89,6 +89,28 @@ test("FrameLink: who does not read is not sent more than the window, and the res
   assert.equal(next, count);
 });
 
+test("FrameLink: all who wait for room to send on one call get it", async (t) => {
+  const source: Methods = new Map([
+    [
+      "/test.Source/Together",
+      async (call) => {
+        const message = bytesMessage.encode({ data: Buffer.alloc(3 << 20) });
+        await Promise.all(Array.from({ length: 6 }, () => call.send(message)));
+      },
+    ],
+  ]);
+  const { opener } = pair(t, new Map(), source);
+  using call = opener.open(
+    "/test.Source/Together",
+    {},
+    AbortSignal.any([t.signal, AbortSignal.timeout(10_000)]),
+  );
+  call.finish();
+  let count = 0;
+  for await (const _ of call.messages()) count++;
+  assert.equal(count, 6);
+});
+
 test("FrameLink: giving up aborts the call at the other side, and the end of the connection all of them", async (t) => {
   const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const aborted = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

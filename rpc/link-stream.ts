@@ -26,7 +26,8 @@ export class LinkStream {
   #error: unknown;
   #trailers: Readonly<Record<string, unknown>> = {};
   #wakeReader: (() => void) | undefined;
-  #wakeSender: (() => void) | undefined;
+  /** Settles when more may be sent, or nothing any more: for all who wait for it. */
+  #room: PromiseWithResolvers<void> | undefined;
 
   constructor(id: number, sender: LinkSender) {
     this.#id = id;
@@ -69,7 +70,7 @@ export class LinkStream {
         break;
       case kinds.credit:
         this.#credit += payload.readUInt32BE(0);
-        this.#wakeSender?.();
+        this.#wakeSenders();
         break;
       default:
         throw new Fault("invalid", `unknown kind of frame ${kind}`);
@@ -81,9 +82,8 @@ export class LinkStream {
   async send(message: Uint8Array): Promise<void> {
     this.#check();
     while (this.#credit <= 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wakeSender = resolve;
-      await promise;
+      this.#room ??= Promise.withResolvers<void>();
+      await this.#room.promise;
       this.#check();
     }
     this.#credit -= message.length;
@@ -154,6 +154,11 @@ export class LinkStream {
     this.#isOver = true;
     this.#sender.close(this.#id);
     this.#wakeReader?.();
-    this.#wakeSender?.();
+    this.#wakeSenders();
+  }
+
+  #wakeSenders(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 }
