@@ -11,8 +11,20 @@ import type { Place } from "./place.ts";
 
 const maxRedirects = 5;
 const silentMs = 60_000;
-/** The host's own services and what its provider tells it are nobody's business who may make backups. */
-const forbidden = blockListOf([...loopbackRanges, "0.0.0.0/8", "169.254.0.0/16", "fe80::/10", "::/128"]);
+/**
+ * The host's own services and what its provider tells it are nobody's business who may make backups. Of 100::/64 is what stands for
+ * ::1 in the rules of networks; fd00:ec2::254 and fd20:ce::254 are the metadata of AWS and of Google.
+ */
+const forbidden = blockListOf([
+  ...loopbackRanges,
+  "0.0.0.0/8",
+  "169.254.0.0/16",
+  "::/128",
+  "fe80::/10",
+  "100::/64",
+  "fd00:ec2::254/128",
+  "fd20:ce::254/128",
+]);
 
 /** A folder of a web server: read by GET, written by PUT as WebDAV servers and object stores take it. */
 export function httpPlace(folder: URL): Place {

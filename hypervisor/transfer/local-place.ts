@@ -26,8 +26,7 @@ export function localPlace(
       signal.throwIfAborted();
       const from = join(await folder(), name);
       try {
-        await checkFile(from, name, limitBytes);
-        await copyFile(from, to, constants.COPYFILE_FICLONE);
+        await copyChecked(from, to, name, limitBytes);
       } catch (error) {
         throw asFault(error, name);
       }
@@ -38,7 +37,7 @@ export function localPlace(
     },
     store: async (part, name, signal) => {
       try {
-        await mkdir(join(exchange.folder, ...parts), { recursive: true });
+        await ensureInside(exchange.folder, parts);
         await flush(part);
         signal.throwIfAborted();
         await rename(part, join(await folder(), name));
@@ -60,12 +59,23 @@ async function insideOf(root: string, parts: readonly string[]): Promise<string>
   return found;
 }
 
-/** A regular file: nothing else has an end, or is what its name says. */
-async function checkFile(path: string, name: string, limitBytes: number): Promise<void> {
-  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+/** Makes what is missing of a folder, and nothing behind a link. */
+async function ensureInside(root: string, parts: readonly string[]): Promise<void> {
+  await mkdir(root, { recursive: true });
+  let at = await realpath(root);
+  for (const [depth, part] of parts.entries()) {
+    await mkdir(join(at, part), { recursive: true });
+    at = await insideOf(root, parts.slice(0, depth + 1));
+  }
+}
+
+/** Copies a regular file: nothing else has an end, or is what its name says. Another one may get its name meanwhile. */
+async function copyChecked(from: string, to: string, name: string, limitBytes: number): Promise<void> {
+  await using file = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const stat = await file.stat();
   if (!stat.isFile()) throw new Fault("invalid", `'${name}' is no file`);
   if (stat.size > limitBytes) throw new Fault("invalid", `'${name}' is too large`);
+  await copyFile(`/proc/self/fd/${file.fd}`, to, constants.COPYFILE_FICLONE);
 }
 
 async function flush(path: string): Promise<void> {

@@ -23,7 +23,7 @@ export function smbPlace(url: URL): Place {
   const at = (name: string) => [...share.folder, name].join("\\");
   return {
     fetch: async (name, to, limitBytes, signal) => {
-      await run(share, [`get "${at(name)}" "${to}"`], name, signal);
+      await run(share, ["get", at(name), to], name, signal);
       const { size } = await stat(to);
       if (size <= limitBytes) return;
       await rm(to, { force: true });
@@ -34,18 +34,18 @@ export function smbPlace(url: URL): Place {
       for (const depth of share.folder.keys()) {
         const folder = share.folder.slice(0, depth + 1).join("\\");
         // It may be there already; if it is not now, what follows says so.
-        await run(share, [`mkdir "${folder}"`], folder, signal).catch(() => {});
+        await run(share, ["mkdir", folder], folder, signal).catch(() => {});
       }
       const part = `${name}.part`;
       try {
-        await run(share, [`put "${from}" "${at(part)}"`], name, signal);
-        await run(share, [`rename "${at(part)}" "${at(name)}" -f`], name, signal);
+        await run(share, ["put", from, at(part)], name, signal);
+        await run(share, ["rename", at(part), at(name), "-f"], name, signal);
       } catch (error) {
-        await run(share, [`del "${at(part)}"`], part, AbortSignal.timeout(10_000)).catch(() => {});
+        await run(share, ["del", at(part)], part, AbortSignal.timeout(10_000)).catch(() => {});
         throw error;
       }
     },
-    remove: async (name, signal) => await run(share, [`del "${at(name)}"`], name, signal),
+    remove: async (name, signal) => await run(share, ["del", at(name)], name, signal),
   };
 }
 
@@ -55,6 +55,7 @@ function shareOf(url: URL): Share {
     .filter((part) => part !== "");
   if (url.hostname === "" || share === "" || folder.length === 0)
     throw new Fault("invalid", "pathURI must be smb://USER:PASSWORD@SERVER/SHARE/FOLDER");
+  checkWords(folder);
   const [, domain, user = ""] = /^(?:([^;]*);)?(.*)$/.exec(decodeURIComponent(url.username)) ?? [];
   return {
     service: `//${url.hostname}/${share}`,
@@ -65,14 +66,21 @@ function shareOf(url: URL): Share {
   };
 }
 
+/** For smbclient another command begins behind every `;`, in quotes too; some of its commands read and write files of the host. */
+function checkWords(words: readonly string[]): void {
+  if (words.some((word) => /[;"\p{Cc}]/u.test(word))) throw new Fault("invalid", "Invalid path in pathURI");
+}
+
 /** The password is handed over in the environment, where only root sees it. */
 async function run(
   { service, user, password, port }: Share,
-  commands: readonly string[],
+  command: readonly string[],
   name: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const args = [service, "-U", user, ...(port === "" ? [] : ["-p", port]), "-c", commands.join("; ")];
+  checkWords(command);
+  const line = command.map((word) => `"${word}"`).join(" ");
+  const args = [service, "-U", user, ...(port === "" ? [] : ["-p", port]), "-c", line];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const environment = { PATH: searchPath, PASSWD: password };
   execFile("smbclient", args, { signal, env: environment, encoding: "utf8" }, (error, stdout, stderr) => {
