@@ -41,19 +41,21 @@ export interface DefinedNic {
 
 const namespace = "http://www.scalecomputing.com/scaled";
 const targets = { virtio: "vd", scsi: "sd", ide: "hd" } as const;
-const units: Readonly<Record<string, number>> = {
-  b: 1,
-  bytes: 1,
-  k: 1 << 10,
-  KiB: 1 << 10,
-  KB: 1000,
-  M: 1 << 20,
-  MiB: 1 << 20,
-  MB: 1_000_000,
-  G: 2 ** 30,
-  GiB: 2 ** 30,
-  GB: 1e9,
-};
+const units: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    b: 1,
+    bytes: 1,
+    k: 1 << 10,
+    KiB: 1 << 10,
+    KB: 1000,
+    M: 1 << 20,
+    MiB: 1 << 20,
+    MB: 1_000_000,
+    G: 2 ** 30,
+    GiB: 2 ** 30,
+    GB: 1e9,
+  }),
+);
 
 /** @see libvirt "Domain XML format", with the metadata that HyperCore adds to it */
 export function writeDefinition(of: Definition): string {
@@ -199,7 +201,7 @@ export function checkFileName(name: string): void {
 }
 
 function bytesOf(given: Element | undefined): number {
-  const unit = units[given?.attributes["unit"] ?? "KiB"];
+  const unit = units.get(given?.attributes["unit"] ?? "KiB");
   if (unit === undefined) throw new Fault("invalid", "The definition has memory in a unit that is not known");
   return numberOf(given?.text ?? "0", "memory") * unit;
 }

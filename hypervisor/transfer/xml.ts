@@ -13,7 +13,9 @@ const maxDepth = 64;
 const token =
   /<!--[^]*?-->|<\?[^]*?\?>|<!\[CDATA\[([^]*?)\]\]>|<\/([^\s<>/]+)\s*>|<([^\s<>/!?]+)((?:\s+[^\s=<>/]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/gy;
 const attribute = /([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
-const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
+const entities: ReadonlyMap<string, string> = new Map(
+  Object.entries({ lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" }),
+);
 
 interface Open {
   readonly name: string;
@@ -71,7 +73,7 @@ function attributesOf(text: string): Readonly<Record<string, string>> {
 function decoded(text: string): string {
   return text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{1,8}));|&/gi, (all, ten, sixteen, name) => {
     const code = ten === undefined ? Number.parseInt(String(sixteen), 16) : Number(ten);
-    const known = name === undefined ? undefined : entities[String(name)];
+    const known = name === undefined ? undefined : entities.get(String(name));
     if (known !== undefined) return known;
     if (name !== undefined || all === "&" || Number.isNaN(code) || code === 0 || code > 0x10_ff_ff)
       throw malformed(`there is no ${all}`);
