@@ -92,6 +92,7 @@ export class ExportService {
     const { records } = this.#deps;
     const { definition, images } = this.#planned(moment, what.template);
     const files = [...images.keys()];
+    using _pins = this.#pinned(images);
     const { pathURI } = what.target;
     const record: ExportRecord = { uuid: randomUUID(), pathURI, definitionFile: what.definitionFile, files };
     // Only local places are cleared later: for others their secrets would have to be kept.
@@ -138,6 +139,13 @@ export class ExportService {
     return { definition, images };
   }
 
+  /** Keeps what is exported as it is until it is written, however long the place takes to answer before. */
+  #pinned(images: ReadonlyMap<string, Source>): Disposable {
+    const pins = new DisposableStack();
+    for (const { layer } of images.values()) if (layer !== undefined) pins.use(this.#deps.layers.pin(layer));
+    return pins;
+  }
+
   async #writeImages(
     place: Place,
     { compress, compat }: ExportTarget,
@@ -146,8 +154,6 @@ export class ExportService {
     signal: AbortSignal,
   ): Promise<void> {
     const { layers } = this.#deps;
-    using pins = new DisposableStack();
-    for (const { layer } of images.values()) if (layer !== undefined) pins.use(layers.pin(layer));
     const all = [...images.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     let done = 0;
     for (const [file, source] of images) {
