@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { VirDomain } from "#api/hypercore/types.ts";
+import { Fault } from "#base/fault.ts";
+import type { Hypercore } from "./open-hypercore.ts";
+import { isOn, lookUntil } from "./power.ts";
 
 /** Where a machine is reached, and who says so. */
 export interface FoundAddress {
@@ -22,6 +25,24 @@ export function findAddress({ netDevs }: VirDomain, leases: string): FoundAddres
     if (address !== undefined) return { address, by: "DHCP lease" };
   }
   return undefined;
+}
+
+/**
+ * Looks at a machine until it has an address.
+ *
+ * @param whenOff what is said of one that is not on
+ * @throws {Fault} `conflict` when it is not on; `not-found` when it is removed meanwhile
+ */
+export async function awaitAddress(
+  { client, isLocal }: Pick<Hypercore, "client" | "isLocal">,
+  { uuid, root, whenOff }: { readonly uuid: string; readonly root: string; readonly whenOff: string },
+  signal: AbortSignal,
+): Promise<FoundAddress> {
+  const find = (vm: VirDomain) => {
+    if (!isOn(vm)) throw new Fault("conflict", whenOff);
+    return findAddress(vm, isLocal ? readLeases(root) : "");
+  };
+  return await lookUntil(client, uuid, find, signal);
 }
 
 /** The leases of an instance's hypervisor; empty where there are none or nobody may see them. */

@@ -3,6 +3,7 @@ import { Fault } from "#base/fault.ts";
 import { sleep } from "#base/timers.ts";
 import type { HypercoreClient } from "#client/hypercore/hypercore-client.ts";
 import { systemTimers } from "#host/system-timers.ts";
+import { inTime } from "./in-time.ts";
 
 const firstLookMs = 50;
 const slowestLookMs = 1000;
@@ -46,13 +47,14 @@ export async function shutDown(
   signal: AbortSignal,
 ): Promise<void> {
   if (!isOn(vm)) return;
-  const late = AbortSignal.timeout(timeoutS * 1000);
-  await client.act(vm.uuid, "SHUTDOWN", signal);
-  try {
-    const whenOff = (now: VirDomain) => (isOn(now) ? undefined : true);
-    await lookUntil(client, vm.uuid, whenOff, AbortSignal.any([signal, late]));
-  } catch (error) {
-    if (signal.aborted || !late.aborted) throw error;
-    throw new Fault("unavailable", `${vm.name} has not shut down in ${timeoutS} s; --force cuts its power`);
-  }
+  const whenOff = (now: VirDomain) => (isOn(now) ? undefined : true);
+  await inTime(
+    timeoutS,
+    async (inner) => {
+      await client.act(vm.uuid, "SHUTDOWN", signal);
+      await lookUntil(client, vm.uuid, whenOff, inner);
+    },
+    () => `${vm.name} has not shut down in ${timeoutS} s; --force cuts its power`,
+    signal,
+  );
 }

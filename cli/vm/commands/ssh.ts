@@ -4,10 +4,10 @@ import type { VirDomain } from "#api/hypercore/types.ts";
 import { Fault } from "#base/fault.ts";
 import { type Context, defineCommand } from "../../context.ts";
 import { number, text } from "../../flags.ts";
-import { findAddress, readLeases } from "../addresses.ts";
+import { awaitAddress } from "../addresses.ts";
 import { openMachine } from "../connect-machine.ts";
+import { inTime } from "../in-time.ts";
 import { apiFlags, type Hypercore } from "../open-hypercore.ts";
-import { isOn, lookUntil } from "../power.ts";
 import { sshFilesOf } from "../ssh-key.ts";
 
 const usualTimeoutS = 60;
@@ -45,7 +45,7 @@ export const command = defineCommand({
     if (user === "" || user.startsWith("-"))
       throw new Fault("invalid", `${target}: there is no user ${user}`);
     const machine = await openMachine(context, values, target.slice(at + 1));
-    const address = await awaitAddress(context, machine, values.timeout ?? usualTimeoutS);
+    const address = await addressOf(context, machine, values.timeout ?? usualTimeoutS);
     const options = sshOptions(context.instance.root, machine.vm.uuid, values.identity);
     context.takeSignals();
     // What follows `--` is no option, whatever it looks like.
@@ -53,26 +53,20 @@ export const command = defineCommand({
   },
 });
 
-async function awaitAddress(
+async function addressOf(
   { instance, signal }: Context,
-  { client, vm, isLocal }: Hypercore & { readonly vm: VirDomain },
+  machine: Hypercore & { readonly vm: VirDomain },
   timeoutS: number,
 ): Promise<string> {
-  const late = AbortSignal.timeout(timeoutS * 1000);
-  try {
-    return await lookUntil(
-      client,
-      vm.uuid,
-      (now) => {
-        if (!isOn(now)) throw new Fault("conflict", `${vm.name} does not run`);
-        return findAddress(now, isLocal ? readLeases(instance.root) : "")?.address;
-      },
-      AbortSignal.any([signal, late]),
-    );
-  } catch (error) {
-    if (signal.aborted || !late.aborted) throw error;
-    throw new Fault("unavailable", `${vm.name} has no address after ${timeoutS} seconds`);
-  }
+  const { uuid, name } = machine.vm;
+  const wanted = { uuid, root: instance.root, whenOff: `${name} does not run` };
+  const { address } = await inTime(
+    timeoutS,
+    async (inner) => await awaitAddress(machine, wanted, inner),
+    () => `${name} has no address after ${timeoutS} seconds`,
+    signal,
+  );
+  return address;
 }
 
 /** Names a machine by its uuid in the file of host keys: addresses are given to others again. */

@@ -4,13 +4,13 @@ import type { DockerClient } from "#client/docker-client.ts";
 import type { Context } from "../../context.ts";
 import { parseBytes } from "../../options/quantities.ts";
 import { formatBytes } from "../../output/units.ts";
-import { findAddress, type FoundAddress, readLeases } from "../addresses.ts";
+import { awaitAddress } from "../addresses.ts";
 import { checkNameIsFree } from "../check-name.ts";
 import type { ImageRow } from "../formats.ts";
 import { ensureMedium, type ImageMedium } from "../image-medium.ts";
+import { inTime } from "../in-time.ts";
 import { firmwareDevices, hardwareOf, imageOf } from "../machine-flags.ts";
 import type { Hypercore } from "../open-hypercore.ts";
-import { isOn, lookUntil } from "../power.ts";
 import { type CloudConfig, writeCloudConfig } from "../user-data/cloud-config.ts";
 import { awaitAnswer } from "./await-answer.ts";
 import type { DeployPlan, DeployValues } from "./plan.ts";
@@ -108,46 +108,26 @@ async function startedMachine(
 }
 
 async function awaitWorkload(deployment: Deployment, uuid: string, step: Step): Promise<void> {
-  const { plan, signal } = deployment;
-  const late = AbortSignal.timeout(plan.timeoutS * 1000);
-  const inTime = AbortSignal.any([signal, late]);
+  const { plan, instance, hypercore, signal } = deployment;
   let missing = `address in ${plan.timeoutS} seconds; see: gantry vm console ${plan.name}`;
-  try {
+  const answers = async (inner: AbortSignal) => {
+    const wanted = { uuid, root: instance.root, whenOff: `${plan.name} has been switched off` };
     const { address } = await step(
       "address",
-      async () => await addressOf(deployment, uuid, inTime),
+      async () => await awaitAddress(hypercore, wanted, inner),
       ({ address: found, by }) => `${found}, from its ${by}`,
     );
     for (const { port } of plan.workload.ports.filter(({ protocol }) => protocol === "tcp")) {
       missing = `answer of ${address}:${port} in ${plan.timeoutS} seconds; see: gantry vm ssh ${plan.name} journalctl -u gantry-workload`;
       await step(
         "answer",
-        async () => await awaitAnswer(address, port, inTime),
+        async () => await awaitAnswer(address, port, inner),
         ({ status }) =>
           status === undefined
             ? `${address}:${port} is open`
             : `http://${address}:${port}/ answers ${status}`,
       );
     }
-  } catch (error) {
-    if (signal.aborted || !late.aborted) throw error;
-    throw new Fault("unavailable", `no ${missing}`);
-  }
-}
-
-async function addressOf(
-  { hypercore, instance, plan }: Deployment,
-  uuid: string,
-  signal: AbortSignal,
-): Promise<FoundAddress> {
-  const { client, isLocal } = hypercore;
-  return await lookUntil(
-    client,
-    uuid,
-    (vm) => {
-      if (!isOn(vm)) throw new Fault("conflict", `${plan.name} has been switched off`);
-      return findAddress(vm, isLocal ? readLeases(instance.root) : "");
-    },
-    signal,
-  );
+  };
+  await inTime(plan.timeoutS, answers, () => `no ${missing}`, signal);
 }
