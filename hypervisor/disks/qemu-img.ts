@@ -42,6 +42,9 @@ export async function convertImage(
 ): Promise<void> {
   const { isCompressed = false, compat, onProgress } = options;
   const flags = [
+    // By default nothing sees to it that what is written gets to the disk.
+    "-t",
+    "writeback",
     ...(isCompressed ? ["-c"] : []),
     ...(compat === undefined ? [] : ["-o", `compat=${compat}`]),
     ...(onProgress === undefined ? [] : ["-p"]),
