@@ -145,12 +145,11 @@ export class MachineTable implements Disposable {
       if (this.#running.get(uuid) !== running) return;
       running.agent[Symbol.dispose]();
       await forgetMachine(this.#deps.launch, uuid);
-      await this.#recordEnd(uuid, end === "lost").catch((error: unknown) =>
-        this.#deps.log.error("cannot record the end of a machine", { vm: uuid, error }),
-      );
+      const tell = (what: string) => (error: unknown) => this.#deps.log.error(what, { vm: uuid, error });
+      await this.#recordEnd(uuid, end === "lost").catch(tell("cannot record the end of a machine"));
       this.#running.delete(uuid);
       // Layers that it had open can be merged now.
-      await this.#deps.layers.collect();
+      await this.#deps.layers.collect().catch(tell("cannot remove what a machine has left"));
       this.#endings.delete(uuid);
     });
     this.#endings.set(uuid, ending);
