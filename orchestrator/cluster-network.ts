@@ -10,6 +10,7 @@ import { systemTimers } from "#host/system-timers.ts";
 import { ensureDnsService } from "./dns/dns-service.ts";
 import { openDns } from "./dns/open-dns.ts";
 import { InformerFactory } from "./informers/informer-factory.ts";
+import { openEventually } from "./open-eventually.ts";
 import { type LbPool } from "./proxy/lb-pool.ts";
 import { runLoadBalancers } from "./proxy/load-balancers.ts";
 import { openProxy, removeProxy } from "./proxy/open-proxy.ts";
@@ -56,18 +57,19 @@ export async function openNodeAddresses(
 }
 
 /**
- * The node's services and names: the proxy, the cluster's DNS and load balancers. What cannot be opened is logged and does without,
- * so that the API and pods are there all the same. Disposing of it leaves the rules for pods that run on; when none does, nothing
+ * The node's services and names: the proxy, the cluster's DNS and load balancers. What cannot be opened is logged, and tried
+ * again while the API and pods are there all the same. Disposing of it leaves the rules for pods that run on; when none does, nothing
  * stays in the kernel.
  */
 export async function openClusterNetwork(
   options: ClusterNetworkOptions,
   addresses: NodeAddresses,
+  until: AbortSignal,
 ): Promise<AsyncDisposable> {
   const { transport, root, run, dnsAddress, serviceCidr, podCidr, api } = options;
   const log = options.log.with({ area: "network" });
   const stop = new AbortController();
-  const { signal } = stop;
+  const signal = AbortSignal.any([stop.signal, until]);
   await using undo = new AsyncDisposableStack();
   const kube = kubeClient(transport, { userAgent: "kube-proxy" });
   const common = { timers: systemTimers, random: Math.random, log };
@@ -79,11 +81,7 @@ export async function openClusterNetwork(
     ...(api === undefined ? [] : [[api.address, [api.port]] as const]),
   ]);
   const attempt = async (what: string, open: () => Promise<AsyncDisposable | Disposable | undefined>) => {
-    try {
-      undo.use(await open());
-    } catch (error) {
-      log.error(`the node is without ${what}`, { reason: messageOf(error) });
-    }
+    undo.use(await openEventually(common, what, open, signal));
   };
   mkdirSync(run, { recursive: true });
   informers.start(signal);

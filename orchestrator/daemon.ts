@@ -8,7 +8,6 @@ import { systemTimers } from "#host/system-timers.ts";
 import { openAgent } from "#orchestrator/node/agent.ts";
 import { parseThresholds } from "#orchestrator/node/eviction/thresholds.ts";
 import type { ServerIdentity } from "#orchestrator/node/server/node-server.ts";
-import { messageOf } from "#base/fault.ts";
 import { jsonLog, type Log, type LogLevel } from "#base/log.ts";
 import { kubeClient } from "#client/kube/kube-client.ts";
 import { whileLeading } from "#orchestrator/informers/leader-election.ts";
@@ -25,7 +24,8 @@ import { openAccess } from "./access-control.ts";
 import { checkAuthority, type EtcdOptions, openClusterStore } from "./cluster-store.ts";
 import { ServedAddresses } from "./served-addresses.ts";
 import { parseLbPool } from "./proxy/lb-pool.ts";
-import { type NodeAddresses, openClusterNetwork, openNodeAddresses } from "./cluster-network.ts";
+import { openClusterNetwork, openNodeAddresses } from "./cluster-network.ts";
+import { openEventually } from "./open-eventually.ts";
 import { AuditLog } from "#orchestrator/audit/audit-log.ts";
 import { defaultPolicy } from "#orchestrator/audit/audit-policy.ts";
 import { Auditor } from "#orchestrator/audit/auditor.ts";
@@ -114,11 +114,12 @@ export async function openServer(options: ServerOptions): Promise<ClusterServer>
   else undo.use(await ServedAddresses.open({ store, address: inside, changed: announce, log }));
   await ensureRoles(bootstrap, signal);
   roles.resolve();
+  if (options.hasAgent) undo.use(await openNodeNetwork(ground, api, gated, doors));
   // Before anything old is forgotten, what an older key encrypted, or none, gets the newest.
   await store.rewrite(signal);
   undo.use(new Compactor(store, log.with({ area: "store" }), releaseAfter));
   undo.use(openWork(ground, api, port));
-  await openNode(ground, api, doors, undo);
+  if (options.hasAgent) await openNode(ground, api, undo);
   isReady = true;
   log.info("the cluster is served", { host: options.listen.host, port });
   const opened = undo.move();
@@ -169,23 +170,11 @@ interface Doors {
   /** Where nodes and pods reach it. */
   readonly inside: string;
   readonly places: NetworkPlaces;
-  readonly nodeAddresses: NodeAddresses | undefined;
 }
 
-async function openDoors(
-  { options, pki, advertised, log }: Ground,
-  handler: ApiHandler,
-  undo: AsyncDisposableStack,
-): Promise<Doors> {
-  const serve = async (host: string, wanted: number): Promise<number> => {
-    const tls = tlsOf(pki.current);
-    const apiLog = log.with({ area: "apiserver" });
-    const server = undo.use(await ApiServer.open(handler, { host, port: wanted, tls, log: apiLog }));
-    undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
-    return server.port;
-  };
-  const { root, listen, hasAgent } = options;
-  const port = await serve(listen.host, listen.port);
+async function openDoors(ground: Ground, handler: ApiHandler, undo: AsyncDisposableStack): Promise<Doors> {
+  const { root, listen, hasAgent } = ground.options;
+  const port = await serve(ground, handler, listen, undo);
   // Pods reach an API that listens on the loopback at the address of its service, which the node has for them alone.
   const isForPods = hasAgent && isLoopback(listen.host);
   const places: NetworkPlaces = {
@@ -194,10 +183,22 @@ async function openDoors(
     serviceCidr: serviceRange,
     ...(isForPods && { api: { address: serviceAddress, port } }),
   };
-  const nodeAddresses = hasAgent ? await findNodeAddresses(places, log) : undefined;
-  const inside = isForPods && nodeAddresses !== undefined ? serviceAddress : advertised;
-  if (isForPods && !isLoopback(inside)) await serve(inside, port);
-  return { port, inside, places, nodeAddresses };
+  return { port, inside: isForPods ? serviceAddress : ground.advertised, places };
+}
+
+/** @returns the port */
+async function serve(
+  { pki, log }: Ground,
+  handler: ApiHandler,
+  { host, port }: { readonly host: string; readonly port: number },
+  undo: AsyncDisposableStack,
+): Promise<number> {
+  const tls = tlsOf(pki.current);
+  const server = undo.use(
+    await ApiServer.open(handler, { host, port, tls, log: log.with({ area: "apiserver" }) }),
+  );
+  undo.use(pki.onRenewed((renewed) => server.renewTls(tlsOf(renewed))));
+  return server.port;
 }
 
 /** Controllers and scheduler; of several servers on one store, on the one that leads. */
@@ -230,24 +231,46 @@ function openWork({ options, folder, advertised, pki, nodeName, log }: Ground, a
   };
 }
 
-/** What makes this machine a node, where it is one. */
-async function openNode(ground: Ground, api: Api, doors: Doors, undo: AsyncDisposableStack): Promise<void> {
+/** The node's addresses for the cluster, and what is served there; while they cannot be had, the cluster goes on without. */
+async function openNodeNetwork(
+  ground: Ground,
+  api: Api,
+  handler: ApiHandler,
+  { places }: Doors,
+): Promise<AsyncDisposable> {
+  const { options, nodeName, log } = ground;
+  const clusterNetwork = {
+    ...places,
+    transport: api.transport(apiServer),
+    run: options.run,
+    nodeName,
+    podCidr: podRange,
+    domain: clusterDomain,
+    log,
+    ...(options.lbPool !== undefined && { lbPool: parseLbPool(options.lbPool) }),
+  };
+  const open = async (signal: AbortSignal) => {
+    await using undo = new AsyncDisposableStack();
+    const addresses = await openNodeAddresses(places);
+    if (places.api !== undefined) {
+      const { address: host, port } = places.api;
+      await serve(ground, handler, { host, port }, undo);
+    }
+    undo.use(await openClusterNetwork(clusterNetwork, addresses, signal));
+    return undo.move();
+  };
+  const deps = { timers: systemTimers, random: Math.random, log: log.with({ area: "network" }) };
+  return await openEventually(
+    deps,
+    "addresses of its own for the cluster",
+    open,
+    new AbortController().signal,
+  );
+}
+
+/** What runs pods on this machine. */
+async function openNode(ground: Ground, api: Api, undo: AsyncDisposableStack): Promise<void> {
   const { options, nodeName, advertised, pki, log } = ground;
-  const { places, nodeAddresses } = doors;
-  if (nodeAddresses !== undefined) {
-    const clusterNetwork = {
-      ...places,
-      transport: api.transport(apiServer),
-      run: options.run,
-      nodeName,
-      podCidr: podRange,
-      domain: clusterDomain,
-      log,
-      ...(options.lbPool !== undefined && { lbPool: parseLbPool(options.lbPool) }),
-    };
-    undo.use(await openClusterNetwork(clusterNetwork, nodeAddresses));
-  }
-  if (!options.hasAgent) return;
   const agent = undo.use(
     await openAgent({
       transport: api.transport(nodeUser(nodeName)),
@@ -345,16 +368,6 @@ const podRange = "10.244.0.0/16";
 const clusterDomain = "cluster.local";
 
 type NetworkPlaces = Parameters<typeof openNodeAddresses>[0];
-
-/** Undefined where they cannot be had: the cluster goes on without services and names on this node. */
-async function findNodeAddresses(places: NetworkPlaces, log: Log): Promise<NodeAddresses | undefined> {
-  try {
-    return await openNodeAddresses(places);
-  } catch (error) {
-    log.error("the node is without addresses of its own for the cluster", { reason: messageOf(error) });
-    return undefined;
-  }
-}
 
 function nodeIdentityOf({ identities: { kubelet }, authority }: Pki): ServerIdentity {
   return { ...kubelet, authority };
