@@ -74,9 +74,9 @@ export class Database implements Disposable {
     this.#wal = openSync(`${file}-wal`, "r+");
   }
 
-  /** Whether all that can be read is as durable as was asked for. */
+  /** Whether all that can be read is as durable as was asked for; never again after a sync has failed. */
   get isSettled(): boolean {
-    return this.#syncing === undefined;
+    return this.#syncing === undefined && this.#failure === undefined;
   }
 
   /**
