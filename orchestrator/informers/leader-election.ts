@@ -25,6 +25,7 @@ export interface Election {
 const leaseMs = 15_000;
 const renewWithinMs = 10_000;
 const retryMs = 2000;
+const attemptMs = 5000;
 const releaseWithinMs = 2000;
 
 /** A lease as it was seen, and when it was seen to change, by our own clock: others' are not to be trusted. */
@@ -68,24 +69,21 @@ class Candidate {
   readonly #deps: ElectionDeps;
   readonly #election: Election;
   #seen: Seen | undefined;
+  /** When the lease was asked for that was got last: for others it may count from then on. */
+  #heldMs = 0;
 
   constructor(deps: ElectionDeps, election: Election) {
     this.#deps = deps;
     this.#election = election;
   }
 
-  /** Takes the lease, or keeps it. False when it is somebody else's, or cannot be reached. */
-  async tryLead(signal: AbortSignal): Promise<boolean> {
-    const { kube, log } = this.#deps;
+  /** Takes the lease, or keeps it. False when it is somebody else's, or cannot be reached in time. */
+  async tryLead(signal: AbortSignal, mostMs = attemptMs): Promise<boolean> {
+    const { timers, log } = this.#deps;
+    const askedMs = timers.now();
     try {
-      const found = await kube.of(leases).find(this.#election, signal);
-      if (found === undefined) {
-        this.#see(await kube.of(leases).create(this.#claimed(undefined), signal));
-        return true;
-      }
-      this.#look(found);
-      if (!this.#isFree(found)) return false;
-      this.#see(await kube.of(leases).update(this.#claimed(found), signal));
+      if (!(await this.#claim(AbortSignal.any([signal, AbortSignal.timeout(mostMs)])))) return false;
+      this.#heldMs = askedMs;
       return true;
     } catch (error) {
       const isLate = isStatus(error, "Conflict") || isStatus(error, "AlreadyExists");
@@ -95,16 +93,29 @@ class Candidate {
     }
   }
 
-  /** Resolves when the lease is lost, or the signal aborts. */
+  /** Resolves when the lease is lost, or will be before it could be renewed, or the signal aborts. */
   async lead(signal: AbortSignal): Promise<void> {
     const { timers } = this.#deps;
-    for (let renewedMs = timers.now(); timers.now() - renewedMs < renewWithinMs; ) {
+    for (;;) {
       await sleep(timers, retryMs, signal).catch(() => {});
-      if (signal.aborted) return;
-      const within = AbortSignal.any([signal, AbortSignal.timeout(renewWithinMs / 2)]);
-      if (await this.tryLead(within)) renewedMs = timers.now();
-      else if (this.#seen !== undefined && !this.#isOwn(this.#seen.lease)) return;
+      const leftMs = this.#heldMs + renewWithinMs - timers.now();
+      if (signal.aborted || leftMs <= 0) return;
+      if (await this.tryLead(signal, Math.min(leftMs, attemptMs))) continue;
+      if (this.#seen !== undefined && !this.#isOwn(this.#seen.lease)) return;
     }
+  }
+
+  async #claim(signal: AbortSignal): Promise<boolean> {
+    const client = this.#deps.kube.of(leases);
+    const found = await client.find(this.#election, signal);
+    if (found === undefined) {
+      this.#see(await client.create(this.#claimed(undefined), signal));
+      return true;
+    }
+    this.#look(found);
+    if (!this.#isFree(found)) return false;
+    this.#see(await client.update(this.#claimed(found), signal));
+    return true;
   }
 
   async release(): Promise<void> {
