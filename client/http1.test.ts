@@ -65,6 +65,20 @@ test("http1Transport: sends streams in chunks", async (t) => {
   assert.ok(log.sent.endsWith("\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
 });
 
+test("http1Transport: what would break out of its line is not sent", async (t) => {
+  for (const [path, name, value] of [
+    ["/x", "X-Remote-User", "eve\r\nX-Remote-Group: system:masters"],
+    ["/x", "X-Remote-User: a\r\nX-Remote-Group", "system:masters"],
+    ["/x", "X-Remote-User", "eve\n"],
+    ["/x HTTP/1.1\r\nX-Remote-User: a", "X-A", "b"],
+  ] as const) {
+    const { transport, log } = scripted(answer("HTTP/1.1 204 No Content\r\n\r\n"));
+    const request = { method: "GET", path, headers: { [name]: value } } as const;
+    await assert.rejects(transport.send(request, t.signal), (error) => isFault(error, "invalid"));
+    assert.equal(log.sent, "");
+  }
+});
+
 test("http1Transport: sends a stream of known length as it is", async (t) => {
   const { transport, log } = scripted(answer("HTTP/1.1 204 No Content\r\n\r\n"));
   const bytes = (async function* () {

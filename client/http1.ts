@@ -67,9 +67,10 @@ async function begin(
   signal: AbortSignal,
 ): Promise<{ readonly connection: Connection; readonly reader: ByteReader }> {
   signal.throwIfAborted();
+  const head = encoder.encode(headOf(request, options));
   const connection = await connect(signal);
   const reader = new ByteReader(connection.incoming);
-  await connection.write(encoder.encode(headOf(request, options)));
+  await connection.write(head);
   return { connection, reader };
 }
 
@@ -100,6 +101,7 @@ function isRawStream({ headers }: Head): boolean {
   );
 }
 
+/** @throws {Fault} `invalid` for what would become a line of its own: a name, say, that somebody else has chosen */
 function headOf({ method, path, headers = {}, body }: TransportRequest, options: Http1Options): string {
   const fields: Record<string, string | readonly string[]> = {
     Host: "docker",
@@ -114,9 +116,13 @@ function headOf({ method, path, headers = {}, body }: TransportRequest, options:
     else fields["Content-Length"] = String(length);
   } else if (method !== "GET" && method !== "HEAD") fields["Content-Length"] = "0";
   const lines = Object.entries(fields).flatMap(([name, values]) =>
-    [values].flat().map((value) => `${name}: ${value}\r\n`),
+    [values].flat().map((value) => `${name}: ${value}`),
   );
-  return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+  const all = [`${method} ${path} HTTP/1.1`, ...lines];
+  const wrong = all.find((line) => /[\r\n\0]/.test(line));
+  if (wrong !== undefined)
+    throw new Fault("invalid", `invalid header field: ${JSON.stringify(wrong.split(":")[0])}`);
+  return `${all.join("\r\n")}\r\n\r\n`;
 }
 
 async function upload(connection: Connection, { body }: TransportRequest): Promise<void> {
