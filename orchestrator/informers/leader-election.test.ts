@@ -16,7 +16,7 @@ class Candidates {
   readonly working = new Set<string>();
 
   start(identity: string, signal: AbortSignal, transport: Transport = this.api): Promise<void> {
-    const kube = kubeClient(transport, {});
+    const kube = kubeClient(transport, { userAgent: "test" });
     const deps = { kube, timers: this.timers, random: () => 0, log: silentLog };
     const election = { namespace: "kube-system", name: "work", identity };
     const work = () => {

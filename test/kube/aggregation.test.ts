@@ -126,6 +126,11 @@ test("requests and watches go through with the name of who asks, if they may", a
   assert.equal((await rest.send("GET", `${flunders}/a`)).status, 404);
 });
 
+test("it sends nobody anywhere else", async () => {
+  const { status, body } = await rest.send("GET", `${flunders}/moved`);
+  assert.equal(status, 502, JSON.stringify(body));
+});
+
 test("its status is written by others too, and it is listed and goes like any object", async () => {
   const conditions = [{ type: "StatusUpdated", status: "True", reason: "E2E" }];
   const found = await rest.ok("GET", own);

@@ -86,6 +86,7 @@ export class SampleApiServer implements AsyncDisposable {
       return send(200, { openapi: "3.0.0", info: { title: "sample" }, paths: {} });
     const [, name] = /\/namespaces\/default\/flunders(?:\/([^/]+))?$/.exec(pathname) ?? ["", "?"];
     if (name === "?") return send(404, status(404, "NotFound"));
+    if (name === "moved") return void response.writeHead(302, { location: "https://example.com/" }).end();
     if (searchParams.get("watch") !== null) return this.#follow(response);
     if (method === "POST") return send(201, this.#make(JSON.parse(await text(request)) as Loose));
     if (name === undefined) return send(200, this.#list());

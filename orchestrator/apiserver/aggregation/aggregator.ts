@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { failure, isStatus } from "#api/kube/status.ts";
 import type { APIService } from "#api/kube/types/apiregistration.ts";
 import { messageOf } from "#base/fault.ts";
@@ -6,7 +7,7 @@ import { readText } from "#client/streams.ts";
 import { duplexConnection } from "#rpc/duplex-connection.ts";
 import type { User } from "#orchestrator/authn/user.ts";
 import type { Draft } from "#orchestrator/machinery/resource.ts";
-import type { ApiAnswer, ApiRequest } from "../api-request.ts";
+import { type ApiAnswer, type ApiRequest, textAnswer } from "../api-request.ts";
 import type { ReadyEndpoint } from "../connect/ready-endpoints.ts";
 import { dial, passOn } from "../connect/pass-on.ts";
 import type { RegistryDeps } from "../registry/registry.ts";
@@ -73,12 +74,16 @@ export class Aggregator implements AsyncDisposable {
     const isAvailable = this.#available.has(service.metadata.name ?? "");
     if (!("ready" in found) || !isAvailable) throw failure("ServiceUnavailable", "service unavailable");
     const place = this.#chosen(found.ready);
-    return await passOn(request, {
+    let connection: Duplex | undefined;
+    const answer = await passOn(request, {
       ...place,
       path: request.url,
-      open: () => this.#open(service, place),
+      open: async () => (connection = await this.#open(service, place)),
       headers: remoteHeaders(user),
     });
+    if (!isRedirect(answer)) return answer;
+    connection?.destroy();
+    return textAnswer(502, "the backend attempted to redirect this request, which is not permitted");
   }
 
   #chosen(ready: readonly ReadyEndpoint[]): ReadyEndpoint {
@@ -217,6 +222,13 @@ export class Aggregator implements AsyncDisposable {
       this.#stop.signal,
     );
   }
+}
+
+/** It would send clients, with what they are known by to us, wherever it likes. */
+function isRedirect(answer: ApiAnswer): boolean {
+  if (answer.kind === "upgrade") return false;
+  const { status, headers } = answer;
+  return status >= 300 && status <= 399 && (headers["location"] ?? "") !== "";
 }
 
 /** @see Kubernetes, authenticating proxy: what we show a certificate of the front proxy's authority for */
