@@ -1,5 +1,6 @@
 import { unexpected, type StatusError } from "#api/kube/status.ts";
 import { messageOf } from "#base/fault.ts";
+import { untilAborted } from "#base/until-aborted.ts";
 import { isObject } from "#orchestrator/machinery/is-object.ts";
 import type { Conversion, Draft } from "#orchestrator/machinery/resource.ts";
 import type { CustomDefinition } from "./definition.ts";
@@ -40,17 +41,84 @@ export interface VersionConverter extends Conversion {
 
 /** @param served the version, and `stored` the one that new objects are kept in. @see Kubernetes API 1.36, ConversionReview */
 export function versionConverter(
-  { call, newUid }: ConverterDeps,
+  deps: ConverterDeps,
   definition: CustomDefinition,
   { served, stored }: { readonly served: string; readonly stored: string },
 ): VersionConverter {
-  const { group, names, conversion } = definition.spec;
-  const { clientConfig = {}, conversionReviewVersions = [] } = conversion?.webhook ?? {};
-  const reviewVersion = conversionReviewVersions.find((one) => one === "v1" || one === "v1beta1") ?? "v1";
+  const { group } = definition.spec;
   const [servedAs, storedAs] = [`${group}/${served}`, `${group}/${stored}`];
-  const failed = (from: Draft | undefined, reason: string): StatusError =>
-    unexpected(`conversion webhook for ${String(from?.["apiVersion"])}, Kind=${names.kind} ${reason}`);
-  const convert = async (
+  const convert = converterOf(deps, definition);
+  const known = new WeakMap<Draft, Draft>();
+  const asked = new WeakMap<Draft, Question>();
+  const ask = (some: readonly Draft[]): Question => {
+    const question = new Question(async (signal) => {
+      for (const [index, one] of (await convert(some, servedAs, signal)).entries()) {
+        const from = some[index];
+        if (from !== undefined) known.set(from, one);
+      }
+    });
+    for (const one of some) asked.set(one, question);
+    return question;
+  };
+  const openAbout = (object: Draft): Question | undefined => {
+    const question = asked.get(object);
+    return question?.isOpen === true ? question : undefined;
+  };
+  return {
+    async prepare(objects, signal) {
+      const wanted = [...new Set(objects)].filter((one) => one["apiVersion"] !== servedAs);
+      for (;;) {
+        const left = wanted.filter((one) => !known.has(one));
+        const [first] = left;
+        if (first === undefined) return;
+        const question =
+          openAbout(first) ?? ask(left.filter((one) => openAbout(one) === undefined).slice(0, atOnce));
+        await question.answered(signal);
+      }
+    },
+    decode(object) {
+      if (object["apiVersion"] === servedAs) return object;
+      const converted = known.get(object);
+      if (converted === undefined) throw failed(definition, object, "failed: the object was not asked about");
+      return converted;
+    },
+    async encode(object, signal) {
+      if (object["apiVersion"] === storedAs) return object;
+      const [converted = object] = await convert([object], storedAs, signal);
+      return converted;
+    },
+  };
+}
+
+/** What several may wait for: it is given up when nobody does any more. */
+class Question {
+  readonly #stop = new AbortController();
+  readonly #answer: Promise<void>;
+  #waiting = 0;
+
+  constructor(ask: (signal: AbortSignal) => Promise<void>) {
+    this.#answer = ask(this.#stop.signal);
+  }
+
+  get isOpen(): boolean {
+    return !this.#stop.signal.aborted;
+  }
+
+  async answered(signal: AbortSignal): Promise<void> {
+    this.#waiting++;
+    try {
+      await untilAborted(this.#answer, signal);
+    } finally {
+      if (--this.#waiting === 0) this.#stop.abort();
+    }
+  }
+}
+
+/** Asks the webhook about objects of one version. */
+function converterOf({ call, newUid }: ConverterDeps, definition: CustomDefinition) {
+  const { clientConfig = {}, conversionReviewVersions = [] } = definition.spec.conversion?.webhook ?? {};
+  const reviewVersion = conversionReviewVersions.find((one) => one === "v1" || one === "v1beta1") ?? "v1";
+  return async (
     objects: readonly Draft[],
     desiredAPIVersion: string,
     signal: AbortSignal,
@@ -65,47 +133,29 @@ export function versionConverter(
     const answer = await call(clientConfig as ConverterClient, review, timeoutS, signal).catch(
       (error: unknown) => {
         signal.throwIfAborted();
-        throw failed(first, `failed: ${messageOf(error)}`);
+        throw failed(definition, first, `failed: ${messageOf(error)}`);
       },
     );
     const response = isObject(answer) && isObject(answer["response"]) ? answer["response"] : undefined;
     const reason = refusalOf(response, uid);
-    if (reason !== undefined) throw failed(first, `failed: ${reason}`);
+    if (reason !== undefined) throw failed(definition, first, `failed: ${reason}`);
     const { convertedObjects: made } = response ?? {};
     const all = Array.isArray(made) ? (made as readonly unknown[]) : [];
     if (all.length !== objects.length)
-      throw failed(first, `returned ${all.length} objects, expected ${objects.length}`);
+      throw failed(definition, first, `returned ${all.length} objects, expected ${objects.length}`);
     return all.map((one, at) => {
       const wrong = complaint(one, objects[at] ?? {}, desiredAPIVersion);
       if (wrong !== undefined)
-        throw failed(first, `returned invalid converted object at index ${at}: ${wrong}`);
+        throw failed(definition, first, `returned invalid converted object at index ${at}: ${wrong}`);
       return withMetadata(one as Draft, objects[at] ?? {});
     });
   };
-  const known = new WeakMap<Draft, Draft>();
-  return {
-    async prepare(objects, signal) {
-      const wanted = objects.filter((one) => one["apiVersion"] !== servedAs && !known.has(one));
-      for (let at = 0; at < wanted.length; at += atOnce) {
-        const some = wanted.slice(at, at + atOnce);
-        for (const [index, one] of (await convert(some, servedAs, signal)).entries()) {
-          const from = some[index];
-          if (from !== undefined) known.set(from, one);
-        }
-      }
-    },
-    decode(object) {
-      if (object["apiVersion"] === servedAs) return object;
-      const converted = known.get(object);
-      if (converted === undefined) throw failed(object, "failed: the object was not asked about");
-      return converted;
-    },
-    async encode(object, signal) {
-      if (object["apiVersion"] === storedAs) return object;
-      const [converted = object] = await convert([object], storedAs, signal);
-      return converted;
-    },
-  };
+}
+
+function failed({ spec }: CustomDefinition, from: Draft | undefined, reason: string): StatusError {
+  return unexpected(
+    `conversion webhook for ${String(from?.["apiVersion"])}, Kind=${spec.names.kind} ${reason}`,
+  );
 }
 
 function refusalOf(response: Draft | undefined, uid: string): string | undefined {
