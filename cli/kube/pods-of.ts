@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LabelSelector } from "#api/kube/meta.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
-import { collectionPath } from "#client/kube/kube-resource.ts";
 import { pods as podResource } from "#client/kube/resources.ts";
 import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
 import { KubeFailure } from "./failure.ts";
@@ -62,7 +61,7 @@ const lookMs = 500;
 
 /** Pods with the labels; waits until there is one, for so long. @throws {KubeFailure} when there is none by then */
 export async function listPods(
-  { requests }: Kube,
+  kube: Kube,
   namespace: string,
   labelSelector: string,
   patienceMs: number,
@@ -70,12 +69,8 @@ export async function listPods(
 ): Promise<readonly Pod[]> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
-    const path = collectionPath(podResource, namespace);
-    const list = await requests.json<{ readonly items: readonly Pod[] }>(
-      { method: "GET", path, query: { labelSelector } },
-      signal,
-    );
-    if (list.items.length > 0) return list.items;
+    const { items } = await kube.of(podResource).list({ namespace, labelSelector }, signal);
+    if (items.length > 0) return items;
     if (performance.now() > deadline) throw new KubeFailure("error: timed out waiting for the condition");
     await sleep(lookMs, undefined, { signal });
   }

@@ -1,4 +1,4 @@
-import { KubeRequests } from "#client/kube/kube-requests.ts";
+import { kubeClient, type KubeClient } from "#client/kube/kube-client.ts";
 import type { Transport } from "#client/transport.ts";
 import { type Command, type Context, defineCommand } from "../context.ts";
 import { type FlagTable, type FlagValues, text } from "../flags.ts";
@@ -19,8 +19,7 @@ const sessionFlags = {
 } as const satisfies FlagTable;
 
 /** What a command has of its cluster. */
-export interface Kube {
-  readonly requests: KubeRequests;
+export interface Kube extends KubeClient {
   readonly transport: Transport;
   /** Of who asks; for what does not go through `requests`. */
   readonly headers: Readonly<Record<string, string>>;
@@ -68,19 +67,19 @@ export async function openKube(context: Context, values: SessionValues): Promise
   const headers: Record<string, string> =
     access.token === undefined ? {} : { Authorization: `Bearer ${access.token}` };
   const transport = await openTransport(access);
-  const requests = new KubeRequests(transport, {
+  const client = kubeClient(transport, {
     userAgent: "gantry",
     headers: () => headers,
     warn: (message) => context.err.write(`Warning: ${message}\n`),
   });
   let discovery: Promise<Discovery> | undefined;
   return {
-    requests,
+    ...client,
     transport,
     headers,
     namespace: values.namespace ?? access.namespace,
     isNamespaceGiven: values.namespace !== undefined,
-    discovery: () => (discovery ??= Discovery.read(requests, context.signal)),
+    discovery: () => (discovery ??= Discovery.read(client.requests, context.signal)),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   };
 }

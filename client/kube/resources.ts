@@ -16,6 +16,7 @@ import type {
   ConfigMap,
   Endpoints,
   Event,
+  LimitRange,
   Namespace,
   Node,
   PersistentVolume,
@@ -110,6 +111,14 @@ export const resourceQuotas: KubeResource<ResourceQuota> = {
   version: "v1",
   resource: "resourcequotas",
   kind: "ResourceQuota",
+  isNamespaced: true,
+};
+
+export const limitRanges: KubeResource<LimitRange> = {
+  group: "",
+  version: "v1",
+  resource: "limitranges",
+  kind: "LimitRange",
   isNamespaced: true,
 };
 

@@ -2,8 +2,15 @@ import { isStatus } from "#api/kube/status.ts";
 import type { KubeObject } from "#api/kube/meta.ts";
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import { messageOf } from "#base/fault.ts";
-import { collectionPath, type KubeResource, objectPath } from "#client/kube/kube-resource.ts";
-import { endpointSlices, leases, pods, replicaSets, resourceQuotas } from "#client/kube/resources.ts";
+import type { KubeResource } from "#client/kube/kube-resource.ts";
+import {
+  endpointSlices,
+  leases,
+  limitRanges,
+  pods,
+  replicaSets,
+  resourceQuotas,
+} from "#client/kube/resources.ts";
 import { podSelectorOf } from "../pods-of.ts";
 import type { KubeFields } from "../manifests.ts";
 import type { Kube } from "../session.ts";
@@ -29,14 +36,6 @@ import {
   describeReplicationController,
   describeStatefulSet,
 } from "./workloads.ts";
-
-const limitRanges = {
-  group: "",
-  version: "v1",
-  resource: "limitranges",
-  kind: "LimitRange",
-  isNamespaced: true,
-};
 
 /** Adds what there is to say of an object but its events. */
 type Describer = (to: Description, object: never, look: Look) => Promise<void> | void;
@@ -134,20 +133,9 @@ export async function describeObject(
   return to.toString();
 }
 
-function lookIn({ requests }: Kube, namespace: string | undefined, signal: AbortSignal): Look {
+function lookIn(kube: Kube, namespace: string | undefined, signal: AbortSignal): Look {
   return {
-    async list<T extends KubeObject>(
-      resource: KubeResource<T>,
-      query: Readonly<Record<string, string>> = {},
-    ) {
-      const path = collectionPath(resource, namespace);
-      const { items } = await requests.json<{ readonly items?: readonly T[] }>(
-        { method: "GET", path, query },
-        signal,
-      );
-      return items ?? [];
-    },
-    get: (resource, where, name) =>
-      requests.json({ method: "GET", path: objectPath(resource, { namespace: where, name }) }, signal),
+    list: async (resource, query) => (await kube.of(resource).list({ namespace, ...query }, signal)).items,
+    get: (resource, where, name) => kube.of(resource).get({ namespace: where, name }, signal),
   };
 }

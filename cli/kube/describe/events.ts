@@ -1,5 +1,4 @@
 import type { Event } from "#api/kube/types/core.ts";
-import { collectionPath } from "#client/kube/kube-resource.ts";
 import { events as eventResource } from "#client/kube/resources.ts";
 import type { KubeFields } from "../manifests.ts";
 import type { Kube } from "../session.ts";
@@ -7,14 +6,13 @@ import { type Description, sinceText } from "./description.ts";
 
 /** Events about an object, oldest first; of a node also those that have its name for a UID. */
 export async function readEvents(
-  { requests }: Kube,
+  kube: Kube,
   { kind = "", metadata = {} }: KubeFields,
   signal: AbortSignal,
 ): Promise<readonly Event[]> {
   const { name = "", namespace = "", uid = "", annotations } = metadata;
   const mirrored = annotations?.["kubernetes.io/config.mirror"];
   const uids = kind === "Node" ? [uid, name] : [mirrored ?? uid];
-  const path = collectionPath(eventResource, namespace === "" ? undefined : namespace);
   const lists = await Promise.all(
     uids.map((one) => {
       const fieldSelector = [
@@ -23,10 +21,8 @@ export async function readEvents(
         ...(kind === "Pod" ? [] : [`involvedObject.kind=${kind}`]),
         `involvedObject.uid=${one}`,
       ].join(",");
-      return requests.json<{ readonly items: readonly Event[] }>(
-        { method: "GET", path, query: { fieldSelector } },
-        signal,
-      );
+      const where = namespace === "" ? undefined : namespace;
+      return kube.of(eventResource).list({ namespace: where, fieldSelector }, signal);
     }),
   );
   return lists.flatMap(({ items }) => items).toSorted((a, b) => lastSeen(a) - lastSeen(b));

@@ -2,7 +2,7 @@ import type { Container, Pod } from "#api/kube/types/core-pods.ts";
 import { describeContainers } from "./containers.ts";
 import { type Description, sinceText, timeText } from "./description.ts";
 import { describeSpreading, describeTolerations } from "./pod-template.ts";
-import { controllerText } from "./controller-text.ts";
+import { controllerText } from "../controller.ts";
 import { describeVolumes } from "./volumes.ts";
 
 export function describePod(to: Description, pod: Pod): void {

@@ -6,7 +6,7 @@ import type { PersistentVolumeClaim, ReplicationController } from "#api/kube/typ
 import { humanDuration } from "#orchestrator/machinery/human-duration.ts";
 import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
 import { boolText, type Description, setText, timeText } from "./description.ts";
-import { controllerText } from "./controller-text.ts";
+import { controllerText, isControlledBy } from "../controller.ts";
 import { addPodTemplate } from "./pod-template.ts";
 
 /** What belongs to a workload. */
@@ -35,9 +35,7 @@ function describeController(to: Description, metadata: ObjectMeta): void {
 }
 
 function podsText({ pods }: Related, { uid }: ObjectMeta): string {
-  const own = pods.filter(({ metadata }) =>
-    metadata.ownerReferences?.some((owner) => owner.controller === true && owner.uid === uid),
-  );
+  const own = pods.filter(({ metadata }) => isControlledBy(metadata, uid));
   const count = (phase: string) => own.filter(({ status }) => status?.phase === phase).length;
   return `${count("Running")} Running / ${count("Pending")} Waiting / ${count("Succeeded")} Succeeded / ${count("Failed")} Failed`;
 }

@@ -1,12 +1,13 @@
-import type { LabelSelector } from "#api/kube/meta.ts";
+import type { KubeObject, LabelSelector } from "#api/kube/meta.ts";
 import type { ControllerRevision, ReplicaSet } from "#api/kube/types/apps.ts";
 import type { PodTemplateSpec } from "#api/kube/types/core-pods.ts";
-import { collectionPath, type KubeResource } from "#client/kube/kube-resource.ts";
+import type { KubeResource } from "#client/kube/kube-resource.ts";
 import { controllerRevisions, replicaSets } from "#client/kube/resources.ts";
 import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
 import { KubeFailure } from "../failure.ts";
 import type { KubeFields } from "../manifests.ts";
 import type { Kube } from "../session.ts";
+import { isControlledBy } from "../controller.ts";
 import type { RolloutObject } from "./targets.ts";
 
 /** What an object was at a revision. */
@@ -36,55 +37,43 @@ export async function listRevisions(
   );
 }
 
-async function list<T extends KubeResource>(
-  { requests }: Kube,
+async function list<T extends KubeObject>(
+  kube: Kube,
   { metadata, ...object }: KubeFields,
-  resource: T,
-  read: (kept: KubeFields) => Revision | undefined,
+  resource: KubeResource<T>,
+  read: (kept: T) => Revision | undefined,
   signal: AbortSignal,
 ): Promise<readonly Revision[]> {
   const { selector } = (object["spec"] ?? {}) as { readonly selector?: LabelSelector };
   const labelSelector = formatLabelSelector(requirementsOf(selector) ?? []);
-  const path = collectionPath(resource, metadata?.namespace);
-  const found = await requests.json<{ readonly items: readonly KubeFields[] }>(
-    { method: "GET", path, query: { labelSelector } },
-    signal,
-  );
+  const found = await kube.of(resource).list({ namespace: metadata?.namespace, labelSelector }, signal);
   return found.items
-    .filter((item) => isOwned(item, metadata?.uid))
+    .filter((item) => isControlledBy(item.metadata, metadata?.uid))
     .flatMap((item) => read(item) ?? [])
     .toSorted((a, b) => a.number - b.number);
 }
 
-function isOwned({ metadata }: KubeFields, uid: string | undefined): boolean {
-  const owners = (metadata?.["ownerReferences"] ?? []) as readonly {
-    readonly uid: string;
-    readonly controller?: boolean;
-  }[];
-  return owners.some((owner) => owner.controller === true && owner.uid === uid);
-}
-
 const changeCause = "kubernetes.io/change-cause";
 
-function replicaSetRevision(kept: KubeFields): Revision | undefined {
-  const { metadata, spec } = kept as unknown as ReplicaSet;
+function replicaSetRevision(kept: ReplicaSet): Revision | undefined {
+  const { metadata, spec } = kept;
   const number = metadata.annotations?.["deployment.kubernetes.io/revision"];
   if (number === undefined) return undefined;
   return {
     number: Number(number),
     cause: metadata.annotations?.[changeCause] ?? "",
     template: spec?.template,
-    kept,
+    kept: kept as unknown as KubeFields,
   };
 }
 
-function controllerRevision(kept: KubeFields): Revision {
-  const { metadata, revision, data } = kept as unknown as ControllerRevision;
+function controllerRevision(kept: ControllerRevision): Revision {
+  const { metadata, revision, data } = kept;
   const { spec } = (data ?? {}) as { readonly spec?: { readonly template?: PodTemplateSpec } };
   return {
     number: revision,
     cause: metadata.annotations?.[changeCause] ?? "",
     template: spec?.template,
-    kept,
+    kept: kept as unknown as KubeFields,
   };
 }
