@@ -1,11 +1,11 @@
 import type { DeleteOptions } from "#api/kube/meta.ts";
-import { ignoreNotFound, isStatus, type Status } from "#api/kube/status.ts";
+import { isStatus, type Status } from "#api/kube/status.ts";
 import { collectionPath, objectPath } from "#client/kube/kube-resource.ts";
 import { watchEvents } from "#client/kube/watch-events.ts";
 import type { KubeFields } from "./manifests.ts";
 import type { Kube } from "./session.ts";
 import type { ObjectTarget } from "./targets.ts";
-import { getObject } from "./write-object.ts";
+import { findLiveObject } from "./write-object.ts";
 
 /** Deletes an object; resolves to its UID where the server tells. @throws {StatusError} */
 export async function deleteObject(
@@ -31,10 +31,7 @@ export async function untilGone(
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    const found = await getObject(kube, target, signal).catch((error: unknown) => {
-      ignoreNotFound(error);
-      return undefined;
-    });
+    const found = await findLiveObject(kube, target, signal);
     if (found === undefined || (uid !== undefined && found.metadata?.uid !== uid)) return;
     if (await isDeletedWhileWatched(kube, target, found, signal)) return;
   }

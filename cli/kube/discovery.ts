@@ -89,10 +89,18 @@ export class Discovery {
   /** The resources of a category like `all`, undefined when there is none of the name. */
   category(name: string): readonly ServedResource[] | undefined {
     const found = this.all.filter(({ categories }) => categories.includes(name));
-    const isFirst = (one: ServedResource) =>
-      found.find(({ group, resource }) => group === one.group && resource === one.resource) === one;
-    return found.length === 0 ? undefined : found.filter(isFirst);
+    return found.length === 0 ? undefined : preferred(found);
   }
+}
+
+/** Of several versions the first is the one that the server prefers. */
+export function preferred(all: readonly ServedResource[]): readonly ServedResource[] {
+  const first = new Map<string, ServedResource>();
+  for (const one of all) {
+    const name = groupResourceOf(one);
+    if (!first.has(name)) first.set(name, one);
+  }
+  return [...first.values()];
 }
 
 function splitVersion(apiVersion: string): readonly [group: string, version: string] {
@@ -122,7 +130,12 @@ export function groupResourceOf({ group, resource }: KubeResource): string {
   return group === "" ? resource : `${resource}.${group}`;
 }
 
+/** `pod`, or `deployment.apps`. */
+export function groupKindOf({ group, kind }: Pick<KubeResource, "group" | "kind">): string {
+  return group === "" ? kind.toLowerCase() : `${kind.toLowerCase()}.${group}`;
+}
+
 /** `pod/x`, or `deployment.apps/x`: how kubectl names an object. */
-export function objectName({ group, kind }: Pick<KubeResource, "group" | "kind">, name: string): string {
-  return `${kind.toLowerCase()}${group === "" ? "" : `.${group}`}/${name}`;
+export function objectName(type: Pick<KubeResource, "group" | "kind">, name: string): string {
+  return `${groupKindOf(type)}/${name}`;
 }

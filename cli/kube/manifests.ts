@@ -112,13 +112,18 @@ function objectsOf(
   return documentsOf(text)
     .flatMap((document) => attempt(() => [parse(document, source)]))
     .filter((value) => value !== null && value !== undefined)
-    .flatMap((value) => attempt(() => itemsOf(checked(value, source))))
+    .flatMap((value) =>
+      attempt<unknown>(() => {
+        const object = checked(value, source);
+        return itemsOf(object) ?? [object];
+      }),
+    )
     .flatMap((value) => attempt(() => [{ object: checked(value, source), source }]));
 }
 
-function itemsOf(object: KubeFields): readonly unknown[] {
-  const items = object["items"];
-  return object.kind?.endsWith("List") === true && Array.isArray(items) ? items : [object];
+/** Undefined for what is no list. */
+export function itemsOf({ kind, items }: KubeFields): readonly KubeFields[] | undefined {
+  return kind?.endsWith("List") === true && Array.isArray(items) ? (items as KubeFields[]) : undefined;
 }
 
 /** Those that hold more than comments. */

@@ -2,7 +2,7 @@ import type { KubeRequest } from "#client/kube/kube-requests.ts";
 import { apiVersionOf } from "#client/kube/kube-resource.ts";
 import type { KubeFields } from "./manifests.ts";
 import type { Kube } from "./session.ts";
-import { type Target, readRequest } from "./targets.ts";
+import { type ObjectTarget, type Target, readRequest } from "./targets.ts";
 
 export interface ReadOptions {
   /** Objects of a page; 0 for all at once. */
@@ -51,6 +51,44 @@ export async function readObjects(
   for await (const page of readPages<Page>(kube, target, options, signal)) {
     if (target.is === "object") found.push(page);
     else for (const item of page.items ?? []) found.push({ ...type, ...item });
+  }
+  return found;
+}
+
+export interface FoundObject {
+  readonly target: ObjectTarget;
+  readonly object: KubeFields;
+}
+
+/** The object that a target names, or those that a list of it has. @throws {StatusError} */
+export async function findObjects(
+  kube: Kube,
+  target: Target,
+  signal: AbortSignal,
+): Promise<readonly FoundObject[]> {
+  const { resource } = target;
+  return (await readObjects(kube, target, {}, signal)).map((object) => {
+    const { name = "", namespace = "" } = object.metadata ?? {};
+    const where = resource.isNamespaced ? { namespace } : {};
+    return { target: target.is === "object" ? target : { is: "object", resource, name, ...where }, object };
+  });
+}
+
+/** The same of several targets. @param onError told of each that cannot be read, which is left out */
+export async function findAllObjects(
+  kube: Kube,
+  targets: readonly Target[],
+  onError: (error: unknown) => void,
+  signal: AbortSignal,
+): Promise<readonly FoundObject[]> {
+  const found: FoundObject[] = [];
+  for (const target of targets) {
+    try {
+      found.push(...(await findObjects(kube, target, signal)));
+    } catch (error) {
+      signal.throwIfAborted();
+      onError(error);
+    }
   }
   return found;
 }

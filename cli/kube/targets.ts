@@ -112,11 +112,11 @@ function expand(types: string, discovery: Discovery): readonly ServedResource[] 
 }
 
 /** @throws {KubeFailure} when a name is asked for in all namespaces */
-export function objectTarget(
+function objectTarget(
   kube: Kube,
   resource: ServedResource,
   name: string,
-  { isEverywhere }: Pick<Choice, "isEverywhere"> = {},
+  { isEverywhere }: Choice,
 ): ObjectTarget {
   if (!resource.isNamespaced) return { is: "object", resource, name };
   if (isEverywhere === true) throw failure("a resource cannot be retrieved by name across all namespaces");

@@ -1,6 +1,6 @@
 import type { KubeRequest } from "#client/kube/kube-requests.ts";
 import { collectionPath, objectPath } from "#client/kube/kube-resource.ts";
-import { StatusError } from "#api/kube/status.ts";
+import { ignoreNotFound, StatusError } from "#api/kube/status.ts";
 import type { KubeFields } from "./manifests.ts";
 import type { Kube } from "./session.ts";
 import type { ObjectTarget } from "./targets.ts";
@@ -62,6 +62,20 @@ export function getObject(
   signal: AbortSignal,
 ): Promise<KubeFields> {
   return requests.json({ method: "GET", path: objectPath(resource, { namespace, name }) }, signal);
+}
+
+/** Undefined when it is not there. @throws {StatusError} */
+export async function findLiveObject(
+  kube: Kube,
+  target: ObjectTarget,
+  signal: AbortSignal,
+): Promise<KubeFields | undefined> {
+  try {
+    return await getObject(kube, target, signal);
+  } catch (error) {
+    ignoreNotFound(error);
+    return undefined;
+  }
 }
 
 /** Says in a failure of the server's of which file it is. */

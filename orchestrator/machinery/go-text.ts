@@ -40,8 +40,8 @@ export function goNumber(value: number): string {
 }
 
 /** JSON as Go writes a map: members by name, safe to stand in HTML. */
-export function goMapJson(value: unknown): string {
-  return goJson(sorted(value));
+export function goMapJson(value: unknown, indent?: number): string {
+  return goJson(sorted(value), indent);
 }
 
 function sorted(value: unknown): unknown {

@@ -1,4 +1,4 @@
-import { ignoreNotFound, isStatus, StatusError } from "#api/kube/status.ts";
+import { isStatus, StatusError } from "#api/kube/status.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { goMapJson } from "#orchestrator/machinery/go-text.ts";
 import { applyMergePatch } from "#orchestrator/machinery/merge-patch.ts";
@@ -12,6 +12,7 @@ import type { Kube } from "../session.ts";
 import type { ObjectTarget } from "../targets.ts";
 import {
   createObject,
+  findLiveObject,
   getObject,
   patchObject,
   type Patch,
@@ -53,7 +54,7 @@ export async function applyOnClient(deps: ApplyDeps, target: ObjectTarget): Prom
   const manifest = target.manifest?.object ?? {};
   const modified = withAnnotation(withNamespace(manifest, target));
   const source = target.manifest?.source;
-  const current = await findObject(kube, target, signal);
+  const current = await findLiveObject(kube, target, signal);
   if (current === undefined) return { verb: "created", object: await create(deps, target, modified) };
   if (current.metadata?.annotations?.[lastApplied] === undefined)
     err.write(
@@ -65,19 +66,6 @@ export async function applyOnClient(deps: ApplyDeps, target: ObjectTarget): Prom
     const isFixable = isStatus(error, "Conflict") || isStatus(error, "Invalid");
     if (!deps.isForced || !isFixable) throw withSource("patching", source, error);
     return { verb: "configured", object: await replace(deps, target, modified, current) };
-  }
-}
-
-async function findObject(
-  kube: Kube,
-  target: ObjectTarget,
-  signal: AbortSignal,
-): Promise<KubeFields | undefined> {
-  try {
-    return await getObject(kube, target, signal);
-  } catch (error) {
-    ignoreNotFound(error);
-    return undefined;
   }
 }
 

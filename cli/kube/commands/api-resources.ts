@@ -1,6 +1,6 @@
 import { apiVersionOf } from "#client/kube/kube-resource.ts";
 import { bool, list, text } from "../../flags.ts";
-import { groupResourceOf, type ServedResource } from "../discovery.ts";
+import { groupResourceOf, preferred, type ServedResource } from "../discovery.ts";
 import { KubeFailure } from "../failure.ts";
 import { ColumnWriter } from "../print/column-writer.ts";
 import { defineKubeCommand } from "../session.ts";
@@ -22,13 +22,14 @@ export const apiResources = defineKubeCommand({
     const { output = "", verbs, categories } = values;
     if (!["", "name", "wide"].includes(output))
       throw new KubeFailure(`error: --output ${output} is not available`);
-    const all = (await kube.discovery()).all
+    const wanted = (await kube.discovery()).all
       .filter(({ group }) => values["api-group"] === undefined || group === values["api-group"])
       .filter(({ isNamespaced }) => !given.has("namespaced") || isNamespaced === values.namespaced)
       .filter((one) => verbs.every((verb) => one.verbs.includes(verb)))
-      .filter((one) => categories.every((category) => one.categories.includes(category)))
-      .filter(isPreferred);
-    const sorted = all.toSorted((a, b) => compare(a.group, b.group) || compare(a.resource, b.resource));
+      .filter((one) => categories.every((category) => one.categories.includes(category)));
+    const sorted = preferred(wanted).toSorted(
+      (a, b) => compare(a.group, b.group) || compare(a.resource, b.resource),
+    );
     if (output === "name") for (const one of sorted) out.write(`${groupResourceOf(one)}\n`);
     else {
       const writer = new ColumnWriter((lines) => out.write(lines));
@@ -40,11 +41,6 @@ export const apiResources = defineKubeCommand({
     return 0;
   },
 });
-
-/** Of several versions the first is the one that the server prefers. */
-function isPreferred(one: ServedResource, at: number, all: readonly ServedResource[]): boolean {
-  return all.findIndex(({ group, resource }) => group === one.group && resource === one.resource) === at;
-}
 
 function cellsOf(one: ServedResource, isWide: boolean): readonly string[] {
   const cells = [

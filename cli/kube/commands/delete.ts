@@ -5,12 +5,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../../context.ts";
 import { bool, number, text } from "../../flags.ts";
 import { deleteObject, untilGone } from "../delete-object.ts";
-import { objectName } from "../discovery.ts";
+import { groupKindOf, objectName } from "../discovery.ts";
 import { type DryRun, dryRunFlags, dryRunNote, parseDryRun } from "../dry-run.ts";
 import { KubeFailure, throwAll } from "../failure.ts";
-import { readObjects } from "../read-objects.ts";
+import { findObjects } from "../read-objects.ts";
 import { defineKubeCommand, type Kube } from "../session.ts";
-import { findTargets, objectTarget, type ObjectTarget, type Target, targetFlags } from "../targets.ts";
+import { findTargets, type ObjectTarget, type Target, targetFlags } from "../targets.ts";
 import { withSource } from "../write-object.ts";
 
 export const deleteIt = defineKubeCommand({
@@ -176,7 +176,7 @@ async function deleteAll(
         const from = namespace === undefined ? "" : ` from ${namespace} namespace`;
         const what = `${grace === 0 ? "force deleted" : "deleted"}${from}${dryRunNote(dryRun)}`;
         if (isShort) out.write(`${objectName(resource, name)}\n`);
-        else out.write(`${objectName(resource, "").slice(0, -1)} "${name}" ${what}\n`);
+        else out.write(`${groupKindOf(resource)} "${name}" ${what}\n`);
         gone.push({ target, uid });
       } catch (error) {
         onError(withSource("deleting", target.manifest?.source, error));
@@ -194,11 +194,7 @@ async function objectsOf(
 ): Promise<readonly ObjectTarget[]> {
   if (target.is === "object") return [target];
   try {
-    const found = await readObjects(kube, target, {}, signal);
-    return found.map(({ metadata = {} }) => ({
-      ...objectTarget(kube, target.resource, metadata.name ?? ""),
-      ...(target.resource.isNamespaced && { namespace: metadata.namespace ?? "" }),
-    }));
+    return (await findObjects(kube, target, signal)).map((found) => found.target);
   } catch (error) {
     onError(error);
     return [];

@@ -1,7 +1,7 @@
 import { isStatus } from "#api/kube/status.ts";
 import type { Context } from "../../context.ts";
 import { bool, number, text } from "../../flags.ts";
-import { groupResourceOf, objectName } from "../discovery.ts";
+import { groupKindOf, groupResourceOf } from "../discovery.ts";
 import { KubeFailure, throwAll } from "../failure.ts";
 import type { KubeFields } from "../manifests.ts";
 import { findPrinter, listFlags, type ObjectPrinter } from "../print/choose-printer.ts";
@@ -213,7 +213,7 @@ function tableOptions(values: GetValues, { resource }: Target, isMixed: boolean)
     hasNamespace: values["all-namespaces"] && resource.isNamespaced,
     labelColumns: values["label-columns"],
     showsLabels: values["show-labels"],
-    ...((isMixed || values["show-kind"]) && { kind: objectName(resource, "").slice(0, -1) }),
+    ...((isMixed || values["show-kind"]) && { kind: groupKindOf(resource) }),
   };
 }
 

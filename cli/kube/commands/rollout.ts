@@ -14,7 +14,8 @@ import { ColumnWriter } from "../print/column-writer.ts";
 import { resultPrinter } from "../print/result-printer.ts";
 import { listRevisions, type Revision } from "../rollout/revisions.ts";
 import { rolloutStatus } from "../rollout/status.ts";
-import { rolloutObjects, type RolloutObject } from "../rollout/targets.ts";
+import type { FoundObject } from "../read-objects.ts";
+import { rolloutObjects } from "../rollout/targets.ts";
 import { revisionToUndo, undo as undoOne } from "../rollout/undo.ts";
 import { defineKubeCommand, type Kube } from "../session.ts";
 import { targetFlags } from "../targets.ts";
@@ -52,7 +53,7 @@ export const status = defineKubeCommand({
 
 async function followStatus(
   context: Context & { readonly kube: Kube },
-  { target, object: first }: RolloutObject,
+  { target, object: first }: FoundObject,
   revision: number,
   isWatched: boolean,
   limitMs: number,
@@ -64,7 +65,7 @@ async function followStatus(
   timer?.catch(() => {}); // it was done before
   rolloutStatus(first, revision); // a kind that has none is told of at once
   let problem: unknown;
-  const show = (type: string, object: RolloutObject["object"]) => {
+  const show = (type: string, object: FoundObject["object"]) => {
     if (done.signal.aborted) return;
     try {
       if (type === "DELETED") throw new KubeFailure("error: object has been deleted");
@@ -175,7 +176,7 @@ export const undo = defineKubeCommand({
   },
 });
 
-function warnIfApplied({ target, object }: RolloutObject, write: (line: string) => void): void {
+function warnIfApplied({ target, object }: FoundObject, write: (line: string) => void): void {
   if (object.metadata?.annotations?.[lastApplied] === undefined) return;
   write(
     `Warning: resource ${groupResourceOf(target.resource)}/${target.name} was previously managed with 'gantry apply'. Rolling back will not update the ${lastApplied} annotation, which may cause unexpected behavior on future 'gantry apply' operations. Consider using 'gantry apply' with your previous configuration file instead.\n`,
@@ -184,14 +185,14 @@ function warnIfApplied({ target, object }: RolloutObject, write: (line: string) 
 
 interface Change {
   /** The patch, or why there is none. */
-  readonly plan: (one: RolloutObject) => object | string;
+  readonly plan: (one: FoundObject) => object | string;
   readonly verb: string;
   readonly about: string;
   readonly example: readonly [command: string, what: string];
 }
 
 const scalable = new Set(["Deployment", "DaemonSet", "StatefulSet"]);
-const isPaused = ({ object }: RolloutObject) =>
+const isPaused = ({ object }: FoundObject) =>
   (object["spec"] as { readonly paused?: boolean }).paused === true;
 
 /** A command that patches each object. */

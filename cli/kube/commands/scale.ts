@@ -9,9 +9,9 @@ import { KubeFailure, throwAll } from "../failure.ts";
 import type { KubeFields } from "../manifests.ts";
 import { outputFlags } from "../print/choose-printer.ts";
 import { resultPrinter } from "../print/result-printer.ts";
-import { readObjects } from "../read-objects.ts";
+import { findAllObjects } from "../read-objects.ts";
 import { defineKubeCommand, type Kube } from "../session.ts";
-import { findTargets, objectTarget, type ObjectTarget, targetFlags } from "../targets.ts";
+import { findTargets, type ObjectTarget, targetFlags } from "../targets.ts";
 import { patchObject, type WriteHow } from "../write-object.ts";
 
 export const scale = defineKubeCommand({
@@ -43,19 +43,7 @@ export const scale = defineKubeCommand({
     const dryRun = parseDryRun(values["dry-run"]);
     const targets = await findTargets(kube, operands, { ...values, takesAll: values.all }, signal);
     const problems: unknown[] = [];
-    const found: { readonly target: ObjectTarget; readonly object: KubeFields }[] = [];
-    for (const whole of targets) {
-      try {
-        for (const object of await readObjects(kube, whole, {}, signal)) {
-          const target =
-            whole.is === "object" ? whole : objectTarget(kube, whole.resource, object.metadata?.name ?? "");
-          found.push({ target, object });
-        }
-      } catch (error) {
-        signal.throwIfAborted();
-        problems.push(error);
-      }
-    }
+    const found = await findAllObjects(kube, targets, (error) => problems.push(error), signal);
     if (found.length === 0 && problems.length === 0)
       throw new KubeFailure("error: no objects passed to scale");
     if (values["resource-version"] !== undefined && found.length > 1)

@@ -83,12 +83,6 @@ export function sinceText(time: string | null | undefined): string {
   return humanDuration(Date.now() - Date.parse(time));
 }
 
-/** `a=b,c=d`, or `<none>`. */
-export function setText(labels: Texts): string {
-  const pairs = Object.entries(labels ?? {}).map(([name, value]) => `${name}=${value}`);
-  return pairs.length === 0 ? "<none>" : pairs.sort().join(",");
-}
-
 export function boolText(value: boolean | undefined): string {
   if (value === undefined) return "<unset>";
   return value ? "True" : "False";

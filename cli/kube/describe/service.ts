@@ -1,6 +1,7 @@
 import type { Service } from "#api/kube/types/core.ts";
 import type { EndpointSlice } from "#api/kube/types/discovery.ts";
-import { type Description, setText } from "./description.ts";
+import { labelsText } from "../print/table.ts";
+import type { Description } from "./description.ts";
 
 const mostEndpoints = 3;
 
@@ -13,7 +14,7 @@ export function describeService(
   to.line(0, "Namespace:", metadata.namespace);
   to.labels("Labels", metadata.labels);
   to.annotations("Annotations", metadata.annotations);
-  to.line(0, "Selector:", setText(spec?.selector));
+  to.line(0, "Selector:", labelsText(spec?.selector));
   to.line(0, "Type:", spec?.type);
   if (spec?.ipFamilyPolicy !== undefined) to.line(0, "IP Family Policy:", spec.ipFamilyPolicy);
   to.line(0, "IP Families:", listText(spec?.ipFamilies));

@@ -1,7 +1,8 @@
 import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { PersistentVolume, PersistentVolumeClaim } from "#api/kube/types/core.ts";
 import type { StorageClass } from "#api/kube/types/storage.ts";
-import { boolText, type Description, setText, sinceText, timeText } from "./description.ts";
+import { labelsText } from "../print/table.ts";
+import { boolText, type Description, sinceText, timeText } from "./description.ts";
 import { rowsOf } from "./volumes.ts";
 
 const modes: Readonly<Record<string, string>> = {
@@ -120,9 +121,9 @@ export function describeStorageClass(to: Description, object: StorageClass): voi
   const isDefault = metadata.annotations?.["storageclass.kubernetes.io/is-default-class"] === "true";
   to.line(0, "Name:", metadata.name);
   to.line(0, "IsDefaultClass:", isDefault ? "Yes" : "No");
-  to.line(0, "Annotations:", setText(metadata.annotations));
+  to.line(0, "Annotations:", labelsText(metadata.annotations));
   to.line(0, "Provisioner:", provisioner);
-  to.line(0, "Parameters:", setText(parameters));
+  to.line(0, "Parameters:", labelsText(parameters));
   to.line(0, "AllowVolumeExpansion:", boolText(allowVolumeExpansion));
   if (mountOptions.length === 0) to.line(0, "MountOptions:", "<none>");
   else to.line(0, "MountOptions:");

@@ -5,7 +5,8 @@ import type { Pod } from "#api/kube/types/core-pods.ts";
 import type { PersistentVolumeClaim, ReplicationController } from "#api/kube/types/core.ts";
 import { humanDuration } from "#orchestrator/machinery/human-duration.ts";
 import { formatLabelSelector, requirementsOf } from "#orchestrator/machinery/label-selector.ts";
-import { boolText, type Description, setText, timeText } from "./description.ts";
+import { labelsText } from "../print/table.ts";
+import { boolText, type Description, timeText } from "./description.ts";
 import { controllerText, isControlledBy } from "../controller.ts";
 import { addPodTemplate } from "./pod-template.ts";
 
@@ -122,7 +123,7 @@ export function describeReplicationController(
   related: Related,
 ): void {
   describeHead(to, metadata);
-  to.line(0, "Selector:", setText(spec?.selector));
+  to.line(0, "Selector:", labelsText(spec?.selector));
   describeMeta(to, metadata);
   to.line(0, "Replicas:", `${status?.replicas ?? 0} current / ${spec?.replicas ?? 1} desired`);
   to.line(0, "Pods Status:", podsText(related, metadata));
@@ -137,7 +138,7 @@ export function describeDaemonSet(
 ): void {
   describeHead(to, metadata);
   to.line(0, "Selector:", selectorText(spec?.selector));
-  to.line(0, "Node-Selector:", setText(spec?.template?.spec?.nodeSelector));
+  to.line(0, "Node-Selector:", labelsText(spec?.template?.spec?.nodeSelector));
   describeMeta(to, metadata);
   to.line(0, `Desired Number of Nodes Scheduled: ${status?.desiredNumberScheduled ?? 0}`);
   to.line(0, `Current Number of Nodes Scheduled: ${status?.currentNumberScheduled ?? 0}`);

@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
-import { goJson } from "#base/go-json.ts";
-import { byBytes, goValue } from "#orchestrator/machinery/go-text.ts";
+import { goMapJson, goValue } from "#orchestrator/machinery/go-text.ts";
 import { toKubeYaml } from "../../output/yaml-lines.ts";
 import { bool, list, text, type FlagTable, type FlagValues } from "../../flags.ts";
 import { objectName } from "../discovery.ts";
 import { KubeFailure } from "../failure.ts";
-import type { KubeFields } from "../manifests.ts";
+import { itemsOf, type KubeFields } from "../manifests.ts";
 import { ColumnWriter } from "./column-writer.ts";
 import { jsonPathTemplate, relaxedPath } from "./json-path-template.ts";
 import { escapeTerminal } from "./table.ts";
@@ -52,7 +51,7 @@ export function findPrinter(
     case "wide":
       return undefined;
     case "json":
-      return (object) => write(`${kubeJson(shown(object))}\n`);
+      return (object) => write(`${goMapJson(shown(object), 4)}\n`);
     case "yaml":
       return yamlPrinter(shown, write);
     case "name":
@@ -76,35 +75,12 @@ function splitOnce(output: string): readonly [format: string, argument?: string]
   return equals < 0 ? [output] : [output.slice(0, equals), output.slice(equals + 1)];
 }
 
-export function itemsOf(object: KubeFields): readonly KubeFields[] | undefined {
-  const items = object["items"];
-  return Array.isArray(items) && object.kind?.endsWith("List") === true ? (items as KubeFields[]) : undefined;
-}
-
 function withoutManaged(object: KubeFields): KubeFields {
   const items = itemsOf(object);
   if (items !== undefined) return { ...object, items: items.map(withoutManaged) };
   if (object.metadata?.["managedFields"] === undefined) return object;
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata };
-}
-
-/** JSON with four blanks a level, members by name. */
-export function kubeJson(value: unknown): string {
-  const sort = (one: unknown): unknown => {
-    if (Array.isArray(one)) return one.map(sort);
-    if (typeof one !== "object" || one === null) return one;
-    return Object.fromEntries(
-      Object.entries(one)
-        .sort(([a], [b]) => byBytes(a, b))
-        .map(([key, member]) => [key, sort(member)]),
-    );
-  };
-  return escapeHtml(JSON.stringify(sort(value), null, 4));
-}
-
-function escapeHtml(json: string): string {
-  return json.replace(/[<>&\u2028\u2029]/g, (letter) => goJson(letter).slice(1, -1));
 }
 
 function yamlPrinter(
@@ -140,7 +116,7 @@ function pathPrinter(
     return (object) => write(render(object));
   }
   const values = relaxedPath(template);
-  return (object) => write(`${kubeJson(values(object))}\n`);
+  return (object) => write(`${goMapJson(values(object), 4)}\n`);
 }
 
 interface PrintedColumn {

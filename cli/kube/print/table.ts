@@ -106,7 +106,7 @@ export function escapeTerminal(text: string): string {
 }
 
 /** `a=b,c=d` by name, or `<none>`. */
-export function labelsText(labels: Readonly<Record<string, string>>): string {
+export function labelsText(labels: Readonly<Record<string, string>> = {}): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   return pairs.length === 0 ? "<none>" : pairs.sort().join(",");
 }

@@ -8,7 +8,7 @@ import { KubeFailure } from "../failure.ts";
 import type { KubeFields } from "../manifests.ts";
 import type { Kube } from "../session.ts";
 import { isControlledBy } from "../controller.ts";
-import type { RolloutObject } from "./targets.ts";
+import type { FoundObject } from "../read-objects.ts";
 
 /** What an object was at a revision. */
 export interface Revision {
@@ -22,7 +22,7 @@ export interface Revision {
 /** The revisions of an object, oldest first. @throws {KubeFailure} for a kind that has none */
 export async function listRevisions(
   kube: Kube,
-  { object, target }: RolloutObject,
+  { object, target }: FoundObject,
   what: string,
   signal: AbortSignal,
 ): Promise<readonly Revision[]> {

@@ -1,15 +1,9 @@
 import type { Context } from "../../context.ts";
 import type { FlagValues } from "../../flags.ts";
 import { KubeFailure } from "../failure.ts";
-import type { KubeFields } from "../manifests.ts";
-import { readObjects } from "../read-objects.ts";
+import { findAllObjects, type FoundObject } from "../read-objects.ts";
 import type { Kube } from "../session.ts";
-import { findTargets, type ObjectTarget, objectTarget, targetFlags } from "../targets.ts";
-
-export interface RolloutObject {
-  readonly target: ObjectTarget;
-  readonly object: KubeFields;
-}
+import { findTargets, type targetFlags } from "../targets.ts";
 
 /**
  * The objects that a command of `rollout` is about, as they are.
@@ -22,21 +16,9 @@ export async function rolloutObjects(
   operands: readonly string[],
   values: FlagValues<typeof targetFlags>,
   onError: (error: unknown) => void,
-): Promise<readonly RolloutObject[]> {
+): Promise<readonly FoundObject[]> {
   if (operands.length === 0 && values.filename.length === 0)
     throw new KubeFailure("error: required resource not specified");
-  const found: RolloutObject[] = [];
-  for (const whole of await findTargets(kube, operands, { ...values, takesAll: true }, signal)) {
-    try {
-      for (const object of await readObjects(kube, whole, {}, signal)) {
-        const target =
-          whole.is === "object" ? whole : objectTarget(kube, whole.resource, object.metadata?.name ?? "");
-        found.push({ target, object });
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      onError(error);
-    }
-  }
-  return found;
+  const targets = await findTargets(kube, operands, { ...values, takesAll: true }, signal);
+  return await findAllObjects(kube, targets, onError, signal);
 }

@@ -6,7 +6,7 @@ import { KubeFailure } from "../failure.ts";
 import type { Kube } from "../session.ts";
 import { type Patch, patchObject, type WriteHow } from "../write-object.ts";
 import type { Revision } from "./revisions.ts";
-import type { RolloutObject } from "./targets.ts";
+import type { FoundObject } from "../read-objects.ts";
 
 const hashLabel = "pod-template-hash";
 
@@ -22,7 +22,7 @@ const ownAnnotations = new Set([
 
 /** The revision to go back to: the one that is asked for, or with 0 the one before the last. @throws {KubeFailure} */
 export function revisionToUndo(
-  { object }: RolloutObject,
+  { object }: FoundObject,
   revisions: readonly Revision[],
   wanted: number,
 ): Revision {
@@ -43,7 +43,7 @@ export function revisionToUndo(
 /** Makes an object what it was at a revision; resolves to what to say of it. @throws {KubeFailure} */
 export async function undo(
   kube: Kube,
-  { object, target }: RolloutObject,
+  { object, target }: FoundObject,
   revision: Revision,
   wanted: number,
   how: WriteHow,
