@@ -1,5 +1,5 @@
 import { isStatus } from "#api/kube/status.ts";
-import { bool, text } from "../../flags.ts";
+import { bool, text, type FlagTable, type FlagValues } from "../../flags.ts";
 import { applyOnClient, type Applied, type ApplyDeps } from "../apply/client-side.ts";
 import { applyOnServer, clientSideManager, serverSideManager } from "../apply/server-side.ts";
 import { selectManifests } from "../select-manifests.ts";
@@ -12,20 +12,24 @@ import { defineKubeCommand } from "../session.ts";
 import { manifestTarget, type ObjectTarget, targetFlags } from "../targets.ts";
 import { groupResourceOf } from "../discovery.ts";
 
+const flags = {
+  ...targetFlags,
+  ...outputFlags,
+  ...dryRunFlags,
+  ...validateFlags,
+  "server-side": bool("Let the server merge, and keep who manages which field"),
+  "force-conflicts": bool("Take fields over from their managers (with --server-side)"),
+  "field-manager": text("NAME", "Who manages the fields"),
+  subresource: text("NAME", "Apply to this subresource (with --server-side)"),
+  force: bool("Delete and make anew what cannot be changed"),
+} as const satisfies FlagTable;
+
+type ApplyValues = FlagValues<typeof flags>;
+
 export const apply = defineKubeCommand({
   usage: "-f FILE [flags]",
   about: "Makes objects, or changes them, to what files say, as kubectl apply does; both may take turns.",
-  flags: {
-    ...targetFlags,
-    ...outputFlags,
-    ...dryRunFlags,
-    ...validateFlags,
-    "server-side": bool("Let the server merge, and keep who manages which field"),
-    "force-conflicts": bool("Take fields over from their managers (with --server-side)"),
-    "field-manager": text("NAME", "Who manages the fields"),
-    subresource: text("NAME", "Apply to this subresource (with --server-side)"),
-    force: bool("Delete and make anew what cannot be changed"),
-  },
+  flags,
   operands: [0, 0],
   examples: [
     ["gantry apply -f web.yaml", "make or change what the file has"],
@@ -81,13 +85,7 @@ export const apply = defineKubeCommand({
   },
 });
 
-function checkFlags(values: {
-  readonly "server-side": boolean;
-  readonly "force-conflicts": boolean;
-  readonly "dry-run": string | undefined;
-  readonly subresource: string | undefined;
-  readonly force: boolean;
-}): void {
+function checkFlags(values: ApplyValues): void {
   const isServerSide = values["server-side"];
   if (values["force-conflicts"] && !isServerSide)
     throw new KubeFailure("error: --force-conflicts only works with --server-side");

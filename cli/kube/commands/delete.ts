@@ -3,7 +3,7 @@ import type { DeleteOptions } from "#api/kube/meta.ts";
 import { parseDuration } from "#base/duration.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../../context.ts";
-import { bool, number, text } from "../../flags.ts";
+import { bool, number, text, type FlagTable, type FlagValues } from "../../flags.ts";
 import { deleteObject, untilGone } from "../delete-object.ts";
 import { groupKindOf, objectName } from "../discovery.ts";
 import { type DryRun, dryRunFlags, dryRunNote, parseDryRun } from "../dry-run.ts";
@@ -13,31 +13,35 @@ import { defineKubeCommand, type Kube } from "../session.ts";
 import { findTargets, type ObjectTarget, type Target, targetFlags } from "../targets.ts";
 import { withSource } from "../write-object.ts";
 
+const flags = {
+  ...targetFlags,
+  ...dryRunFlags,
+  all: bool("All of the types, in the namespace"),
+  "all-namespaces": bool("Of all namespaces", "A"),
+  "field-selector": text("FIELDS", "Only objects with these fields"),
+  cascade: text(
+    "background|orphan|foreground",
+    "What becomes of dependents (default background)",
+    undefined,
+    {
+      bare: "background",
+    },
+  ),
+  force: bool("Do not wait for what runs to end"),
+  "grace-period": number("SECONDS", "How long what runs may take to end; 0 only with --force"),
+  now: bool("As --grace-period=1"),
+  "ignore-not-found": bool("What is not there is no error; so with --all and selectors"),
+  timeout: text("DURATION", "How long to wait (default 0s: as long as it takes)"),
+  wait: bool("Wait until it is gone", undefined, { isOn: true, shownDefault: "true" }),
+  output: text("name", "Print only names", "o"),
+} as const satisfies FlagTable;
+
+type DeleteValues = FlagValues<typeof flags>;
+
 export const deleteIt = defineKubeCommand({
   usage: "(-f FILE | TYPE (NAME... | -l LABELS | --all) | TYPE/NAME...) [flags]",
   about: "Deletes objects, and waits until they are gone, as kubectl delete does.",
-  flags: {
-    ...targetFlags,
-    ...dryRunFlags,
-    all: bool("All of the types, in the namespace"),
-    "all-namespaces": bool("Of all namespaces", "A"),
-    "field-selector": text("FIELDS", "Only objects with these fields"),
-    cascade: text(
-      "background|orphan|foreground",
-      "What becomes of dependents (default background)",
-      undefined,
-      {
-        bare: "background",
-      },
-    ),
-    force: bool("Do not wait for what runs to end"),
-    "grace-period": number("SECONDS", "How long what runs may take to end; 0 only with --force"),
-    now: bool("As --grace-period=1"),
-    "ignore-not-found": bool("What is not there is no error; so with --all and selectors"),
-    timeout: text("DURATION", "How long to wait (default 0s: as long as it takes)"),
-    wait: bool("Wait until it is gone", undefined, { isOn: true, shownDefault: "true" }),
-    output: text("name", "Print only names", "o"),
-  },
+  flags,
   operands: [0, Infinity],
   complete: ["kube-type", "kube-object"],
   examples: [
@@ -90,16 +94,6 @@ export const deleteIt = defineKubeCommand({
     return 0;
   },
 });
-
-interface DeleteValues {
-  readonly all: boolean;
-  readonly selector: string | undefined;
-  readonly "field-selector": string | undefined;
-  readonly now: boolean;
-  readonly force: boolean;
-  readonly "grace-period": number | undefined;
-  readonly output: string | undefined;
-}
 
 /** Undefined leaves it to the object. 0 is for who asks for force as well. @throws {KubeFailure} */
 function graceOf({ now, force, "grace-period": given }: DeleteValues): number | undefined {

@@ -1,6 +1,6 @@
 import { isStatus } from "#api/kube/status.ts";
 import type { Context } from "../../context.ts";
-import { bool, number, text } from "../../flags.ts";
+import { bool, number, text, type FlagTable, type FlagValues } from "../../flags.ts";
 import { groupKindOf, groupResourceOf } from "../discovery.ts";
 import { KubeFailure, throwAll } from "../failure.ts";
 import type { KubeFields } from "../manifests.ts";
@@ -16,22 +16,26 @@ import { watchObjects } from "../watch-objects.ts";
 const tableAccept =
   "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
 
+const flags = {
+  ...targetFlags,
+  ...listFlags,
+  "all-namespaces": bool("Of all namespaces", "A"),
+  "field-selector": text("FIELDS", "Only objects with these fields, e.g. status.phase=Running"),
+  "ignore-not-found": bool("What is not there is no error"),
+  "chunk-size": number("COUNT", "Objects of a request (default 500); 0 for all at once"),
+  subresource: text("NAME", "Show this subresource: status, scale"),
+  watch: bool("Go on with what changes", "w"),
+  "watch-only": bool("Only what changes"),
+  "output-watch-events": bool("Show what a change is"),
+  raw: text("PATH", "Print what the server answers at this path"),
+} as const satisfies FlagTable;
+
+type GetValues = FlagValues<typeof flags>;
+
 export const get = defineKubeCommand({
   usage: "(TYPE[.VERSION][.GROUP] [NAME... | -l LABELS] | TYPE/NAME... | -f FILE) [flags]",
   about: "Shows objects of the cluster, as kubectl get does.",
-  flags: {
-    ...targetFlags,
-    ...listFlags,
-    "all-namespaces": bool("Of all namespaces", "A"),
-    "field-selector": text("FIELDS", "Only objects with these fields, e.g. status.phase=Running"),
-    "ignore-not-found": bool("What is not there is no error"),
-    "chunk-size": number("COUNT", "Objects of a request (default 500); 0 for all at once"),
-    subresource: text("NAME", "Show this subresource: status, scale"),
-    watch: bool("Go on with what changes", "w"),
-    "watch-only": bool("Only what changes"),
-    "output-watch-events": bool("Show what a change is"),
-    raw: text("PATH", "Print what the server answers at this path"),
-  },
+  flags,
   operands: [0, Infinity],
   complete: ["kube-type", "kube-object"],
   examples: [
@@ -71,21 +75,6 @@ export const get = defineKubeCommand({
   },
 });
 
-interface GetValues {
-  readonly output: string | undefined;
-  readonly "no-headers": boolean;
-  readonly "show-labels": boolean;
-  readonly "label-columns": readonly string[];
-  readonly "show-kind": boolean;
-  readonly "sort-by": string | undefined;
-  readonly "all-namespaces": boolean;
-  readonly "ignore-not-found": boolean;
-  readonly "chunk-size": number | undefined;
-  readonly subresource: string | undefined;
-  readonly "watch-only": boolean;
-  readonly "output-watch-events": boolean;
-}
-
 type KubeContext = Context & { readonly kube: Kube };
 type Tolerant = (error: unknown) => void;
 
@@ -94,7 +83,7 @@ const nothingAsked = `You must specify the type of resource to get. Use "gantry 
 error: Required resource not specified.
 See 'gantry get -h' for help and examples`;
 
-function checkFlags({ output = "", ...values }: GetValues & { readonly watch: boolean }): void {
+function checkFlags({ output = "", ...values }: GetValues): void {
   if (values["show-labels"] && output !== "" && output !== "wide")
     throw new KubeFailure(`error: --show-labels option cannot be used with ${output} printer`);
   if (values["label-columns"].length > 0 && output.startsWith("custom-columns"))

@@ -7,7 +7,7 @@ import { objectPath } from "#client/kube/kube-resource.ts";
 import { pods as podResource } from "#client/kube/resources.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../../context.ts";
-import { bool, number, text } from "../../flags.ts";
+import { bool, number, text, type FlagTable, type FlagValues } from "../../flags.ts";
 import { KubeFailure } from "../failure.ts";
 import {
   checkContainer,
@@ -23,26 +23,30 @@ const usage = `error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'
 POD or TYPE/NAME is a required argument for the logs command
 See 'gantry kube logs -h' for help and examples`;
 
+const flags = {
+  "all-containers": bool("Of all containers"),
+  "all-pods": bool("Of all pods of a Deployment or the like, each line with its source"),
+  container: text("NAME", "Which container; the first one, unless told", "c"),
+  follow: bool("Go on with what is written", "f"),
+  "ignore-errors": bool("Go on with the others when one fails"),
+  "limit-bytes": number("COUNT", "At most so many bytes"),
+  "max-log-requests": number("COUNT", "How many to follow at once (default 5)"),
+  "pod-running-timeout": text("DURATION", "How long to wait for a pod (default 20s)"),
+  prefix: bool("The source before each line"),
+  previous: bool("Of the container before the last restart", "p"),
+  selector: text("LABELS", "Of the pods with these labels", "l"),
+  since: text("DURATION", "Not older than this, e.g. 5m"),
+  "since-time": text("TIME", "Not older than this, in RFC 3339"),
+  tail: number("COUNT", "Only the last lines (default all; 10 with -l)"),
+  timestamps: bool("The time before each line"),
+} as const satisfies FlagTable;
+
+type LogValues = FlagValues<typeof flags>;
+
 export const logs = defineKubeCommand({
   usage: "(POD | TYPE/NAME | -l LABELS) [CONTAINER] [flags]",
   about: "Shows what containers of pods have written, as kubectl logs does.",
-  flags: {
-    "all-containers": bool("Of all containers"),
-    "all-pods": bool("Of all pods of a Deployment or the like, each line with its source"),
-    container: text("NAME", "Which container; the first one, unless told", "c"),
-    follow: bool("Go on with what is written", "f"),
-    "ignore-errors": bool("Go on with the others when one fails"),
-    "limit-bytes": number("COUNT", "At most so many bytes"),
-    "max-log-requests": number("COUNT", "How many to follow at once (default 5)"),
-    "pod-running-timeout": text("DURATION", "How long to wait for a pod (default 20s)"),
-    prefix: bool("The source before each line"),
-    previous: bool("Of the container before the last restart", "p"),
-    selector: text("LABELS", "Of the pods with these labels", "l"),
-    since: text("DURATION", "Not older than this, e.g. 5m"),
-    "since-time": text("TIME", "Not older than this, in RFC 3339"),
-    tail: number("COUNT", "Only the last lines (default all; 10 with -l)"),
-    timestamps: bool("The time before each line"),
-  },
+  flags,
   operands: [0, Infinity],
   complete: ["kube-object"],
   examples: [
@@ -70,22 +74,6 @@ export const logs = defineKubeCommand({
     return 0;
   },
 });
-
-interface LogValues {
-  readonly "all-containers": boolean;
-  readonly "all-pods": boolean;
-  readonly container: string | undefined;
-  readonly follow: boolean;
-  readonly "ignore-errors": boolean;
-  readonly "limit-bytes": number | undefined;
-  readonly prefix: boolean;
-  readonly previous: boolean;
-  readonly selector: string | undefined;
-  readonly since: string | undefined;
-  readonly "since-time": string | undefined;
-  readonly tail: number | undefined;
-  readonly timestamps: boolean;
-}
 
 interface Source {
   readonly pod: Pod;
