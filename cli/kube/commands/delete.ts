@@ -1,9 +1,9 @@
 import { isStatus } from "#api/kube/status.ts";
 import type { DeleteOptions } from "#api/kube/meta.ts";
 import { parseDuration } from "#base/duration.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../../context.ts";
 import { bool, number, text, type FlagTable, type FlagValues } from "../../flags.ts";
+import { deadlineAfter } from "../deadline.ts";
 import { deleteObject, untilGone } from "../delete-object.ts";
 import { groupKindOf, objectName } from "../discovery.ts";
 import { type DryRun, dryRunFlags, dryRunNote, parseDryRun } from "../dry-run.ts";
@@ -202,17 +202,14 @@ async function waitForAll(
   timeout: string | undefined,
 ): Promise<void> {
   const limitMs = timeout === undefined ? 0 : parseDuration(timeout) / 1e6;
-  const stop = new AbortController();
-  const until = AbortSignal.any([signal, stop.signal]);
-  const timer =
-    limitMs > 0 ? sleep(limitMs, undefined, { signal: until }).then(() => stop.abort()) : undefined;
-  timer?.catch(() => {}); // everything was gone before
+  const late = deadlineAfter(limitMs);
+  const until = late === undefined ? signal : AbortSignal.any([signal, late]);
   for (const { target, uid } of deleted) {
     try {
       await untilGone(kube, target, uid, until);
     } catch (error) {
       signal.throwIfAborted();
-      if (stop.signal.aborted)
+      if (late?.aborted === true)
         throw new KubeFailure(
           `error: timed out waiting for the condition on ${target.resource.resource}/${target.name}`,
         );
@@ -220,5 +217,4 @@ async function waitForAll(
       throw error;
     }
   }
-  stop.abort();
 }

@@ -1,11 +1,11 @@
 import { isStatus } from "#api/kube/status.ts";
 import { parseDuration } from "#base/duration.ts";
 import { messageOf } from "#base/fault.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../../context.ts";
 import { bool, number, text } from "../../flags.ts";
 import { podTemplateText } from "../describe/pod-template.ts";
 import { lastApplied } from "../apply/client-side.ts";
+import { deadlineAfter } from "../deadline.ts";
 import { groupResourceOf, objectName } from "../discovery.ts";
 import { dryRunFlags, parseDryRun } from "../dry-run.ts";
 import { KubeFailure, throwAll } from "../failure.ts";
@@ -58,11 +58,9 @@ async function followStatus(
   isWatched: boolean,
   limitMs: number,
 ): Promise<void> {
-  const stop = new AbortController();
+  const late = deadlineAfter(limitMs);
   const done = new AbortController();
-  const signal = AbortSignal.any([context.signal, stop.signal, done.signal]);
-  const timer = limitMs > 0 ? sleep(limitMs, undefined, { signal }).then(() => stop.abort()) : undefined;
-  timer?.catch(() => {}); // it was done before
+  const signal = AbortSignal.any([context.signal, done.signal, ...(late === undefined ? [] : [late])]);
   rolloutStatus(first, revision); // a kind that has none is told of at once
   let problem: unknown;
   const show = (type: string, object: FoundObject["object"]) => {
@@ -82,10 +80,8 @@ async function followStatus(
       await watchObjects({ ...context, signal }, target, { accept: undefined, isOnlyChanges: false }, show);
   } catch (error) {
     context.signal.throwIfAborted();
-    if (stop.signal.aborted) throw new KubeFailure("error: timed out waiting for the condition");
-    if (!done.signal.aborted) throw error;
-  } finally {
-    done.abort();
+    if (!done.signal.aborted)
+      throw late?.aborted === true ? new KubeFailure("error: timed out waiting for the condition") : error;
   }
   if (problem !== undefined) throw problem;
 }
