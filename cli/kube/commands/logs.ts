@@ -17,6 +17,7 @@ import {
   podSelectorOf,
   sortPods,
 } from "../pods-of.ts";
+import { prefixedLines } from "../prefixed-lines.ts";
 import { defineKubeCommand, type Kube } from "../session.ts";
 
 const usage = `error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.
@@ -208,22 +209,5 @@ async function copyLog(
   const path = objectPath(podResource, { namespace, name }, "log");
   const bytes = await kube.requests.open({ method: "GET", path, query: { container, ...query } }, signal);
   const prefix = values.prefix || values["all-pods"] ? `[pod/${name}/${container}] ` : "";
-  // Whole lines, so that those of several sources do not mix.
-  let held = Buffer.alloc(0);
-  for await (const piece of bytes) {
-    held = Buffer.concat([held, piece]);
-    const end = held.lastIndexOf("\n") + 1;
-    if (end === 0) continue;
-    out.write(withPrefix(held.subarray(0, end), prefix));
-    held = held.subarray(end);
-  }
-  if (held.length > 0) out.write(withPrefix(held, prefix));
-}
-
-function withPrefix(lines: Buffer, prefix: string): Uint8Array {
-  if (prefix === "") return lines;
-  return Buffer.from(
-    lines.toString("latin1").replaceAll(/^(?=.|\n)/gm, Buffer.from(prefix).toString("latin1")),
-    "latin1",
-  );
+  for await (const lines of prefixedLines(bytes, prefix)) out.write(lines);
 }
