@@ -64,8 +64,11 @@ type Status = Where & (Running | { readonly running: false; readonly pid?: numbe
 async function readStatus(context: Context): Promise<Status> {
   const { instance, signal } = context;
   const socket = socketOf(instance);
-  const cluster = await findCluster(instance, signal);
-  const hypervisor = await readHypervisorStatus(context);
+  const [isUp, cluster, hypervisor] = await Promise.all([
+    isAnswering(instance, signal),
+    findCluster(instance, signal),
+    readHypervisorStatus(context),
+  ]);
   const where = {
     root: instance.root,
     socket,
@@ -75,7 +78,7 @@ async function readStatus(context: Context): Promise<Status> {
   };
   const pid = findEngine(instance.run)?.pid;
   const process = pid === undefined ? {} : { pid };
-  if (!(await isAnswering(instance, signal))) return { ...where, running: false, ...process };
+  if (!isUp) return { ...where, running: false, ...process };
   const client = dockerClient(unixTransport(socket));
   const [version, info] = await Promise.all([client.version(signal), client.info(signal)]);
   const memoryBytes = pid === undefined ? undefined : residentBytes(pid);

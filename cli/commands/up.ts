@@ -14,7 +14,7 @@ import { engineRegistryFlags, withRegistryServer } from "../instance/registry-se
 import { runEngine } from "../instance/run-engine.ts";
 import { checkHypervisorFlags, hypervisorFlags, upHypervisor } from "../instance/start-hypervisor.ts";
 import { isAnswering, startEngine } from "../instance/start-engine.ts";
-import { formatElapsed } from "../output/units.ts";
+import { tellUp } from "../instance/tell-up.ts";
 
 export const command = defineCommand({
   isOwn: true,
@@ -79,9 +79,7 @@ export const command = defineCommand({
       await startEngine(context, words);
     }
     const isLinked = !noLink && (await linkSocket(usualSocket, socketOf(context.instance)));
-    const { out, instance } = context;
-    const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;
-    out.write(`engine ${wasUp ? "is already up" : out.green("up")} on ${socketOf(instance)}${took}\n`);
+    tellUp(context, "engine", wasUp, before, ` on ${socketOf(context.instance)}`);
     if (!noLink && !isLinked) tellAddress(context);
     await tellRegistry(context);
     try {

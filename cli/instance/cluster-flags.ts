@@ -1,10 +1,10 @@
 import { Fault, messageOf } from "#base/fault.ts";
 import type { Context } from "../context.ts";
 import { bool, type FlagTable, type FlagValues, text } from "../flags.ts";
-import { formatElapsed } from "../output/units.ts";
 import { findDaemon } from "./pid-file.ts";
 import { startServer } from "./start-server.ts";
 import { stopDaemon } from "./stop-daemon.ts";
+import { tellUp } from "./tell-up.ts";
 
 /** Flags of `gantry up` about the cluster that it starts beside the engine. */
 export const clusterFlags = {
@@ -33,7 +33,7 @@ export function wantsCluster(values: Values): boolean {
  * @throws {Fault} `unavailable` when it does not start; the engine is up all the same
  */
 export async function startCluster(context: Context, values: Values): Promise<AsyncDisposable> {
-  const { out, instance, signal } = context;
+  const { instance, signal } = context;
   const before = performance.now();
   const wasUp = findDaemon(instance.run, "server") !== undefined;
   try {
@@ -46,10 +46,7 @@ export async function startCluster(context: Context, values: Values): Promise<As
       { cause: error },
     );
   }
-  const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;
-  out.write(
-    `cluster ${wasUp ? "is already up" : out.green("up")}; use: export KUBECONFIG=${instance.root}/kubeconfig${took}\n`,
-  );
+  tellUp(context, "cluster", wasUp, before, `; use: export KUBECONFIG=${instance.root}/kubeconfig`);
   return { [Symbol.asyncDispose]: () => (wasUp ? Promise.resolve() : stopServer(context)) };
 }
 

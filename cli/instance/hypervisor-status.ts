@@ -1,6 +1,4 @@
 import type { Context } from "../context.ts";
-import { openHypercore, unsetApi } from "../vm/open-hypercore.ts";
-import { isOn } from "../vm/power.ts";
 import { findHypervisor, type HypervisorFile } from "./hypervisor-file.ts";
 
 export interface HypervisorStatus extends HypervisorFile {
@@ -18,6 +16,8 @@ export async function readHypervisorStatus(context: Context): Promise<Hypervisor
   const found = findHypervisor(context.instance.run);
   if (found === undefined) return undefined;
   try {
+    const { openHypercore, unsetApi } = await import("../vm/open-hypercore.ts");
+    const { isOn } = await import("../vm/power.ts");
     const { client } = await openHypercore(context, unsetApi, { asks: false });
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(patienceMs)]);
     const vms = await client.list("VirDomain", signal);

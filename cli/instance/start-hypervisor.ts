@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { Fault } from "#base/fault.ts";
 import type { Context } from "../context.ts";
 import { type FlagTable, type FlagValues, text, bool } from "../flags.ts";
-import { formatElapsed } from "../output/units.ts";
 import { findHypervisor } from "./hypervisor-file.ts";
 import { startDaemon } from "./start-daemon.ts";
+import { tellUp } from "./tell-up.ts";
 
 /** Of `gantry up`. */
 export const hypervisorFlags = {
@@ -27,7 +27,7 @@ export function checkHypervisorFlags({ hypervisor, listen }: Values, isForegroun
 /** Starts it where the flags ask for it, and says where it is. @throws {Fault} as {@link startDaemon} */
 export async function upHypervisor(context: Context, { hypervisor, listen }: Values): Promise<void> {
   if (!hypervisor) return;
-  const { out, instance } = context;
+  const { instance } = context;
   const before = performance.now();
   const wasUp = findHypervisor(instance.run) !== undefined;
   await startDaemon(context, {
@@ -38,7 +38,6 @@ export async function upHypervisor(context: Context, { hypervisor, listen }: Val
     words: listen === undefined ? [] : ["--listen", listen],
     isUp: () => findHypervisor(instance.run) !== undefined,
   });
-  const took = wasUp ? "" : ` ${out.dim(`(${formatElapsed(performance.now() - before)})`)}`;
   const { url = "", accelerator = "" } = findHypervisor(instance.run) ?? {};
-  out.write(`hypervisor ${wasUp ? "is already up" : out.green("up")} on ${url}, ${accelerator}${took}\n`);
+  tellUp(context, "hypervisor", wasUp, before, ` on ${url}, ${accelerator}`);
 }
