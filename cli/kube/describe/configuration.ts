@@ -9,10 +9,8 @@ import type {
 import { type Description, timeText } from "./description.ts";
 
 function describeMeta(to: Description, { metadata }: ConfigMap | Secret | ServiceAccount): void {
-  to.line(0, "Name:", metadata.name);
-  to.line(0, "Namespace:", metadata.namespace);
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.name(metadata);
+  to.meta(metadata);
 }
 
 export function describeConfigMap(to: Description, configMap: ConfigMap): void {
@@ -60,8 +58,7 @@ export function describeNamespace(
   ranges: readonly LimitRange[],
 ): void {
   to.line(0, "Name:", metadata.name);
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.meta(metadata);
   to.line(0, "Status:", status?.phase ?? "");
   const conditions = status?.conditions ?? [];
   if (conditions.length > 0) {

@@ -5,6 +5,13 @@ import { escapeTerminal } from "../print/table.ts";
 
 type Texts = Readonly<Record<string, string>> | undefined;
 
+interface Meta {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly labels?: Texts;
+  readonly annotations?: Texts;
+}
+
 const longestAnnotation = 140;
 
 /** A text of lines with cells that tabs end, as kubectl's descriptions are. */
@@ -20,6 +27,17 @@ export class Description {
   list(title: string, entries: readonly string[]): void {
     const lines = entries.length === 0 ? ["<none>"] : entries;
     lines.forEach((entry, at) => this.line(0, at === 0 ? `${title}:` : "", entry));
+  }
+
+  /** What every description starts with. */
+  name({ name, namespace }: Meta): void {
+    this.line(0, "Name:", name);
+    this.line(0, "Namespace:", namespace);
+  }
+
+  meta({ labels, annotations }: Meta): void {
+    this.labels("Labels", labels);
+    this.annotations("Annotations", annotations);
   }
 
   labels(title: string, labels: Texts): void {

@@ -9,10 +9,8 @@ const acronyms = new Set(["API", "URL", "UID", "GUID"]);
 /** Any object, field by field. */
 export function describeGeneric(to: Description, object: KubeFields): void {
   const { metadata = {} } = object;
-  to.line(0, "Name:", metadata.name);
-  to.line(0, "Namespace:", metadata.namespace ?? "");
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.name(metadata);
+  to.meta(metadata);
   const rest = Object.fromEntries(Object.entries(metadata).filter(([name]) => !shownBefore.has(name)));
   describeFields(to, 0, { ...object, metadata: rest });
 }

@@ -25,8 +25,7 @@ export function describeNode(
   const { metadata, spec, status } = node;
   to.line(0, "Name:", metadata.name);
   to.line(0, "Roles:", rolesText(metadata.labels ?? {}));
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.meta(metadata);
   to.line(0, "CreationTimestamp:", timeText(metadata.creationTimestamp));
   const taints = (spec?.taints ?? []).toSorted((a, b) =>
     `${a.effect},${a.key}` < `${b.effect},${b.key}` ? -1 : 1,

@@ -7,16 +7,14 @@ import { describeVolumes } from "./volumes.ts";
 
 export function describePod(to: Description, pod: Pod): void {
   const { metadata, spec, status } = pod;
-  to.line(0, "Name:", metadata.name);
-  to.line(0, "Namespace:", metadata.namespace);
+  to.name(metadata);
   if (spec?.priority !== undefined) to.line(0, "Priority:", spec.priority);
   if ((spec?.priorityClassName ?? "") !== "") to.line(0, "Priority Class Name:", spec?.priorityClassName);
   if ((spec?.runtimeClassName ?? "") !== "") to.line(0, "Runtime Class Name:", spec?.runtimeClassName);
   if ((spec?.serviceAccountName ?? "") !== "") to.line(0, "Service Account:", spec?.serviceAccountName);
   to.line(0, "Node:", (spec?.nodeName ?? "") === "" ? "<none>" : `${spec?.nodeName}/${status?.hostIP ?? ""}`);
   if (typeof status?.startTime === "string") to.line(0, "Start Time:", timeText(status.startTime));
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.meta(metadata);
   describePhase(to, pod);
   const profile = spec?.securityContext?.seccompProfile;
   if (profile !== undefined) to.line(0, "SeccompProfile:", profile.type);

@@ -10,10 +10,8 @@ export function describeService(
   { metadata, spec, status }: Service,
   slices: readonly EndpointSlice[],
 ): void {
-  to.line(0, "Name:", metadata.name);
-  to.line(0, "Namespace:", metadata.namespace);
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.name(metadata);
+  to.meta(metadata);
   to.line(0, "Selector:", labelsText(spec?.selector));
   to.line(0, "Type:", spec?.type);
   if (spec?.ipFamilyPolicy !== undefined) to.line(0, "IP Family Policy:", spec.ipFamilyPolicy);

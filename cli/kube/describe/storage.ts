@@ -31,13 +31,11 @@ export function describeClaim(
   { metadata, spec, status }: PersistentVolumeClaim,
   pods: readonly Pod[],
 ): void {
-  to.line(0, "Name:", metadata.name);
-  to.line(0, "Namespace:", metadata.namespace);
+  to.name(metadata);
   to.line(0, "StorageClass:", metadata.annotations?.[betaClass] ?? spec?.storageClassName ?? "");
   to.line(0, "Status:", statusText(metadata.deletionTimestamp, status?.phase));
   to.line(0, "Volume:", spec?.volumeName ?? "");
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.meta(metadata);
   to.line(0, "Finalizers:", `[${(metadata.finalizers ?? []).join(" ")}]`);
   const isBound = (spec?.volumeName ?? "") !== "";
   to.line(0, "Capacity:", isBound ? (status?.capacity?.["storage"] ?? "0") : "");
@@ -76,8 +74,7 @@ export function describePersistentVolume(
   { metadata, spec, status }: PersistentVolume,
 ): void {
   to.line(0, "Name:", metadata.name);
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
+  to.meta(metadata);
   to.line(0, "Finalizers:", `[${(metadata.finalizers ?? []).join(" ")}]`);
   to.line(0, "StorageClass:", metadata.annotations?.[betaClass] ?? spec?.storageClassName ?? "");
   to.line(0, "Status:", statusText(metadata.deletionTimestamp, status?.phase));

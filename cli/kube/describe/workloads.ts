@@ -20,16 +20,6 @@ function selectorText(selector: LabelSelector | undefined): string {
   return formatLabelSelector(requirementsOf(selector) ?? []);
 }
 
-function describeHead(to: Description, { name, namespace }: ObjectMeta): void {
-  to.line(0, "Name:", name);
-  to.line(0, "Namespace:", namespace);
-}
-
-function describeMeta(to: Description, metadata: ObjectMeta): void {
-  to.labels("Labels", metadata.labels);
-  to.annotations("Annotations", metadata.annotations);
-}
-
 function describeController(to: Description, metadata: ObjectMeta): void {
   const controller = controllerText(metadata);
   if (controller !== undefined) to.line(0, "Controlled By:", controller);
@@ -60,9 +50,9 @@ export function describeDeployment(
   { metadata, spec, status = {} }: Deployment,
   related: Related,
 ): void {
-  describeHead(to, metadata);
+  to.name(metadata);
   to.line(0, "CreationTimestamp:", timeText(metadata.creationTimestamp));
-  describeMeta(to, metadata);
+  to.meta(metadata);
   to.line(0, "Selector:", selectorText(spec?.selector));
   const { updatedReplicas = 0, replicas = 0, availableReplicas = 0, unavailableReplicas = 0 } = status;
   to.line(
@@ -107,9 +97,9 @@ export function describeReplicaSet(
   { metadata, spec, status }: ReplicaSet,
   related: Related,
 ): void {
-  describeHead(to, metadata);
+  to.name(metadata);
   to.line(0, "Selector:", selectorText(spec?.selector));
-  describeMeta(to, metadata);
+  to.meta(metadata);
   describeController(to, metadata);
   to.line(0, "Replicas:", `${status?.replicas ?? 0} current / ${spec?.replicas ?? 1} desired`);
   to.line(0, "Pods Status:", podsText(related, metadata));
@@ -122,9 +112,9 @@ export function describeReplicationController(
   { metadata, spec, status }: ReplicationController,
   related: Related,
 ): void {
-  describeHead(to, metadata);
+  to.name(metadata);
   to.line(0, "Selector:", labelsText(spec?.selector));
-  describeMeta(to, metadata);
+  to.meta(metadata);
   to.line(0, "Replicas:", `${status?.replicas ?? 0} current / ${spec?.replicas ?? 1} desired`);
   to.line(0, "Pods Status:", podsText(related, metadata));
   addPodTemplate(to, spec?.template ?? {});
@@ -136,10 +126,10 @@ export function describeDaemonSet(
   { metadata, spec, status }: DaemonSet,
   related: Related,
 ): void {
-  describeHead(to, metadata);
+  to.name(metadata);
   to.line(0, "Selector:", selectorText(spec?.selector));
   to.line(0, "Node-Selector:", labelsText(spec?.template?.spec?.nodeSelector));
-  describeMeta(to, metadata);
+  to.meta(metadata);
   to.line(0, `Desired Number of Nodes Scheduled: ${status?.desiredNumberScheduled ?? 0}`);
   to.line(0, `Current Number of Nodes Scheduled: ${status?.currentNumberScheduled ?? 0}`);
   to.line(0, `Number of Nodes Scheduled with Up-to-date Pods: ${status?.updatedNumberScheduled ?? 0}`);
@@ -154,10 +144,10 @@ export function describeStatefulSet(
   { metadata, spec, status }: StatefulSet,
   related: Related,
 ): void {
-  describeHead(to, metadata);
+  to.name(metadata);
   to.line(0, "CreationTimestamp:", timeText(metadata.creationTimestamp));
   to.line(0, "Selector:", selectorText(spec?.selector));
-  describeMeta(to, metadata);
+  to.meta(metadata);
   to.line(0, "Replicas:", `${spec?.replicas ?? 1} desired | ${status?.replicas ?? 0} total`);
   to.line(0, "Update Strategy:", spec?.updateStrategy?.type);
   const rolling = spec?.updateStrategy?.rollingUpdate;
@@ -184,9 +174,9 @@ function describeClaimTemplates(to: Description, templates: readonly PersistentV
 }
 
 export function describeJob(to: Description, { metadata, spec, status = {} }: Job): void {
-  describeHead(to, metadata);
+  to.name(metadata);
   to.line(0, "Selector:", selectorText(spec?.selector));
-  describeMeta(to, metadata);
+  to.meta(metadata);
   describeController(to, metadata);
   if (spec?.parallelism !== undefined) to.line(0, "Parallelism:", spec.parallelism);
   to.line(0, "Completions:", spec?.completions ?? "<unset>");
@@ -218,8 +208,8 @@ function indexesText(indexes: string): string {
 }
 
 export function describeCronJob(to: Description, { metadata, spec, status }: CronJob): void {
-  describeHead(to, metadata);
-  describeMeta(to, metadata);
+  to.name(metadata);
+  to.meta(metadata);
   const unset = "<unset>";
   to.line(0, "Schedule:", spec?.schedule);
   to.line(0, "Concurrency Policy:", spec?.concurrencyPolicy);
