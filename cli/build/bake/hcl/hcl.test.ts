@@ -75,6 +75,8 @@ test("expressions come to what buildx makes of them", () => {
     ['jsonencode({ for w in ["a", "b", "ab"] : strlen(w) => w... })', '{"1":["a","b"],"2":["ab"]}'],
     ['try(nothing.here, "else")', "else"],
     ["can(1 / 0)", "false"],
+    ['index({ a = "x" }, "a")', "x"],
+    ['can(index({}, "constructor"))', "false"],
     ['format("%05.1f|%-4s|%q|%x", 3.14159, "ab", "q", 255)', '003.1|ab  |"q"|ff'],
     ['regex_replace("v1.2.3", "v(\\\\d+)\\\\.(\\\\d+).*", "$1-$2")', "1-2"],
     ['formatdate("YYYY-MM-DD hh:mm", timeadd("2024-02-28T23:30:00Z", "1h"))', "2024-02-29 00:30"],
@@ -112,6 +114,7 @@ test("what is wrong is told with its place and its line", () => {
       'variable "N" {\n  default = 1\n  validation {\n    condition = N > 2\n    error_message = "no ${N}"\n  }\n}',
       "4,17-22: Validation failed; no 1",
     ],
+    ['target "\\u00" {}', "1,8-14: Invalid block label; This is no text in quotes."],
     ['target "a.b" {}', 'Invalid name; only "^[a-zA-Z0-9_-]+$" are allowed'],
   ];
   for (const [text, expected] of cases)

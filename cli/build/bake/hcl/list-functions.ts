@@ -1,6 +1,6 @@
 import { isIn, list, map, number, once, text, whole } from "./arguments.ts";
 import { type HclFunction, isList, isSame } from "./evaluate.ts";
-import type { HclValue } from "./syntax.ts";
+import type { HclObject, HclValue } from "./syntax.ts";
 
 /** Of bake, too: an object is a list of its values where a list is wanted. */
 function lengthOf(value: HclValue | undefined): number {
@@ -47,6 +47,10 @@ function element(values: readonly HclValue[], at: number): HclValue {
 
 const sorted = (names: readonly string[]) => names.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 
+function own(object: HclObject, name: string): HclValue | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
 function found(value: HclValue | undefined, wanted: string): HclValue {
   if (value === undefined) throw new Error(wanted);
   return value;
@@ -77,7 +81,7 @@ export const listFunctions: Readonly<Record<string, HclFunction>> = {
       : typeof b === "string" && Object.hasOwn(map(a), b),
   index: ([a = null, b = null]) =>
     found(
-      isList(a) ? a[number(b)] : map(a)[text(b)],
+      isList(a) ? a[number(b)] : own(map(a), text(b)),
       "the given key does not identify an element in this collection value",
     ),
   keys: ([a]) => sorted(Object.keys(map(a))),

@@ -79,8 +79,14 @@ function parseBlock(cursor: Cursor, type: string, start: number): HclBlock {
 }
 
 function quotedLabel(cursor: Cursor): string | undefined {
+  const start = cursor.at;
   const found = cursor.take(/"(?:[^"\\\n]|\\.)*"/y);
-  return found === undefined ? undefined : (JSON.parse(found) as string);
+  if (found === undefined) return undefined;
+  try {
+    return JSON.parse(found) as string;
+  } catch {
+    return cursor.fail("Invalid block label", "This is no text in quotes.", start, cursor.at);
+  }
 }
 
 /** Bake's files in JSON: the same blocks, and templates in texts. @throws {Fault} `invalid` */
