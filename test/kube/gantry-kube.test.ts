@@ -366,7 +366,7 @@ test("scale, delete: preconditions, dry runs, and waiting until it is gone", asy
     "delete pod",
     "delete pods --all -l a=b",
   );
-  assert.equal(await gantry("scale --replicas=1 deploy/web"), "deployment.apps/web scaled\n");
+  assert.equal(await gantry("scale --replicas=1 deploy/web --timeout=0s"), "deployment.apps/web scaled\n");
   const [name = ""] = (await gantry("get pods -l app=web -o name")).split("\n");
   const short = name.replace("pod/", "");
   assert.equal(await gantry(`delete ${name} --now`), `pod "${short}" deleted from default namespace\n`);

@@ -89,7 +89,8 @@ async function scaleOne(
   const metadata = version === undefined ? {} : { metadata: { resourceVersion: version } };
   const body = { ...metadata, spec: { replicas: values.replicas } };
   await patchObject(kube, target, { type: "merge", body, subresource: "scale" }, how, signal);
-  if (values.timeout !== undefined && !how.isDryRun) await untilScaled(context, target, values);
+  const limitMs = parseDuration(values.timeout ?? "0s") / 1e6;
+  if (limitMs > 0 && !how.isDryRun) await untilScaled(context, target, values.replicas, limitMs);
 }
 
 async function checkBefore(
@@ -125,9 +126,10 @@ const lookMs = 250;
 async function untilScaled(
   { kube, signal }: Context & { readonly kube: Kube },
   target: ObjectTarget,
-  { timeout = "0s", replicas }: ScaleValues,
+  replicas: number,
+  limitMs: number,
 ): Promise<void> {
-  const deadline = performance.now() + parseDuration(timeout) / 1e6;
+  const deadline = performance.now() + limitMs;
   while (performance.now() < deadline) {
     const now = await readScale(kube, target, signal).catch((error: unknown) => {
       if (isStatus(error, "NotFound")) return undefined;
