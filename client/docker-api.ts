@@ -187,7 +187,7 @@ function requestOf(method: TransportRequest["method"], path: string, options: Ca
 
 /** A failed answer as a Fault with the daemon's words. */
 function faultOf(request: TransportRequest, status: number, message: string | undefined): Fault {
-  return new Fault(kindOf(status), message ?? `${request.method} ${request.path}: status ${status}`, {
+  return new Fault(faultKindOf(status), message ?? `${request.method} ${request.path}: status ${status}`, {
     detail: { status },
   });
 }
@@ -201,7 +201,8 @@ function messageIn(text: string): string | undefined {
   }
 }
 
-function kindOf(status: number): FaultKind {
+/** What kind of failure the status of an answer is. */
+export function faultKindOf(status: number): FaultKind {
   if (status === 400) return "invalid";
   if (status === 401) return "unauthorized";
   if (status === 403) return "forbidden";

@@ -10,9 +10,9 @@ import type {
   VirDomainSnapshot,
   VSD,
 } from "#api/hypercore/types.ts";
-import { Fault, type FaultKind } from "#base/fault.ts";
+import { Fault } from "#base/fault.ts";
 import { sleep, type Timers } from "#base/timers.ts";
-import { encodeQuery } from "../docker-api.ts";
+import { encodeQuery, faultKindOf } from "../docker-api.ts";
 import { readText } from "../streams.ts";
 import type { Transport, TransportRequest } from "../transport.ts";
 
@@ -167,7 +167,7 @@ export class HypercoreClient {
     const { status, body: answer } = await this.#transport.send(request, signal);
     const text = await readText(answer);
     if (status >= 400)
-      throw new Fault(kindOf(status), wordsIn(text) ?? `${method} ${path}: status ${status}`);
+      throw new Fault(faultKindOf(status), wordsIn(text) ?? `${method} ${path}: status ${status}`);
     return JSON.parse(text) as T;
   }
 }
@@ -193,16 +193,4 @@ function wordsIn(text: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-const kinds: Readonly<Record<number, FaultKind>> = {
-  400: "invalid",
-  401: "unauthorized",
-  403: "forbidden",
-  404: "not-found",
-  503: "unavailable",
-};
-
-function kindOf(status: number): FaultKind {
-  return kinds[status] ?? "internal";
 }
