@@ -1,6 +1,5 @@
 import type { Duplex } from "node:stream";
-import { StatusError, type Status } from "#api/kube/status.ts";
-import { readText } from "#client/streams.ts";
+import { statusErrorOf } from "#client/kube/kube-requests.ts";
 import { connectionStream } from "../streams/connection-stream.ts";
 import type { Kube } from "./session.ts";
 
@@ -19,17 +18,6 @@ export async function upgrade(
     },
     signal,
   );
-  if (answer.kind !== "hijacked") throw new StatusError(statusOf(await readText(answer.body), answer.status));
+  if (answer.kind !== "hijacked") throw await statusErrorOf(answer, { method: "POST", path });
   return { socket: connectionStream(answer), protocol: answer.headers["x-stream-protocol-version"] ?? "" };
-}
-
-function statusOf(text: string, code: number): Status {
-  try {
-    const status = JSON.parse(text) as Status;
-    if (status.kind === "Status") return status;
-  } catch {
-    // what stands between us and the server has answered
-  }
-  const message = text.trim() || `the server answered ${code}`;
-  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code };
 }

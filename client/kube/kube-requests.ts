@@ -80,7 +80,11 @@ function queryText(query: Query): string {
   return parts.length === 0 ? "" : `?${parts.join("&")}`;
 }
 
-async function statusErrorOf(answer: TransportResponse, request: KubeRequest): Promise<StatusError> {
+/** What a server says that refuses a request. */
+export async function statusErrorOf(
+  answer: Pick<TransportResponse, "status" | "body">,
+  request: Pick<KubeRequest, "method" | "path">,
+): Promise<StatusError> {
   const text = await readText(answer.body);
   try {
     const status = JSON.parse(text) as Status;
@@ -108,7 +112,11 @@ const reasons: Readonly<Record<number, StatusReason>> = {
   504: "Timeout",
 };
 
-function genericStatus(code: number, text: string, { method, path }: KubeRequest): Status {
+function genericStatus(
+  code: number,
+  text: string,
+  { method, path }: Pick<KubeRequest, "method" | "path">,
+): Status {
   const reason = reasons[code] ?? "InternalError";
   return {
     kind: "Status",
