@@ -1,6 +1,4 @@
 import type { Context } from "../context.ts";
-import { openHypercore, unsetApi } from "../vm/open-hypercore.ts";
-import { isOn, shutDown } from "../vm/power.ts";
 import { findDaemon } from "./pid-file.ts";
 import { stopDaemon } from "./stop-daemon.ts";
 
@@ -14,6 +12,8 @@ export async function stopHypervisor(context: Context, timeoutS = usualTimeoutS)
   const { instance, out, signal } = context;
   const daemon = findDaemon(instance.run, "hypervisor");
   if (daemon === undefined) return;
+  const { openHypercore, unsetApi } = await import("../vm/open-hypercore.ts");
+  const { isOn, shutDown } = await import("../vm/power.ts");
   const { client } = await openHypercore(context, unsetApi);
   const running = (await client.list("VirDomain", signal)).filter(isOn);
   await Promise.all(

@@ -336,6 +336,7 @@ test("rollout: restarted, undone, paused, and its history told", async () => {
     "rollout history deploy/web",
     "rollout history deploy/web --revision=2",
     "rollout history deploy/web --revision=99",
+    "rollout history deploy/web --revision=2 -o name",
     "rollout history svc/web",
     "rollout status deploy/web",
     "rollout status svc/web",
