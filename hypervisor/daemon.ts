@@ -165,7 +165,9 @@ function openMachines(
   const { nodeUUID } = getCluster(records);
   const prefix = prefixOf(name);
   const networks = new VirtualNetworks({ prefix, cidr, ...(uplink !== undefined && { uplink }) });
-  undo.defer(async () => await leaveNetworks(networks, nicsInUse(records), { name, run }, log));
+  // Machines that run have their folders, and keep their networks.
+  const runs = (vm: string) => existsSync(join(launch.runFolder, vm));
+  undo.defer(async () => await leaveNetworks(networks, nicsInUse(records, runs), { name, run }, log));
   const isos = new IsoLibrary({ folder: diskFolder, records });
   const layers: LayerStore = undo.use(
     new LayerStore({

@@ -22,7 +22,11 @@ export function* layersWritten(
   }
 }
 
-/** Every NIC's uuid. */
-export function nicsInUse(records: RecordStore): ReadonlySet<string> {
-  return new Set(records.list<NetDeviceRecord>(kinds.netDevice).map(({ uuid }) => uuid));
+/** The uuids of machines' NICs. */
+export function nicsInUse(
+  records: RecordStore,
+  isMeant: (vmUUID: string) => boolean = () => true,
+): ReadonlySet<string> {
+  const nics = records.list<NetDeviceRecord>(kinds.netDevice);
+  return new Set(nics.filter(({ virDomainUUID }) => isMeant(virDomainUUID)).map(({ uuid }) => uuid));
 }

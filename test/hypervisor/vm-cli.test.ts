@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -14,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { instanceName } from "#base/instance-name.ts";
 import { makeArchive } from "../support/busybox-image.ts";
 import { echoDisk } from "../support/echo-disk.ts";
 import { checkout } from "../support/engine.ts";
@@ -410,4 +412,9 @@ test("up, status, down: a hypervisor in the background, its machines' images fro
   }
   assert.match(down, /^1 machine stopped\nhypervisor stopped\n(.*\n)*engine stopped\n$/);
   assert.equal(isFileLeft, false);
+  const [, number = "none"] = /-([\da-f]{6})$/.exec(instanceName(place.root)) ?? [];
+  assert.deepEqual(
+    readdirSync("/sys/class/net").filter((link) => link.startsWith(`g${number}`)),
+    [],
+  );
 });

@@ -92,7 +92,7 @@ function pods(): Readonly<Record<string, PodSpec>> {
     },
     "http-well": main(web(""), { ...probed(), livenessProbe: { httpGet: healthz, ...often } }),
     "http-ill": main(web("[ $(wc -l < /hits) -gt 2 ] && echo Status: 500 Internal Server Error"), {
-      livenessProbe: { httpGet: healthz, ...often },
+      livenessProbe: { httpGet: healthz, ...often, initialDelaySeconds: 1 },
     }),
     "exec-well": main(`echo ok > /tmp/health; ${waits}`, {
       ...probed(),
